@@ -1,0 +1,99 @@
+"""A progress bar with rate and time left on a terminal, plain lines in a log file.
+
+One home for the difference: `rich` draws on a terminal; elsewhere a line is printed every
+`LINE_EVERY` seconds, so that a log stays readable.
+"""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+from rich import progress as rich_progress
+
+LINE_EVERY = 30.0  # seconds between lines when the output is not a terminal
+
+
+class bar:  # noqa: N801 - used like a function
+    """Counts work done, as an iterator (`for x in bar(items)`) or by hand (`with bar(total=9) as b`).
+
+    Args:
+        items: what to iterate over; None when `update` is called by hand.
+        total: the number of units expected; None when it is not known.
+        unit: the plural noun shown after the numbers, for example "examples".
+        description: what is being done, shown in front.
+    """
+
+    def __init__(
+        self,
+        items: Iterable | None = None,
+        *,
+        total: float | None = None,
+        unit: str = "items",
+        description: str = "",
+    ):
+        self._items = items
+        self._total = len(items) if total is None and hasattr(items, "__len__") else total
+        self._unit, self._description, self._text = unit, description, ""
+        self._done = 0.0
+        self._rich = None
+
+    def __enter__(self) -> "bar":
+        self._start = self._last_line = time.monotonic()
+        if sys.stderr.isatty():
+            columns = ("{task.description}", rich_progress.BarColumn(), "{task.fields[numbers]}")
+            self._rich = rich_progress.Progress(*columns, transient=False)
+            self._rich.start()
+            self._row = self._rich.add_task(self._description, total=self._total, numbers="")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._rich is not None:
+            self._draw()
+            self._rich.stop()
+        elif exc[0] is None:
+            self._print_line()
+
+    def __iter__(self) -> Iterator:
+        with self:
+            for item in self._items:
+                yield item
+                self.update(1)
+
+    def update(self, count: float = 1) -> None:
+        """Adds `count` units of work done."""
+        self._done += count
+        if self._rich is not None:
+            self._draw()
+        elif time.monotonic() - self._last_line >= LINE_EVERY:
+            self._print_line()
+
+    def set(self, text: str) -> None:
+        """Replaces the free text at the end of the line (for example the loss)."""
+        self._text = text
+
+    def _draw(self) -> None:
+        self._rich.update(self._row, completed=self._done, numbers=self._numbers())
+
+    def _print_line(self) -> None:
+        self._last_line = time.monotonic()
+        print(f"{self._description}: {self._numbers()}", file=sys.stderr, flush=True)
+
+    def _numbers(self) -> str:
+        seconds = max(time.monotonic() - self._start, 1e-9)
+        rate = self._done / seconds
+        of_total = f"/{self._total:,.0f}" if self._total else ""
+        left = ""
+        if self._total and 0 < self._done < self._total:
+            left = f", {format_seconds((self._total - self._done) / rate)} left"
+        text = f" | {self._text}" if self._text else ""
+        return (
+            f"{self._done:,.0f}{of_total} {self._unit}, {rate:,.1f}/s, "
+            f"{format_seconds(seconds)} gone{left}{text}"
+        )
+
+
+def format_seconds(seconds: float) -> str:
+    """`3725` -> `1:02:05`; `65` -> `1:05`."""
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
