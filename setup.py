@@ -4,7 +4,10 @@ import pathlib
 
 import setuptools
 
-_GARDEN = ["tf-models-official==2.20.*"]
+# tf-models-official asks for any kaggle; later ones want a newer kagglesdk than the one version
+# that keras-hub 0.32 allows. Without the two bounds pip goes back to sources of scipy that it then
+# fails to build.
+_GARDEN = ["tf-models-official==2.20.*", "kaggle<=2.2.0", "scipy>=1.13"]
 
 setuptools.setup(
     name="bert-tf",

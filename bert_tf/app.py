@@ -6,6 +6,7 @@ its traceback.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -16,13 +17,15 @@ from absl import app as absl_app  # noqa: E402
 from absl import logging  # noqa: E402
 
 _USER_ERRORS = (ValueError, OSError, tf.errors.OpError)
+# "{{function_node ...}} the reason [Op:ReadFile] name:" around what TensorFlow has to say.
+_OP_NOISE = re.compile(r"\{\{.*?\}\} ?| ?\[Op:\w+\].*$")
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> None:
-    """Parses the flags, runs `main(argv)` and turns the user's mistakes into one line, exit code 1.
+    """Parses the flags, runs `main(argv)`, turns the user's mistakes into one line, exit code 1.
 
-    `--help` shows the docstring of the script and its own flags. Left-over words on the command line
-    are an error, because they are most often a flag whose `--` was forgotten.
+    `--help` shows the docstring of the script and its own flags. Left-over words on the command
+    line are an error, because they are most often a flag whose `--` was forgotten.
     """
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
@@ -58,10 +61,10 @@ def fail(message: str) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """What TensorFlow and Python raise, as one line: OpErrors carry a graph trace after the first."""
+    """What TensorFlow and Python raise, as one line: a graph trace follows an OpError's first."""
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     lines = [line.strip() for line in str(text).strip().splitlines() if line.strip()]
     if isinstance(error, tf.errors.OpError):
         lines = [line for line in lines if "ValueError:" in line][:1] or lines[:1]
-        lines[0] = lines[0].split("ValueError: ")[-1]
+        lines[0] = _OP_NOISE.sub("", lines[0].split("ValueError: ")[-1])
     return " ".join(lines)

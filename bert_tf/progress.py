@@ -14,7 +14,7 @@ LINE_EVERY = 30.0  # seconds between lines when the output is not a terminal
 
 
 class bar:  # noqa: N801 - used like a function
-    """Counts work done, as an iterator (`for x in bar(items)`) or by hand (`with bar(total=9) as b`).
+    """Counts work done: an iterator (`for x in bar(items)`) or by hand (`with bar(total=9) as b`).
 
     Args:
         items: what to iterate over; None when `update` is called by hand.

@@ -1,0 +1,252 @@
+"""Tables of text: TSV, CSV and JSON lines, each also gzip-compressed, on disk or object storage.
+
+Knows nothing of labels, tokens or tensors. Rows are read one at a time; every complaint is a
+`ValueError` that names the file, the line and the column.
+
+    .tsv     as GLUE writes it: a header, fields between tabs, a quote is a character like any other
+    .csv     a header, RFC 4180 quoting: a quoted field may hold commas, line ends, doubled quotes
+    .jsonl   one JSON object a line (.ndjson and .json are read the same way)
+
+All of them: UTF-8, with or without a byte order mark, lines ended by LF or CRLF, `.gz` appended.
+"""
+
+import csv
+import gzip
+import io
+import itertools
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+_BYTES_PER_READ = 1 << 20
+_SUFFIXES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
+# The csv module's own limit is 131,072 characters a field; a long article is no mistake.
+_LONGEST_CSV_FIELD = 16 << 20
+
+
+class Row(NamedTuple):
+    """The requested columns of one record, and the line on which the record begins (from 1)."""
+
+    line: int
+    values: tuple[str, ...]
+
+
+def read_table(path: str, *, columns: Sequence[str]) -> list[Row]:
+    """Reads the named columns of every row; `iterate_table` as a list."""
+    return list(iterate_table(path, columns=columns))
+
+
+def iterate_table(path: str, *, columns: Sequence[str]) -> Iterator[Row]:
+    """Yields the named columns of every row, in the order asked for, one row in memory at a time.
+
+    Values are strings as they stand in the file. A number or a boolean of a JSON record becomes its
+    JSON spelling (`1`, `0.5`, `true`).
+
+    Raises:
+        ValueError: the file is missing, empty, of an unknown kind, not UTF-8 or a damaged gzip
+            file; a column is unknown or occurs twice; a row has another number of fields than the
+            header; a value is empty; a quoted field of a CSV is not closed; a line is not a JSON
+            object.
+    """
+    rows = _rows_of(path)
+    _, names = next(rows)
+    indices = _column_indices(path, names, columns)
+    num_rows = 0
+    for line, fields in rows:
+        yield Row(line, tuple(_text_of(path, line, names[i], fields[i]) for i in indices))
+        num_rows += 1
+    if not num_rows:
+        raise ValueError(f"{path}: no rows below the header line. Expected at least one.")
+
+
+def read_column_names(path: str) -> list[str]:
+    """The header of a TSV or CSV, the keys of the first record of a JSON lines file.
+
+    Raises:
+        ValueError: as `iterate_table`, of what can be seen in the first line.
+    """
+    return next(_rows_of(path))[1]
+
+
+def _rows_of(path: str) -> Iterator[tuple[int, list]]:
+    """Yields (line, column names) and then (line, fields) of every row."""
+    stem = path.removesuffix(".gz")
+    kind = next((kind for suffix, kind in _SUFFIXES.items() if stem.endswith(suffix)), None)
+    if kind is None:
+        raise ValueError(
+            f"{path}: a table's name ends in {', '.join(_SUFFIXES)}, or one of these and .gz."
+        )
+    lines = _numbered_lines(path)
+    if kind == "json":
+        rows = _json_rows(_without_blank_end(path, _json_records(path, lines)))
+    else:
+        records = _tsv_records(lines) if kind == "tsv" else _csv_records(path, lines)
+        rows = _rows_below_a_header(path, _without_blank_end(path, records))
+    return _with_a_first_row(path, rows)
+
+
+def _with_a_first_row(path: str, rows: Iterator) -> Iterator:
+    first = next(rows, None)
+    if first is None:
+        raise ValueError(f"{path}: the file is empty. Expected column names and rows.")
+    return itertools.chain([first], rows)
+
+
+def _without_blank_end(path: str, records: Iterator) -> Iterator:
+    """Blank lines may end a file; before a record they are an error: rows stay countable."""
+    blank_line = 0
+    for line, record in records:
+        if record and blank_line:
+            raise ValueError(f"{path}:{blank_line}: the line is empty. Expected a row.")
+        if record:
+            yield line, record
+        else:
+            blank_line = blank_line or line
+
+
+def _rows_below_a_header(
+    path: str, records: Iterator[tuple[int, list[str]]]
+) -> Iterator[tuple[int, list[str]]]:
+    """The header's names without spaces around them; every further record must be as long."""
+    names = None
+    for line, fields in records:
+        if names is None:
+            names = fields = [name.strip() for name in fields]
+        elif len(fields) != len(names):
+            raise ValueError(
+                f"{path}:{line}: {len(fields)} fields where the header has {len(names)} "
+                f"({', '.join(names)})."
+            )
+        yield line, fields
+
+
+def _tsv_records(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    for number, text in lines:
+        text = text.rstrip("\r\n")
+        yield number, text.split("\t") if text else []
+
+
+def _csv_records(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    csv.field_size_limit(_LONGEST_CSV_FIELD)
+    reader = csv.reader((text for _, text in lines), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise ValueError(
+                f"{path}:{line}: the quotes of the record that begins here do not balance "
+                f'({error}). Expected "..." around a field that holds commas, quotes or line ends, '
+                'and "" for a quote inside it.'
+            ) from error
+        yield line, fields
+
+
+def _json_records(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, dict]]:
+    for number, text in lines:
+        yield number, _parse_json_object(path, number, text) if text.strip() else {}
+
+
+def _parse_json_object(path: str, number: int, text: str) -> dict:
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{path}:{number}: not JSON ({error}). Expected one JSON object a line."
+        ) from error
+    if not isinstance(record, dict) or not record:
+        raise ValueError(
+            f"{path}:{number}: found {text.strip()[:40]!r}. Expected one JSON object a line, "
+            'for example {"sentence": "...", "label": "..."}.'
+        )
+    return record
+
+
+def _json_rows(records: Iterator[tuple[int, dict]]) -> Iterator[tuple[int, list]]:
+    """The columns are the keys of the first record; further keys of later ones are not read."""
+    names = None
+    for line, record in records:
+        if names is None:
+            names = list(record)
+            yield line, names
+        yield line, [record.get(name) for name in names]
+
+
+def _text_of(path: str, line: int, column: str, value: object) -> str:
+    """A field as text: TSV and CSV hold nothing else, JSON may hold anything."""
+    where = f"{path}:{line}: column {column!r}"
+    if value is None:
+        raise ValueError(f"{where} is missing or null. Expected text.")
+    if isinstance(value, list | dict):
+        raise ValueError(f"{where} holds a JSON {type(value).__name__}. Expected text.")
+    text = value if isinstance(value, str) else json.dumps(value)
+    if not text.strip():
+        raise ValueError(f"{where} is empty. Expected text.")
+    if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError(f"{where} holds half a surrogate pair, which is no Unicode text.")
+    return text
+
+
+def _column_indices(path: str, names: Sequence[str], columns: Sequence[str]) -> list[int]:
+    for column in columns:
+        if names.count(column) != 1:
+            wrong = "occurs more than once" if column in names else "is unknown"
+            raise ValueError(
+                f"{path}:1: column {column!r} {wrong}. The columns are: {', '.join(names)}."
+            )
+    return [names.index(column) for column in columns]
+
+
+def _numbered_lines(path: str) -> Iterator[tuple[int, str]]:
+    """Yields (number from 1, text with its line end). Only LF ends a line, as in csv and JSON."""
+    try:
+        with _open_binary(path) as file:
+            for number, line in enumerate(file, start=1):
+                yield number, _decode(path, number, line)
+    except tf.errors.NotFoundError as error:
+        raise ValueError(f"{path}: no such file.") from error
+    except tf.errors.OpError as error:
+        raise ValueError(f"{path}: cannot be read ({error.message}).") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: not a whole gzip file ({error}).") from error
+
+
+def _decode(path: str, number: int, line: bytes) -> str:
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line is "
+            f"0x{line[error.start]:02x}). Convert the file to UTF-8."
+        ) from error
+    return text.removeprefix("\ufeff") if number == 1 else text
+
+
+def _open_binary(path: str) -> io.BufferedIOBase:
+    file = io.BufferedReader(_RawGFile(path), _BYTES_PER_READ)
+    return gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
+
+
+class _RawGFile(io.RawIOBase):
+    """A `tf.io.gfile.GFile` in the form in which Python's own readers can buffer and unpack it."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self._file = tf.io.gfile.GFile(path, "rb")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

@@ -1,0 +1,148 @@
+"""A script of ours ends in one clear line and exit code 1, never in the user's face."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import tensorflow as tf
+
+from bert_tf import app
+
+_SCRIPT = textwrap.dedent(
+    '''
+    """Counts to a number.
+
+    Example: python count.py --to=3
+    """
+    import tensorflow as tf
+    from absl import flags
+
+    from bert_tf import app
+
+    flags.DEFINE_integer("to", 0, "Where to stop.")
+
+
+    def main(argv):
+        to = flags.FLAGS.to
+        if to == 1:
+            raise ValueError("table.tsv:7: bad row")
+        if to == 2:
+            tf.io.read_file("/no/such/file")
+
+
+    if __name__ == "__main__":
+        app.run(main)
+    '''
+)
+
+
+@pytest.fixture(scope="module")
+def count(tmp_path_factory):
+    """Runs the script above with flags and returns the finished process."""
+    script = tmp_path_factory.mktemp("scripts") / "count.py"
+    script.write_text(_SCRIPT)
+    root = os.path.dirname(os.path.dirname(os.path.abspath(app.__file__)))
+    environment = {**os.environ, "PYTHONPATH": root}
+
+    def run(*words):
+        command = [sys.executable, str(script), *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    return run
+
+
+def _errors_of(process):
+    return [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+
+
+def test_bad_input_is_one_line_and_exit_code_1(count):
+    process = count("--to=1")
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[-1] == "error: table.tsv:7: bad row"
+    assert "Traceback" not in process.stderr
+
+
+def test_a_file_tensorflow_cannot_open_is_one_line_and_exit_code_1(count):
+    process = count("--to=2")
+    assert process.returncode == 1
+    assert _errors_of(process) == ["error: /no/such/file; No such file or directory"]
+    assert "Traceback" not in process.stderr
+
+
+def test_a_bug_keeps_its_traceback():
+    def main(argv):
+        raise KeyError("a bug of ours")
+
+    with pytest.raises(KeyError, match="a bug of ours"):
+        app._main_with_one_line_errors(main, ["script"])
+
+
+def test_what_main_returns_is_the_exit_code():
+    assert app._main_with_one_line_errors(lambda argv: 9, ["script"]) == 9
+    assert app._main_with_one_line_errors(lambda argv: None, ["script"]) == 0
+
+
+def test_an_unknown_flag_is_named_without_a_traceback(count):
+    process = count("--too=1")
+    assert process.returncode == 1
+    assert "Unknown command line flag 'too'" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_a_word_that_is_no_flag_is_an_error(capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        app._main_with_one_line_errors(lambda argv: 0, ["script", "to=1"])
+    assert exit_info.value.code == 1
+    message = "error: unexpected words on the command line: to=1. Flags begin with --.\n"
+    assert capsys.readouterr().err == message
+
+
+def test_help_shows_the_docstring_and_the_flags(count):
+    text = count("--help").stdout
+    assert "Counts to a number." in text
+    assert "--to: Where to stop." in text
+
+
+def test_fail_prints_one_line_and_exits(capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        app.fail("no vocabulary")
+    assert exit_info.value.code == 1
+    assert capsys.readouterr().err == "error: no vocabulary\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "line"),
+    [
+        (ValueError("first\n  second"), "first second"),
+        (ValueError(), "ValueError"),
+        (FileNotFoundError(2, "No such file", "a.txt"), "[Errno 2] No such file: 'a.txt'"),
+        (
+            tf.errors.NotFoundError(
+                None, None, "{{node Read}} a; not there [Op:Read] name:\ntrace"
+            ),
+            "a; not there",
+        ),
+        (
+            tf.errors.InvalidArgumentError(None, None, "ValueError: row 3: bad\nTraceback ..."),
+            "row 3: bad",
+        ),
+    ],
+)
+def test_errors_become_one_readable_line(raised, line, capsys):
+    def main(argv):
+        raise raised
+
+    with pytest.raises(SystemExit) as exit_info:
+        app._main_with_one_line_errors(main, ["script"])
+    assert exit_info.value.code == 1
+    assert capsys.readouterr().err == f"error: {line}\n"
+
+
+def test_an_interrupted_script_exits_with_130(capsys):
+    def main(argv):
+        raise KeyboardInterrupt
+
+    assert app._main_with_one_line_errors(main, ["script"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
