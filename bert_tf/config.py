@@ -1,7 +1,7 @@
 """The experiment config: everything that changes a number, and nothing else.
 
-Typed dataclasses, filled by a `get_config()` in configs/*.py and overridden on the command line with
-`--config.optimizer.learning_rate=2e-5`. Paths, devices and the like are flags of the scripts.
+Typed dataclasses, filled by a `get_config()` in configs/*.py and overridden on the command line
+with `--config.optimizer.learning_rate=2e-5`. Paths, devices and the like are flags of the scripts.
 """
 
 import dataclasses
@@ -28,6 +28,7 @@ class DataConfig:
       do_whole_word_mask: mask all pieces of a word together.
       text_column, text_pair_column, label_column: columns of a fine-tuning file; empty: found by
         their usual names.
+      max_train_examples: use only the first so many rows of a fine-tuning file; 0: all.
     """
 
     max_seq_length: int = 128
@@ -37,6 +38,7 @@ class DataConfig:
     text_column: str = ""
     text_pair_column: str = ""
     label_column: str = ""
+    max_train_examples: int = 0
 
 
 @dataclasses.dataclass
@@ -48,12 +50,14 @@ class TaskConfig:
       next_sentence: pretraining: train the next-sentence head (the data must have its labels).
       labels: classification: the labels in the order of the logits; empty: those of the training
         file.
+      text_pairs: classification: an example is a pair of texts; scripts/finetune.py sets it.
       classifier_dropout_prob: classification: dropout of the pooled output.
     """
 
     name: str = "pretraining"
     next_sentence: bool = True
     labels: tuple[str, ...] = ()
+    text_pairs: bool = False
     classifier_dropout_prob: float = 0.1
 
 
@@ -168,7 +172,7 @@ def from_json(cls: type, path: str) -> Any:
 
 
 def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
-    """Fills the dataclass `cls` from nested dicts; unknown keys are a ValueError that lists the known."""
+    """Fills the dataclass `cls` from nested dicts; ValueError for unknown keys, with the known."""
     types = typing.get_type_hints(cls)
     unknown = sorted(set(values) - set(types))
     if unknown:

@@ -12,7 +12,7 @@ It joins tasks, models and the tokenizer, and knows nothing of training.
 import dataclasses
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -109,6 +109,17 @@ def load(path: str, *, dtype: str = "float32") -> tuple[Task, keras.Model]:
     return task, model
 
 
+def config_of_checkpoint(path: str, config: Any) -> Any:
+    """The encoder's config in `path`, with the dropout rates of `config`: they are not weights.
+
+    A run that starts from a checkpoint takes its shape from there and its regularisation from the
+    experiment config.
+    """
+    theirs = load_model_config(path)
+    rates = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+    return dataclasses.replace(theirs, **{name: getattr(config, name) for name in rates})
+
+
 def load_model_config(path: str) -> Any:
     """The encoder's config in the folder (or work directory) `path`."""
     folder = find(path)
@@ -169,6 +180,11 @@ def assign(
     if unused:
         logging.info("not used of %s: %s", source, ", ".join(unused))
     return missing
+
+
+def initializer(path: str | None, tokenizer: Tokenizer) -> Callable[[keras.Model], None] | None:
+    """What `training.loop.train` calls to fill a new model from `path`; None for random weights."""
+    return (lambda model: initialize(model, path, tokenizer)) if path else None
 
 
 def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:

@@ -15,7 +15,7 @@ def gelu(x):
 
 
 def gelu_tanh(x):
-    """GELU in its tanh form (Hendrycks and Gimpel 2016, section 2), as google-research/bert has it."""
+    """GELU in its tanh form (Hendrycks and Gimpel 2016, section 2), as in google-research/bert."""
     inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)
     return 0.5 * x * (1.0 + ops.tanh(inner))
 

@@ -36,10 +36,10 @@ def attention_bias(input_mask, example_ids=None):
 
 
 class SelfAttention(keras.layers.Layer):
-    """Scaled dot-product attention with N heads (Vaswani et al. 2017, section 3.2), softmax in float32.
+    """Scaled dot-product attention with N heads, softmax in float32.
 
-    The three projections are separate variables, because optimizers and checkpoints work per matrix,
-    and are computed as one product.
+    The three projections are separate variables, because optimizers and checkpoints work per
+    matrix, and are computed as one product.
 
     Args:
       num_attention_heads: N.
@@ -54,6 +54,8 @@ class SelfAttention(keras.layers.Layer):
 
     Returns:
       (context float [B, S, D], probabilities float32 [B, N, S, T] before dropout).
+
+    Reference: Vaswani et al. 2017, section 3.2.
     """
 
     def __init__(

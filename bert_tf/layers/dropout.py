@@ -1,7 +1,7 @@
 """Dropout whose mask is a function of a seed that the caller passes.
 
-`keras.layers.Dropout` keeps its own generator: it draws the same mask on every replica and cannot be
-repeated after a resume. Here the seed is an int32[2] call argument, folded once per use; the
+`keras.layers.Dropout` keeps its own generator: it draws the same mask on every replica and cannot
+be repeated after a resume. Here the seed is an int32[2] call argument, folded once per use; the
 generator is Philox by name, because the default one gives other numbers under XLA.
 """
 

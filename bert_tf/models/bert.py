@@ -1,7 +1,7 @@
 """BERT: its configuration and its encoder.
 
-Knows layers only; heads, losses and checkpoints of other projects live elsewhere. Every encoder file
-exposes `Config` and `Encoder`: `config.task` and scripts find them by module name.
+Knows layers only; heads, losses and checkpoints of other projects live elsewhere. Every encoder
+file exposes `Config` and `Encoder`: tasks and scripts find them by module name.
 
 Shape suffixes: B batch, S sequence, E examples in a packed row, D hidden, N heads.
 
@@ -26,8 +26,8 @@ from bert_tf.layers.transformer import TransformerBlock
 
 FORMAT_VERSION = 1
 
-# num_hidden_layers, hidden_size; heads of 64, intermediate_size of 4 x hidden_size (Turc et al. 2019,
-# Devlin et al. 2018).
+# num_hidden_layers, hidden_size; heads of 64, intermediate_size of 4 x hidden_size
+# (Devlin et al. 2018, Turc et al. 2019).
 SIZES = {
     "tiny": (2, 128),
     "mini": (4, 256),
@@ -64,9 +64,8 @@ _WITHOUT_EFFECT = frozenset(
         "problem_type",
         "classifier_dropout",
         "attn_implementation",
-        "_attn_implementation_autoset",
-        "output_past",
         "backward",
+        "output_past",
     ]
 )
 _ONLY_SUPPORTED = {
@@ -90,7 +89,8 @@ class BertConfig:
       num_hidden_layers: number of transformer blocks.
       num_attention_heads: N; divides hidden_size.
       intermediate_size: width of the feed-forward layer.
-      hidden_act: `gelu` (exact), `gelu_new` or `gelu_pytorch_tanh` (tanh form), `relu`, `silu`, `tanh`.
+      hidden_act: `gelu` (exact), `gelu_new` or `gelu_pytorch_tanh` (tanh form), `relu`, `silu`,
+        `tanh`.
       masked_lm_hidden_act: activation of the masked-LM transform; empty for hidden_act.
       hidden_dropout_prob: dropout rate of embeddings and of both outputs of a block.
       attention_probs_dropout_prob: dropout rate of the attention probabilities.
@@ -139,14 +139,16 @@ class BertConfig:
         `layer_norm_eps`) it is exact.
 
         Raises:
-          ValueError: not JSON, a newer format, an unknown key in a file of ours, another model type,
-            or a feature that this encoder does not have.
+          ValueError: not JSON, a newer format, an unknown key in a file of ours, another model
+            type, or a feature that this encoder does not have.
         """
         try:
             with tf.io.gfile.GFile(path) as file:
                 values = json.load(file)
         except (json.JSONDecodeError, tf.errors.NotFoundError) as error:
-            raise ValueError(f"{path}: expected a JSON file with a BERT configuration ({error}).")
+            raise ValueError(
+                f"{path}: expected a JSON file with a BERT configuration ({error})."
+            ) from error
         if "format_version" not in values:
             return cls._from_foreign(values, path)
         version = values.pop("format_version")
@@ -215,8 +217,9 @@ class BertEncoder(keras.Model):
 
     Returns:
       A dict of `sequence_output` [B, S, D] and `pooled_output` [B, D] ([B, E, D] when
-      `cls_positions` is given); on request `hidden_states` (num_hidden_layers + 1 tensors [B, S, D],
-      the embeddings first) and `attention_probs` (num_hidden_layers tensors float32 [B, N, S, S]).
+      `cls_positions` is given); on request `hidden_states` (num_hidden_layers + 1 tensors
+      [B, S, D], the embeddings first) and `attention_probs` (num_hidden_layers tensors float32
+      [B, N, S, S]).
     """
 
     def __init__(self, config: BertConfig, *, name: str = "bert", **kwargs):

@@ -101,6 +101,12 @@ class ClassificationTask(base.Task):
             "probabilities": probabilities_BL,
         }
 
+    def describe(self, row):
+        """`{"label": "b", "probabilities": {"a": 0.1, "b": 0.9}}`."""
+        labels = [str(label) for label in self.config.task.labels]
+        probabilities = dict(zip(labels, row["probabilities"].tolist(), strict=True))
+        return {"label": row["label"].decode(), "probabilities": probabilities}
+
     def baselines(self, dataset):
         """`majority_accuracy`: always answering the commonest label of the evaluation data."""
         counts = np.zeros(len(self.config.task.labels))

@@ -149,6 +149,18 @@ class PretrainingTask(base.Task):
             "probabilities": tf.where(used_BP1, probs_BPK, 0.0),
         }
 
+    def describe(self, row):
+        """`{"masks": [[{"token": "cat", "probability": 0.5}, ...], ...]}`: a list a [MASK]."""
+        masks = [
+            [
+                {"token": token.decode(), "probability": float(probability)}
+                for token, probability in zip(tokens, probabilities, strict=True)
+            ]
+            for tokens, probabilities in zip(row["tokens"], row["probabilities"], strict=True)
+            if tokens[0]
+        ]
+        return {"masks": masks}
+
     def baselines(self, dataset):
         """`commonest_token_accuracy`: always guessing the token that is masked most often here."""
         counts = np.zeros(self.config.model.vocab_size)

@@ -1,7 +1,7 @@
 """The interface between what is learned and how it is trained, evaluated, predicted and exported.
 
-A new objective is one file beside this one that ends in `Task = ItsClass`; it is found by the name of
-its module (`config.task.name`).
+A new objective is one file beside this one that ends in `Task = ItsClass`; it is found by the name
+of its module (`config.task.name`).
 
 Shape suffixes: B batch, S sequence.
 """
@@ -12,6 +12,7 @@ import pkgutil
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from bert_tf import tasks
@@ -83,10 +84,34 @@ class Task(abc.ABC):
             texts, text_pairs, max_seq_length=self.config.data.max_seq_length, pad=False
         )
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The losses, then the metrics."""
+        return (*self.loss_names, *self.metric_names)
+
+    def stack(self, sums: Sums) -> tf.Tensor:
+        """The pairs of all `names` as one float32 [len(names), 2]."""
+        return tf.stack([tf.stack(sums[name]) for name in self.names])
+
+    def ratios(self, totals: np.ndarray) -> dict[str, float]:
+        """The reported values of added-up `stack`s: sum / weight; `loss` is the sum of losses."""
+        pairs = zip(self.names, totals, strict=True)
+        values = {name: float(s / weight) if weight else 0.0 for name, (s, weight) in pairs}
+        return {**values, "loss": sum(values[name] for name in self.loss_names)}
+
+    def describe(self, row: dict[str, np.ndarray]) -> dict[str, Any]:
+        """One row of what `decode` gave, for JSON."""
+        return {name: _plain(value) for name, value in row.items()}
+
     def baselines(self, dataset: tf.data.Dataset) -> dict[str, float]:
         """What somebody would score on the evaluation `dataset` without a model."""
         del dataset
         return {}
+
+
+def _plain(value: np.ndarray) -> Any:
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def make_task(config: ExperimentConfig, tokenizer: Tokenizer) -> Task:

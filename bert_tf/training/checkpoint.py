@@ -1,8 +1,8 @@
 """Training checkpoints: one flat dict of variables, and a JSON that makes them count.
 
 `checkpoints/step-00001000/` holds `weights.*` (tf.train.Checkpoint of {path: variable}) and
-`checkpoint.json`, written last, with the SHA-256 of every other file. Without its JSON, or with a hash
-that does not fit, a folder is not a checkpoint. A Keras model is never handed to
+`checkpoint.json`, written last, with the SHA-256 of every other file. Without its JSON, or with a
+hash that does not fit, a folder is not a checkpoint. A Keras model is never handed to
 tf.train.Checkpoint: layers in Python lists are not in its object graph.
 """
 

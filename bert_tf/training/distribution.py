@@ -9,8 +9,8 @@ STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 def make_strategy(name: str = "auto", *, tpu: str = "") -> tf.distribute.Strategy:
     """The tf.distribute strategy called `name`.
 
-    `auto` takes the TPU if `tpu` is given, several workers if TF_CONFIG is set, all GPUs if there is
-    more than one, and one device otherwise.
+    `auto` takes the TPU if `tpu` is given, several workers if TF_CONFIG is set, all GPUs if there
+    is more than one, and one device otherwise.
 
     Args:
       name: one of `STRATEGIES`. `mirrored` uses all GPUs, or all logical CPU devices.

@@ -49,7 +49,6 @@ class Evaluator:
     ):
         self._task, self._model, self._strategy = task, model, strategy
         self._batch_size = batch_size
-        self._names = (*task.loss_names, *task.metric_names)
         self._step = tf.function(self._global_sums)
 
     def run(self, data: Any) -> dict[str, float]:
@@ -64,9 +63,7 @@ class Evaluator:
             for batch in dataset:
                 totals = totals + self._step(batch).numpy().astype("float64")
                 bar.update(1)
-        values = {n: float(s / w) if w else 0.0 for n, (s, w) in zip(self._names, totals)}
-        values["loss"] = sum(values[name] for name in self._task.loss_names)
-        return values
+        return self._task.ratios(totals)
 
     def _global_sums(self, batch):
         sums = self._strategy.run(self._replica_sums, args=(batch,))
@@ -75,6 +72,5 @@ class Evaluator:
     def _replica_sums(self, batch):
         outputs = self._model(batch)
         losses = self._task.compute_loss(outputs, batch)
-        metrics = {**losses, **self._task.compute_metrics(outputs, batch)}
-        sums = tf.stack([tf.stack(metrics[name]) for name in self._names])
+        sums = self._task.stack({**losses, **self._task.compute_metrics(outputs, batch)})
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, sums)

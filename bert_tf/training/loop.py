@@ -1,7 +1,7 @@
 """The training loop: compiled steps, log lines, evaluations and checkpoints until the last step.
 
-Own loop rather than `fit`: under MirroredStrategy `fit` can neither compile, nor run several steps a
-call, nor accumulate gradients, and it does not know the position in the data.
+Own loop rather than `fit`: under MirroredStrategy `fit` can neither compile, nor run several steps
+a call, nor accumulate gradients, and it does not know the position in the data.
 """
 
 import dataclasses
@@ -25,15 +25,15 @@ from bert_tf.training.metrics_writer import MetricsWriter
 from bert_tf.training.step import TrainState, TrainStep, weights_of
 
 # These may differ between the run that wrote a checkpoint and the one that continues it.
-_FREE = [
-    "num_micro_batches",
-    "steps_per_loop",
+_FREE = (
+    "checkpoint_every",
     "eval_batch_size",
     "eval_every",
-    "checkpoint_every",
-    "keep_checkpoints",
     "jit_compile",
-]
+    "keep_checkpoints",
+    "num_micro_batches",
+    "steps_per_loop",
+)
 
 
 def train(
@@ -52,7 +52,8 @@ def train(
     Args:
       task: what is learned.
       config: the experiment config.
-      train_data, eval_data: what `task.make_dataset` takes; without `eval_data` nothing is evaluated.
+      train_data, eval_data: what `task.make_dataset` takes; without `eval_data` nothing is
+        evaluated.
       work_dir: gets `config.json`, `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
       strategy: the devices; None for one.
       initialize: called with the new model to load weights into it, unless a checkpoint is there.
@@ -86,7 +87,7 @@ def train(
     )
     metrics = {}
     total = config.train.num_train_steps
-    with progress.bar(total=total, initial=step, unit="steps", description=task_name(task)) as bar:
+    with progress.bar(total=total, initial=step, unit="steps", description=config.task.name) as bar:
         while step < total:
             count = _next_stop(step, config) - step
             values = _run_steps(train_step, iterator, count, config)
@@ -103,11 +104,6 @@ def train(
     if not metrics and eval_data is not None:  # nothing was left to train
         metrics = evaluator.run(eval_data)
     return state.model, metrics
-
-
-def task_name(task: Task) -> str:
-    """The name of the task in messages."""
-    return task.config.task.name
 
 
 def _run_steps(train_step: TrainStep, iterator, count: int, config: ExperimentConfig):
@@ -138,7 +134,7 @@ def _is_time(step: int, every: int, total: int) -> bool:
 
 
 def _next_stop(step: int, config: ExperimentConfig) -> int:
-    """The next step at which something happens: multiples only, so a resumed run stops there too."""
+    """The next step at which something happens: multiples, so a resumed run stops there too."""
     train = config.train
     periods = [p for p in (train.steps_per_loop, train.eval_every, train.checkpoint_every) if p]
     return min([train.num_train_steps, *((step // period + 1) * period for period in periods)])

@@ -88,10 +88,9 @@ class TrainStep:
         self._task, self._config, self._state = task, config, state
         self._strategy = strategy
         self._weights = list(weights_of(state.model).values())
-        self._names = (*task.loss_names, *task.metric_names)
         with strategy.scope():
             self._totals = tf.Variable(
-                tf.zeros((len(self._names) + 1, 2)),  # the last row counts tokens
+                tf.zeros((len(task.names) + 1, 2)),  # the last row counts tokens
                 trainable=False,
                 aggregation=tf.VariableAggregation.NONE,
             )
@@ -132,26 +131,27 @@ class TrainStep:
 
     def _gradients(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
         """This replica's share of the gradient and of the (sum, weight) pairs that are reported."""
-        count = self._config.train.num_micro_batches
+        task, count = self._task, self._config.train.num_micro_batches
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         gradients = [tf.zeros(weight.shape, weight.dtype) for weight in self._weights]
-        sums = tf.zeros((len(self._names) + 1, 2))
+        sums = tf.zeros((len(task.names) + 1, 2))
         # AutoGraph makes a loop on the device of a tensor, and none of a Python range.
         for index in tf.range(count) if count > 1 else range(count):
             micro_batch = {name: _part(rows, index, count) for name, rows in batch.items()}
             seed = self._dropout_seed(replica * count + index)
             with tf.GradientTape() as tape:
                 outputs = self._state.model(micro_batch, dropout_seed=seed)
-                losses = self._task.compute_loss(outputs, micro_batch)
+                losses = task.compute_loss(outputs, micro_batch)
                 loss = tf.add_n(
                     [tf.math.divide_no_nan(losses[n][0], global_weights[n]) for n in losses]
                 )
             new = tape.gradient(loss, self._weights, unconnected_gradients="zero")
-            gradients = [old + tf.convert_to_tensor(g) for old, g in zip(gradients, new)]
-            metrics = {**losses, **self._task.compute_metrics(outputs, micro_batch)}
+            gradients = [
+                old + tf.convert_to_tensor(g) for old, g in zip(gradients, new, strict=True)
+            ]
+            metrics = {**losses, **task.compute_metrics(outputs, micro_batch)}
             num_tokens = tf.cast(tf.reduce_sum(micro_batch["input_mask"]), tf.float32)
-            pairs = [*(metrics[name] for name in self._names), (num_tokens, 1.0)]
-            sums += tf.stack([tf.stack(pair) for pair in pairs])
+            sums += tf.concat([task.stack(metrics), [[num_tokens, 1.0]]], axis=0)
         return gradients, sums
 
     def _dropout_seed(self, global_micro_batch: tf.Tensor) -> tf.Tensor:
@@ -209,10 +209,7 @@ class TrainStep:
             )
         totals = _local(self._totals).numpy()
         self._totals.assign(tf.zeros_like(totals))
-        values = {n: float(s / w) if w else 0.0 for n, (s, w) in zip(self._names, totals)}
-        values["loss"] = sum(values[name] for name in self._task.loss_names)
-        values["num_tokens"] = float(totals[-1, 0])
-        return values
+        return {**self._task.ratios(totals[:-1]), "num_tokens": float(totals[-1, 0])}
 
 
 def _part(rows: tf.Tensor, index: tf.Tensor | int, count: int) -> tf.Tensor:
