@@ -8,7 +8,7 @@ its traceback.
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported
 
@@ -68,3 +68,11 @@ def _first_line(error: Exception) -> str:
         lines = [line for line in lines if "ValueError:" in line][:1] or lines[:1]
         lines[0] = _OP_NOISE.sub("", lines[0].split("ValueError: ")[-1])
     return " ".join(lines)
+
+
+def write_lines(path: str, lines: Iterable[str]) -> None:
+    """Writes `lines` to a temporary file that takes the place of `path` when it is whole."""
+    with tf.io.gfile.GFile(path + ".tmp", "w") as file:
+        for line in lines:
+            file.write(line + "\n")
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)

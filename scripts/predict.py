@@ -1,0 +1,86 @@
+"""Answers for lines of text: JSON lines out, in the order of the input.
+
+    echo "a moving film" | python scripts/predict.py --model=work/sst2
+    python scripts/predict.py --model=work/sst2 --input=texts.txt --output=answers.jsonl
+    echo "The [MASK] sat on the mat." | python scripts/predict.py --model=work/mini
+
+A classifier gives label and probabilities; a pretrained model guesses each [MASK]. For a classifier of
+pairs, a line holds both texts with a tab between them.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+
+import tensorflow as tf
+from absl import flags
+
+from bert_tf import app, model_folder, progress
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("model", None, "Model folder or work directory.")
+flags.DEFINE_string("input", None, "Text file, one example a line; default: standard input.")
+flags.DEFINE_string("output", None, "Where to write; default: standard output.")
+flags.DEFINE_integer("batch_size", 32, "Lines of a step.")
+flags.mark_flags_as_required(["model"])
+
+
+def main(argv):
+    del argv
+    task, model = model_folder.load(FLAGS.model)
+    lines = _read_lines(FLAGS.input)
+    answer = tf.function(lambda batch: task.decode(model(batch), batch), reduce_retracing=True)
+    answers = _predict(task, answer, lines)
+    if not FLAGS.output:
+        for line in answers:
+            print(line, flush=True)
+        return
+    with progress.bar(total=len(lines), unit="lines", description="predicting") as bar:
+        app.write_lines(FLAGS.output, _counted(answers, bar))
+
+
+def _counted(answers, bar) -> Iterator[str]:
+    for line in answers:
+        yield line
+        bar.update(1)
+
+
+def _read_lines(path: str | None) -> list[str]:
+    if path is None:
+        lines = sys.stdin.buffer.read()
+    else:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            lines = file.read()
+    try:
+        return lines.decode().splitlines()
+    except UnicodeDecodeError as error:
+        number = lines[: error.start].count(b"\n") + 1
+        raise ValueError(f"{path or 'standard input'}, line {number}: not UTF-8.") from error
+
+
+def _predict(task, answer, lines: list[str]) -> Iterator[str]:
+    """One JSON object a line: the text, then what the task has to say."""
+    for start in range(0, len(lines), FLAGS.batch_size):
+        texts = lines[start : start + FLAGS.batch_size]
+        columns = _columns(texts, start) if task.config.task.text_pairs else [texts]
+        outputs = answer(task.encode(*[tf.constant(column) for column in columns]))
+        rows = {name: tensor.numpy() for name, tensor in outputs.items()}
+        for index, text in enumerate(texts):
+            said = task.describe({name: values[index] for name, values in rows.items()})
+            yield json.dumps({"text": text, **said}, ensure_ascii=False)
+
+
+def _columns(texts: list[str], start: int) -> list[list[str]]:
+    """The two columns of lines `a<TAB>b`."""
+    pairs = [text.split("\t") for text in texts]
+    for number, pair in enumerate(pairs, start + 1):
+        if len(pair) != 2:
+            raise ValueError(
+                f"line {number}: {len(pair)} column(s); this model takes two texts with a tab "
+                "between them."
+            )
+    return [list(column) for column in zip(*pairs, strict=True)]
+
+
+if __name__ == "__main__":
+    app.run(main)
