@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.tasks.task import Task
+from bert_tf.tasks.task import Task, encoder_inputs
 
 _TEXT = tf.TensorSpec([None], tf.string)
 _IDS = tf.TensorSpec([None, None], tf.int32)
@@ -83,8 +83,7 @@ class ServedModel(tf.Module):
         batch = self._task.tokenizer.encode(
             text, max_seq_length=self._task.config.data.max_seq_length, pad=False
         )
-        inputs = {name: batch[name] for name in ("input_ids", "input_mask", "segment_ids")}
-        outputs = self._model.encoder(**inputs)
+        outputs = self._model.encoder(**encoder_inputs(batch))
         mask_BS1 = tf.cast(batch["input_mask"], tf.float32)[..., tf.newaxis]
         sequence_BSD = tf.cast(outputs["sequence_output"], tf.float32)
         mean_BD = tf.reduce_sum(sequence_BSD * mask_BS1, 1) / tf.reduce_sum(mask_BS1, 1)

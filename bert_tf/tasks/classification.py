@@ -43,7 +43,7 @@ class ClassificationModel(keras.Model):
         self.built = True
 
     def call(self, batch, dropout_seed=None):
-        outputs = base.encode_batch(self.encoder, batch, dropout_seed)
+        outputs = self.encoder(**base.encoder_inputs(batch), dropout_seed=dropout_seed)
         outputs["logits"] = self.classifier(
             outputs["pooled_output"], dropout_seed=fold_in(dropout_seed, _HEAD_SEED)
         )

@@ -54,7 +54,7 @@ class PretrainingModel(keras.Model):
         self.built = True
 
     def call(self, batch, dropout_seed=None):
-        outputs = base.encode_batch(self.encoder, batch, dropout_seed)
+        outputs = self.encoder(**base.encoder_inputs(batch), dropout_seed=dropout_seed)
         outputs["masked_lm_logits"] = self.masked_lm(
             outputs["sequence_output"],
             tf.convert_to_tensor(self.encoder.embeddings.word_embeddings),

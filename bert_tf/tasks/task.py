@@ -129,11 +129,17 @@ def make_encoder(config: ExperimentConfig) -> keras.Model:
     return module.Encoder(config.model, dtype=config.train.dtype)
 
 
-def encode_batch(encoder: keras.Model, batch: Batch, dropout_seed: tf.Tensor | None) -> Batch:
-    """Calls the encoder with those of its inputs that the batch has."""
-    optional = ("input_mask", "segment_ids", "position_ids", "example_ids", "cls_positions")
-    inputs = {name: batch[name] for name in optional if name in batch}
-    return encoder(batch["input_ids"], dropout_seed=dropout_seed, **inputs)
+def encoder_inputs(batch: Batch) -> Batch:
+    """Those of the batch's tensors that an encoder takes."""
+    names = (
+        "input_ids",
+        "input_mask",
+        "segment_ids",
+        "position_ids",
+        "example_ids",
+        "cls_positions",
+    )
+    return {name: batch[name] for name in names if name in batch}
 
 
 def weighted_cross_entropy(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

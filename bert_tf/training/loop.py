@@ -90,7 +90,9 @@ def train(
     with progress.bar(total=total, initial=step, unit="steps", description=config.task.name) as bar:
         while step < total:
             count = _next_stop(step, config) - step
-            values = _run_steps(train_step, iterator, count, config)
+            start = time.perf_counter()
+            train_step.train_steps(iterator, tf.constant(count))
+            values = _measure(train_step, count, start, config)
             step += count
             writer.write(step, values)
             bar.set(_line(values))
@@ -106,10 +108,10 @@ def train(
     return state.model, metrics
 
 
-def _run_steps(train_step: TrainStep, iterator, count: int, config: ExperimentConfig):
-    """Runs `count` optimizer steps and measures them."""
-    start = time.perf_counter()
-    train_step.train_steps(iterator, tf.constant(count))
+def _measure(
+    train_step: TrainStep, count: int, start: float, config: ExperimentConfig
+) -> dict[str, float]:
+    """What the last `count` steps, begun at `start`, are reported with."""
     values = train_step.take_metrics()
     seconds = time.perf_counter() - start
     values["examples_per_second"] = count * config.train.global_batch_size / seconds
