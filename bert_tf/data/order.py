@@ -1,0 +1,248 @@
+"""The order in which rows are read: a pure function of (seed, epoch). NumPy only.
+
+An epoch's order: the shards permuted, taken in groups of `SHARDS_PER_GROUP`, the rows of a group
+permuted as one. The position p of a run is found from the number of rows of each shard alone, and
+reading on from it opens one group. Positions run on through the epochs: p = epoch x rows + position
+in the epoch. Global batch t of B rows is the positions [start + tB, start + (t+1)B) whatever the
+number of workers; each worker takes its replicas' part of every batch.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+ROWS_PER_SHARD = 8192
+SHARDS_PER_GROUP = 16
+
+# Streams: the last counter of every hash in bert_tf.data, so that no two uses share random numbers.
+STREAM_SHARDS = 1
+STREAM_ROWS = 2
+STREAM_MASK_ORDER = 3
+STREAM_MASK_KIND = 4
+STREAM_MASK_TOKEN = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchSlice:
+    """The part of each global batch that one worker reads.
+
+    Attributes:
+        global_batch_size: rows of a batch over all replicas of all workers.
+        num_replicas: replicas of all workers together.
+        first_replica: the first of this worker's replicas.
+        local_replicas: how many replicas this worker has.
+
+    Raises ValueError if the batch cannot be divided or the replicas do not exist.
+    """
+
+    global_batch_size: int
+    num_replicas: int = 1
+    first_replica: int = 0
+    local_replicas: int = 1
+
+    def __post_init__(self) -> None:
+        if self.num_replicas < 1 or self.global_batch_size < 1:
+            raise ValueError(f"batch size and number of replicas must be at least 1: {self}")
+        if self.global_batch_size % self.num_replicas:
+            raise ValueError(
+                f"the global batch size of {self.global_batch_size} cannot be divided by "
+                f"{self.num_replicas} replicas; choose a multiple of {self.num_replicas}"
+            )
+        last = self.first_replica + self.local_replicas
+        if self.first_replica < 0 or self.local_replicas < 1 or last > self.num_replicas:
+            raise ValueError(
+                f"replicas {self.first_replica} to {last - 1} were asked for; "
+                f"there are replicas 0 to {self.num_replicas - 1}"
+            )
+
+    @property
+    def replica_batch_size(self) -> int:
+        """Rows of a batch on one replica."""
+        return self.global_batch_size // self.num_replicas
+
+    def contains(self, positions: np.ndarray) -> np.ndarray:
+        """True where a position, counted from the first global batch, belongs to this worker."""
+        replica = positions % self.global_batch_size // self.replica_batch_size
+        return (replica >= self.first_replica) & (
+            replica < self.first_replica + self.local_replicas
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupSlice:
+    """Some rows of one group, in the order in which they are used.
+
+    Attributes:
+        epoch: the epoch they are read in.
+        shards: int64 [<= 16], the shards of the group in the epoch's order.
+        rows: int64 [n], indices into the rows of those shards laid end to end.
+        examples: int64 [n], the same rows as indices into the whole data set in storage order.
+    """
+
+    epoch: int
+    shards: np.ndarray
+    rows: np.ndarray
+    examples: np.ndarray
+
+
+def hash_u32(seed: int, *counters: int | np.ndarray) -> np.ndarray:
+    """Hashes counters to uint32: MurmurHash3_x86_32 of the counters as 32-bit words (A. Appleby).
+
+    Counters broadcast against each other; of each the low 32 bits count, so an index that may be
+    larger is passed as `*split_words(index)`. bert_tf.data.masking has the same function in TF ops.
+    Raises ValueError if the seed is not in [0, 2**32).
+    """
+    h = np.asarray(check_seed(seed), np.uint32)
+    with np.errstate(over="ignore"):
+        for counter in counters:
+            k = (np.asarray(counter).astype(np.int64) & 0xFFFFFFFF).astype(np.uint32)
+            k = _rotate_left(k * np.uint32(0xCC9E2D51), 15) * np.uint32(0x1B873593)
+            h = _rotate_left(h ^ k, 13) * np.uint32(5) + np.uint32(0xE6546B64)
+        h = h ^ np.uint32(4 * len(counters))
+        h = (h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+        h = (h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+        return h ^ (h >> np.uint32(16))
+
+
+def check_seed(seed: int) -> int:
+    """Returns the seed, or raises ValueError if it does not fit the 32 bits of the hash."""
+    if not 0 <= seed < 1 << 32:
+        raise ValueError(f"the seed is {seed}; it must be between 0 and 2**32 - 1")
+    return int(seed)
+
+
+def _rotate_left(x: np.ndarray, bits: int) -> np.ndarray:
+    return (x << np.uint32(bits)) | (x >> np.uint32(32 - bits))
+
+
+def split_words(index: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The low and the high 32 bits of an index, as two counters."""
+    index = np.asarray(index, np.int64)
+    return index & 0xFFFFFFFF, index >> 32
+
+
+def epoch_order(
+    shard_rows: Sequence[int], seed: int, epoch: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields for each group (shards int64 [<= 16], permutation int64 [rows of the group]).
+
+    Args:
+        shard_rows: the number of rows of each shard, in storage order.
+        seed: of the order.
+        epoch: from 0.
+    """
+    shard_rows = np.asarray(shard_rows, np.int64)
+    for shards in _groups(len(shard_rows), seed, epoch):
+        yield shards, _permutation(_group_examples(shard_rows, shards), seed, epoch)
+
+
+def group_slices(
+    shard_rows: Sequence[int], seed: int, start_row: int, batch_slice: BatchSlice
+) -> Iterator[GroupSlice]:
+    """Yields without end, group by group, the rows that belong to this worker.
+
+    Global batches are counted from `start_row`, the number of rows consumed so far by all workers
+    through all epochs. Groups that hold none of the worker's rows are left out.
+    """
+    shard_rows = np.asarray(shard_rows, np.int64)
+    num_rows = int(shard_rows.sum())
+    if num_rows == 0:
+        raise ValueError("the data set holds no rows")
+    epoch, begin = divmod(start_row, num_rows)
+    position = -begin  # of the group's first row, counted from start_row
+    while True:
+        for shards in _groups(len(shard_rows), seed, epoch):
+            size = int(shard_rows[shards].sum())
+            if position + size > 0:
+                yield from _slice_group(shard_rows, shards, seed, epoch, position, batch_slice)
+            position += size
+        epoch += 1
+
+
+def storage_slices(shard_rows: Sequence[int], batch_slice: BatchSlice) -> Iterator[GroupSlice]:
+    """Yields once, shard by shard in storage order, the rows that belong to this worker."""
+    first = 0
+    for shard, size in enumerate(shard_rows):
+        rows = np.arange(size, dtype=np.int64)
+        rows = rows[batch_slice.contains(first + rows)]
+        yield GroupSlice(0, np.array([shard]), rows, first + rows)
+        first += size
+
+
+def split_into_batches(slices: Iterator[GroupSlice], batch_size: int) -> Iterator[list[GroupSlice]]:
+    """Cuts a stream of slices into lists of `batch_size` rows each; the last may hold fewer."""
+    parts, missing = [], batch_size
+    for group in slices:
+        begin = 0
+        while begin < len(group.rows):
+            end = min(begin + missing, len(group.rows))
+            parts.append(
+                dataclasses.replace(
+                    group, rows=group.rows[begin:end], examples=group.examples[begin:end]
+                )
+            )
+            missing -= end - begin
+            begin = end
+            if not missing:
+                yield parts
+                parts, missing = [], batch_size
+    if parts:
+        yield parts
+
+
+def memory_positions(
+    num_rows: int, seed: int, start_row: int, batch_slice: BatchSlice
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The order of `group_slices` for rows held in memory (as if in shards of `ROWS_PER_SHARD`).
+
+    Yields without end, for each replica batch of this worker, (epochs, rows), both int64
+    [replica_batch_size]: the row to take and the epoch it is taken in. The batches of one global
+    batch follow each other, first replica first.
+    """
+    sizes = memory_shards(num_rows)
+    slices = group_slices(sizes, seed, start_row, batch_slice)
+    for parts in split_into_batches(slices, batch_slice.replica_batch_size):
+        epochs = [np.full(len(part.rows), part.epoch, np.int64) for part in parts]
+        yield np.concatenate(epochs), np.concatenate([part.examples for part in parts])
+
+
+def memory_shards(num_rows: int, rows_per_shard: int = ROWS_PER_SHARD) -> list[int]:
+    """`num_rows` rows cut into shards: the number of rows of each."""
+    full, rest = divmod(num_rows, rows_per_shard)
+    return [rows_per_shard] * full + [rest] * (rest > 0)
+
+
+def _groups(num_shards: int, seed: int, epoch: int) -> list[np.ndarray]:
+    shards = _argsort_hash(np.arange(num_shards, dtype=np.int64), seed, epoch, STREAM_SHARDS)
+    return [shards[i : i + SHARDS_PER_GROUP] for i in range(0, num_shards, SHARDS_PER_GROUP)]
+
+
+def _group_examples(shard_rows: np.ndarray, shards: np.ndarray) -> np.ndarray:
+    firsts = np.cumsum(shard_rows) - shard_rows
+    return np.concatenate([firsts[shard] + np.arange(shard_rows[shard]) for shard in shards])
+
+
+def _permutation(examples: np.ndarray, seed: int, epoch: int) -> np.ndarray:
+    return _argsort_hash(examples, seed, epoch, STREAM_ROWS)
+
+
+def _argsort_hash(indices: np.ndarray, seed: int, epoch: int, stream: int) -> np.ndarray:
+    low, high = split_words(indices)
+    return np.argsort(hash_u32(seed, epoch, low, high, stream), kind="stable")
+
+
+def _slice_group(
+    shard_rows: np.ndarray,
+    shards: np.ndarray,
+    seed: int,
+    epoch: int,
+    position: int,
+    batch_slice: BatchSlice,
+) -> Iterator[GroupSlice]:
+    examples = _group_examples(shard_rows, shards)
+    rows = _permutation(examples, seed, epoch)
+    positions = position + np.arange(len(rows))
+    rows = rows[(positions >= 0) & batch_slice.contains(positions)]
+    if len(rows):
+        yield GroupSlice(epoch, shards, rows, examples[rows])

@@ -1,0 +1,335 @@
+"""Rows of tokens on disk: TFRecord shards and the manifest that describes them.
+
+A record is a `tf.train.Example` with the int64 features `input_ids` and `segment_ids` (both as long
+as the row, not padded), `next_sentence_labels` and `example_lengths` (one number per example of the
+row). Masks are not stored. Knows the format, not how examples are made nor in what order they are
+read.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+_HINT = "make the data with scripts/create_pretraining_data.py"
+_FEATURES = ("input_ids", "segment_ids", "next_sentence_labels", "example_lengths")
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a folder of records holds and how it was made (`manifest.json`).
+
+    Attributes:
+        objective: what the examples are made for, for example "next_sentence".
+        max_seq_length: no row is longer, in tokens.
+        max_examples_per_row: more than 1 when examples are packed.
+        shard_size: rows of every shard but the last.
+        seed, short_seq_prob: how the examples were drawn.
+        vocab_size, vocabulary_sha256, do_lower_case, max_input_chars_per_word: the tokenizer, which
+            is stored beside.
+        input_format, inputs: the text files in order; file (without folder), bytes, sha256 of each.
+        rows: of all shards.
+        counts: documents, sentences, tokens, what was skipped and truncated.
+        shards: file, rows, sha256 of each, in storage order.
+    """
+
+    objective: str
+    max_seq_length: int
+    max_examples_per_row: int
+    shard_size: int
+    seed: int
+    short_seq_prob: float
+    vocab_size: int
+    vocabulary_sha256: str
+    do_lower_case: bool
+    max_input_chars_per_word: int
+    input_format: str
+    inputs: list[dict]
+    rows: int = 0
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    shards: list[dict] = dataclasses.field(default_factory=list)
+    kind: str = "pretraining"
+    format_version: int = FORMAT_VERSION
+
+    @classmethod
+    def load(cls, folder: str) -> "Manifest":
+        """Reads the manifest of a folder.
+
+        Raises ValueError if there is none, it is not one of ours, or a newer version wrote it.
+        """
+        path = os.path.join(folder, MANIFEST)
+        if not tf.io.gfile.exists(path):
+            raise ValueError(
+                f"{folder} holds no {MANIFEST}, so it is no complete data set; {_HINT}"
+            )
+        try:
+            with tf.io.gfile.GFile(path) as file:
+                fields = json.load(file)
+            version = fields["format_version"]
+        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is not a manifest of bert_tf ({error!r}); {_HINT}") from error
+        if version > FORMAT_VERSION:
+            raise ValueError(
+                f"{path} has format_version {version}; this bert_tf reads up to {FORMAT_VERSION}. "
+                "Install a newer bert_tf or make the data again"
+            )
+        known = {field.name for field in dataclasses.fields(cls)}
+        if set(fields) != known:
+            raise ValueError(
+                f"{path}: wrong or missing fields {sorted(set(fields) ^ known)}; {_HINT}"
+            )
+        return cls(**fields)
+
+    def save(self, folder: str) -> None:
+        """Writes the manifest under a temporary name, then renames it."""
+        path = os.path.join(folder, MANIFEST)
+        with tf.io.gfile.GFile(path + ".incomplete", "w") as file:
+            file.write(json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n")
+        tf.io.gfile.rename(path + ".incomplete", path, overwrite=True)
+
+    def check(
+        self,
+        *,
+        vocabulary_sha256: str | None = None,
+        max_seq_length: int | None = None,
+        objective: str | None = None,
+    ) -> None:
+        """Raises ValueError if the data were made for something else than what is given."""
+        wanted = {
+            "vocabulary_sha256": vocabulary_sha256,
+            "max_seq_length": max_seq_length,
+            "objective": objective,
+        }
+        for name, value in wanted.items():
+            if value is not None and getattr(self, name) != value:
+                raise ValueError(
+                    f"the data were made with {name} = {getattr(self, name)}, the model has "
+                    f"{value}; use data and model that belong together, or {_HINT}"
+                )
+
+    def settings(self) -> dict:
+        """The fields that decide the bytes of the shards."""
+        results = ("rows", "counts", "shards")
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in results}
+
+    @property
+    def shard_rows(self) -> list[int]:
+        """The number of rows of each shard, in storage order."""
+        return [shard["rows"] for shard in self.shards]
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Rows of different length, laid end to end.
+
+    Attributes:
+        input_ids, segment_ids: int32 [tokens of all rows].
+        offsets: int64 [rows + 1]; row i is `input_ids[offsets[i]:offsets[i + 1]]`.
+        next_sentence_labels, example_lengths: int32 [rows, E], 0 where a row has fewer examples.
+    """
+
+    input_ids: np.ndarray
+    segment_ids: np.ndarray
+    offsets: np.ndarray
+    next_sentence_labels: np.ndarray
+    example_lengths: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def padded(self, rows: np.ndarray, max_seq_length: int) -> dict[str, np.ndarray]:
+        """Some rows, padded with 0 on the right.
+
+        Args:
+            rows: int64 [B], which rows.
+            max_seq_length: S; no row is longer.
+
+        Returns:
+            int32 arrays: `input_ids`, `segment_ids` [B, S]; `next_sentence_labels`,
+            `example_lengths` [B, E].
+        """
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
+        real = np.arange(max_seq_length) < lengths[:, None]
+        columns = np.arange(max_seq_length) + self.offsets[rows][:, None]
+        batch = {}
+        for name in ("input_ids", "segment_ids"):
+            batch[name] = np.zeros(real.shape, np.int32)
+            batch[name][real] = getattr(self, name)[columns[real]]
+        for name in ("next_sentence_labels", "example_lengths"):
+            batch[name] = getattr(self, name)[rows]
+        return batch
+
+
+def concatenate(tables: list[Rows]) -> Rows:
+    """Lays tables end to end."""
+    starts = np.cumsum([0] + [len(table.input_ids) for table in tables])
+    offsets = [t.offsets[:-1] + start for t, start in zip(tables, starts, strict=False)]
+    columns = {
+        name: np.concatenate([getattr(table, name) for table in tables]) for name in _FEATURES
+    }
+    return Rows(offsets=np.concatenate([*offsets, starts[-1:]]), **columns)
+
+
+def shard_name(index: int, num_shards: int) -> str:
+    """`shard-00000-of-00004.tfrecord`."""
+    return f"shard-{index:05d}-of-{num_shards:05d}.tfrecord"
+
+
+def write_shards(folder: str, tables: Iterable[Rows], num_shards: int) -> Iterator[dict]:
+    """Writes one shard per table; yields its entry for the manifest (file, rows, sha256)."""
+    for index, table in enumerate(tables):
+        name = shard_name(index, num_shards)
+        path = os.path.join(folder, name)
+        with tf.io.TFRecordWriter(path) as writer:
+            for record in serialize(table):
+                writer.write(record)
+        yield {"file": name, "rows": len(table), "sha256": file_sha256(path)}
+
+
+def serialize(table: Rows) -> Iterator[bytes]:
+    """Yields each row as a serialized `tf.train.Example`; equal rows give equal bytes."""
+    examples = table.example_lengths > 0
+    for row in range(len(table)):
+        tokens = slice(table.offsets[row], table.offsets[row + 1])
+        values = {
+            "input_ids": table.input_ids[tokens],
+            "segment_ids": table.segment_ids[tokens],
+            "next_sentence_labels": table.next_sentence_labels[row, examples[row]],
+            "example_lengths": table.example_lengths[row, examples[row]],
+        }
+        example = tf.train.Example()
+        for name, value in values.items():
+            example.features.feature[name].int64_list.value.extend(value.tolist())
+        yield example.SerializeToString(deterministic=True)
+
+
+def read_shard(folder: str, manifest: Manifest, shard: int, vocab_size: int) -> Rows:
+    """Reads and checks one shard.
+
+    Raises:
+        ValueError: the shard is missing, truncated, damaged, has another number of records than the
+            manifest says, or a record breaks the format or holds a token id that is not in
+            [0, vocab_size). Names the shard and the record (counted from 0).
+    """
+    entry = manifest.shards[shard]
+    path = os.path.join(folder, entry["file"])
+    records = _read_records(path, entry["rows"])
+    table = _parse(path, records, manifest.max_examples_per_row)
+    _check_rows(path, table, manifest, vocab_size)
+    return table
+
+
+def _read_records(path: str, num_rows: int) -> tf.Tensor:
+    """The serialized records of a shard, string [rows]; TFRecord's checksums are verified."""
+    if not tf.io.gfile.exists(path):
+        raise ValueError(f"{path} is missing although the manifest lists it; {_HINT} again")
+    try:
+        batches = list(tf.data.TFRecordDataset(path).batch(max(num_rows, 1)))
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"{path}, record {_count_readable(path)}: truncated or damaged ({error.message}); "
+            f"copy the file again or {_HINT} again"
+        ) from error
+    found = sum(len(batch) for batch in batches)
+    if found != num_rows:
+        raise ValueError(
+            f"{path}, record {min(found, num_rows)}: the file holds {found} records, the manifest "
+            f"says {num_rows}; copy the file again or {_HINT} again"
+        )
+    return batches[0]
+
+
+def _count_readable(path: str) -> int:
+    count = 0
+    try:
+        for _ in tf.data.TFRecordDataset(path):
+            count += 1
+    except tf.errors.OpError:
+        pass
+    return count
+
+
+def _parse(path: str, records: tf.Tensor, max_examples: int) -> Rows:
+    spec = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in _FEATURES}
+    try:
+        parsed = tf.io.parse_example(records, spec)
+    except tf.errors.OpError as error:
+        bad = next(i for i, record in enumerate(records.numpy()) if not _is_example(record))
+        raise ValueError(f"{path}, record {bad}: not a tf.train.Example of int64 lists") from error
+    splits = {name: parsed[name].row_splits.numpy() for name in _FEATURES}
+    for first, second in (_FEATURES[:2], _FEATURES[2:]):
+        _refuse(
+            path,
+            np.diff(splits[first]) != np.diff(splits[second]),
+            f"{first} and {second} differ in length",
+        )
+    counts = np.diff(splits["example_lengths"])
+    _refuse(path, (counts < 1) | (counts > max_examples), f"not 1 to {max_examples} examples")
+    return Rows(
+        input_ids=_to_int32(parsed["input_ids"].values),
+        segment_ids=_to_int32(parsed["segment_ids"].values),
+        offsets=splits["input_ids"],
+        next_sentence_labels=_to_int32(
+            parsed["next_sentence_labels"].to_tensor(shape=(None, max_examples))
+        ),
+        example_lengths=_to_int32(parsed["example_lengths"].to_tensor(shape=(None, max_examples))),
+    )
+
+
+def _to_int32(values: tf.Tensor) -> np.ndarray:
+    """int64 -> int32 with what does not fit made -1, which no check lets pass."""
+    values = values.numpy()
+    return np.where((values < 0) | (values >= 1 << 31), -1, values).astype(np.int32)
+
+
+def _is_example(record: bytes) -> bool:
+    try:
+        features = tf.train.Example.FromString(record).features.feature
+    except Exception:  # protobuf's DecodeError has another home in every implementation
+        return False
+    return all(features[n].WhichOneof("kind") in (None, "int64_list") for n in _FEATURES)
+
+
+def _check_rows(path: str, table: Rows, manifest: Manifest, vocab_size: int) -> None:
+    ids, lengths = table.input_ids, np.diff(table.offsets)
+    of_row = np.repeat(np.arange(len(table)), lengths)
+    outside = (ids < 0) | (ids >= vocab_size)
+    if outside.any():
+        first = int(np.argmax(outside))
+        raise ValueError(
+            f"{path}, record {of_row[first]}: token id {ids[first]} is outside the vocabulary of "
+            f"{vocab_size} tokens; the data were made with another vocabulary"
+        )
+    _refuse(
+        path, lengths > manifest.max_seq_length, f"longer than {manifest.max_seq_length} tokens"
+    )
+    bad_examples = (table.example_lengths.sum(axis=1) != lengths) | (
+        table.example_lengths[:, 0] < 1
+    )
+    _refuse(path, bad_examples, "example_lengths do not add up to the length of the row")
+    labels = table.next_sentence_labels
+    _refuse(path, ((labels < 0) | (labels > 1)).any(axis=1), "next_sentence_labels are not 0 or 1")
+    bad_segments = (table.segment_ids < 0) | (table.segment_ids > 1)
+    if bad_segments.any():
+        record = of_row[np.argmax(bad_segments)]
+        raise ValueError(f"{path}, record {record}: segment_ids are not 0 or 1; {_HINT} again")
+
+
+def _refuse(path: str, bad: np.ndarray, what: str) -> None:
+    if bad.any():
+        raise ValueError(f"{path}, record {int(np.argmax(bad))}: {what}; {_HINT} again")
+
+
+def file_sha256(path: str) -> str:
+    """SHA-256 of a file as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with tf.io.gfile.GFile(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,169 @@
+"""Order: complete, the same for any number of workers, and found again from a row count."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bert_tf.data import order
+
+BatchSlice = order.BatchSlice
+
+
+def murmur3_of_bytes(data: bytes, seed: int) -> int:
+    """MurmurHash3_x86_32 in plain Python, for data in whole words."""
+    mask = 0xFFFFFFFF
+    h = seed
+    for i in range(0, len(data), 4):
+        k = int.from_bytes(data[i : i + 4], "little") * 0xCC9E2D51 & mask
+        k = ((k << 15 | k >> 17) & mask) * 0x1B873593 & mask
+        h ^= k
+        h = ((h << 13 | h >> 19) & mask) * 5 + 0xE6546B64 & mask
+    h ^= len(data)
+    h = (h ^ h >> 16) * 0x85EBCA6B & mask
+    h = (h ^ h >> 13) * 0xC2B2AE35 & mask
+    return h ^ h >> 16
+
+
+def test_hash_equals_published_murmur3_vectors():
+    assert murmur3_of_bytes(b"test", 0) == order.hash_u32(0, 0x74736574) == 0xBA6BD213
+    assert order.hash_u32(0x9747B28C, 0x74736574) == 0x704B81DC
+    assert order.hash_u32(1) == 0x514E28B7
+
+
+@given(st.integers(0, 2**32 - 1), st.lists(st.integers(-(2**62), 2**62), max_size=5))
+def test_hash_equals_plain_python(seed, counters):
+    data = b"".join((c & 0xFFFFFFFF).to_bytes(4, "little") for c in counters)
+    assert int(order.hash_u32(seed, *counters)) == murmur3_of_bytes(data, seed)
+
+
+def test_a_seed_of_more_than_32_bits_is_refused():
+    for seed in [-1, 2**32]:
+        with pytest.raises(ValueError, match="must be between 0"):
+            order.hash_u32(seed, 1)
+
+
+SHARDS = [7, 1, 5] + [3] * 17 + [2]  # two groups of shards
+
+
+def first_rows(start_row, count, batch_slice, seed=3, shards=SHARDS):
+    """The first `count` (epoch, example) pairs that a worker reads."""
+    pairs = (
+        (group.epoch, int(example))
+        for group in order.group_slices(shards, seed, start_row, batch_slice)
+        for example in group.examples
+    )
+    return list(itertools.islice(pairs, count))
+
+
+def test_every_row_comes_exactly_once_an_epoch():
+    total = sum(SHARDS)
+    rows = first_rows(0, 3 * total, BatchSlice(1))
+    for epoch in range(3):
+        of_epoch = rows[epoch * total : (epoch + 1) * total]
+        assert sorted(of_epoch) == [(epoch, row) for row in range(total)]
+
+
+def test_epochs_and_seeds_have_different_orders():
+    total = sum(SHARDS)
+    rows = [row for _, row in first_rows(0, 2 * total, BatchSlice(1))]
+    assert rows[:total] != rows[total:]
+    assert rows[:total] != [row for _, row in first_rows(0, total, BatchSlice(1), seed=4)]
+    assert rows[:total] != sorted(rows[:total])
+
+
+def test_groups_hold_sixteen_shards_and_epoch_order_gives_the_same_rows():
+    groups = list(order.epoch_order(SHARDS, 3, 1))
+    assert [len(shards) for shards, _ in groups] == [16, 5]
+    firsts = np.cumsum([0] + SHARDS)
+    rows = []
+    for shards, permutation in groups:
+        of_group = [firsts[shard] + i for shard in shards for i in range(SHARDS[shard])]
+        assert sorted(permutation) == list(range(len(of_group)))
+        rows += [(1, of_group[i]) for i in permutation]
+    total = sum(SHARDS)
+    assert rows == first_rows(total, total, BatchSlice(1))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 4 * sum(SHARDS)))
+def test_starting_at_any_row_equals_skipping_to_it(start_row):
+    everything = first_rows(0, start_row + 30, BatchSlice(1))
+    assert first_rows(start_row, 30, BatchSlice(1)) == everything[start_row:]
+
+
+def test_starting_late_opens_one_group(monkeypatch):
+    opened = []
+    original = order._permutation
+    monkeypatch.setattr(order, "_permutation", lambda *args: opened.append(1) or original(*args))
+    next(order.group_slices([3] * 160, 0, 470, BatchSlice(2)))
+    assert len(opened) == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("start_row", [0, 17])
+def test_global_batches_are_the_same_for_any_number_of_workers(workers, start_row):
+    batches = np.array(first_rows(start_row, 40 * 8, BatchSlice(8))).reshape(40, 8, 2)
+    parts = []
+    for worker in range(workers):
+        per_worker = 4 // workers
+        part = first_rows(
+            start_row, 40 * 2 * per_worker, BatchSlice(8, 4, worker * per_worker, per_worker)
+        )
+        parts.append(np.array(part).reshape(40, 2 * per_worker, 2))
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), batches)
+
+
+def test_rows_in_memory_follow_the_order_of_shards():
+    sizes = order.memory_shards(20_000)
+    assert sizes == [8192, 8192, 3616]
+    batch_slice = BatchSlice(12, 3, 1, 2)
+    batches = itertools.islice(order.memory_positions(20_000, 5, 19_000, batch_slice), 600)
+    epochs, rows = (np.concatenate(column) for column in zip(*batches, strict=True))
+    pairs = list(zip(epochs.tolist(), rows.tolist(), strict=True))
+    assert pairs == first_rows(19_000, 600 * 4, batch_slice, seed=5, shards=sizes)
+    assert set(epochs) == {0, 1}
+
+
+def test_storage_order_reads_each_row_once_over_all_workers():
+    slices = [order.BatchSlice(6, 3, replica, 1) for replica in range(3)]
+    seen = [e for s in slices for part in order.storage_slices([7, 4], s) for e in part.examples]
+    assert sorted(seen) == list(range(11))
+    first = [e for part in order.storage_slices([7, 4], slices[1]) for e in part.examples]
+    assert first == [2, 3, 8, 9]
+
+
+def test_splitting_into_batches_keeps_rows_and_order():
+    slices = list(order.storage_slices([7, 4], BatchSlice(1)))
+    batches = list(order.split_into_batches(iter(slices), 3))
+    rows = [[e for part in parts for e in part.examples] for parts in batches]
+    assert rows == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((10, 4), "cannot be divided by 4 replicas"),
+        ((8, 4, 3, 2), "replicas 3 to 4 were asked for; there are replicas 0 to 3"),
+        ((8, 4, -1, 1), "were asked for"),
+        ((0, 1), "at least 1"),
+    ],
+)
+def test_impossible_batch_slices_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        BatchSlice(*arguments)
+
+
+def test_an_empty_data_set_is_refused():
+    with pytest.raises(ValueError, match="no rows"):
+        next(order.memory_positions(0, 0, 0, BatchSlice(1)))
+
+
+def test_permutation_has_no_visible_structure():
+    rows = np.array([row for _, row in first_rows(0, 8192, BatchSlice(1), shards=[8192])])
+    correlation = np.corrcoef(rows, np.arange(8192))[0, 1]
+    neighbours = np.mean(np.abs(np.diff(rows)) == 1)
+    assert abs(correlation) < 4 / np.sqrt(8192)
+    assert neighbours < 0.002
