@@ -31,7 +31,8 @@ class Manifest:
         max_examples_per_row: more than 1 when examples are packed.
         shard_size: rows of every shard but the last.
         seed, short_seq_prob: how the examples were drawn.
-        vocab_size, vocabulary_sha256, do_lower_case: the tokenizer, which is stored beside.
+        vocab_size, vocabulary_sha256, do_lower_case, max_input_chars_per_word: the tokenizer, which
+            is stored beside.
         input_format, inputs: the text files in order; file (without folder), bytes, sha256 of each.
         rows: of all shards.
         counts: documents, sentences, tokens, what was skipped and truncated.
@@ -47,6 +48,7 @@ class Manifest:
     vocab_size: int
     vocabulary_sha256: str
     do_lower_case: bool
+    max_input_chars_per_word: int
     input_format: str
     inputs: list[dict]
     rows: int = 0

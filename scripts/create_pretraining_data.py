@@ -1,0 +1,92 @@
+"""Makes pretraining records from text files.
+
+Reads text (one sentence a line with blank lines between documents; prose; or JSON lines with a
+`text` field; each also .gz), tokenizes it, cuts it into next-sentence examples and writes TFRecord
+shards with a manifest. Masks are not drawn here but when the records are read. The same text,
+settings and seed give the same bytes; running the command again changes nothing.
+
+Example:
+
+    python scripts/create_pretraining_data.py --input='books/train-*.jsonl.gz' \\
+        --vocab_file=vocab.txt --output_dir=records/train --max_seq_length=128
+"""
+
+import time
+from collections.abc import Sequence
+
+from absl import flags
+
+from bert_tf import app
+from bert_tf.data import builder, documents, records
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+_INPUT = flags.DEFINE_list("input", None, "Files or patterns, separated by commas.", required=True)
+_INPUT_FORMAT = flags.DEFINE_enum(
+    "input_format",
+    "auto",
+    documents.FORMATS,
+    "lines: one sentence a line, blank line between documents. prose: running text, one document a "
+    "file. jsonl: JSON objects with a text field. auto: .txt is lines, .jsonl is jsonl.",
+)
+_VOCAB_FILE = flags.DEFINE_string(
+    "vocab_file",
+    None,
+    "vocab.txt, or a folder that holds it (and tokenizer_config.json).",
+    required=True,
+)
+_DO_LOWER_CASE = flags.DEFINE_bool(
+    "do_lower_case", None, "Lower-case the text; by default what the vocabulary was made for."
+)
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The folder to make.", required=True)
+_MAX_SEQ_LENGTH = flags.DEFINE_integer("max_seq_length", 128, "Tokens of an example at most.")
+_SHORT_SEQ_PROB = flags.DEFINE_float(
+    "short_seq_prob", 0.1, "Share of examples cut shorter than max_seq_length at random."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Seed of the examples.")
+_OBJECTIVE = flags.DEFINE_enum(
+    "objective", "next_sentence", builder.OBJECTIVES, "What the examples are made for."
+)
+_NUM_WORKERS = flags.DEFINE_integer(
+    "num_workers", 2, "Threads that tokenize. Has no influence on the result."
+)
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    start = time.monotonic()
+    manifest = builder.create_pretraining_data(
+        _INPUT.value,
+        Tokenizer.from_folder(_VOCAB_FILE.value, do_lower_case=_DO_LOWER_CASE.value),
+        _OUTPUT_DIR.value,
+        max_seq_length=_MAX_SEQ_LENGTH.value,
+        short_seq_prob=_SHORT_SEQ_PROB.value,
+        seed=_SEED.value,
+        objective=_OBJECTIVE.value,
+        input_format=_INPUT_FORMAT.value,
+        num_workers=_NUM_WORKERS.value,
+    )
+    print(summary(manifest))
+    print(f"{_OUTPUT_DIR.value}: {time.monotonic() - start:.1f} seconds")
+
+
+def summary(manifest: records.Manifest) -> str:
+    """The counts of a data set as a small table."""
+    counts = manifest.counts
+    padding = 1 - counts["row_tokens"] / (manifest.rows * manifest.max_seq_length)
+    skipped_documents, skipped_sentences = counts["documents_skipped"], counts["sentences_skipped"]
+    cut_rows, cut_tokens = counts["examples_truncated"], counts["tokens_truncated"]
+    lines = {
+        "documents": f"{counts['documents']:,} ({skipped_documents:,} without text skipped)",
+        "sentences": f"{counts['sentences']:,} ({skipped_sentences:,} without tokens skipped)",
+        "tokens": f"{counts['tokens']:,}",
+        "[UNK]": f"{counts['tokens_unknown'] / counts['tokens']:.4%} of the tokens",
+        "rows": f"{manifest.rows:,} in {len(manifest.shards)} shards",
+        "truncated": f"{cut_rows:,} rows, {cut_tokens:,} tokens",
+        "padding": f"{padding:.1%}",
+        "random next": f"{counts['examples_random_next'] / counts['examples']:.1%} of the rows",
+    }
+    return "\n".join(f"{name:<12} {value}" for name, value in lines.items())
+
+
+if __name__ == "__main__":
+    app.run(main)
