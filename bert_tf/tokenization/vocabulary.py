@@ -22,7 +22,7 @@ class Vocabulary:
         source: where the tokens come from, for error messages.
 
     Raises:
-        ValueError: a special token is missing, a token is empty, holds a line break or occurs twice.
+        ValueError: a special token is missing, a token is empty, has a line break or occurs twice.
     """
 
     def __init__(self, tokens: Iterable[str], *, source: str = "vocabulary"):
@@ -54,7 +54,7 @@ class Vocabulary:
 
     @property
     def sha256(self) -> str:
-        """Hexadecimal SHA-256 of the canonical bytes; data and models name their vocabulary by it."""
+        """SHA-256 of the canonical bytes, in hex; data and models name their vocabulary by it."""
         return hashlib.sha256(self._canonical_bytes()).hexdigest()
 
     @property

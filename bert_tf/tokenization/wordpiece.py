@@ -326,7 +326,7 @@ def _words_at(
 
 
 def _put_stand_ins(texts: tf.Tensor) -> tf.Tensor:
-    """Replaces special tokens by their stand-ins, after putting stand-ins in the text out of use."""
+    """Replaces special tokens by their stand-ins; stand-ins in the text itself lose their role."""
     texts = tf.strings.regex_replace(texts, _STAND_INS_PATTERN, _ANOTHER_NONCHARACTER)
     for token, stand_in in zip(SPECIAL_TOKENS, _STAND_INS, strict=True):
         texts = tf.strings.regex_replace(texts, re.escape(token), f" {stand_in} ")

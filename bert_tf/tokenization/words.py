@@ -47,26 +47,20 @@ def normalize(texts: tf.Tensor, *, do_lower_case: bool) -> tf.Tensor:
     return texts
 
 
-def split_words(texts: tf.Tensor, *, do_lower_case: bool) -> tf.RaggedTensor:
-    """Splits texts into the words that WordPiece sees: normalised, at spaces and punctuation.
+def word_borders(texts: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """Finds the words that WordPiece sees: between spaces, punctuation marks and CJK ideographs.
 
     Every punctuation mark and every CJK ideograph is a word of its own. The borders come from the
-    same op as the tokenizer's, so that a vocabulary is learnt from exactly the words it will meet.
+    op that the tokenizer uses, so that a vocabulary is learnt from exactly the words it will meet.
 
     Args:
-        texts: string [N].
+        texts: string [N], out of `normalize`.
 
     Returns:
-        string [N, (words)].
+        where words start and end, in bytes, int64 [N, (words)] each.
     """
-    texts = normalize(texts, do_lower_case=do_lower_case)
-    _, starts, ends = _word_finder().tokenize_with_offsets(texts)
-    texts_of_words = tf.gather(texts, starts.value_rowids())
-    words = tf.strings.substr(texts_of_words, starts.values, ends.values - starts.values)
-    return starts.with_values(words)
-
-
-def _word_finder() -> tf_text.FastWordpieceTokenizer:
-    return tf_text.FastWordpieceTokenizer(
+    finder = tf_text.FastWordpieceTokenizer(
         vocab=_WHOLE_WORDS, max_bytes_per_word=_LONGEST_WORD_BYTES, token_out_type=tf.int32
     )
+    _, starts, ends = finder.tokenize_with_offsets(texts)
+    return starts, ends
