@@ -46,6 +46,6 @@ setuptools.setup(
         "export": ["ai-edge-litert", "onnxruntime", "tf2onnx"],
         "beam": ["apache-beam"],
         "tfds": ["tensorflow-datasets"],
-        "test": _GARDEN + ["hypothesis>=6", "pytest>=8", "ruff>=0.6"],
+        "test": _GARDEN + ["hypothesis>=6", "pytest>=8", "ruff==0.17.*"],
     },
 )
