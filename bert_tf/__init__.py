@@ -1,0 +1,43 @@
+"""bert_tf: BERT in TensorFlow and Keras 3, from a text file to a served model.
+
+Importing it is cheap: TensorFlow is imported with the first name that is used.
+
+    model, tokenizer = bert_tf.load("work/model")
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BertConfig": "bert_tf.models.bert",
+    "BertEncoder": "bert_tf.models.bert",
+    "Tokenizer": "bert_tf.tokenization.wordpiece",
+    "export_saved_model": "bert_tf.export.saved_model",
+    "train": "bert_tf.training.loop",
+}
+
+__all__ = ["BertConfig", "BertEncoder", "Tokenizer", "export_saved_model", "load", "train"]
+
+
+def load(path: str, *, dtype: str = "float32") -> tuple[Any, Any]:
+    """(Keras model, Tokenizer) of a model folder, or of a work directory whose training has ended.
+
+    Args:
+      path: the folder.
+      dtype: compute dtype, "float32" or "mixed_bfloat16".
+
+    Raises:
+      ValueError: the folder is not one, or a file in it is damaged.
+    """
+    from bert_tf import model_folder
+
+    task, model = model_folder.load(path, dtype=dtype)
+    return model, task.tokenizer
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bert_tf' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

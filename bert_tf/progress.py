@@ -21,6 +21,7 @@ class bar:  # noqa: N801 - used like a function
         total: the number of units expected; None when it is not known.
         unit: the plural noun shown after the numbers, for example "examples".
         description: what is being done, shown in front.
+        initial: how much of `total` was done before; it does not count for the rate.
     """
 
     def __init__(
@@ -30,11 +31,12 @@ class bar:  # noqa: N801 - used like a function
         total: float | None = None,
         unit: str = "items",
         description: str = "",
+        initial: float = 0,
     ):
         self._items = items
         self._total = len(items) if total is None and hasattr(items, "__len__") else total
         self._unit, self._description, self._text = unit, description, ""
-        self._done = 0.0
+        self._initial = self._done = initial
         self._rich = None
 
     def __enter__(self) -> "bar":
@@ -80,10 +82,10 @@ class bar:  # noqa: N801 - used like a function
 
     def _numbers(self) -> str:
         seconds = max(time.monotonic() - self._start, 1e-9)
-        rate = self._done / seconds
+        rate = (self._done - self._initial) / seconds
         of_total = f"/{self._total:,.0f}" if self._total else ""
         left = ""
-        if self._total and 0 < self._done < self._total:
+        if self._total and rate and self._done < self._total:
             left = f", {format_seconds((self._total - self._done) / rate)} left"
         text = f" | {self._text}" if self._text else ""
         return (

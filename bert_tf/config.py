@@ -1,0 +1,189 @@
+"""The experiment config: everything that changes a number, and nothing else.
+
+Typed dataclasses, filled by a `get_config()` in configs/*.py and overridden on the command line
+with `--config.optimizer.learning_rate=2e-5`. Paths, devices and the like are flags of the scripts.
+"""
+
+import dataclasses
+import json
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from bert_tf.models.bert import BertConfig
+
+FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass
+class DataConfig:
+    """How text becomes batches.
+
+    Attributes:
+      max_seq_length: S, tokens of a row, [CLS] and [SEP] included.
+      max_predictions_per_seq: P, slots for masked tokens in a row.
+      masked_lm_prob: share of the tokens that is predicted.
+      do_whole_word_mask: mask all pieces of a word together.
+      text_column, text_pair_column, label_column: columns of a fine-tuning file; empty: found by
+        their usual names.
+      max_train_examples: use only the first so many rows of a fine-tuning file; 0: all.
+    """
+
+    max_seq_length: int = 128
+    max_predictions_per_seq: int = 20
+    masked_lm_prob: float = 0.15
+    do_whole_word_mask: bool = False
+    text_column: str = ""
+    text_pair_column: str = ""
+    label_column: str = ""
+    max_train_examples: int = 0
+
+
+@dataclasses.dataclass
+class TaskConfig:
+    """What is learned.
+
+    Attributes:
+      name: module of bert_tf.tasks, for example "pretraining" or "classification".
+      next_sentence: pretraining: train the next-sentence head (the data must have its labels).
+      labels: classification: the labels in the order of the logits; empty: those of the training
+        file.
+      text_pairs: classification: an example is a pair of texts; scripts/finetune.py sets it.
+      classifier_dropout_prob: classification: dropout of the pooled output.
+    """
+
+    name: str = "pretraining"
+    next_sentence: bool = True
+    labels: tuple[str, ...] = ()
+    text_pairs: bool = False
+    classifier_dropout_prob: float = 0.1
+
+
+@dataclasses.dataclass
+class OptimizerConfig:
+    """AdamW as google-research/bert has it, linear warm-up, linear decay to 0.
+
+    Attributes:
+      learning_rate: the peak.
+      warmup_proportion: share of the steps in which the rate rises from 0.
+      weight_decay: decoupled, on matrices only (no bias, no LayerNorm).
+      beta_1, beta_2, epsilon: of Adam.
+      bias_correction: Adam's correction of the first steps; google-research/bert has none.
+      clip_norm: largest global norm of the all-reduced gradient; 0 for no clipping.
+    """
+
+    learning_rate: float = 1e-4
+    warmup_proportion: float = 0.1
+    weight_decay: float = 0.01
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-6
+    bias_correction: bool = False
+    clip_norm: float = 1.0
+
+
+@dataclasses.dataclass
+class TrainConfig:
+    """How long and how it is trained.
+
+    Attributes:
+      global_batch_size: rows of a step, over all replicas and micro-batches.
+      num_micro_batches: parts of a replica's batch that are computed one after another.
+      num_train_steps: optimizer steps; 0: from num_train_epochs.
+      num_train_epochs: passes over the training rows, if num_train_steps is 0.
+      steps_per_loop: optimizer steps of one call of the compiled function, and of one log line.
+      eval_batch_size: rows of an evaluation step, over all replicas.
+      eval_every: steps between evaluations; 0: only at the end.
+      checkpoint_every: steps between checkpoints; 0: only at the end.
+      keep_checkpoints: how many of the newest checkpoints stay.
+      dtype: "float32" or "mixed_bfloat16".
+      jit_compile: compile the step with XLA.
+      seed: of initial weights, order, masks and dropout.
+    """
+
+    global_batch_size: int = 32
+    num_micro_batches: int = 1
+    num_train_steps: int = 0
+    num_train_epochs: float = 3.0
+    steps_per_loop: int = 10
+    eval_batch_size: int = 64
+    eval_every: int = 0
+    checkpoint_every: int = 1000
+    keep_checkpoints: int = 2
+    dtype: str = "float32"
+    jit_compile: bool = False
+    seed: int = 0
+
+
+@dataclasses.dataclass
+class ExperimentConfig:
+    """One run: the model, its data, its task, its optimizer and its training."""
+
+    model: BertConfig = dataclasses.field(default_factory=BertConfig)
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    task: TaskConfig = dataclasses.field(default_factory=TaskConfig)
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+    def check(self) -> "ExperimentConfig":
+        """Returns itself; ValueError for values that cannot work together."""
+        train = self.train
+        if train.dtype not in ("float32", "mixed_bfloat16"):
+            raise ValueError(
+                f"train.dtype is {train.dtype!r}; expected 'float32' or 'mixed_bfloat16'."
+            )
+        if self.data.max_seq_length > self.model.max_position_embeddings:
+            raise ValueError(
+                f"data.max_seq_length is {self.data.max_seq_length}, but the model has "
+                f"max_position_embeddings {self.model.max_position_embeddings}."
+            )
+        for name in ("global_batch_size", "num_micro_batches", "steps_per_loop", "eval_batch_size"):
+            if getattr(train, name) < 1:
+                raise ValueError(f"train.{name} is {getattr(train, name)}; expected at least 1.")
+        return self
+
+
+def to_json(config: Any) -> str:
+    """A config dataclass as JSON, with its `format_version`."""
+    values = {"format_version": FORMAT_VERSION, **dataclasses.asdict(config)}
+    return json.dumps(values, indent=2) + "\n"
+
+
+def from_json(cls: type, path: str) -> Any:
+    """Reads a file written by `to_json` into the dataclass `cls`.
+
+    Raises:
+      ValueError: not JSON, a newer format, or unknown keys; names the file.
+    """
+    with tf.io.gfile.GFile(path) as file:
+        try:
+            values = json.load(file)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}: not JSON ({error}).") from error
+    version = values.pop("format_version", 1)
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format_version {version}, this bert_tf reads up to {FORMAT_VERSION}. "
+            "Install a newer bert_tf."
+        )
+    return from_dict(cls, values, where=path)
+
+
+def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
+    """Fills the dataclass `cls` from nested dicts; ValueError for unknown keys, with the known."""
+    types = typing.get_type_hints(cls)
+    unknown = sorted(set(values) - set(types))
+    if unknown:
+        raise ValueError(
+            f"{where}: unknown keys {', '.join(unknown)}. Known: {', '.join(sorted(types))}."
+        )
+    arguments = {}
+    for key, value in values.items():
+        if dataclasses.is_dataclass(types[key]):
+            value = from_dict(types[key], value, f"{where}: {key}")
+        elif isinstance(value, list):
+            value = tuple(value)
+        arguments[key] = value
+    return cls(**arguments)

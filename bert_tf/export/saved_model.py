@@ -1,0 +1,155 @@
+"""A SavedModel that takes raw text and needs only tensorflow and tensorflow_text to be loaded.
+
+Signatures (their output names are an interface: clients depend on them):
+    serving_default   text (and text_pair, for a task on pairs), string [B]; gives what the task
+                      decodes: label and probabilities, or tokens and probabilities of each [MASK]
+    ids               input_ids, input_mask, segment_ids, int32 [B, S]; gives the model's outputs
+    embed             text, string [B]; gives pooled_output and embedding (mean over the tokens)
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from bert_tf.tasks.task import Task
+
+_TEXT = tf.TensorSpec([None], tf.string)
+_IDS = tf.TensorSpec([None, None], tf.int32)
+
+# Runs where bert_tf cannot be imported: the served model must not need it.
+_CLEAN_PROCESS = """
+import json, sys
+sys.modules["bert_tf"] = None
+import tensorflow as tf
+import tensorflow_text
+model = tf.saved_model.load(sys.argv[1])
+inputs = {name: tf.constant(texts) for name, texts in json.load(sys.stdin).items()}
+outputs = model.signatures["serving_default"](**inputs)
+def plain(value):
+    return value.decode() if isinstance(value, bytes) else value
+def nested(value):
+    return [nested(v) for v in value] if isinstance(value, list) else plain(value)
+print(json.dumps({name: nested(value.numpy().tolist()) for name, value in outputs.items()}))
+"""
+
+
+class ServedModel(tf.Module):
+    """A task's tokenizer, model and decoding as one graph.
+
+    Args:
+      task: encodes text and decodes outputs.
+      model: a model of that task.
+    """
+
+    def __init__(self, task: Task, model: keras.Model):
+        super().__init__()
+        self._task, self._model = task, model
+        # Keras layers held in Python lists are not tracked: name the variables themselves.
+        self.weights = [weight.value for weight in model.weights]
+        self.tokenizer = task.tokenizer
+
+    def signatures(self) -> dict:
+        """The concrete functions by signature name."""
+        takes_pairs = self._task.config.task.text_pairs
+        serve = tf.function(self._serve_pair if takes_pairs else self._serve)
+        texts = {"text": _TEXT, "text_pair": _TEXT} if takes_pairs else {"text": _TEXT}
+        ids = {name: _IDS for name in ("input_ids", "input_mask", "segment_ids")}
+        return {
+            "serving_default": serve.get_concrete_function(**texts),
+            "ids": tf.function(self._ids).get_concrete_function(**ids),
+            "embed": tf.function(self._embed).get_concrete_function(text=_TEXT),
+        }
+
+    def _serve(self, text):
+        return self._decode(self._task.encode(text))
+
+    def _serve_pair(self, text, text_pair):
+        return self._decode(self._task.encode(text, text_pair))
+
+    def _decode(self, batch):
+        return self._task.decode(self._model(batch), batch)
+
+    def _ids(self, input_ids, input_mask, segment_ids):
+        batch = {"input_ids": input_ids, "input_mask": input_mask, "segment_ids": segment_ids}
+        return {name: tf.cast(v, tf.float32) for name, v in self._model(batch).items()}
+
+    def _embed(self, text):
+        batch = self._task.tokenizer.encode(
+            text, max_seq_length=self._task.config.data.max_seq_length, pad=False
+        )
+        inputs = {name: batch[name] for name in ("input_ids", "input_mask", "segment_ids")}
+        outputs = self._model.encoder(**inputs)
+        mask_BS1 = tf.cast(batch["input_mask"], tf.float32)[..., tf.newaxis]
+        sequence_BSD = tf.cast(outputs["sequence_output"], tf.float32)
+        mean_BD = tf.reduce_sum(sequence_BSD * mask_BS1, 1) / tf.reduce_sum(mask_BS1, 1)
+        pooled_BD = tf.cast(outputs["pooled_output"], tf.float32)
+        return {"pooled_output": pooled_BD, "embedding": mean_BD}
+
+
+def export_saved_model(task: Task, model: keras.Model, folder: str, samples: list[str]) -> float:
+    """Writes the SavedModel, loads it in a clean process and compares what both answer.
+
+    Args:
+      task: its tokenizer, lengths and labels go into the graph.
+      model: a model of that task.
+      folder: where the SavedModel is put; must not exist yet.
+      samples: texts for the comparison; for a task on pairs they are their own pairs.
+
+    Returns:
+      The largest difference of the numbers between the clean process and this one.
+
+    Raises:
+      ValueError: the folder exists, or the reloaded model answers differently.
+    """
+    folder = folder.rstrip("/")
+    if tf.io.gfile.exists(folder):
+        raise ValueError(f"{folder} exists. Choose another --output_dir, or remove it.")
+    temporary = folder + ".tmp"
+    if tf.io.gfile.exists(temporary):
+        tf.io.gfile.rmtree(temporary)
+    served = ServedModel(task, model)
+    signatures = served.signatures()
+    tf.saved_model.save(served, temporary, signatures=signatures)
+    inputs = {name: samples for name in signatures["serving_default"].structured_input_signature[1]}
+    expected = signatures["serving_default"](**{k: tf.constant(v) for k, v in inputs.items()})
+    difference = _compare(expected, _load_and_ask(temporary, inputs))
+    tf.io.gfile.rename(temporary, folder)
+    logging.info("a clean process answers the same, to %.1e", difference)
+    return difference
+
+
+def _load_and_ask(folder: str, inputs: dict[str, list[str]]) -> dict[str, list]:
+    """The outputs of `serving_default` in a process without bert_tf."""
+    process = subprocess.run(
+        [sys.executable, "-I", "-c", _CLEAN_PROCESS, folder],
+        input=json.dumps(inputs),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tempfile.gettempdir(),
+    )
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ValueError(f"the exported model does not load in a clean process: {last}")
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def _compare(expected: dict[str, tf.Tensor], answered: dict[str, list]) -> float:
+    """The largest difference; ValueError if it is more than rounding."""
+    largest = 0.0
+    for name, tensor in expected.items():
+        if tensor.dtype == tf.string:
+            if np.array(answered[name], dtype=bytes).tolist() != tensor.numpy().tolist():
+                raise ValueError(f"the exported model gives another {name!r} in a clean process.")
+            continue
+        difference = np.abs(np.array(answered[name]) - tensor.numpy()).max(initial=0.0)
+        largest = max(largest, float(difference))
+    if largest > 1e-5:
+        raise ValueError(f"the exported model differs by {largest:.1e} in a clean process.")
+    return largest

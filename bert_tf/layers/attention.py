@@ -1,0 +1,122 @@
+"""Multi-head self-attention.
+
+Shape suffixes: B batch, S sequence of queries, T sequence of keys, D hidden, N heads, H head size.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+from bert_tf.layers.dense import Dense, project
+from bert_tf.layers.dropout import dropout
+
+# Added to the scores of pairs that must not see each other. The softmax is float32, so exp() of it
+# is exactly 0, and a row in which nothing may be seen stays finite.
+MASKED = -1e9
+
+
+def attention_bias(input_mask, example_ids=None):
+    """What is added to the attention scores: 0 where a query may see a key, `MASKED` elsewhere.
+
+    Args:
+      input_mask: int32 [B, T], 1 for tokens and 0 for padding.
+      example_ids: int32 [B, T] for packed rows, 0 for padding: attention only between equal ids.
+
+    Returns:
+      float32 [B, 1, 1, T], or [B, 1, T, T] for packed rows.
+    """
+    if example_ids is None:
+        visible = ops.expand_dims(ops.expand_dims(input_mask, 1), 1) > 0
+    else:
+        keys_B1T = ops.expand_dims(example_ids, 1)
+        same_BST = ops.expand_dims(example_ids, 2) == keys_B1T
+        visible = ops.expand_dims(ops.logical_and(same_BST, keys_B1T > 0), 1)
+    return ops.where(visible, 0.0, MASKED)
+
+
+class SelfAttention(keras.layers.Layer):
+    """Scaled dot-product attention with N heads, softmax in float32.
+
+    The three projections are separate variables, because optimizers and checkpoints work per
+    matrix, and are computed as one product.
+
+    Args:
+      num_attention_heads: N.
+      hidden_size: D, divisible by N.
+      attention_probs_dropout_prob: dropout rate of the attention probabilities.
+      initializer_range: standard deviation of the truncated normal the kernels start from.
+
+    Call arguments:
+      inputs_BSD: float [B, S, D].
+      bias: float32, broadcast to [B, N, S, T]; see `attention_bias`.
+      dropout_seed: int32 [2], or None for no dropout.
+
+    Returns:
+      (context float [B, S, D], probabilities float32 [B, N, S, T] before dropout).
+
+    Reference: Vaswani et al. 2017, section 3.2.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_attention_heads: int,
+        hidden_size: int,
+        attention_probs_dropout_prob: float = 0.1,
+        initializer_range: float = 0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if hidden_size % num_attention_heads:
+            raise ValueError(
+                f"hidden_size ({hidden_size}) is not divisible by num_attention_heads "
+                f"({num_attention_heads})."
+            )
+        self.num_attention_heads = num_attention_heads
+        self.hidden_size = hidden_size
+        self.attention_probs_dropout_prob = attention_probs_dropout_prob
+        self.initializer_range = initializer_range
+        options = {"initializer_range": initializer_range, "dtype": self.dtype_policy}
+        self.query = Dense(hidden_size, name="query", **options)
+        self.key = Dense(hidden_size, name="key", **options)
+        self.value = Dense(hidden_size, name="value", **options)
+
+    def build(self, input_shape=None):
+        for projection in (self.query, self.key, self.value):
+            projection.build((None, None, self.hidden_size))
+
+    def call(self, inputs_BSD, bias, dropout_seed=None):
+        query_BNSH, key_BNTH, value_BNTH = self._heads(inputs_BSD)
+        scores_BNST = ops.matmul(query_BNSH, ops.transpose(key_BNTH, (0, 1, 3, 2)))
+        scale = 1.0 / math.sqrt(self.hidden_size // self.num_attention_heads)
+        scores_BNST = ops.cast(scores_BNST, "float32") * scale + ops.cast(bias, "float32")
+        probs_BNST = ops.softmax(scores_BNST, axis=-1)
+        dropped_BNST = dropout(
+            ops.cast(probs_BNST, self.compute_dtype),
+            self.attention_probs_dropout_prob,
+            dropout_seed,
+        )
+        context_BNSH = ops.matmul(dropped_BNST, value_BNTH)
+        context_BSNH = ops.transpose(context_BNSH, (0, 2, 1, 3))
+        return ops.reshape(context_BSNH, ops.shape(inputs_BSD)), probs_BNST
+
+    def _heads(self, inputs_BSD):
+        """Queries, keys and values, each [B, N, S, H]."""
+        projections = (self.query, self.key, self.value)
+        kernel = ops.concatenate([p.kernel for p in projections], axis=1)
+        bias = ops.concatenate([p.bias for p in projections], axis=0)
+        parts = ops.split(project(inputs_BSD, kernel, bias), 3, axis=-1)
+        batch, length = ops.shape(inputs_BSD)[:2]
+        heads = self.num_attention_heads
+        shape = (batch, length, heads, self.hidden_size // heads)
+        return [ops.transpose(ops.reshape(part, shape), (0, 2, 1, 3)) for part in parts]
+
+    def get_config(self):
+        config = {
+            "num_attention_heads": self.num_attention_heads,
+            "hidden_size": self.hidden_size,
+            "attention_probs_dropout_prob": self.attention_probs_dropout_prob,
+            "initializer_range": self.initializer_range,
+        }
+        return {**super().get_config(), **config}

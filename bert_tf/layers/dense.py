@@ -1,0 +1,97 @@
+"""Dense and LayerNorm: the two layers of which everything else is made.
+
+Own layers instead of Keras' because of one word: their variables say `aggregation="none"`, so that
+a replica may update its own copy from the all-reduced gradient, inside a condition and under XLA.
+Keras' say "mean", which all-reduces the weights a second time at every assignment.
+
+Shape suffixes: T rows of any leading shape, I inputs, O outputs, D hidden.
+"""
+
+import keras
+from keras import ops
+
+
+class Dense(keras.layers.Layer):
+    """`x @ kernel + bias` over the last axis, as one 2-D product.
+
+    Args:
+      units: size of the last axis of the output.
+      initializer_range: standard deviation of the truncated normal the kernel starts from.
+
+    Call arguments:
+      inputs: float [..., I].
+
+    Returns:
+      float [..., units] in the compute dtype.
+    """
+
+    def __init__(self, units: int, *, initializer_range: float = 0.02, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.initializer_range = initializer_range
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(input_shape[-1], self.units),
+            initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
+            aggregation="none",
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(self.units,), initializer="zeros", aggregation="none"
+        )
+
+    def call(self, inputs):
+        return project(inputs, self.kernel, self.bias)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self):
+        config = {"units": self.units, "initializer_range": self.initializer_range}
+        return {**super().get_config(), **config}
+
+
+def project(inputs, kernel_IO, bias_O):
+    """`inputs @ kernel + bias` with the leading axes flattened, so that it is one MatMul op."""
+    inputs_TI = ops.reshape(inputs, (-1, inputs.shape[-1]))
+    outputs_TO = ops.matmul(inputs_TI, kernel_IO) + bias_O
+    return ops.reshape(outputs_TO, (*ops.shape(inputs)[:-1], kernel_IO.shape[-1]))
+
+
+class LayerNorm(keras.layers.Layer):
+    """Layer normalisation over the last axis (Ba et al. 2016), computed in float32.
+
+    Args:
+      epsilon: added to the variance; `layer_norm_eps` of the config.
+
+    Call arguments:
+      inputs: float [..., D].
+
+    Returns:
+      float [..., D] in the compute dtype.
+    """
+
+    def __init__(self, *, epsilon: float = 1e-12, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        # autocast=False: scale and shift stay float32 beside the float32 statistics.
+        shape = (input_shape[-1],)
+        options = {"shape": shape, "aggregation": "none", "autocast": False}
+        self.gamma = self.add_weight(name="gamma", initializer="ones", **options)
+        self.beta = self.add_weight(name="beta", initializer="zeros", **options)
+
+    def call(self, inputs):
+        x = ops.cast(inputs, "float32")
+        centred = x - ops.mean(x, axis=-1, keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+        normed = centred * ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta
+        return ops.cast(normed, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}

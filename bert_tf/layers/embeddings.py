@@ -1,0 +1,106 @@
+"""The sum of word, position and segment embeddings, normalised.
+
+Shape suffixes: B batch, S sequence, D hidden, V vocabulary, M maximum position, K segments.
+"""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from bert_tf.layers.dense import LayerNorm
+from bert_tf.layers.dropout import dropout
+
+
+class BertEmbeddings(keras.layers.Layer):
+    """Word + position + segment embeddings, LayerNorm, dropout (Devlin et al. 2018, figure 2).
+
+    Args:
+      vocab_size, hidden_size, max_position_embeddings, type_vocab_size: sizes of the tables.
+      initializer_range: standard deviation of the truncated normal the tables start from.
+      layer_norm_eps: epsilon of the LayerNorm.
+      hidden_dropout_prob: dropout rate after the LayerNorm.
+
+    Call arguments:
+      input_ids: int32 [B, S].
+      segment_ids: int32 [B, S].
+      position_ids: int32 [B, S], or None for 0..S-1 in every row.
+      dropout_seed: int32 [2], or None for no dropout.
+
+    Returns:
+      float [B, S, D] in the compute dtype.
+    """
+
+    def __init__(
+        self,
+        *,
+        vocab_size: int,
+        hidden_size: int,
+        max_position_embeddings: int = 512,
+        type_vocab_size: int = 2,
+        initializer_range: float = 0.02,
+        layer_norm_eps: float = 1e-12,
+        hidden_dropout_prob: float = 0.1,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.vocab_size = vocab_size
+        self.hidden_size = hidden_size
+        self.max_position_embeddings = max_position_embeddings
+        self.type_vocab_size = type_vocab_size
+        self.initializer_range = initializer_range
+        self.layer_norm_eps = layer_norm_eps
+        self.hidden_dropout_prob = hidden_dropout_prob
+        self.layer_norm = LayerNorm(
+            epsilon=layer_norm_eps, name="LayerNorm", dtype=self.dtype_policy
+        )
+
+    def build(self, input_shape=None):
+        self.word_embeddings = self._add_table("word_embeddings", self.vocab_size)
+        self.position_embeddings = self._add_table(
+            "position_embeddings", self.max_position_embeddings
+        )
+        self.token_type_embeddings = self._add_table("token_type_embeddings", self.type_vocab_size)
+        self.layer_norm.build((None, None, self.hidden_size))
+
+    def _add_table(self, name: str, rows: int):
+        # autocast=False: only the rows looked up are cast, not the table.
+        return self.add_weight(
+            name=name,
+            shape=(rows, self.hidden_size),
+            initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
+            aggregation="none",
+            autocast=False,
+        )
+
+    def call(self, input_ids, segment_ids, position_ids=None, dropout_seed=None):
+        words_BSD = tf.gather(ops.convert_to_tensor(self.word_embeddings), input_ids)
+        # A product with one-hot rows: its gradient is a product too, not a scatter of B*S rows
+        # onto two.
+        segments_BSK = ops.one_hot(segment_ids, self.type_vocab_size, dtype="float32")
+        segments_BSD = ops.matmul(segments_BSK, self.token_type_embeddings)
+        sum_BSD = words_BSD + segments_BSD + self._positions(input_ids, position_ids)
+        return dropout(self.layer_norm(sum_BSD), self.hidden_dropout_prob, dropout_seed)
+
+    def _positions(self, input_ids, position_ids):
+        table_MD = ops.convert_to_tensor(self.position_embeddings)
+        if position_ids is not None:
+            return tf.gather(table_MD, position_ids)
+        length = input_ids.shape[1]
+        if length is not None and length > self.max_position_embeddings:
+            raise ValueError(
+                f"received sequences of {length} tokens, but max_position_embeddings is "
+                f"{self.max_position_embeddings}. Shorten the sequences (max_seq_length)."
+            )
+        return table_MD[: ops.shape(input_ids)[1]]
+
+    def get_config(self):
+        names = (
+            "vocab_size",
+            "hidden_size",
+            "max_position_embeddings",
+            "type_vocab_size",
+            "initializer_range",
+            "layer_norm_eps",
+            "hidden_dropout_prob",
+        )
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,0 +1,225 @@
+"""What stands on top of an encoder: pooler, masked LM, next sentence, classifier.
+
+Shape suffixes: B batch, S sequence, P predictions, E examples in a packed row, D hidden,
+V vocabulary, L labels.
+"""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from bert_tf.layers.activations import get_activation
+from bert_tf.layers.dense import Dense, LayerNorm, project
+from bert_tf.layers.dropout import dropout
+
+
+class Pooler(keras.layers.Layer):
+    """tanh(dense([CLS])) (Devlin et al. 2018, section 3.1).
+
+    Args:
+      hidden_size: D.
+      initializer_range: standard deviation of the truncated normal the kernel starts from.
+
+    Call arguments:
+      sequence_BSD: float [B, S, D].
+      cls_positions: int32 [B, E] for packed rows, None for one example with [CLS] at 0.
+
+    Returns:
+      float [B, D], or [B, E, D] when `cls_positions` is given.
+    """
+
+    def __init__(self, *, hidden_size: int, initializer_range: float = 0.02, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.initializer_range = initializer_range
+        self.dense = Dense(
+            hidden_size,
+            initializer_range=initializer_range,
+            name="dense",
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, input_shape=None):
+        self.dense.build((None, self.hidden_size))
+
+    def call(self, sequence_BSD, cls_positions=None):
+        if cls_positions is None:
+            first = sequence_BSD[:, 0]
+        else:
+            first = tf.gather(sequence_BSD, cls_positions, batch_dims=1)
+        return ops.tanh(self.dense(first))
+
+    def get_config(self):
+        config = {"hidden_size": self.hidden_size, "initializer_range": self.initializer_range}
+        return {**super().get_config(), **config}
+
+
+class MaskedLanguageModelHead(keras.layers.Layer):
+    """Scores over the vocabulary at the masked positions, tied to the word embeddings.
+
+    Only the masked positions are gathered before the projection: at 20 predictions in 128 tokens
+    that is a sixth of the largest product of the model.
+
+    Args:
+      hidden_size, vocab_size: D, V.
+      hidden_act: activation of the transform, see `layers.activations`.
+      layer_norm_eps: epsilon of the transform's LayerNorm.
+      initializer_range: standard deviation of the truncated normal the kernel starts from.
+
+    Call arguments:
+      sequence_BSD: float [B, S, D].
+      word_embeddings_VD: float [V, D], the encoder's table.
+      masked_lm_positions: int32 [B, P], or None for every position.
+
+    Returns:
+      logits, float [B, P, V] (or [B, S, V]) in the compute dtype.
+
+    Reference: Devlin et al. 2018, section 3.1, task 1; variables named as in google-research/bert.
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden_size: int,
+        vocab_size: int,
+        hidden_act: str = "gelu",
+        layer_norm_eps: float = 1e-12,
+        initializer_range: float = 0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.vocab_size = vocab_size
+        self.hidden_act = hidden_act
+        self.layer_norm_eps = layer_norm_eps
+        self.initializer_range = initializer_range
+        self._activation = get_activation(hidden_act)
+        self.dense = Dense(
+            hidden_size,
+            initializer_range=initializer_range,
+            name="dense",
+            dtype=self.dtype_policy,
+        )
+        self.layer_norm = LayerNorm(
+            epsilon=layer_norm_eps, name="LayerNorm", dtype=self.dtype_policy
+        )
+
+    def build(self, input_shape=None):
+        with keras.name_scope("transform"):
+            self.dense.build((None, None, self.hidden_size))
+            self.layer_norm.build((None, None, self.hidden_size))
+        self.output_bias = self.add_weight(
+            name="output_bias",
+            shape=(self.vocab_size,),
+            initializer="zeros",
+            aggregation="none",
+        )
+
+    def call(self, sequence_BSD, word_embeddings_VD, masked_lm_positions=None):
+        masked_BPD = sequence_BSD
+        if masked_lm_positions is not None:
+            masked_BPD = tf.gather(sequence_BSD, masked_lm_positions, batch_dims=1)
+        transformed_BPD = self.layer_norm(self._activation(self.dense(masked_BPD)))
+        embeddings_DV = ops.transpose(ops.cast(word_embeddings_VD, self.compute_dtype))
+        return project(transformed_BPD, embeddings_DV, self.output_bias)
+
+    def get_config(self):
+        names = (
+            "hidden_size",
+            "vocab_size",
+            "hidden_act",
+            "layer_norm_eps",
+            "initializer_range",
+        )
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class NextSentenceHead(keras.layers.Layer):
+    """Two scores for each pooled output: 0 = the second text follows, 1 = it is a random one.
+
+    The variables are google-research/bert's: output_weights [2, D] (out, in) and output_bias [2].
+
+    Args:
+      hidden_size: D.
+      initializer_range: standard deviation of the truncated normal the weights start from.
+
+    Call arguments:
+      pooled: float [B, D] or [B, E, D].
+
+    Returns:
+      logits, float [B, 2] or [B, E, 2] in the compute dtype.
+    """
+
+    def __init__(self, *, hidden_size: int, initializer_range: float = 0.02, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.initializer_range = initializer_range
+
+    def build(self, input_shape=None):
+        self.output_weights = self.add_weight(
+            name="output_weights",
+            shape=(2, self.hidden_size),
+            initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
+            aggregation="none",
+        )
+        self.output_bias = self.add_weight(
+            name="output_bias", shape=(2,), initializer="zeros", aggregation="none"
+        )
+
+    def call(self, pooled):
+        return project(pooled, ops.transpose(self.output_weights), self.output_bias)
+
+    def get_config(self):
+        config = {"hidden_size": self.hidden_size, "initializer_range": self.initializer_range}
+        return {**super().get_config(), **config}
+
+
+class ClassifierHead(keras.layers.Layer):
+    """Dropout and a dense layer on the pooled output (Devlin et al. 2018, section 4.1).
+
+    Args:
+      hidden_size: D.
+      num_labels: L.
+      dropout_prob: dropout rate of the pooled output.
+      initializer_range: standard deviation of the truncated normal the kernel starts from.
+
+    Call arguments:
+      pooled_BD: float [B, D].
+      dropout_seed: int32 [2], or None for no dropout.
+
+    Returns:
+      logits, float [B, L] in the compute dtype.
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden_size: int,
+        num_labels: int,
+        dropout_prob: float = 0.1,
+        initializer_range: float = 0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.num_labels = num_labels
+        self.dropout_prob = dropout_prob
+        self.initializer_range = initializer_range
+
+    def build(self, input_shape=None):
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.hidden_size, self.num_labels),
+            initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
+            aggregation="none",
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(self.num_labels,), initializer="zeros", aggregation="none"
+        )
+
+    def call(self, pooled_BD, dropout_seed=None):
+        return project(dropout(pooled_BD, self.dropout_prob, dropout_seed), self.kernel, self.bias)
+
+    def get_config(self):
+        names = ("hidden_size", "num_labels", "dropout_prob", "initializer_range")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

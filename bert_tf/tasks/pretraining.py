@@ -1,0 +1,173 @@
+"""Masked LM and next sentence (Devlin et al. 2018, section 3.1).
+
+Shape suffixes: B batch, S sequence, P predictions, E examples in a packed row, D hidden,
+V vocabulary, K best guesses.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.config import ExperimentConfig
+from bert_tf.data.pretraining import make_pretraining_dataset
+from bert_tf.layers.heads import MaskedLanguageModelHead, NextSentenceHead
+from bert_tf.tasks import task as base
+
+NUM_GUESSES = 5
+
+
+class PretrainingModel(keras.Model):
+    """An encoder with the masked-LM head and, if asked for, the next-sentence head.
+
+    Call arguments:
+      batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder and
+        `masked_lm_positions` int32 [B, P] (without them every position is predicted).
+      dropout_seed: int32 [2]; None for no dropout.
+
+    Returns:
+      The encoder's outputs, `masked_lm_logits` [B, P, V], and `next_sentence_logits` [B, E, 2].
+    """
+
+    def __init__(self, config: ExperimentConfig, *, name: str = "pretraining", **kwargs):
+        super().__init__(name=name, dtype=config.train.dtype, **kwargs)
+        model = config.model
+        self.encoder = base.make_encoder(config)
+        shape = {
+            "hidden_size": model.hidden_size,
+            "initializer_range": model.initializer_range,
+            "dtype": self.dtype_policy,
+        }
+        self.masked_lm = MaskedLanguageModelHead(
+            vocab_size=model.vocab_size,
+            hidden_act=model.masked_lm_hidden_act or model.hidden_act,
+            layer_norm_eps=model.layer_norm_eps,
+            name="predictions",
+            **shape,
+        )
+        self.next_sentence = None
+        if config.task.next_sentence:
+            self.next_sentence = NextSentenceHead(name="seq_relationship", **shape)
+        with keras.name_scope("cls"):
+            self.masked_lm.build()
+            if self.next_sentence is not None:
+                self.next_sentence.build()
+        self.built = True
+
+    def call(self, batch, dropout_seed=None):
+        outputs = base.encode_batch(self.encoder, batch, dropout_seed)
+        outputs["masked_lm_logits"] = self.masked_lm(
+            outputs["sequence_output"],
+            tf.convert_to_tensor(self.encoder.embeddings.word_embeddings),
+            batch.get("masked_lm_positions"),
+        )
+        if self.next_sentence is not None:
+            outputs["next_sentence_logits"] = self.next_sentence(outputs["pooled_output"])
+        return outputs
+
+
+class PretrainingTask(base.Task):
+    """Predicts the masked tokens and whether the second text follows the first."""
+
+    def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
+        super().__init__(config, tokenizer)
+        heads = ("masked_lm", "next_sentence") if config.task.next_sentence else ("masked_lm",)
+        self.loss_names = tuple(f"{head}_loss" for head in heads)
+        self.metric_names = tuple(f"{head}_accuracy" for head in heads)
+
+    def build_model(self) -> PretrainingModel:
+        return PretrainingModel(self.config)
+
+    def make_dataset(self, data: str, batch_slice, *, training, start_row=0) -> tf.data.Dataset:
+        """`data` is a folder made by scripts/create_pretraining_data.py."""
+        config = self.config.data
+        return make_pretraining_dataset(
+            data,
+            self.tokenizer.vocabulary,
+            batch_slice=batch_slice,
+            masked_lm_prob=config.masked_lm_prob,
+            max_predictions_per_seq=config.max_predictions_per_seq,
+            whole_word=config.do_whole_word_mask,
+            seed=self.config.train.seed,
+            training=training,
+            start_row=start_row,
+        )
+
+    def loss_weights(self, batch):
+        names = [name.removesuffix("_loss") for name in self.loss_names]
+        return {f"{name}_loss": tf.reduce_sum(batch[f"{name}_weights"]) for name in names}
+
+    def compute_loss(self, outputs, batch):
+        return self._sums(base.weighted_cross_entropy, "loss", outputs, batch)
+
+    def compute_metrics(self, outputs, batch):
+        return self._sums(base.weighted_hits, "accuracy", outputs, batch)
+
+    def _sums(self, function, name, outputs, batch):
+        weights = self.loss_weights(batch)
+        sums = {
+            "masked_lm": function(
+                outputs["masked_lm_logits"], batch["masked_lm_ids"], batch["masked_lm_weights"]
+            )
+        }
+        if self.config.task.next_sentence:
+            labels = batch["next_sentence_labels"]
+            logits = outputs["next_sentence_logits"]
+            logits = tf.reshape(logits, (*labels.shape, 2))  # [B, 2] is [B, 1, 2]
+            sums["next_sentence"] = function(logits, labels, batch["next_sentence_weights"])
+        return {f"{head}_{name}": (sums[head], weights[f"{head}_loss"]) for head in sums}
+
+    def encode(self, texts, text_pairs=None):
+        """Text in which [MASK] stands for a word to be guessed."""
+        batch = self.tokenizer.encode(
+            texts,
+            text_pairs,
+            max_seq_length=self.config.data.max_seq_length,
+            pad=False,
+            keep_special_tokens=True,
+        )
+        mask_id = self.tokenizer.vocabulary.mask_id
+        is_mask_BS = tf.equal(batch["input_ids"], mask_id)
+        positions_BS = tf.broadcast_to(
+            tf.range(tf.shape(is_mask_BS)[1]), tf.shape(is_mask_BS, out_type=tf.int32)
+        )
+        ragged = tf.ragged.boolean_mask(positions_BS, is_mask_BS)
+        batch["masked_lm_positions"] = ragged.to_tensor()
+        batch["masked_lm_weights"] = tf.ones_like(ragged, tf.float32).to_tensor()
+        return batch
+
+    def decode(self, outputs, batch):
+        """The best guesses for each [MASK] of a row, in order; unused slots are empty strings.
+
+        `tokens` string and `probabilities` float32, both [B, P, 5].
+        """
+        logits_BPV = tf.cast(outputs["masked_lm_logits"], tf.float32)
+        logits_BPV = logits_BPV[..., : len(self.tokenizer.vocabulary)]
+        probs_BPK, ids_BPK = tf.math.top_k(tf.nn.softmax(logits_BPV), k=NUM_GUESSES)
+        used_BP1 = batch["masked_lm_weights"][..., tf.newaxis] > 0
+        return {
+            "tokens": tf.where(used_BP1, self.tokenizer.tokens_of(ids_BPK), ""),
+            "probabilities": tf.where(used_BP1, probs_BPK, 0.0),
+        }
+
+    def describe(self, row):
+        """`{"masks": [[{"token": "cat", "probability": 0.5}, ...], ...]}`: a list a [MASK]."""
+        masks = [
+            [
+                {"token": token.decode(), "probability": float(probability)}
+                for token, probability in zip(tokens, probabilities, strict=True)
+            ]
+            for tokens, probabilities in zip(row["tokens"], row["probabilities"], strict=True)
+            if tokens[0]
+        ]
+        return {"masks": masks}
+
+    def baselines(self, dataset):
+        """`commonest_token_accuracy`: always guessing the token that is masked most often here."""
+        counts = np.zeros(self.config.model.vocab_size)
+        for batch in dataset:
+            used = batch["masked_lm_weights"].numpy() > 0
+            counts += np.bincount(batch["masked_lm_ids"].numpy()[used], minlength=len(counts))
+        return {"commonest_token_accuracy": float(counts.max() / max(counts.sum(), 1))}
+
+
+Task = PretrainingTask

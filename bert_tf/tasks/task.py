@@ -1,0 +1,148 @@
+"""The interface between what is learned and how it is trained, evaluated, predicted and exported.
+
+A new objective is one file beside this one that ends in `Task = ItsClass`; it is found by the name
+of its module (`config.task.name`).
+
+Shape suffixes: B batch, S sequence.
+"""
+
+import abc
+import importlib
+import pkgutil
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bert_tf import tasks
+from bert_tf.config import ExperimentConfig
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+Batch = dict[str, tf.Tensor]
+Sums = dict[str, tuple[tf.Tensor, tf.Tensor]]  # name -> (sum, weight), float32 scalars
+
+
+class Task(abc.ABC):
+    """One objective on one encoder.
+
+    Args:
+      config: the experiment config; a task reads `model`, `data` and `task`.
+      tokenizer: turns text into the ids of the model's vocabulary.
+    """
+
+    # The terms of the loss, then the metrics: the keys of `compute_loss` and `compute_metrics`.
+    loss_names: tuple[str, ...]
+    metric_names: tuple[str, ...]
+
+    def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer):
+        self.config = config
+        self.tokenizer = tokenizer
+        if len(tokenizer.vocabulary) > config.model.vocab_size:
+            raise ValueError(
+                f"the vocabulary has {len(tokenizer.vocabulary)} tokens, the embedding table only "
+                f"{config.model.vocab_size} rows (model.vocab_size). Pass the vocabulary of the "
+                "model, or make the model's larger."
+            )
+
+    @abc.abstractmethod
+    def build_model(self) -> keras.Model:
+        """A model called as `model(batch, dropout_seed=None)` that returns a dict of outputs."""
+
+    @abc.abstractmethod
+    def make_dataset(
+        self, data: Any, batch_slice: Any, *, training: bool, start_row: int = 0
+    ) -> tf.data.Dataset:
+        """Batches of one replica each, in the order of the replicas of `batch_slice`.
+
+        Args:
+          data: where the rows are; what that is, is the task's affair (a folder, arrays).
+          batch_slice: a `data.order.BatchSlice`.
+          training: endless and shuffled; otherwise one pass in which every row counts once.
+          start_row: training: how many rows have been consumed already.
+        """
+
+    @abc.abstractmethod
+    def loss_weights(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """The weight of each term of the loss, from the data alone: float32 scalars."""
+
+    @abc.abstractmethod
+    def compute_loss(self, outputs: Batch, batch: Batch) -> Sums:
+        """Each term of the loss as (sum, weight); the loss is the sum of their ratios."""
+
+    @abc.abstractmethod
+    def compute_metrics(self, outputs: Batch, batch: Batch) -> Sums:
+        """What else is reported, as (sum, weight): exact whatever the batches are."""
+
+    @abc.abstractmethod
+    def decode(self, outputs: Batch, batch: Batch) -> Batch:
+        """What a user wants to see (labels, spans, words), in TF ops, first axis B."""
+
+    def encode(self, texts: tf.Tensor, text_pairs: tf.Tensor | None = None) -> Batch:
+        """Raw text to the model's inputs, as in training, in TF ops. Strings [B] in."""
+        return self.tokenizer.encode(
+            texts, text_pairs, max_seq_length=self.config.data.max_seq_length, pad=False
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The losses, then the metrics."""
+        return (*self.loss_names, *self.metric_names)
+
+    def stack(self, sums: Sums) -> tf.Tensor:
+        """The pairs of all `names` as one float32 [len(names), 2]."""
+        return tf.stack([tf.stack(sums[name]) for name in self.names])
+
+    def ratios(self, totals: np.ndarray) -> dict[str, float]:
+        """The reported values of added-up `stack`s: sum / weight; `loss` is the sum of losses."""
+        pairs = zip(self.names, totals, strict=True)
+        values = {name: float(s / weight) if weight else 0.0 for name, (s, weight) in pairs}
+        return {**values, "loss": sum(values[name] for name in self.loss_names)}
+
+    def describe(self, row: dict[str, np.ndarray]) -> dict[str, Any]:
+        """One row of what `decode` gave, for JSON."""
+        return {name: _plain(value) for name, value in row.items()}
+
+    def baselines(self, dataset: tf.data.Dataset) -> dict[str, float]:
+        """What somebody would score on the evaluation `dataset` without a model."""
+        del dataset
+        return {}
+
+
+def _plain(value: np.ndarray) -> Any:
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def make_task(config: ExperimentConfig, tokenizer: Tokenizer) -> Task:
+    """The task that `config.task.name` names; ValueError with the known names if there is none."""
+    known = sorted({module.name for module in pkgutil.iter_modules(tasks.__path__)} - {"task"})
+    if config.task.name not in known:
+        raise ValueError(f"unknown task.name {config.task.name!r}. Known: {', '.join(known)}.")
+    module = importlib.import_module(f"bert_tf.tasks.{config.task.name}")
+    return module.Task(config, tokenizer)
+
+
+def make_encoder(config: ExperimentConfig) -> keras.Model:
+    """The encoder of the module in which the class of `config.model` stands."""
+    module = importlib.import_module(type(config.model).__module__)
+    return module.Encoder(config.model, dtype=config.train.dtype)
+
+
+def encode_batch(encoder: keras.Model, batch: Batch, dropout_seed: tf.Tensor | None) -> Batch:
+    """Calls the encoder with those of its inputs that the batch has."""
+    optional = ("input_mask", "segment_ids", "position_ids", "example_ids", "cls_positions")
+    inputs = {name: batch[name] for name in optional if name in batch}
+    return encoder(batch["input_ids"], dropout_seed=dropout_seed, **inputs)
+
+
+def weighted_cross_entropy(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Sum of weights x cross entropy, in float32: logits [..., C], labels and weights [...]."""
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32))
+    return tf.reduce_sum(losses * weights)
+
+
+def weighted_hits(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """Sum of the weights where the largest of logits [..., C] is the label [...]."""
+    hits = tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels
+    return tf.reduce_sum(tf.cast(hits, tf.float32) * weights)

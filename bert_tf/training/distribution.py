@@ -1,0 +1,61 @@
+"""Which devices a run uses, chosen by name."""
+
+import tensorflow as tf
+from absl import logging
+
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
+
+
+def make_strategy(name: str = "auto", *, tpu: str = "") -> tf.distribute.Strategy:
+    """The tf.distribute strategy called `name`.
+
+    `auto` takes the TPU if `tpu` is given, several workers if TF_CONFIG is set, all GPUs if there
+    is more than one, and one device otherwise.
+
+    Args:
+      name: one of `STRATEGIES`. `mirrored` uses all GPUs, or all logical CPU devices.
+      tpu: name or address of the TPU; "local" on a TPU VM.
+
+    Raises:
+      ValueError: unknown name.
+    """
+    if name not in STRATEGIES:
+        raise ValueError(f"unknown strategy {name!r}. Known: {', '.join(STRATEGIES)}.")
+    if name == "auto":
+        name = _best_name(tpu)
+    strategy = _make(name, tpu)
+    logging.info("strategy %s: %d replica(s)", name, strategy.num_replicas_in_sync)
+    return strategy
+
+
+def _best_name(tpu: str) -> str:
+    if tpu:
+        return "tpu"
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    if resolver.cluster_spec().as_dict():
+        return "multi_worker"
+    return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "one_device"
+
+
+def _make(name: str, tpu: str) -> tf.distribute.Strategy:
+    if name == "tpu":
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+        return tf.distribute.TPUStrategy(resolver)
+    if name == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy(devices)
+    return tf.distribute.OneDeviceStrategy(devices[0])
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes files."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return True
+    has_chief = "chief" in resolver.cluster_spec().jobs
+    return resolver.task_type == "chief" or (not has_chief and resolver.task_id == 0)

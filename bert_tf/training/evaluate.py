@@ -1,0 +1,76 @@
+"""Evaluation: exact global ratios over every row of a data set, each counted once."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from bert_tf import progress
+from bert_tf.data.order import BatchSlice
+from bert_tf.tasks.task import Task
+
+
+def distribute(
+    strategy: tf.distribute.Strategy, global_batch_size: int, make_dataset
+) -> tf.distribute.DistributedDataset:
+    """Hands `make_dataset(batch_slice)` to every worker: one element is one replica's batch."""
+
+    def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        local = context.num_replicas_in_sync // context.num_input_pipelines
+        batch_slice = BatchSlice(
+            global_batch_size=global_batch_size,
+            num_replicas=context.num_replicas_in_sync,
+            first_replica=context.input_pipeline_id * local,
+            local_replicas=local,
+        )
+        options = tf.data.Options()
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+        return make_dataset(batch_slice).with_options(options)
+
+    return strategy.distribute_datasets_from_function(of_worker)
+
+
+class Evaluator:
+    """Compiles the evaluation of one model once, to be run many times.
+
+    Args:
+      task: gives loss and metrics.
+      model: the Keras model.
+      strategy: the devices.
+      batch_size: rows of a step, over all replicas.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        model: keras.Model,
+        strategy: tf.distribute.Strategy,
+        batch_size: int,
+    ):
+        self._task, self._model, self._strategy = task, model, strategy
+        self._batch_size = batch_size
+        self._step = tf.function(self._global_sums)
+
+    def run(self, data: Any) -> dict[str, float]:
+        """Every loss and metric of the task over `data`, and `loss`, the sum of the losses."""
+        dataset = distribute(
+            self._strategy,
+            self._batch_size,
+            lambda batch_slice: self._task.make_dataset(data, batch_slice, training=False),
+        )
+        totals = 0.0
+        with progress.bar(unit="batches", description="evaluating") as bar:
+            for batch in dataset:
+                totals = totals + self._step(batch).numpy().astype("float64")
+                bar.update(1)
+        return self._task.ratios(totals)
+
+    def _global_sums(self, batch):
+        sums = self._strategy.run(self._replica_sums, args=(batch,))
+        return self._strategy.experimental_local_results(sums)[0]
+
+    def _replica_sums(self, batch):
+        outputs = self._model(batch)
+        losses = self._task.compute_loss(outputs, batch)
+        sums = self._task.stack({**losses, **self._task.compute_metrics(outputs, batch)})
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, sums)

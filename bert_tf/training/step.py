@@ -1,0 +1,224 @@
+"""What one optimizer step computes, on every layout of devices and micro-batches.
+
+The weight of each term of the loss depends on the data alone. It is summed over the whole global
+batch before the first backward pass, so that a term's gradient is divided by the same number
+wherever it is computed; gradients are then summed, clipped and applied.
+"""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from bert_tf.config import ExperimentConfig
+from bert_tf.layers.dropout import fold_in
+from bert_tf.tasks.task import Batch, Task
+from bert_tf.training.optimizers import AdamW
+from bert_tf.training.schedules import linear_warmup_decay
+
+_SUM = tf.distribute.ReduceOp.SUM
+NO_STEP = -1
+
+
+@dataclasses.dataclass
+class TrainState:
+    """Everything a checkpoint holds. Create it in the scope of the strategy.
+
+    Attributes:
+      model: the Keras model.
+      optimizer: its slots.
+      step: int64, finished optimizer steps.
+      rows_consumed: int64, training rows of those steps.
+    """
+
+    model: keras.Model
+    optimizer: AdamW
+    step: tf.Variable
+    rows_consumed: tf.Variable
+
+    @classmethod
+    def create(cls, task: Task, config: ExperimentConfig) -> "TrainState":
+        """A model with weights drawn from `config.train.seed`, and zero slots."""
+        keras.utils.set_random_seed(config.train.seed)
+        model = task.build_model()
+        return cls(
+            model=model,
+            optimizer=AdamW(config.optimizer, weights_of(model)),
+            step=_counter("step"),
+            rows_consumed=_counter("rows_consumed"),
+        )
+
+    def variables(self) -> dict[str, tf.Variable]:
+        """{path: variable} of weights, slots and counters."""
+        counters = {"step": self.step, "rows_consumed": self.rows_consumed}
+        return {**weights_of(self.model), **self.optimizer.slots, **counters}
+
+
+def weights_of(model: keras.Model) -> dict[str, tf.Variable]:
+    """{path: tf.Variable} of the trainable weights."""
+    return {weight.path: weight.value for weight in model.trainable_weights}
+
+
+def _counter(name: str, initial: int = 0) -> tf.Variable:
+    return tf.Variable(
+        tf.constant(initial, tf.int64),
+        trainable=False,
+        name=name,
+        aggregation=tf.VariableAggregation.NONE,
+    )
+
+
+class TrainStep:
+    """Compiles several optimizer steps into one call.
+
+    Args:
+      task: gives the loss.
+      config: the experiment config; `train.num_train_steps` must be set.
+      state: what is trained.
+      strategy: the devices.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: ExperimentConfig,
+        state: TrainState,
+        strategy: tf.distribute.Strategy,
+    ):
+        self._task, self._config, self._state = task, config, state
+        self._strategy = strategy
+        self._weights = list(weights_of(state.model).values())
+        with strategy.scope():
+            self._totals = tf.Variable(
+                tf.zeros((len(task.names) + 1, 2)),  # the last row counts tokens
+                trainable=False,
+                aggregation=tf.VariableAggregation.NONE,
+            )
+            self._non_finite_step = _counter("non_finite_step", NO_STEP)
+        self._gradient_function = self._gradients
+        self._update_function = self._update
+        if config.train.jit_compile:
+            self._gradient_function = tf.function(self._gradients, jit_compile=True)
+            if strategy.num_replicas_in_sync == 1:  # no all-reduce inside
+                self._update_function = tf.function(self._update, jit_compile=True)
+        self.train_steps = tf.function(self._train_steps)
+
+    @property
+    def step(self) -> tf.Tensor:
+        """int64 scalar: finished optimizer steps."""
+        return _local(self._state.step)
+
+    def learning_rate(self, step: tf.Tensor) -> tf.Tensor:
+        """The rate of the update that follows `step` finished ones."""
+        total = self._config.train.num_train_steps
+        return linear_warmup_decay(
+            step,
+            peak=self._config.optimizer.learning_rate,
+            num_warmup_steps=int(self._config.optimizer.warmup_proportion * total),
+            num_train_steps=total,
+        )
+
+    def _train_steps(self, iterator, num_steps):
+        for _ in tf.range(num_steps):
+            batch = next(iterator)
+            weights = self._strategy.run(self._global_loss_weights, args=(batch,))
+            gradients, sums = self._strategy.run(self._gradient_function, args=(batch, weights))
+            self._strategy.run(self._update_function, args=(gradients, sums))
+
+    def _global_loss_weights(self, batch: Batch) -> dict[str, tf.Tensor]:
+        weights = self._task.loss_weights(batch)
+        return tf.distribute.get_replica_context().all_reduce(_SUM, weights)
+
+    def _gradients(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
+        """This replica's share of the gradient and of the (sum, weight) pairs that are reported."""
+        task, count = self._task, self._config.train.num_micro_batches
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        gradients = [tf.zeros(weight.shape, weight.dtype) for weight in self._weights]
+        sums = tf.zeros((len(task.names) + 1, 2))
+        # AutoGraph makes a loop on the device of a tensor, and none of a Python range.
+        for index in tf.range(count) if count > 1 else range(count):
+            micro_batch = {name: _part(rows, index, count) for name, rows in batch.items()}
+            seed = self._dropout_seed(replica * count + index)
+            with tf.GradientTape() as tape:
+                outputs = self._state.model(micro_batch, dropout_seed=seed)
+                losses = task.compute_loss(outputs, micro_batch)
+                loss = tf.add_n(
+                    [tf.math.divide_no_nan(losses[n][0], global_weights[n]) for n in losses]
+                )
+            new = tape.gradient(loss, self._weights, unconnected_gradients="zero")
+            gradients = [
+                old + tf.convert_to_tensor(g) for old, g in zip(gradients, new, strict=True)
+            ]
+            metrics = {**losses, **task.compute_metrics(outputs, micro_batch)}
+            num_tokens = tf.cast(tf.reduce_sum(micro_batch["input_mask"]), tf.float32)
+            sums += tf.concat([task.stack(metrics), [[num_tokens, 1.0]]], axis=0)
+        return gradients, sums
+
+    def _dropout_seed(self, global_micro_batch: tf.Tensor) -> tf.Tensor:
+        """From (seed, step, global micro-batch) alone; the layers fold in the rest."""
+        seed = tf.constant([self._config.train.seed, 0], tf.int32)
+        seed = fold_in(seed, tf.cast(tf.convert_to_tensor(self._state.step), tf.int32))
+        return fold_in(seed, global_micro_batch)
+
+    def _update(self, gradients, sums):
+        context = tf.distribute.get_replica_context()
+        gradients = context.all_reduce(_SUM, gradients)
+        sums = context.all_reduce(_SUM, sums)
+        norm = tf.linalg.global_norm(gradients)
+        healthy = tf.math.is_finite(norm) & (self._non_finite_step == NO_STEP)
+        tf.cond(
+            healthy,
+            lambda: self._apply(gradients, norm, sums),
+            self._remember_non_finite_step,
+        )
+
+    def _apply(self, gradients, norm, sums):
+        clip = self._config.optimizer.clip_norm
+        if clip:
+            gradients = [gradient * (clip / tf.maximum(norm, clip)) for gradient in gradients]
+        step = tf.convert_to_tensor(self._state.step)
+        self._state.optimizer.apply(
+            gradients, step=step + 1, learning_rate=self.learning_rate(step)
+        )
+        self._state.step.assign_add(1)
+        self._state.rows_consumed.assign_add(self._config.train.global_batch_size)
+        self._totals.assign_add(sums)
+        return True
+
+    def _remember_non_finite_step(self):
+        first = tf.where(
+            self._non_finite_step == NO_STEP,
+            tf.convert_to_tensor(self._state.step) + 1,
+            self._non_finite_step,
+        )
+        self._non_finite_step.assign(first)
+        return False
+
+    def take_metrics(self) -> dict[str, float]:
+        """Exact global ratios since the last call: every loss and metric, `loss`, the sum of the
+        losses, and `num_tokens`, how many were not padding.
+
+        Raises:
+          ValueError: a loss or gradient was not finite; the weights are those before that step.
+        """
+        bad_step = int(_local(self._non_finite_step))
+        if bad_step != NO_STEP:
+            raise ValueError(
+                f"the loss or its gradient is not finite at step {bad_step}; the weights were not "
+                "updated. Lower optimizer.learning_rate, or look at the data of that step."
+            )
+        totals = _local(self._totals).numpy()
+        self._totals.assign(tf.zeros_like(totals))
+        return {**self._task.ratios(totals[:-1]), "num_tokens": float(totals[-1, 0])}
+
+
+def _part(rows: tf.Tensor, index: tf.Tensor | int, count: int) -> tf.Tensor:
+    """Micro-batch `index` of `count`: consecutive rows, static shape."""
+    size = rows.shape[0] // count
+    return tf.ensure_shape(rows[index * size : (index + 1) * size], (size, *rows.shape[1:]))
+
+
+def _local(variable: tf.Variable) -> tf.Tensor:
+    """The value on the first replica of this process; all hold the same."""
+    values = tf.distribute.get_strategy().experimental_local_results(variable)
+    return tf.convert_to_tensor(values[0])
