@@ -6,6 +6,7 @@ wherever it is computed; gradients are then summed, clipped and applied.
 """
 
 import dataclasses
+import functools
 
 import keras
 import tensorflow as tf
@@ -98,7 +99,10 @@ class TrainStep:
         self._gradient_function = self._gradients
         self._update_function = self._update
         if config.train.jit_compile:
-            self._gradient_function = tf.function(self._gradients, jit_compile=True)
+            # Behind a partial, because strategy.run would compile a bare tf.function for all
+            # replicas as one, with variables of several devices in it.
+            compiled = tf.function(self._gradients, jit_compile=True)
+            self._gradient_function = functools.partial(compiled)
             if strategy.num_replicas_in_sync == 1:  # no all-reduce inside
                 self._update_function = tf.function(self._update, jit_compile=True)
         self.train_steps = tf.function(self._train_steps)
@@ -213,9 +217,8 @@ class TrainStep:
 
 
 def _part(rows: tf.Tensor, index: tf.Tensor | int, count: int) -> tf.Tensor:
-    """Micro-batch `index` of `count`: consecutive rows, static shape."""
-    size = rows.shape[0] // count
-    return tf.ensure_shape(rows[index * size : (index + 1) * size], (size, *rows.shape[1:]))
+    """Micro-batch `index` of `count`: consecutive rows, static shape (XLA slices by size only)."""
+    return tf.reshape(rows, (count, rows.shape[0] // count, *rows.shape[1:]))[index]
 
 
 def _local(variable: tf.Variable) -> tf.Tensor:
