@@ -22,7 +22,9 @@ _MAY_IMPORT = {
     "models": ["layers"],
     "config": ["models"],
     "tasks": ["config", "data", "layers", "models", "progress", "tokenization"],
-    "training": ["config", "data.order", "progress", "tasks.task"],
+    # Of the layers only how seeds are folded: the step folds where the layers go on folding.
+    "training": ["config", "data.order", "layers.dropout", "progress", "tasks.task"],
+    "model_folder": ["config", "models", "tasks", "tokenization"],
     "checkpoints": ["config", "layers", "models", "progress", "tokenization"],
     "export": ["checkpoints", "config", "layers", "models", "progress", "tasks", "tokenization"],
 }
