@@ -15,10 +15,13 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from bert_tf import progress
 from bert_tf.tokenization.vocabulary import CONTINUATION_PREFIX, SPECIAL_TOKENS, Vocabulary
+from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.tokenization.words import normalize, word_borders
 
 _CHARACTERS_AT_A_TIME = 1_000_000
+_WORDS_AT_A_TIME = 100_000
 _NONE = -1  # no neighbour; or a piece that was merged into the one before it
 
 
@@ -81,8 +84,10 @@ def learn_vocabulary(
             f"{len(tokens)} tokens; raise vocab_size or lower limit_alphabet ({limit_alphabet})"
         )
     pieces = _Pieces(words, np.array([word_counts[word] for word in words]), tokens)
-    while len(tokens) < vocab_size and pieces.merge_best_pair(min_frequency):
-        pass
+    with progress.bar(total=vocab_size, unit="tokens", description="learning vocabulary") as bar:
+        bar.update(len(tokens))
+        while len(tokens) < vocab_size and pieces.merge_best_pair(min_frequency):
+            bar.update(1)
     if len(tokens) < vocab_size:
         logging.warning(
             "the text gives only %d tokens, not %d: no other pair of pieces occurs %d times or "
@@ -92,6 +97,25 @@ def learn_vocabulary(
             min_frequency,
         )
     return Vocabulary(tokens, source="learnt vocabulary")
+
+
+def measure_coverage(tokenizer: Tokenizer, word_counts: Mapping[str, int]) -> dict[str, float]:
+    """How well a vocabulary fits counted words (normalised as this tokenizer normalises).
+
+    Returns:
+        `tokens_per_word`, and `unknown_share`, the share of words that are [UNK]; both count a word
+        as often as it occurs.
+    """
+    words = list(word_counts)
+    num_tokens = num_unknown = 0
+    for i in range(0, len(words), _WORDS_AT_A_TIME):
+        ids = tokenizer.tokenize(words[i : i + _WORDS_AT_A_TIME])
+        counts = np.array([word_counts[word] for word in words[i : i + _WORDS_AT_A_TIME]])
+        is_unknown = tf.reduce_any(ids == tokenizer.vocabulary.unk_id, axis=-1).numpy()
+        num_tokens += int(counts @ ids.row_lengths().numpy())
+        num_unknown += int(counts @ is_unknown)
+    num_words = max(sum(word_counts.values()), 1)
+    return {"tokens_per_word": num_tokens / num_words, "unknown_share": num_unknown / num_words}
 
 
 class _Pieces:

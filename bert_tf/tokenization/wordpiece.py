@@ -34,6 +34,11 @@ _STAND_INS_PATTERN = r"[\x{FDD0}-\x{FDD4}]"
 _ANOTHER_NONCHARACTER = chr(0xFDEF)
 
 _MAX_BYTES_PER_CHARACTER = 4
+_CONFIG_TYPES = {
+    "format_version": (int, "a whole number"),
+    "do_lower_case": (bool, "true or false"),
+    "max_input_chars_per_word": (int, "a whole number, at least 1"),
+}
 
 
 class Tokenizer(tf.Module):
@@ -99,7 +104,7 @@ class Tokenizer(tf.Module):
         return cls(
             vocabulary,
             do_lower_case=do_lower_case,
-            max_input_chars_per_word=config.get("max_input_chars_per_word", 200),
+            max_input_chars_per_word=config.get("max_input_chars_per_word") or 200,
         )
 
     def save(self, folder: str) -> None:
@@ -163,7 +168,7 @@ class Tokenizer(tf.Module):
             on the pair and its [SEP]); int32 [N] `num_truncated_tokens`.
 
         Raises:
-            ValueError: `max_seq_length` leaves no room, or the texts are not vectors.
+            ValueError: `max_seq_length` leaves no room, or the texts are not vectors of one length.
         """
         num_texts = 1 if text_pairs is None else 2
         room = max_seq_length - 1 - num_texts
@@ -176,6 +181,8 @@ class Tokenizer(tf.Module):
         first = self.tokenize(texts, keep_special_tokens=keep_special_tokens)
         second = None
         if text_pairs is not None:
+            text_pairs = _as_vector(text_pairs, "text_pairs")
+            _check_pairs(texts, text_pairs)
             second = self.tokenize(text_pairs, keep_special_tokens=keep_special_tokens)
         first, second, num_truncated = truncate(first, second, room)
         return {
@@ -343,6 +350,14 @@ def _as_vector(texts: tf.Tensor, name: str) -> tf.Tensor:
     return texts
 
 
+def _check_pairs(texts: tf.Tensor, text_pairs: tf.Tensor) -> None:
+    if not texts.shape.is_compatible_with(text_pairs.shape):
+        raise ValueError(
+            f"{texts.shape[0]} texts, but {text_pairs.shape[0]} text_pairs; "
+            "every text needs exactly one"
+        )
+
+
 def _read_config(path: str) -> dict:
     """The content of `tokenizer_config.json`; empty if there is none."""
     if not tf.io.gfile.exists(path):
@@ -355,6 +370,10 @@ def _read_config(path: str) -> dict:
         raise ValueError(f"{path}: not valid JSON ({error})") from error
     if not isinstance(config, dict):
         raise ValueError(f"{path}: expected a JSON object, found {type(config).__name__}")
+    for key, (kind, wording) in _CONFIG_TYPES.items():
+        value = config.get(key)
+        if value is not None and (type(value) is not kind or value < 1 and kind is int):
+            raise ValueError(f"{path}: {key} is {value!r}; expected {wording}")
     if config.get("format_version", FORMAT_VERSION) > FORMAT_VERSION:
         raise ValueError(
             f"{path} has format_version {config['format_version']}; this bert_tf reads up to "

@@ -5,6 +5,8 @@ tokenization.py) as TensorFlow ops. Knows nothing of vocabularies. The ops are c
 those of tensorflow-text that TF Serving links.
 """
 
+import functools
+
 import tensorflow as tf
 import tensorflow_text as tf_text
 
@@ -59,8 +61,13 @@ def word_borders(texts: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
     Returns:
         where words start and end, in bytes, int64 [N, (words)] each.
     """
-    finder = tf_text.FastWordpieceTokenizer(
-        vocab=_WHOLE_WORDS, max_bytes_per_word=_LONGEST_WORD_BYTES, token_out_type=tf.int32
-    )
-    _, starts, ends = finder.tokenize_with_offsets(texts)
+    _, starts, ends = _word_finder().tokenize_with_offsets(texts)
     return starts, ends
+
+
+@functools.cache  # building it takes some 40 ms
+def _word_finder() -> tf_text.FastWordpieceTokenizer:
+    with tf.init_scope():  # not inside the graph of the first caller
+        return tf_text.FastWordpieceTokenizer(
+            vocab=_WHOLE_WORDS, max_bytes_per_word=_LONGEST_WORD_BYTES, token_out_type=tf.int32
+        )
