@@ -4,10 +4,18 @@ import pathlib
 
 import setuptools
 
-# tf-models-official asks for any kaggle; later ones want a newer kagglesdk than the one version
-# that keras-hub 0.32 allows. Without the two bounds pip goes back to sources of scipy that it then
-# fails to build.
-_GARDEN = ["tf-models-official==2.20.*", "kaggle<=2.2.0", "scipy>=1.13"]
+# tf-models-official leaves most versions open. These bounds keep pip from a search that ends in old
+# sources it cannot build: keras-hub 0.32 allows one kagglesdk, which later kaggles do not; tf-keras
+# 2.21 wants TensorFlow 2.21. For the same reason absl-py below may be as old as 1.4:
+# tensorflow-model-optimization allows no 2.x.
+_GARDEN = [
+    "tf-models-official==2.20.*",
+    "kaggle<=2.2.0",
+    "pandas>=2.2",
+    "scipy>=1.13",
+    "tensorflow-model-optimization>=0.8.1",
+    "tf-keras==2.20.*",
+]
 
 setuptools.setup(
     name="bert-tf",
@@ -19,7 +27,7 @@ setuptools.setup(
     python_requires=">=3.11,<3.14",
     packages=setuptools.find_packages(include=["bert_tf", "bert_tf.*"]),
     install_requires=[
-        "absl-py>=2.1",
+        "absl-py>=1.4",
         "keras==3.15.*",
         "keras-nlp==0.32.*",
         "ml_collections==1.1.*",
@@ -38,6 +46,6 @@ setuptools.setup(
         "export": ["ai-edge-litert", "onnxruntime", "tf2onnx"],
         "beam": ["apache-beam"],
         "tfds": ["tensorflow-datasets"],
-        "test": _GARDEN + ["hypothesis>=6", "pytest>=8", "ruff>=0.6"],
+        "test": _GARDEN + ["hypothesis>=6", "pytest>=8", "ruff==0.17.*"],
     },
 )

@@ -19,7 +19,7 @@ from bert_tf import progress
 from bert_tf.data import order, tables
 
 if TYPE_CHECKING:
-    from bert_tf.tokenization.tokenizer import Tokenizer
+    from bert_tf.tokenization.wordpiece import Tokenizer
 
 # Columns as GLUE and other well-known tables call them; the first that a file has is taken.
 _TEXT_COLUMNS = (

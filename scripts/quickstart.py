@@ -1,0 +1,225 @@
+"""Everything once, small: from text to a served BERT in minutes on a CPU.
+
+Writes a corpus (the documentation that comes with Python), learns a vocabulary, makes records,
+pretrains a small BERT, fine-tunes a classifier from it and once more from random weights, exports
+the classifier and asks it. Every step is one command that is printed before it runs, and that works
+by itself. Running this again continues: finished steps are not repeated. Run it in the folder of
+the clone.
+
+Example:
+
+    python scripts/quickstart.py --output_dir=quickstart
+"""
+
+import dataclasses
+import json
+import pathlib
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from absl import flags
+
+from bert_tf import app
+from bert_tf.progress import format_seconds
+
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", "quickstart", "Where all files go.")
+_PRETRAIN_CONFIG = flags.DEFINE_string(
+    "pretrain_config", "configs/pretrain/quickstart.py", "Model, lengths and steps."
+)
+_FINETUNE_CONFIG = flags.DEFINE_string(
+    "finetune_config", "configs/finetune/quickstart.py", "The same model, to be fine-tuned."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One command. `replaces` is a folder of an unfinished attempt that the command refuses."""
+
+    title: str
+    words: tuple[str, ...]
+    replaces: str = ""
+
+
+def main(argv: Sequence[str]) -> None:
+    del argv
+    folder = pathlib.Path(_OUTPUT_DIR.value)
+    if not pathlib.Path("scripts/quickstart.py").exists():
+        raise ValueError("run it in the folder of the clone: cd there first.")
+    folder.mkdir(parents=True, exist_ok=True)
+    steps = plan_steps(folder, _PRETRAIN_CONFIG.value, _FINETUNE_CONFIG.value)
+    seconds = run_steps(steps, folder / "steps.json")
+    print(summary(folder, seconds))
+
+
+def plan_steps(folder: pathlib.Path, pretrain_config: str, finetune_config: str) -> list[Step]:
+    """The steps in their order; vocabulary size and length are those of the configs."""
+    config = runpy.run_path(pretrain_config)["get_config"]()
+    corpus = folder / "corpus"
+
+    def script(title: str, name: str, replaces: str = "", **values: object) -> Step:
+        words = (f"--{flag}={value}" for flag, value in values.items())
+        return Step(title, (f"scripts/{name}.py", *words), replaces)
+
+    def records(title: str, part: str) -> Step:
+        return script(
+            title,
+            "create_pretraining_data",
+            input=corpus / f"pretrain_{part}.txt",
+            vocab_file=folder / "vocab",
+            output_dir=folder / "records" / part,
+            max_seq_length=config.data.max_seq_length,
+        )
+
+    def finetune(title: str, name: str, **start: object) -> Step:
+        files = {"train_data": corpus / "train.tsv", "eval_data": corpus / "dev.tsv"}
+        where = {"work_dir": folder / name}
+        return script(title, "finetune", config=finetune_config, **files, **start, **where)
+
+    return [
+        script("write the corpus", "quickstart_corpus", output_dir=corpus),
+        script(
+            "learn a vocabulary",
+            "train_vocab",
+            input=corpus / "pretrain_train.txt",
+            output_dir=folder / "vocab",
+            vocab_size=config.model.vocab_size,
+        ),
+        records("make records", "train"),
+        records("make held-out records", "heldout"),
+        script(
+            "pretrain",
+            "pretrain",
+            config=pretrain_config,
+            train_data=folder / "records" / "train",
+            eval_data=folder / "records" / "heldout",
+            work_dir=folder / "pretrain",
+        ),
+        finetune("fine-tune", "finetune", init_checkpoint=folder / "pretrain"),
+        finetune("fine-tune from random weights", "random_weights", vocab_file=folder / "vocab"),
+        script(
+            "export",
+            "export",
+            replaces=str(folder / "saved_model"),
+            model=folder / "finetune" / "model",
+            output_dir=folder / "saved_model",
+        ),
+        script(
+            "ask the exported model",
+            "ask_saved_model",
+            saved_model=folder / "saved_model",
+            input=corpus / "examples.txt",
+        ),
+    ]
+
+
+def run_steps(steps: Sequence[Step], log: pathlib.Path) -> dict[str, float]:
+    """Runs what `log` does not show as finished. Returns {title: seconds of all its attempts}.
+
+    A step counts as finished if its command is the same as then and no step before it had to run.
+    """
+    before = json.loads(log.read_text()) if log.exists() else {}
+    done, up_to_date = {}, True
+    for number, step in enumerate(steps, start=1):
+        heading = f"[{number}/{len(steps)}] {step.title}"
+        entry = before.get(step.title, {})
+        same = entry.get("words") == list(step.words)
+        spent = entry.get("seconds", 0.0) if same else 0.0
+        up_to_date = up_to_date and same and entry["finished"]
+        if up_to_date:
+            print(f"{heading}: done before, in {format_seconds(spent)}", flush=True)
+        else:
+            spent = 0.0 if same and entry["finished"] else spent  # a repetition, not a rest
+            print(f"\n{heading}\n\n    {_as_typed(step.words)}\n", flush=True)
+            spent += _run(step, log, done, spent)
+        done[step.title] = {"words": list(step.words), "seconds": spent, "finished": True}
+        _write_json(log, done)
+    return {title: entry["seconds"] for title, entry in done.items()}
+
+
+def _run(step: Step, log: pathlib.Path, done: dict, spent: float) -> float:
+    """Runs one step; what it took is written down even if it is killed. Returns its seconds."""
+    if step.replaces:
+        shutil.rmtree(step.replaces, ignore_errors=True)
+    start = time.monotonic()
+    code = None
+    try:
+        code = subprocess.run([sys.executable, *step.words], check=False).returncode
+    finally:
+        seconds = time.monotonic() - start
+        if code != 0:
+            entry = {"words": list(step.words), "seconds": spent + seconds, "finished": False}
+            _write_json(log, {**done, step.title: entry})
+    if code != 0:
+        raise ValueError(f"{step.title!r} ended with code {code}. The same command continues here.")
+    return seconds
+
+
+def _write_json(path: pathlib.Path, value: dict) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(value, indent=2) + "\n")
+    temporary.replace(path)
+
+
+def _as_typed(words: Sequence[str]) -> str:
+    return " \\\n        ".join(["python " + words[0], *map(shlex.quote, words[1:])])
+
+
+def summary(folder: pathlib.Path, seconds: dict[str, float]) -> str:
+    """Scores beside what needs no learning, times, files, and what to try next."""
+
+    def metrics(name: str) -> dict[str, float]:
+        return json.loads((folder / name / "model" / "metrics.json").read_text())["eval"]
+
+    pretrained, tuned, random = map(metrics, ("pretrain", "finetune", "random_weights"))
+    scores = [
+        ("held-out text", "this model", "to compare", ""),
+        (
+            "masked tokens guessed",
+            f"{pretrained['masked_lm_accuracy']:.1%}",
+            f"{pretrained['commonest_token_accuracy']:.1%}",
+            "always the commonest token",
+        ),
+        (
+            "next sentence told from another",
+            f"{pretrained['next_sentence_accuracy']:.1%}",
+            "50.0%",
+            "chance",
+        ),
+        (
+            "package of a docstring found",
+            f"{tuned['accuracy']:.1%}",
+            f"{tuned['majority_accuracy']:.1%}",
+            "always the commonest label",
+        ),
+        ("", "", f"{random['accuracy']:.1%}", "same classifier and steps, not pretrained"),
+    ]
+    lines = ["", *(f"{a:<33}{b:>11}{c:>13}  {d}".rstrip() for a, b, c, d in scores), ""]
+    lines += [f"{title:<33}{format_seconds(spent):>11}" for title, spent in seconds.items()]
+    lines += [f"{'together':<33}{format_seconds(sum(seconds.values())):>11}", ""]
+    files = {
+        "corpus": "the text and the labelled texts",
+        "vocab": "the vocabulary",
+        "pretrain/model": "the pretrained model",
+        "finetune/model": "the classifier",
+        "saved_model": "the classifier as a SavedModel that takes raw text",
+    }
+    lines += [f"{folder}/{name:<22} {meaning}" for name, meaning in files.items()]
+    lines += [
+        "",
+        "To try next (after: source .venv/bin/activate):",
+        f"  python scripts/predict.py --model={folder}/finetune/model "
+        f"--input={folder}/corpus/examples.txt",
+        f"  tensorboard --logdir={folder}",
+        "  python scripts/create_pretraining_data.py --input='my_texts/*.txt' "
+        f"--input_format=prose --vocab_file={folder}/vocab --output_dir=my_records",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    app.run(main)

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Makes .venv with the test extras, then runs the linter and all tests.
+#
+#   bash scripts/test.sh
+#   bash scripts/test.sh tests/data -k label      further words go to pytest
+#
+# tests/garden compares with Model Garden, which brings Keras 2: it has a process of its own.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bash scripts/make_venv.sh test
+export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}"
+
+options=() keras_3_paths=() garden_paths=()
+for word in "$@"; do
+  case "$word" in
+    -*) options+=("$word") ;;
+    tests/garden*) garden_paths+=("$word") ;;
+    *) if [ -e "${word%%::*}" ]; then keras_3_paths+=("$word"); else options+=("$word"); fi ;;
+  esac
+done
+if [ ${#keras_3_paths[@]} -eq 0 ] && [ ${#garden_paths[@]} -eq 0 ]; then
+  keras_3_paths=(tests)
+  garden_paths=(tests/garden)
+fi
+
+failed=0
+found_tests=0
+run_pytest() {
+  local code=0
+  .venv/bin/python -m pytest "$@" || code=$?
+  case $code in
+    0) found_tests=1 ;;
+    5) echo "(no tests here)" ;; # every test was deselected, for example by -k
+    *) failed=1 ;;
+  esac
+}
+
+echo "== ruff"
+.venv/bin/ruff check . || failed=1
+.venv/bin/ruff format --check --quiet . || { echo "some files need: ruff format"; failed=1; }
+if [ ${#keras_3_paths[@]} -gt 0 ]; then
+  echo "== tests"
+  run_pytest --ignore=tests/garden "${keras_3_paths[@]}" ${options[@]+"${options[@]}"}
+fi
+if [ ${#garden_paths[@]} -gt 0 ]; then
+  echo "== tests against Model Garden"
+  run_pytest "${garden_paths[@]}" ${options[@]+"${options[@]}"}
+fi
+if [ "$failed" -ne 0 ] || [ "$found_tests" -eq 0 ]; then
+  echo "FAILED"
+  exit 1
+fi
+echo "all good"

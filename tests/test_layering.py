@@ -1,0 +1,178 @@
+"""Imports run one way, as the tree is drawn: nothing in bert_tf sees what lies above it."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parent.parent / "bert_tf"
+_FILES = sorted(_ROOT.rglob("*.py"))
+
+# What each package (or file beside the packages) may import of bert_tf besides itself. `training`
+# and `checkpoints` never meet: scripts join them.
+_MAY_IMPORT = {
+    "app": [],
+    "progress": [],
+    "tokenization": ["progress"],
+    "data": ["tokenization", "progress"],
+    "layers": [],
+    "models": ["layers"],
+    "config": ["models"],
+    "tasks": ["config", "data", "layers", "models", "progress", "tokenization"],
+    # Of the layers only how seeds are folded: the step folds where the layers go on folding.
+    "training": ["config", "data.order", "layers.dropout", "progress", "tasks.task"],
+    "model_folder": ["config", "models", "tasks", "tokenization"],
+    "checkpoints": ["config", "layers", "models", "progress", "tokenization"],
+    "export": ["checkpoints", "config", "layers", "models", "progress", "tasks", "tokenization"],
+}
+# Flags exist in scripts alone; pickle is never a file format; torch is never needed.
+_NEVER = ["absl.flags", "dill", "joblib", "marshal", "pickle", "shelve", "torch", "transformers"]
+
+
+def _imported_names(source: str, package: str) -> list[str]:
+    """Dotted names of everything a file imports, wherever in the file; `package` holds the file."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                parents = parents[: len(parents) - node.level + 1]
+                module = ".".join([*parents, module]).strip(".")
+            names += [f"{module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Call) and node.args:
+            function = getattr(node.func, "attr", getattr(node.func, "id", None))
+            if function in ("import_module", "__import__"):
+                names += _literal_start(node.args[0])
+    return names
+
+
+def _literal_start(node: ast.expr) -> list[str]:
+    """`import_module(f"bert_tf.models.{name}")` imports something of `bert_tf.models`."""
+    if isinstance(node, ast.JoinedStr) and node.values:
+        node = node.values[0]
+    return [node.value.strip(".")] if isinstance(getattr(node, "value", None), str) else []
+
+
+def _violations(path: str, source: str) -> list[str]:
+    """What the file at `path` (from bert_tf/ on, for example `data/tables.py`) must not import."""
+    parts = path.removesuffix(".py").split("/")
+    owner = parts[0]
+    if owner not in _MAY_IMPORT:
+        return [f"{path}: no rule for {owner!r}; say in this test what it may import"]
+    allowed = [f"bert_tf.{name}" for name in [owner, *_MAY_IMPORT[owner]]]
+    wrong = []
+    for name in _imported_names(source, ".".join(["bert_tf", *parts[:-1]])):
+        ours = name == "bert_tf" or name.startswith("bert_tf.")
+        if (ours and not _is_within(name, allowed)) or _is_within(name, _NEVER):
+            wrong.append(f"{path} imports {name}")
+    return wrong
+
+
+def _is_within(name: str, prefixes: list[str]) -> bool:
+    return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+
+
+def _shape_faults(path: str, source: str) -> list[str]:
+    faults = []
+    if len(source.splitlines()) > 400:
+        faults.append(f"{path} has more than 400 lines")
+    if set(path.removesuffix(".py").split("/")) & {"utils", "common", "helpers"}:
+        faults.append(f"{path} has a name that says nothing")
+    faults += [
+        f"{path}:{node.lineno} has an assert: raise ValueError with a reason"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Assert)
+    ]
+    return faults
+
+
+def _relative(file: Path) -> str:
+    return file.relative_to(_ROOT).as_posix()
+
+
+def test_every_package_of_the_tree_is_looked_at():
+    looked_at = {_relative(file).removesuffix(".py").split("/")[0] for file in _FILES}
+    assert {"data", "layers", "models", "tasks", "tokenization", "training"} <= looked_at
+
+
+def test_no_file_imports_upwards():
+    files = [file for file in _FILES if _relative(file) != "__init__.py"]
+    assert [w for file in files for w in _violations(_relative(file), file.read_text())] == []
+
+
+def test_no_file_is_long_or_nameless_or_asserts():
+    assert [f for file in _FILES for f in _shape_faults(_relative(file), file.read_text())] == []
+
+
+def test_importing_bert_tf_does_not_import_tensorflow():
+    code = "import sys, bert_tf; print(sorted({'tensorflow', 'keras', 'absl'} & set(sys.modules)))"
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT.parent)}
+    process = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert process.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("tokenization/wordpiece.py", "from bert_tf.data import order"),
+        ("data/tables.py", "import bert_tf.tasks.classification"),
+        ("data/tables.py", "from bert_tf import config"),
+        ("data/tables.py", "from ..models import bert"),
+        ("data/tables.py", "from .. import training"),
+        ("data/tables.py", "import bert_tf"),
+        ("layers/attention.py", "from bert_tf.models.bert import BertConfig"),
+        ("layers/attention.py", "from bert_tf.config import ModelConfig"),
+        ("models/bert.py", "from bert_tf.checkpoints import google"),
+        ("config.py", "from bert_tf.tasks import task"),
+        ("tasks/pretraining.py", "from bert_tf.training import loop"),
+        ("tasks/pretraining.py", "def f():\n    from bert_tf.checkpoints import google"),
+        ("training/loop.py", "from bert_tf.tasks import pretraining"),
+        ("training/loop.py", "from bert_tf.models import bert"),
+        ("training/loop.py", "from bert_tf.data import order, records"),
+        ("training/loop.py", "import importlib\nimportlib.import_module('bert_tf.models.bert')"),
+        ("training/loop.py", "from importlib import import_module\nimport_module(f'bert_tf.{x}')"),
+        ("checkpoints/google.py", "from bert_tf.training import checkpoint"),
+        ("checkpoints/google.py", "from bert_tf.tasks.task import Task"),
+        ("export/saved_model.py", "from bert_tf.training import loop"),
+        ("tasks/task.py", "if TYPE_CHECKING:\n    from bert_tf.export import saved_model"),
+        ("app.py", "from absl import flags"),
+        ("data/tables.py", "from absl.flags import FLAGS"),
+        ("data/tables.py", "import pickle"),
+        ("checkpoints/google.py", "import torch.nn"),
+        ("somewhere.py", ""),
+    ],
+)
+def test_the_checker_catches(path, source):
+    assert len(_violations(path, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("data/tables.py", "from bert_tf import progress\nfrom bert_tf.data import order"),
+        ("data/tables.py", "from . import order\nfrom .order import BatchSlice"),
+        ("training/loop.py", "from bert_tf.data.order import BatchSlice"),
+        ("training/loop.py", "from bert_tf.tasks import task\nfrom bert_tf import config"),
+        ("tasks/pretraining.py", "importlib.import_module(f'bert_tf.models.{name}')"),
+        ("export/saved_model.py", "from bert_tf.tasks import classification"),
+        ("layers/attention.py", "import torchlike\nfrom absl import logging"),
+    ],
+)
+def test_the_checker_lets_pass(path, source):
+    assert _violations(path, source) == []
+
+
+def test_the_checker_sees_long_files_empty_names_and_asserts():
+    assert len(_shape_faults("data/tables.py", "x = 1\n" * 401)) == 1
+    assert len(_shape_faults("data/utils.py", "")) == 1
+    assert len(_shape_faults("helpers/tables.py", "")) == 1
+    assert len(_shape_faults("data/tables.py", "def f(x):\n    assert x")) == 1
+    assert _shape_faults("data/tables.py", "x = 1\n" * 400) == []
