@@ -186,7 +186,7 @@ def rows_of_examples(corpus: Corpus, spans: np.ndarray, cls_id: int, sep_id: int
     input_ids[offsets[:-1]] = cls_id
     input_ids[_ranges(a_target, a_length)] = corpus.tokens[_ranges(a_begin, a_length)]
     input_ids[_ranges(b_target, b_length)] = corpus.tokens[_ranges(b_begin, b_length)]
-    segment_ids = np.zeros(offsets[-1], np.int32)
+    segment_ids = np.zeros(offsets[-1], np.int8)
     segment_ids[_ranges(b_target, b_length + 1)] = 1
     return Rows(
         input_ids=input_ids,

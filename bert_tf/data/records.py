@@ -129,7 +129,8 @@ class Rows:
     """Rows of different length, laid end to end.
 
     Attributes:
-        input_ids, segment_ids: int32 [tokens of all rows].
+        input_ids: int32 [tokens of all rows].
+        segment_ids: int8 [tokens of all rows].
         offsets: int64 [rows + 1]; row i is `input_ids[offsets[i]:offsets[i + 1]]`.
         next_sentence_labels, example_lengths: int32 [rows, E], 0 where a row has fewer examples.
     """
@@ -273,7 +274,7 @@ def _parse(path: str, records: tf.Tensor, max_examples: int) -> Rows:
     _refuse(path, (counts < 1) | (counts > max_examples), f"not 1 to {max_examples} examples")
     return Rows(
         input_ids=_to_int32(parsed["input_ids"].values),
-        segment_ids=_to_int32(parsed["segment_ids"].values),
+        segment_ids=_to_int32(parsed["segment_ids"].values).astype(np.int8),
         offsets=splits["input_ids"],
         next_sentence_labels=_to_int32(
             parsed["next_sentence_labels"].to_tensor(shape=(None, max_examples))

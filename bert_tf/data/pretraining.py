@@ -1,0 +1,226 @@
+"""Folder of pretraining records -> batches for a training loop, as a tf.data.Dataset.
+
+Reading (one group of shards ahead, in a thread), checks and order are done in NumPy; masks and the
+optional inputs of packed rows in TF ops. See `make_pretraining_dataset`.
+
+Shapes: B rows of a replica batch, S tokens of a row, P predictions of a row, E examples of a row.
+"""
+
+import concurrent.futures
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.data import masking, order, records
+from bert_tf.data.order import BatchSlice, GroupSlice
+from bert_tf.data.records import Manifest, Rows
+from bert_tf.tokenization.vocabulary import Vocabulary
+
+_PREFETCH = 4  # batches
+
+
+def make_pretraining_dataset(
+    folder: str,
+    vocabulary: Vocabulary,
+    *,
+    batch_slice: BatchSlice,
+    masked_lm_prob: float = 0.15,
+    max_predictions_per_seq: int = 20,
+    whole_word: bool = False,
+    seed: int = 0,
+    training: bool = True,
+    start_row: int = 0,
+) -> tf.data.Dataset:
+    """Reads replica batches; those of one global batch follow each other, first replica first.
+
+    Training: without end, in the order of bert_tf.data.order, with new masks in every epoch.
+    Evaluation: once, in storage order, with the masks of epoch 0. The last global batch is filled
+    up with rows of weight 0 ([CLS] alone), so that every replica gets equally many batches.
+
+    Args:
+        folder: made by `builder.create_pretraining_data`.
+        vocabulary: the one the data were made with.
+        batch_slice: which part of each global batch to read.
+        masked_lm_prob, max_predictions_per_seq, whole_word: see `masking.mask_tokens`.
+        seed: of order and masks, in [0, 2**32).
+        training: see above.
+        start_row: rows consumed so far, by all workers and through all epochs (training only).
+
+    Returns:
+        Batches of static shape, int32 unless said: `input_ids`, `input_mask`, `segment_ids` [B, S];
+        `masked_lm_positions`, `masked_lm_ids`, float32 `masked_lm_weights` [B, P];
+        `next_sentence_labels`, float32 `next_sentence_weights` [B, E]. If rows may hold several
+        examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E].
+
+    Raises:
+        ValueError: no or wrong manifest, another vocabulary, or a setting out of range. While
+            reading: tf.errors.InvalidArgumentError with the message of `records.read_shard`.
+    """
+    manifest = Manifest.load(folder)
+    manifest.check(vocabulary_sha256=vocabulary.sha256)
+    _check(masked_lm_prob, max_predictions_per_seq, start_row, training)
+    order.check_seed(seed)
+
+    def read() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
+        return _read_batches(folder, manifest, vocabulary, batch_slice, seed, training, start_row)
+
+    def finish(
+        batch: dict[str, tf.Tensor], epoch: tf.Tensor, example: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        return masking.mask_tokens(
+            _add_inputs(batch, packed=manifest.max_examples_per_row > 1),
+            seed=seed,
+            epoch=epoch,
+            example_index=example,
+            masked_lm_prob=masked_lm_prob,
+            max_predictions_per_seq=max_predictions_per_seq,
+            cls_id=vocabulary.cls_id,
+            sep_id=vocabulary.sep_id,
+            mask_id=vocabulary.mask_id,
+            vocab_size=len(vocabulary),
+            is_continuation=tf.constant(vocabulary.is_continuation) if whole_word else None,
+        )
+
+    rows = tf.data.Dataset.from_generator(
+        read, output_signature=_signature(manifest, batch_slice.replica_batch_size)
+    )
+    dataset = rows.map(finish, num_parallel_calls=2, deterministic=True).prefetch(_PREFETCH)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.with_options(options)
+
+
+def num_eval_batches(folder: str, batch_slice: BatchSlice) -> int:
+    """How many global batches one pass over the folder has; the last may be filled up."""
+    return -(-Manifest.load(folder).rows // batch_slice.global_batch_size)
+
+
+def _check(
+    masked_lm_prob: float, max_predictions_per_seq: int, start_row: int, training: bool
+) -> None:
+    if not 0 < masked_lm_prob <= 1:
+        raise ValueError(f"masked_lm_prob is {masked_lm_prob}; it must be above 0 and at most 1")
+    if max_predictions_per_seq < 1:
+        raise ValueError(
+            f"max_predictions_per_seq is {max_predictions_per_seq}; at least 1 expected"
+        )
+    if start_row < 0 or (start_row and not training):
+        raise ValueError(f"start_row is {start_row}; it must be >= 0, and 0 in evaluation")
+
+
+def _signature(manifest: Manifest, batch_size: int) -> tuple:
+    tokens = tf.TensorSpec((batch_size, manifest.max_seq_length), tf.int32)
+    examples = tf.TensorSpec((batch_size, manifest.max_examples_per_row), tf.int32)
+    counter = tf.TensorSpec((batch_size,), tf.int64)
+    columns = {
+        "input_ids": tokens,
+        "segment_ids": tokens,
+        "next_sentence_labels": examples,
+        "example_lengths": examples,
+    }
+    return columns, counter, counter
+
+
+def _read_batches(
+    folder: str,
+    manifest: Manifest,
+    vocabulary: Vocabulary,
+    batch_slice: BatchSlice,
+    seed: int,
+    training: bool,
+    start_row: int,
+) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
+    """Yields (columns, epochs, examples) of replica batches; see `Rows.padded` for the columns."""
+    size = batch_slice.replica_batch_size
+
+    def load(group: GroupSlice) -> _LoadedSlice:
+        shards = [records.read_shard(folder, manifest, i, len(vocabulary)) for i in group.shards]
+        return _LoadedSlice(**vars(group), table=records.concatenate(shards))
+
+    if training:
+        slices = order.group_slices(manifest.shard_rows, seed, start_row, batch_slice)
+    else:
+        slices = order.storage_slices(manifest.shard_rows, batch_slice)
+    batches = 0
+    for parts in order.split_into_batches(_one_ahead(load, slices), size):
+        yield _assemble(parts, manifest, size, vocabulary.cls_id)
+        batches += 1
+    total = -(-manifest.rows // batch_slice.global_batch_size) * batch_slice.local_replicas
+    for _ in range(total - batches):  # evaluation only: training has no end
+        yield _assemble([], manifest, size, vocabulary.cls_id)
+
+
+@dataclasses.dataclass(frozen=True)
+class _LoadedSlice(GroupSlice):
+    """A slice together with the rows of its shards."""
+
+    table: Rows
+
+
+def _one_ahead(load: Callable, items: Iterable) -> Iterator:
+    """Yields `load(item)` while the next item is loaded in a thread."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pending = None
+        for item in items:
+            loaded, pending = pending, pool.submit(load, item)
+            if loaded is not None:
+                yield loaded.result()
+        if pending is not None:
+            yield pending.result()
+
+
+def _assemble(
+    parts: list[_LoadedSlice], manifest: Manifest, batch_size: int, cls_id: int
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Pads rows and lays them together; what is missing are rows of [CLS] without an example."""
+    length, max_examples = manifest.max_seq_length, manifest.max_examples_per_row
+    num_missing = batch_size - sum(len(part.rows) for part in parts)
+    filler = {
+        "input_ids": np.zeros((num_missing, length), np.int32),
+        "segment_ids": np.zeros((num_missing, length), np.int32),
+        "next_sentence_labels": np.zeros((num_missing, max_examples), np.int32),
+        "example_lengths": np.zeros((num_missing, max_examples), np.int32),
+    }
+    filler["input_ids"][:, 0] = cls_id
+    columns = [part.table.padded(part.rows, length) for part in parts] + [filler]
+    counters = np.zeros(num_missing, np.int64)
+    epochs = [np.full(len(part.rows), part.epoch, np.int64) for part in parts]
+    return (
+        {name: np.concatenate([column[name] for column in columns]) for name in filler},
+        np.concatenate([*epochs, counters]),
+        np.concatenate([*(part.examples for part in parts), counters]),
+    )
+
+
+def _add_inputs(batch: dict[str, tf.Tensor], *, packed: bool) -> dict[str, tf.Tensor]:
+    """Replaces `example_lengths` by what follows from it: masks, weights, inputs of packed rows."""
+    batch = dict(batch)
+    lengths_BE = batch.pop("example_lengths")
+    position_S = tf.range(batch["input_ids"].shape[1])
+    total_B1 = tf.reduce_sum(lengths_BE, axis=1, keepdims=True)
+    # The first token always counts: attention over nothing would be a division by 0.
+    is_real_BS = (position_S < total_B1) | (position_S == 0)
+    batch["input_mask"] = tf.cast(is_real_BS, tf.int32)
+    batch["next_sentence_weights"] = tf.cast(lengths_BE > 0, tf.float32)
+    if packed:
+        batch.update(_packed_inputs(lengths_BE, position_S, is_real_BS))
+    return batch
+
+
+def _packed_inputs(
+    lengths_BE: tf.Tensor, position_S: tf.Tensor, is_real_BS: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    begins_BE = tf.cumsum(lengths_BE, axis=1, exclusive=True)
+    is_there_BE = lengths_BE > 0
+    has_begun_BSE = (position_S[:, tf.newaxis] >= begins_BE[:, tf.newaxis]) & is_there_BE[
+        :, tf.newaxis
+    ]
+    number_BS = tf.maximum(tf.reduce_sum(tf.cast(has_begun_BSE, tf.int32), axis=-1), 1)
+    begin_BS = tf.gather(begins_BE, number_BS - 1, batch_dims=1)
+    return {
+        "position_ids": tf.where(is_real_BS, position_S - begin_BS, 0),
+        "example_ids": tf.where(is_real_BS, number_BS, 0),
+        "cls_positions": tf.where(is_there_BE, begins_BE, 0),
+    }
