@@ -80,7 +80,8 @@ def write_corpus(folder: str) -> list[str]:
     for part, rows in parts.items():
         lines = ["sentence\tlabel", *(f"{text}\t{label}" for text, label in rows)]
         files[f"{part}.tsv"] = "\n".join(lines) + "\n"
-    files["examples.txt"] = "".join(f"{text}\n" for text, _ in parts["dev"][:_NUM_EXAMPLES])
+    shuffled = sorted(parts["dev"], key=lambda row: _draw(f"example {row[0]}"))
+    files["examples.txt"] = "".join(f"{text}\n" for text, _ in shuffled[:_NUM_EXAMPLES])
     _write_files(pathlib.Path(folder), files)
 
     labels = collections.Counter(label for rows in parts.values() for _, label in rows)
