@@ -1,7 +1,7 @@
 """Scores a trained model on data it has not seen, from its model folder alone.
 
-    python scripts/evaluate.py --model=work/mini --data=data/valid
-    python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --output=scores.json
+python scripts/evaluate.py --model=work/mini --data=data/valid
+python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --output=scores.json
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Exports a model as a SavedModel that takes raw text and needs only tensorflow and tensorflow_text.
+"""Exports a model as a SavedModel that takes raw text and needs only TensorFlow and its text ops.
 
     python scripts/export.py --model=work/sst2 --output_dir=served/sst2
 

@@ -72,7 +72,7 @@ def main(argv):
 
 
 def _read_data(config, tokenizer):
-    """Both files as arrays; the labels and the kind of texts of the training file go into config."""
+    """Both files as arrays; labels and kind of texts of the training file go into the config."""
     examples = _read(FLAGS.train_data, config, config.task.labels or None)
     config.task.labels = examples.labels
     config.task.text_pairs = examples.text_pairs is not None

@@ -4,8 +4,8 @@
     python scripts/predict.py --model=work/sst2 --input=texts.txt --output=answers.jsonl
     echo "The [MASK] sat on the mat." | python scripts/predict.py --model=work/mini
 
-A classifier gives label and probabilities; a pretrained model guesses each [MASK]. For a classifier of
-pairs, a line holds both texts with a tab between them.
+A classifier gives label and probabilities; a pretrained model guesses each [MASK]. For a classifier
+of pairs, a line holds both texts with a tab between them.
 """
 
 import json

@@ -2,10 +2,39 @@
 
 import random
 
-ANIMALS = "cat dog horse cow sheep goat hen duck mouse fox".split()
-PLACES = "barn field house river garden stable kitchen forest meadow yard".split()
-VERBS = "sees hears follows finds helps likes calls leads meets watches".split()
-TIMES = "in the morning|at noon|in the evening|every day|after the rain|before dinner".split("|")
+ANIMALS = ["cat", "dog", "horse", "cow", "sheep", "goat", "hen", "duck", "mouse", "fox"]
+PLACES = [
+    "barn",
+    "field",
+    "house",
+    "river",
+    "garden",
+    "stable",
+    "kitchen",
+    "forest",
+    "meadow",
+    "yard",
+]
+VERBS = [
+    "sees",
+    "hears",
+    "follows",
+    "finds",
+    "helps",
+    "likes",
+    "calls",
+    "leads",
+    "meets",
+    "watches",
+]
+TIMES = [
+    "in the morning",
+    "at noon",
+    "in the evening",
+    "every day",
+    "after the rain",
+    "before dinner",
+]
 
 
 def sentences(subject: str, count: int, generator: random.Random) -> list[str]:

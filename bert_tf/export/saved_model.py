@@ -115,7 +115,7 @@ def export_saved_model(task: Task, model: keras.Model, folder: str, samples: lis
     served = ServedModel(task, model)
     signatures = served.signatures()
     tf.saved_model.save(served, temporary, signatures=signatures)
-    inputs = {name: samples for name in signatures["serving_default"].structured_input_signature[1]}
+    inputs = dict.fromkeys(signatures["serving_default"].function_type.parameters, samples)
     expected = signatures["serving_default"](**{k: tf.constant(v) for k, v in inputs.items()})
     difference = _compare(expected, _load_and_ask(temporary, inputs))
     tf.io.gfile.rename(temporary, folder)

@@ -4,6 +4,7 @@ The slots are plain variables named `<path>/m` and `<path>/v`, so that a checkpo
 Every replica updates its own copy from the same all-reduced gradient: no second all-reduce.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -49,11 +50,15 @@ def adamw_update(
     v = beta_2 * v + (1.0 - beta_2) * tf.square(gradient)
     m_hat, v_hat = m, v
     if bias_correction:
-        step = tf.cast(step, tf.float32)
-        m_hat = m / (1.0 - tf.pow(beta_1, step))
-        v_hat = v / (1.0 - tf.pow(beta_2, step))
+        m_hat = m / _one_minus_power(beta_1, step)
+        v_hat = v / _one_minus_power(beta_2, step)
     update = m_hat / (tf.sqrt(v_hat) + epsilon) + weight_decay * weight
     return weight - learning_rate * update, m, v
+
+
+def _one_minus_power(beta: float, step: tf.Tensor) -> tf.Tensor:
+    """1 - beta^step without the cancellation of float32 for beta near 1."""
+    return -tf.math.expm1(tf.cast(step, tf.float32) * math.log(beta))
 
 
 def is_decayed(path: str) -> bool:

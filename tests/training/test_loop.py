@@ -76,16 +76,12 @@ def test_settings_without_influence_on_the_maths_may_change(make_run, records, t
         ({"num_train_steps": 0}, "num_train_steps is 0"),
     ],
 )
-def test_batches_and_steps_that_cannot_be_are_refused(
-    make_run, records, tmp_path, change, message
-):
+def test_batches_and_steps_that_cannot_be_are_refused(make_run, records, tmp_path, change, message):
     with pytest.raises(ValueError, match=message):
         run(make_run, records, tmp_path, **change)
 
 
-def test_a_non_finite_loss_stops_before_the_update_and_names_the_step(
-    make_run, records, tmp_path
-):
+def test_a_non_finite_loss_stops_before_the_update_and_names_the_step(make_run, records, tmp_path):
     captured = {}
 
     def spoil(model):
