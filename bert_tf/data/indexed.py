@@ -1,9 +1,10 @@
 """A tf.data.Dataset whose items are computed by a Python function of their index.
 
 Used in place of `tf.data.Dataset.from_generator`: with that, on TensorFlow 2.20, a process whose
-iterator is still alive at exit (in a global, or in the traceback of the error that ends the run)
-often never ends, because a prefetching thread calls Python when the interpreter is gone. A function
-of an index has no state that must be torn down; `_drain` waits for the calls under way.
+iterator was still alive at exit (in a global, or in the traceback of the error that ended the run)
+sometimes never ended; seen in one of three runs with a generator that uses a thread. Prefetching
+threads call Python while the interpreter goes down. A function of an index has no state that must
+be torn down, and `_drain` waits for the calls under way.
 """
 
 import atexit
