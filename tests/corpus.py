@@ -2,39 +2,10 @@
 
 import random
 
-ANIMALS = ["cat", "dog", "horse", "cow", "sheep", "goat", "hen", "duck", "mouse", "fox"]
-PLACES = [
-    "barn",
-    "field",
-    "house",
-    "river",
-    "garden",
-    "stable",
-    "kitchen",
-    "forest",
-    "meadow",
-    "yard",
-]
-VERBS = [
-    "sees",
-    "hears",
-    "follows",
-    "finds",
-    "helps",
-    "likes",
-    "calls",
-    "leads",
-    "meets",
-    "watches",
-]
-TIMES = [
-    "in the morning",
-    "at noon",
-    "in the evening",
-    "every day",
-    "after the rain",
-    "before dinner",
-]
+ANIMALS = ("cat", "dog", "horse", "cow", "sheep", "goat", "hen", "duck", "mouse", "fox")
+PLACES = ("barn", "field", "house", "river", "garden", "stable", "kitchen", "forest", "meadow")
+VERBS = ("sees", "hears", "follows", "finds", "helps", "likes", "calls", "leads", "meets")
+TIMES = ("in the morning", "at noon", "in the evening", "every day", "after the rain", "today")
 
 
 def sentences(subject: str, count: int, generator: random.Random) -> list[str]:

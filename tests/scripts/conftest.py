@@ -1,0 +1,109 @@
+"""Runs the scripts as a user does, on a small corpus; the slow steps are done once a session."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from tests import corpus
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+CONFIG = '''"""Tiny, for tests."""
+from bert_tf.config import *
+
+
+def get_config():
+    return ExperimentConfig(
+        model=BertConfig(
+            vocab_size=160, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+            intermediate_size=64, max_position_embeddings=32,
+        ),
+        data=DataConfig(max_seq_length=32, max_predictions_per_seq=5),
+        task=TaskConfig(name="{task}"),
+        optimizer=OptimizerConfig(learning_rate=1e-3, bias_correction=True),
+        train=TrainConfig(global_batch_size=16, num_train_steps=20, steps_per_loop=5),
+    )
+'''
+
+
+def run_script(name, *words, stdin=None, timeout=300, **flags):
+    """The finished process of `python scripts/NAME.py --flag=value ...`."""
+    command = [sys.executable, f"scripts/{name}.py", *words]
+    command += [f"--{flag}={value}" for flag, value in flags.items()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def run_ok(name, *words, **flags):
+    """Standard output of a script that must succeed."""
+    process = run_script(name, *words, **flags)
+    if process.returncode:
+        raise AssertionError(f"{name} ended with {process.returncode}: {process.stderr[-2000:]}")
+    return process.stdout
+
+
+@pytest.fixture(scope="session")
+def work(tmp_path_factory):
+    """A folder with text, labelled texts, configs, a vocabulary and records."""
+    folder = tmp_path_factory.mktemp("work")
+    corpus.write_documents(folder / "train.txt", seed=0)
+    corpus.write_documents(folder / "valid.txt", num_documents=10, seed=1)
+    corpus.write_labelled(folder / "train.tsv", seed=0)
+    corpus.write_labelled(folder / "dev.tsv", count=41, seed=1)
+    for task in ("pretraining", "classification"):
+        (folder / f"{task}.py").write_text(CONFIG.format(task=task))
+    run_ok(
+        "train_vocab",
+        input=folder / "train.txt",
+        output_dir=folder / "vocab",
+        vocab_size=150,
+        min_frequency=1,
+    )
+    for part in ("train", "valid"):
+        run_ok(
+            "create_pretraining_data",
+            input=folder / f"{part}.txt",
+            vocab_file=folder / "vocab",
+            output_dir=folder / part,
+            max_seq_length=32,
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pretrained(work):
+    """The work directory of a short pretraining run."""
+    run_ok(
+        "pretrain",
+        config=work / "pretraining.py",
+        train_data=work / "train",
+        eval_data=work / "valid",
+        work_dir=work / "pretrained",
+    )
+    return work / "pretrained"
+
+
+@pytest.fixture(scope="session")
+def finetuned(work, pretrained):
+    """The work directory of a short fine-tuning run from `pretrained`."""
+    run_ok(
+        "finetune",
+        config=work / "classification.py",
+        train_data=work / "train.tsv",
+        eval_data=work / "dev.tsv",
+        init_checkpoint=pretrained,
+        work_dir=work / "finetuned",
+    )
+    return work / "finetuned"

@@ -1,0 +1,115 @@
+"""From a text file to a served prediction, each step a script."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from tests.scripts.conftest import run_ok
+
+_ASK = """
+import json, sys
+sys.modules["bert_tf"] = None
+import tensorflow as tf, tensorflow_text
+model = tf.saved_model.load(sys.argv[1])
+answer = model.signatures["serving_default"](text=tf.constant(json.loads(sys.argv[2])))
+print(json.dumps({"label": [label.decode() for label in answer["label"].numpy()],
+                  "probabilities": answer["probabilities"].numpy().tolist()}))
+print(json.dumps({name: sorted(f.structured_outputs) for name, f in model.signatures.items()}))
+"""
+
+
+def scores_of(folder):
+    return json.loads((folder / "model" / "metrics.json").read_text())["eval"]
+
+
+def test_pretraining_leaves_a_model_folder_with_scores(pretrained):
+    scores = scores_of(pretrained)
+    assert set(scores) == {
+        "masked_lm_loss",
+        "next_sentence_loss",
+        "masked_lm_accuracy",
+        "next_sentence_accuracy",
+        "commonest_token_accuracy",
+        "loss",
+    }
+    names = {path.name for path in (pretrained / "model").iterdir()}
+    assert names == {
+        "bert_config.json",
+        "task.json",
+        "vocab.txt",
+        "tokenizer_config.json",
+        "model.safetensors",
+        "metrics.json",
+    }
+
+
+def test_evaluate_repeats_the_scores_from_the_model_folder_alone(work, pretrained, finetuned):
+    for model, data in ((pretrained, work / "valid"), (finetuned, work / "dev.tsv")):
+        run_ok("evaluate", model=model, data=data, output=work / "scores.json")
+        again = json.loads((work / "scores.json").read_text())
+        assert again == pytest.approx(scores_of(model), rel=1e-5)
+
+
+def test_fine_tuning_starts_from_the_pretrained_encoder(work, pretrained, finetuned):
+    """Not compared after training: a run of one step with a tiny rate must stay near its start."""
+    run_ok(
+        "finetune",
+        config=work / "classification.py",
+        train_data=work / "train.tsv",
+        init_checkpoint=pretrained,
+        work_dir=work / "one_step",
+        **{"config.train.num_train_steps": 1, "config.optimizer.learning_rate": 1e-12},
+    )
+    start = safetensors.numpy.load_file(pretrained / "model" / "model.safetensors")
+    end = safetensors.numpy.load_file(work / "one_step" / "model" / "model.safetensors")
+    shared = [path for path in start if path.startswith("bert/")]
+    assert len(shared) == 5 + 2 * 16 + 2
+    for path in shared:
+        np.testing.assert_allclose(end[path], start[path], atol=1e-9)
+    assert {path for path in end if path not in start} == {"classifier/kernel", "classifier/bias"}
+
+
+def test_predict_writes_json_lines_in_order(work, finetuned):
+    (work / "texts.txt").write_text("The hen sees the cat.\n\nThe cow — “naïve” 🙂.\n")
+    run_ok("predict", model=finetuned, input=work / "texts.txt", output=work / "answers.jsonl")
+    answers = [json.loads(line) for line in (work / "answers.jsonl").read_text().splitlines()]
+    assert [a["text"] for a in answers] == (work / "texts.txt").read_text().splitlines()
+    for answer in answers:
+        assert set(answer["probabilities"]) == {"bird", "other"}
+        assert sum(answer["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
+        assert answer["label"] == max(answer["probabilities"], key=answer["probabilities"].get)
+
+
+def test_predict_guesses_each_mask_of_a_line(pretrained):
+    texts = "The [MASK] sees the [MASK] at noon.\nNothing to guess.\n"
+    lines = run_ok("predict", model=pretrained, stdin=texts).splitlines()
+    first, second = (json.loads(line)["masks"] for line in lines)
+    assert [len(guesses) for guesses in first] == [5, 5] and second == []
+
+
+def test_the_exported_model_answers_the_same_without_bert_tf(work, finetuned):
+    run_ok("export", model=finetuned, output_dir=work / "served")
+    texts = ["The hen sees the cat at noon.", "", "The fox " * 100]
+    process = subprocess.run(
+        [sys.executable, "-I", "-c", _ASK, str(work / "served"), json.dumps(texts)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer, signatures = map(json.loads, process.stdout.splitlines()[-2:])
+    (work / "served.txt").write_text("\n".join(texts) + "\n")
+    lines = run_ok("predict", model=finetuned, input=work / "served.txt").splitlines()
+    predicted = [json.loads(line) for line in lines]
+    assert answer["label"] == [p["label"] for p in predicted]
+    np.testing.assert_allclose(
+        answer["probabilities"], [list(p["probabilities"].values()) for p in predicted], atol=1e-6
+    )
+    assert signatures == {
+        "serving_default": ["label", "probabilities"],
+        "ids": ["logits", "pooled_output", "sequence_output"],
+        "embed": ["embedding", "pooled_output"],
+    }
