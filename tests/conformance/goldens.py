@@ -117,10 +117,7 @@ class Golden:
         """The outputs by name."""
         options = {} if dropout_seed is None else {"dropout_seed": dropout_seed}
         inputs = {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
-        if self.takes_batch:
-            outputs = layer(inputs, **options)
-        else:
-            outputs = layer(**inputs, **options)
+        outputs = layer(inputs, **options) if self.takes_batch else layer(**inputs, **options)
         if isinstance(outputs, dict):
             return outputs
         if self.output_names:
