@@ -8,6 +8,7 @@ its traceback.
 import dataclasses
 import os
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
@@ -15,7 +16,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is impor
 
 import tensorflow as tf  # noqa: E402
 from absl import app as absl_app  # noqa: E402
-from absl import flags, logging  # noqa: E402
+from absl import logging  # noqa: E402
 
 _USER_ERRORS = (ValueError, OSError, tf.errors.OpError)
 # "{{function_node ...}} the reason [Op:ReadFile] name:" around what TensorFlow has to say.
@@ -51,9 +52,10 @@ def _unknown_config_key(argv: Sequence[str]) -> str | None:
     values |= dict(word.split("=", 1) for word in argv if "=" in word)  # --config=x.py
     for word in argv[1:]:
         where, _, path = word.lstrip("-").partition("=")[0].partition(".")
-        if not path or where not in flags.FLAGS or f"--{where}" not in values:
+        file = values.get(f"--{where}", "")
+        if not path or not file.endswith(".py"):
             continue
-        holder = flags.FLAGS[where].parser.parse(values[f"--{where}"])
+        holder = runpy.run_path(file)["get_config"]()
         for key in path.split("."):
             if not dataclasses.is_dataclass(holder):
                 return f"{word}: {where} has no keys."

@@ -10,6 +10,7 @@ import textwrap
 
 import pytest
 
+from bert_tf import app
 from bert_tf import config as config_lib
 from bert_tf.config import DataConfig, ExperimentConfig, OptimizerConfig, TaskConfig, TrainConfig
 
@@ -168,6 +169,26 @@ def test_a_misspelt_key_on_the_command_line_is_one_line_with_the_known_ones(comm
     )
     assert "Traceback" not in process.stderr
     assert process.stdout == ""
+
+
+@pytest.mark.parametrize("form", ["--config={}", "--config {}"])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (
+            "optimiser.beta_1",
+            " has no key 'optimiser'. Known: data, model, optimizer, task, train.",
+        ),
+        ("train.sed", ".train has no key 'sed'. Known: checkpoint_every, dtype, "),
+        ("train.seed.x", ".train.seed has no keys."),
+    ],
+)
+def test_the_first_key_that_is_wrong_is_named(form, path, message):
+    argv = ["script", *form.format(ROOT / "configs/pretrain/mini.py").split()]
+    right = "--config.train.seed=1"
+    found = app._unknown_config_key([*argv, right, f"--config.{path}=1"])
+    assert found.startswith(f"--config.{path}=1: config{message}")
+    assert app._unknown_config_key([*argv, right, "--verbosity=1"]) is None
 
 
 def test_a_value_of_another_type_on_the_command_line_is_an_error(command_line):

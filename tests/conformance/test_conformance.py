@@ -136,14 +136,14 @@ def test_mixed_bfloat16_computes_in_bfloat16_on_float32_variables(golden, layer)
 
 
 def test_xla_computes_the_same_with_and_without_dropout(golden, layer):
-    seeds = [None, tf.constant(SEED)] if golden.has_dropout else [None]
-
-    def run(inputs):
+    def run(inputs, seed):
+        seeds = [None, seed] if golden.has_dropout else [None]
         return [golden.call(layer, inputs, dropout_seed=seed) for seed in seeds]
 
     inputs = {name: tf.constant(value) for name, value in golden.inputs.items()}
-    compiled = tf.function(run, jit_compile=True)(inputs)
-    for actual, expected in zip(compiled, run(inputs), strict=True):
+    seed = tf.constant(SEED)
+    compiled = tf.function(run, jit_compile=True)(inputs, seed)
+    for actual, expected in zip(compiled, run(inputs, seed), strict=True):
         assert_close(actual, expected)
 
 
