@@ -176,6 +176,8 @@ def summary(folder: pathlib.Path, seconds: dict[str, float]) -> str:
         return json.loads((folder / name / "model" / "metrics.json").read_text())["eval"]
 
     pretrained, tuned, random = map(metrics, ("pretrain", "finetune", "random_weights"))
+    counts = json.loads((folder / "records/heldout/manifest.json").read_text())["counts"]
+    random_next = counts["examples_random_next"] / counts["examples"]
     scores = [
         ("held-out text", "this model", "to compare", ""),
         (
@@ -187,8 +189,8 @@ def summary(folder: pathlib.Path, seconds: dict[str, float]) -> str:
         (
             "next sentence told from another",
             f"{pretrained['next_sentence_accuracy']:.1%}",
-            "50.0%",
-            "chance",
+            f"{max(random_next, 1 - random_next):.1%}",
+            "always the commoner answer",
         ),
         (
             "package of a docstring found",
@@ -214,7 +216,8 @@ def summary(folder: pathlib.Path, seconds: dict[str, float]) -> str:
         "To try next (after: source .venv/bin/activate):",
         f"  python scripts/predict.py --model={folder}/finetune/model "
         f"--input={folder}/corpus/examples.txt",
-        f"  tensorboard --logdir={folder}",
+        '  echo "Return [MASK] if the file exists." | python scripts/predict.py '
+        f"--model={folder}/pretrain/model",
         "  python scripts/create_pretraining_data.py --input='my_texts/*.txt' "
         f"--input_format=prose --vocab_file={folder}/vocab --output_dir=my_records",
     ]

@@ -16,7 +16,8 @@ from bert_tf import progress
 from bert_tf.data import documents, next_sentence, order, records
 from bert_tf.data.corpus import Corpus, tokenize_documents
 from bert_tf.data.records import Manifest
-from bert_tf.tokenization.wordpiece import CONFIG_FILE, VOCABULARY_FILE, Tokenizer
+from bert_tf.tokenization.tokenizer_config import CONFIG_FILE
+from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, Tokenizer
 
 OBJECTIVES = ("next_sentence",)
 _SHARD = re.compile(r"shard-\d{5}-of-\d{5}\.tfrecord")

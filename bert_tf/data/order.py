@@ -8,6 +8,8 @@ number of workers; each worker takes its replicas' part of every batch.
 """
 
 import dataclasses
+import functools
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -61,12 +63,14 @@ class BatchSlice:
         """Rows of a batch on one replica."""
         return self.global_batch_size // self.num_replicas
 
-    def contains(self, positions: np.ndarray) -> np.ndarray:
-        """True where a position, counted from the first global batch, belongs to this worker."""
-        replica = positions % self.global_batch_size // self.replica_batch_size
-        return (replica >= self.first_replica) & (
-            replica < self.first_replica + self.local_replicas
-        )
+    def position(self, local_batch: int) -> int:
+        """Where this worker's replica batch number `local_batch` begins, from the first batch on.
+
+        The worker's replicas take turns: its batches of one global batch follow each other.
+        """
+        batch, replica = divmod(local_batch, self.local_replicas)
+        replica += self.first_replica
+        return batch * self.global_batch_size + replica * self.replica_batch_size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,12 +82,14 @@ class GroupSlice:
         shards: int64 [<= 16], the shards of the group in the epoch's order.
         rows: int64 [n], indices into the rows of those shards laid end to end.
         examples: int64 [n], the same rows as indices into the whole data set in storage order.
+        next_position: the position behind the last row of the whole group.
     """
 
     epoch: int
     shards: np.ndarray
     rows: np.ndarray
     examples: np.ndarray
+    next_position: int
 
 
 def hash_u32(seed: int, *counters: int | np.ndarray) -> np.ndarray:
@@ -137,72 +143,89 @@ def epoch_order(
         yield shards, _permutation(_group_examples(shard_rows, shards), seed, epoch)
 
 
-def group_slices(
-    shard_rows: Sequence[int], seed: int, start_row: int, batch_slice: BatchSlice
-) -> Iterator[GroupSlice]:
-    """Yields without end, group by group, the rows that belong to this worker.
+class RowOrder:
+    """The rows of a data set in the order of training, through all epochs, found by position.
 
-    Global batches are counted from `start_row`, the number of rows consumed so far by all workers
-    through all epochs. Groups that hold none of the worker's rows are left out.
+    Args:
+        shard_rows: the number of rows of each shard, in storage order.
+        seed: of the order, in [0, 2**32).
+
+    Raises ValueError if there are no rows or the seed is out of range.
     """
-    shard_rows = np.asarray(shard_rows, np.int64)
-    num_rows = int(shard_rows.sum())
-    if num_rows == 0:
-        raise ValueError("the data set holds no rows")
-    epoch, begin = divmod(start_row, num_rows)
-    position = -begin  # of the group's first row, counted from start_row
-    while True:
-        for shards in _groups(len(shard_rows), seed, epoch):
-            size = int(shard_rows[shards].sum())
-            if position + size > 0:
-                yield from _slice_group(shard_rows, shards, seed, epoch, position, batch_slice)
-            position += size
-        epoch += 1
+
+    def __init__(self, shard_rows: Sequence[int], seed: int):
+        self._shard_rows = np.asarray(shard_rows, np.int64)
+        self._seed = check_seed(seed)
+        self._num_rows = int(self._shard_rows.sum())
+        if self._num_rows == 0:
+            raise ValueError("the data set holds no rows")
+        self._epoch = functools.lru_cache(2)(self._arrange_epoch)
+        self._group = functools.lru_cache(2)(self._permute_group)
+
+    def at(self, position: int, count: int) -> list[GroupSlice]:
+        """The rows at `position` to `position + count - 1`, one slice for each group touched."""
+        slices = []
+        while count > 0:
+            part = self._slice(position, count)
+            slices.append(part)
+            position += len(part.rows)
+            count -= len(part.rows)
+        return slices
+
+    def _slice(self, position: int, count: int) -> GroupSlice:
+        epoch, in_epoch = divmod(position, self._num_rows)
+        groups, ends = self._epoch(epoch)
+        number = int(np.searchsorted(ends, in_epoch, side="right"))
+        examples, permutation = self._group(epoch, number)
+        begin = in_epoch - (int(ends[number]) - len(permutation))
+        rows = permutation[begin : begin + count]
+        next_position = epoch * self._num_rows + int(ends[number])
+        return GroupSlice(epoch, groups[number], rows, examples[rows], next_position)
+
+    def _arrange_epoch(self, epoch: int) -> tuple[list[np.ndarray], np.ndarray]:
+        """The groups of an epoch and the positions in the epoch where they end."""
+        groups = _groups(len(self._shard_rows), self._seed, epoch)
+        return groups, np.cumsum([self._shard_rows[shards].sum() for shards in groups])
+
+    def _permute_group(self, epoch: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+        examples = _group_examples(self._shard_rows, self._epoch(epoch)[0][number])
+        return examples, _permutation(examples, self._seed, epoch)
 
 
-def storage_slices(shard_rows: Sequence[int], batch_slice: BatchSlice) -> Iterator[GroupSlice]:
-    """Yields once, shard by shard in storage order, the rows that belong to this worker."""
-    first = 0
-    for shard, size in enumerate(shard_rows):
-        rows = np.arange(size, dtype=np.int64)
-        rows = rows[batch_slice.contains(first + rows)]
-        yield GroupSlice(0, np.array([shard]), rows, first + rows)
-        first += size
+class StorageOrder:
+    """The rows of a data set as they are stored, once; the interface of `RowOrder`."""
 
+    def __init__(self, shard_rows: Sequence[int]):
+        self._ends = np.cumsum(np.asarray(shard_rows, np.int64))
 
-def split_into_batches(slices: Iterator[GroupSlice], batch_size: int) -> Iterator[list[GroupSlice]]:
-    """Cuts a stream of slices into lists of `batch_size` rows each; the last may hold fewer."""
-    parts, missing = [], batch_size
-    for group in slices:
-        begin = 0
-        while begin < len(group.rows):
-            end = min(begin + missing, len(group.rows))
-            parts.append(
-                dataclasses.replace(
-                    group, rows=group.rows[begin:end], examples=group.examples[begin:end]
-                )
-            )
-            missing -= end - begin
-            begin = end
-            if not missing:
-                yield parts
-                parts, missing = [], batch_size
-    if parts:
-        yield parts
+    def at(self, position: int, count: int) -> list[GroupSlice]:
+        """The rows at `position` to `position + count - 1`, as far as there are any."""
+        slices = []
+        stop = min(position + count, int(self._ends[-1]))
+        while position < stop:
+            shard = int(np.searchsorted(self._ends, position, side="right"))
+            end = int(self._ends[shard])
+            examples = np.arange(position, min(stop, end))
+            first = int(self._ends[shard - 1]) if shard else 0
+            slices.append(GroupSlice(0, np.array([shard]), examples - first, examples, end))
+            position = min(stop, end)
+        return slices
 
 
 def memory_positions(
     num_rows: int, seed: int, start_row: int, batch_slice: BatchSlice
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The order of `group_slices` for rows held in memory (as if in shards of `ROWS_PER_SHARD`).
+    """The order of `RowOrder` for rows held in memory (as if in shards of `ROWS_PER_SHARD`).
 
     Yields without end, for each replica batch of this worker, (epochs, rows), both int64
     [replica_batch_size]: the row to take and the epoch it is taken in. The batches of one global
-    batch follow each other, first replica first.
+    batch follow each other, first replica first. `start_row` is the number of rows consumed so far
+    by all workers and through all epochs.
     """
-    sizes = memory_shards(num_rows)
-    slices = group_slices(sizes, seed, start_row, batch_slice)
-    for parts in split_into_batches(slices, batch_slice.replica_batch_size):
+    row_order = RowOrder(memory_shards(num_rows), seed)
+    for local_batch in itertools.count():
+        position = start_row + batch_slice.position(local_batch)
+        parts = row_order.at(position, batch_slice.replica_batch_size)
         epochs = [np.full(len(part.rows), part.epoch, np.int64) for part in parts]
         yield np.concatenate(epochs), np.concatenate([part.examples for part in parts])
 
@@ -230,19 +253,3 @@ def _permutation(examples: np.ndarray, seed: int, epoch: int) -> np.ndarray:
 def _argsort_hash(indices: np.ndarray, seed: int, epoch: int, stream: int) -> np.ndarray:
     low, high = split_words(indices)
     return np.argsort(hash_u32(seed, epoch, low, high, stream), kind="stable")
-
-
-def _slice_group(
-    shard_rows: np.ndarray,
-    shards: np.ndarray,
-    seed: int,
-    epoch: int,
-    position: int,
-    batch_slice: BatchSlice,
-) -> Iterator[GroupSlice]:
-    examples = _group_examples(shard_rows, shards)
-    rows = _permutation(examples, seed, epoch)
-    positions = position + np.arange(len(rows))
-    rows = rows[(positions >= 0) & batch_slice.contains(positions)]
-    if len(rows):
-        yield GroupSlice(epoch, shards, rows, examples[rows])

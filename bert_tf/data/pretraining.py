@@ -7,13 +7,13 @@ Shapes: B rows of a replica batch, S tokens of a row, P predictions of a row, E 
 """
 
 import concurrent.futures
-import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+import threading
 
 import numpy as np
 import tensorflow as tf
 
 from bert_tf.data import masking, order, records
+from bert_tf.data.indexed import dataset_of_items
 from bert_tf.data.order import BatchSlice, GroupSlice
 from bert_tf.data.records import Manifest, Rows
 from bert_tf.tokenization.vocabulary import Vocabulary
@@ -63,12 +63,8 @@ def make_pretraining_dataset(
     _check(masked_lm_prob, max_predictions_per_seq, start_row, training)
     order.check_seed(seed)
 
-    def read() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
-        return _read_batches(folder, manifest, vocabulary, batch_slice, seed, training, start_row)
-
-    def finish(
-        batch: dict[str, tf.Tensor], epoch: tf.Tensor, example: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
+    def finish(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        epoch, example = batch.pop("epoch"), batch.pop("example")
         return masking.mask_tokens(
             _add_inputs(batch, packed=manifest.max_examples_per_row > 1),
             seed=seed,
@@ -83,9 +79,9 @@ def make_pretraining_dataset(
             is_continuation=tf.constant(vocabulary.is_continuation) if whole_word else None,
         )
 
-    rows = tf.data.Dataset.from_generator(
-        read, output_signature=_signature(manifest, batch_slice.replica_batch_size)
-    )
+    reader = _Reader(folder, manifest, vocabulary, batch_slice, seed, training, start_row)
+    signature = _signature(manifest, batch_slice.replica_batch_size)
+    rows = dataset_of_items(reader.read, signature, reader.num_batches)
     dataset = rows.map(finish, num_parallel_calls=2, deterministic=True).prefetch(_PREFETCH)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
@@ -110,70 +106,79 @@ def _check(
         raise ValueError(f"start_row is {start_row}; it must be >= 0, and 0 in evaluation")
 
 
-def _signature(manifest: Manifest, batch_size: int) -> tuple:
+def _signature(manifest: Manifest, batch_size: int) -> dict[str, tf.TensorSpec]:
     tokens = tf.TensorSpec((batch_size, manifest.max_seq_length), tf.int32)
     examples = tf.TensorSpec((batch_size, manifest.max_examples_per_row), tf.int32)
     counter = tf.TensorSpec((batch_size,), tf.int64)
-    columns = {
+    return {
         "input_ids": tokens,
         "segment_ids": tokens,
         "next_sentence_labels": examples,
         "example_lengths": examples,
+        "epoch": counter,
+        "example": counter,
     }
-    return columns, counter, counter
 
 
-def _read_batches(
-    folder: str,
-    manifest: Manifest,
-    vocabulary: Vocabulary,
-    batch_slice: BatchSlice,
-    seed: int,
-    training: bool,
-    start_row: int,
-) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
-    """Yields (columns, epochs, examples) of replica batches; see `Rows.padded` for the columns."""
-    size = batch_slice.replica_batch_size
+class _Reader:
+    """Replica batches by number. Holds the rows of the group in use and of the one after it."""
 
-    def load(group: GroupSlice) -> _LoadedSlice:
-        shards = [records.read_shard(folder, manifest, i, len(vocabulary)) for i in group.shards]
-        return _LoadedSlice(**vars(group), table=records.concatenate(shards))
+    def __init__(
+        self,
+        folder: str,
+        manifest: Manifest,
+        vocabulary: Vocabulary,
+        batch_slice: BatchSlice,
+        seed: int,
+        training: bool,
+        start_row: int,
+    ):
+        self._folder, self._manifest, self._vocabulary = folder, manifest, vocabulary
+        self._batch_slice, self._start_row = batch_slice, start_row
+        shard_rows = manifest.shard_rows
+        self._order = (
+            order.RowOrder(shard_rows, seed) if training else order.StorageOrder(shard_rows)
+        )
+        global_batches = -(-manifest.rows // batch_slice.global_batch_size)
+        self.num_batches = None if training else global_batches * batch_slice.local_replicas
+        self._pool = concurrent.futures.ThreadPoolExecutor(1)
+        self._tables = {}  # (epoch, shards) -> Future of Rows
+        self._lock = threading.Lock()
 
-    if training:
-        slices = order.group_slices(manifest.shard_rows, seed, start_row, batch_slice)
-    else:
-        slices = order.storage_slices(manifest.shard_rows, batch_slice)
-    batches = 0
-    for parts in order.split_into_batches(_one_ahead(load, slices), size):
-        yield _assemble(parts, manifest, size, vocabulary.cls_id)
-        batches += 1
-    total = -(-manifest.rows // batch_slice.global_batch_size) * batch_slice.local_replicas
-    for _ in range(total - batches):  # evaluation only: training has no end
-        yield _assemble([], manifest, size, vocabulary.cls_id)
+    def read(self, local_batch: int) -> dict[str, np.ndarray]:
+        """The arrays of `_signature` for a replica batch."""
+        size = self._batch_slice.replica_batch_size
+        position = self._start_row + self._batch_slice.position(local_batch)
+        parts = self._order.at(position, size)
+        tables = [self._table(part) for part in parts]
+        return _assemble(parts, tables, self._manifest, size, self._vocabulary.cls_id)
+
+    def _table(self, part: GroupSlice) -> Rows:
+        """The rows of a group; the next group is read in a thread meanwhile."""
+        key = _key(part)
+        with self._lock:
+            table = self._tables.get(key) or self._pool.submit(self._load, part.shards)
+            following = self._order.at(part.next_position, 1)
+            self._tables = {key: table} | {
+                _key(n): self._tables.get(_key(n)) or self._pool.submit(self._load, n.shards)
+                for n in following
+            }
+        return table.result()
+
+    def _load(self, shards: np.ndarray) -> Rows:
+        size = len(self._vocabulary)
+        return records.concatenate(
+            [records.read_shard(self._folder, self._manifest, shard, size) for shard in shards]
+        )
 
 
-@dataclasses.dataclass(frozen=True)
-class _LoadedSlice(GroupSlice):
-    """A slice together with the rows of its shards."""
-
-    table: Rows
-
-
-def _one_ahead(load: Callable, items: Iterable) -> Iterator:
-    """Yields `load(item)` while the next item is loaded in a thread."""
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        pending = None
-        for item in items:
-            loaded, pending = pending, pool.submit(load, item)
-            if loaded is not None:
-                yield loaded.result()
-        if pending is not None:
-            yield pending.result()
+def _key(group: GroupSlice) -> tuple[int, ...]:
+    return (group.epoch, *group.shards.tolist())
 
 
 def _assemble(
-    parts: list[_LoadedSlice], manifest: Manifest, batch_size: int, cls_id: int
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    parts: list[GroupSlice], tables: list[Rows], manifest: Manifest, batch_size: int, cls_id: int
+) -> dict[str, np.ndarray]:
     """Pads rows and lays them together; what is missing are rows of [CLS] without an example."""
     length, max_examples = manifest.max_seq_length, manifest.max_examples_per_row
     num_missing = batch_size - sum(len(part.rows) for part in parts)
@@ -184,14 +189,13 @@ def _assemble(
         "example_lengths": np.zeros((num_missing, max_examples), np.int32),
     }
     filler["input_ids"][:, 0] = cls_id
-    columns = [part.table.padded(part.rows, length) for part in parts] + [filler]
+    columns = [t.padded(p.rows, length) for p, t in zip(parts, tables, strict=True)] + [filler]
+    batch = {name: np.concatenate([column[name] for column in columns]) for name in filler}
     counters = np.zeros(num_missing, np.int64)
     epochs = [np.full(len(part.rows), part.epoch, np.int64) for part in parts]
-    return (
-        {name: np.concatenate([column[name] for column in columns]) for name in filler},
-        np.concatenate([*epochs, counters]),
-        np.concatenate([*(part.examples for part in parts), counters]),
-    )
+    batch["epoch"] = np.concatenate([*epochs, counters])
+    batch["example"] = np.concatenate([*(part.examples for part in parts), counters])
+    return batch
 
 
 def _add_inputs(batch: dict[str, tf.Tensor], *, packed: bool) -> dict[str, tf.Tensor]:

@@ -84,6 +84,8 @@ class Manifest:
             raise ValueError(
                 f"{path}: wrong or missing fields {sorted(set(fields) ^ known)}; {_HINT}"
             )
+        if fields["kind"] != "pretraining":
+            raise ValueError(f"{path}: kind is {fields['kind']!r}, 'pretraining' expected; {_HINT}")
         return cls(**fields)
 
     def save(self, folder: str) -> None:

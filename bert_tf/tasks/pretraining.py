@@ -78,7 +78,10 @@ class PretrainingTask(base.Task):
         return PretrainingModel(self.config)
 
     def make_dataset(self, data: str, batch_slice, *, training, start_row=0) -> tf.data.Dataset:
-        """`data` is a folder made by scripts/create_pretraining_data.py."""
+        """`data` is a folder made by scripts/create_pretraining_data.py.
+
+        Evaluations all draw their masks from one seed, so that runs can be compared.
+        """
         config = self.config.data
         return make_pretraining_dataset(
             data,
@@ -87,7 +90,7 @@ class PretrainingTask(base.Task):
             masked_lm_prob=config.masked_lm_prob,
             max_predictions_per_seq=config.max_predictions_per_seq,
             whole_word=config.do_whole_word_mask,
-            seed=self.config.train.seed,
+            seed=self.config.train.seed if training else 0,
             training=training,
             start_row=start_row,
         )

@@ -7,25 +7,21 @@ Shapes: N texts, S tokens in a row, T tokens of the whole batch, W words of the 
 vocabulary. A dimension in brackets is ragged.
 """
 
-import json
 import os
 import re
 
 import tensorflow as tf
 import tensorflow_text as tf_text
-from absl import logging
 
+from bert_tf.tokenization import tokenizer_config
 from bert_tf.tokenization.vocabulary import (
     CONTINUATION_PREFIX,
     SPECIAL_TOKENS,
     Vocabulary,
-    write_atomically,
 )
 from bert_tf.tokenization.words import normalize
 
 VOCABULARY_FILE = "vocab.txt"
-CONFIG_FILE = "tokenizer_config.json"
-FORMAT_VERSION = 1
 
 # Stand-ins for special tokens while a text is normalised and split: characters that Unicode keeps
 # for such internal use (noncharacters), so that no vocabulary holds them.
@@ -34,11 +30,6 @@ _STAND_INS_PATTERN = r"[\x{FDD0}-\x{FDD4}]"
 _ANOTHER_NONCHARACTER = chr(0xFDEF)
 
 _MAX_BYTES_PER_CHARACTER = 4
-_CONFIG_TYPES = {
-    "format_version": (int, "a whole number"),
-    "do_lower_case": (bool, "true or false"),
-    "max_input_chars_per_word": (int, "a whole number, at least 1"),
-}
 
 
 class Tokenizer(tf.Module):
@@ -99,8 +90,8 @@ class Tokenizer(tf.Module):
         folder = path if tf.io.gfile.isdir(path) else os.path.dirname(path)
         file = os.path.join(path, VOCABULARY_FILE) if folder == path else path
         vocabulary = Vocabulary.from_file(file)
-        config = _read_config(os.path.join(folder, CONFIG_FILE))
-        do_lower_case = _decide_lower_case(do_lower_case, config, vocabulary, file)
+        config = tokenizer_config.read(folder)
+        do_lower_case = tokenizer_config.decide_lower_case(do_lower_case, config, vocabulary, file)
         return cls(
             vocabulary,
             do_lower_case=do_lower_case,
@@ -110,14 +101,12 @@ class Tokenizer(tf.Module):
     def save(self, folder: str) -> None:
         """Writes `vocab.txt` and `tokenizer_config.json` into `folder`, each in one piece."""
         tf.io.gfile.makedirs(folder)
-        config = {
-            "do_lower_case": self.do_lower_case,
-            "format_version": FORMAT_VERSION,
-            "max_input_chars_per_word": self.max_input_chars_per_word,
-        }
         self.vocabulary.save(os.path.join(folder, VOCABULARY_FILE))
-        content = json.dumps(config, indent=2) + "\n"
-        write_atomically(os.path.join(folder, CONFIG_FILE), content.encode("utf-8"))
+        tokenizer_config.write(
+            folder,
+            do_lower_case=self.do_lower_case,
+            max_input_chars_per_word=self.max_input_chars_per_word,
+        )
 
     def tokenize(self, texts: tf.Tensor, *, keep_special_tokens: bool = False) -> tf.RaggedTensor:
         """Cuts texts into token ids, without [CLS] and [SEP].
@@ -265,17 +254,13 @@ class Tokenizer(tf.Module):
         suspect_W = num_bytes_W > self.max_input_chars_per_word
 
         def replace_long_words() -> tf.RaggedTensor:
+            word_of_T = tf.cumsum(tf.cast(begins_word_T, tf.int64)) - 1
             suspects = tf.where(suspect_W)
-            words = _words_at(
-                texts,
-                ids,
-                starts.values,
-                tf.gather(ends_W, tf.cumsum(tf.cast(begins_word_T, tf.int64)) - 1),
-                tf.gather(first_token_W, suspects),
-            )
+            first_tokens = tf.gather(first_token_W, suspects)
+            words = _words_at(texts, ids, starts.values, tf.gather(ends_W, word_of_T), first_tokens)
             is_long = tf.strings.length(words, "UTF8_CHAR") > self.max_input_chars_per_word
             is_long_W = tf.tensor_scatter_nd_update(suspect_W, suspects, is_long[:, 0])
-            is_long_T = tf.gather(is_long_W, tf.cumsum(tf.cast(begins_word_T, tf.int64)) - 1)
+            is_long_T = tf.gather(is_long_W, word_of_T)
             values = tf.where(is_long_T, self.vocabulary.unk_id, ids.values)
             keep_T = tf.logical_or(begins_word_T, tf.logical_not(is_long_T))
             return tf.ragged.boolean_mask(ids.with_values(values), ids.with_values(keep_T))
@@ -356,47 +341,3 @@ def _check_pairs(texts: tf.Tensor, text_pairs: tf.Tensor) -> None:
             f"{texts.shape[0]} texts, but {text_pairs.shape[0]} text_pairs; "
             "every text needs exactly one"
         )
-
-
-def _read_config(path: str) -> dict:
-    """The content of `tokenizer_config.json`; empty if there is none."""
-    if not tf.io.gfile.exists(path):
-        return {}
-    with tf.io.gfile.GFile(path, "rb") as file:
-        content = file.read()
-    try:
-        config = json.loads(content)
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path}: expected a JSON object, found {type(config).__name__}")
-    for key, (kind, wording) in _CONFIG_TYPES.items():
-        value = config.get(key)
-        if value is not None and (type(value) is not kind or value < 1 and kind is int):
-            raise ValueError(f"{path}: {key} is {value!r}; expected {wording}")
-    if config.get("format_version", FORMAT_VERSION) > FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format_version {config['format_version']}; this bert_tf reads up to "
-            f"{FORMAT_VERSION}. Install a newer bert_tf."
-        )
-    return config
-
-
-def _decide_lower_case(
-    argument: bool | None, config: dict, vocabulary: Vocabulary, file: str
-) -> bool:
-    configured = config.get("do_lower_case")
-    if argument is None and configured is None:
-        inferred = not vocabulary.looks_cased
-        logging.info("%s: do_lower_case=%s, inferred from the tokens", file, inferred)
-        return inferred
-    if argument is None:
-        return configured
-    if configured is not None and configured != argument:
-        logging.warning(
-            "%s was saved with do_lower_case=%s; using do_lower_case=%s as asked",
-            file,
-            configured,
-            argument,
-        )
-    return argument

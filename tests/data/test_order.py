@@ -50,12 +50,11 @@ SHARDS = [7, 1, 5] + [3] * 17 + [2]  # two groups of shards
 
 def first_rows(start_row, count, batch_slice, seed=3, shards=SHARDS):
     """The first `count` (epoch, example) pairs that a worker reads."""
-    pairs = (
-        (group.epoch, int(example))
-        for group in order.group_slices(shards, seed, start_row, batch_slice)
-        for example in group.examples
-    )
-    return list(itertools.islice(pairs, count))
+    row_order, pairs, size = order.RowOrder(shards, seed), [], batch_slice.replica_batch_size
+    for local_batch in range(-(-count // size)):
+        for part in row_order.at(start_row + batch_slice.position(local_batch), size):
+            pairs += [(part.epoch, example) for example in part.examples.tolist()]
+    return pairs[:count]
 
 
 def test_every_row_comes_exactly_once_an_epoch():
@@ -98,7 +97,7 @@ def test_starting_late_opens_one_group(monkeypatch):
     opened = []
     original = order._permutation
     monkeypatch.setattr(order, "_permutation", lambda *args: opened.append(1) or original(*args))
-    next(order.group_slices([3] * 160, 0, 470, BatchSlice(2)))
+    order.RowOrder([3] * 160, 0).at(470, 2)
     assert len(opened) == 1
 
 
@@ -127,19 +126,12 @@ def test_rows_in_memory_follow_the_order_of_shards():
     assert set(epochs) == {0, 1}
 
 
-def test_storage_order_reads_each_row_once_over_all_workers():
-    slices = [order.BatchSlice(6, 3, replica, 1) for replica in range(3)]
-    seen = [e for s in slices for part in order.storage_slices([7, 4], s) for e in part.examples]
-    assert sorted(seen) == list(range(11))
-    first = [e for part in order.storage_slices([7, 4], slices[1]) for e in part.examples]
-    assert first == [2, 3, 8, 9]
-
-
-def test_splitting_into_batches_keeps_rows_and_order():
-    slices = list(order.storage_slices([7, 4], BatchSlice(1)))
-    batches = list(order.split_into_batches(iter(slices), 3))
-    rows = [[e for part in parts for e in part.examples] for parts in batches]
-    assert rows == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10]]
+def test_storage_order_ends_with_the_rows():
+    storage = order.StorageOrder([7, 4])
+    parts = [(p.shards.tolist(), p.rows.tolist(), p.examples.tolist()) for p in storage.at(5, 4)]
+    assert parts == [([0], [5, 6], [5, 6]), ([1], [0, 1], [7, 8])]
+    assert [p.examples.tolist() for p in storage.at(9, 4)] == [[9, 10]]
+    assert storage.at(11, 4) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+"""A small tokenizer and corpora for the tests of pretraining data, written by hand."""
+
+import numpy as np
+
+from bert_tf.data.corpus import Corpus
+from bert_tf.tokenization.vocabulary import Vocabulary
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+WORDS = ["rain", "sun", "wind", "snow", "falls", "shines", "on", "the", "hill", "town", "."]
+PIECES = ["##s", "##y", "##ing", "##fall"]
+VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *PIECES])
+FIRST_WORD = 5
+
+
+def tokenizer() -> Tokenizer:
+    return Tokenizer(VOCABULARY)
+
+
+def random_corpus(seed: int, sizes: list[int], vocab_size: int, max_length: int = 30) -> Corpus:
+    """Documents of `sizes` sentences of 1 to `max_length` random tokens that are not special."""
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(1, max_length + 1, sum(sizes))
+    return Corpus(
+        tokens=generator.integers(FIRST_WORD, vocab_size, lengths.sum()).astype(np.int32),
+        sentence_offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        document_offsets=np.concatenate([[0], np.cumsum(sizes)]),
+    )
+
+
+def sentences(seed: int, count: int) -> list[str]:
+    """Random sentences of the vocabulary's words."""
+    generator = np.random.default_rng(seed)
+    return [
+        " ".join(generator.choice(WORDS[:-1], generator.integers(2, 9))) + "." for _ in range(count)
+    ]
