@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conformance.goldens import GOLDENS
+from tests.devices import strategy_of
 
 pytestmark = pytest.mark.parametrize("golden", GOLDENS.values(), ids=GOLDENS)
 SEED = (11, 22)
@@ -88,7 +89,8 @@ def outputs_and_gradients(golden, layer, inputs):
     return outputs, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
 
-def test_two_replicas_compute_what_one_device_does(golden, layer, two_replicas):
+def test_two_replicas_compute_what_one_device_does(golden, layer):
+    two_replicas = strategy_of(2)
     expected_outputs, expected_gradients = outputs_and_gradients(golden, layer, golden.inputs)
     with two_replicas.scope():
         copy = golden.make_random()
