@@ -5,8 +5,10 @@ user can mend: it is printed as one line and the exit code is 1. Anything else i
 its traceback.
 """
 
+import dataclasses
 import os
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
@@ -36,9 +38,32 @@ def _parse(argv: list[str]) -> list[str]:
     """absl's parser, with ml_collections' bare KeyError for a misspelt config key made readable."""
     try:
         return absl_app.parse_flags_with_usage(argv)
-    except (KeyError, AttributeError, ValueError, TypeError, OSError) as error:
+    except KeyError as error:
+        fail(_unknown_config_key(argv) or _first_line(error))
+        raise  # not reached
+    except (AttributeError, ValueError, TypeError, OSError) as error:
         fail(_first_line(error))
         raise  # not reached
+
+
+def _unknown_config_key(argv: Sequence[str]) -> str | None:
+    """What is wrong with the first `--config.a.b=...` that names no key of `--config`'s file."""
+    values = dict(zip(argv, argv[1:], strict=False))  # --config x.py
+    values |= dict(word.split("=", 1) for word in argv if "=" in word)  # --config=x.py
+    for word in argv[1:]:
+        where, _, path = word.lstrip("-").partition("=")[0].partition(".")
+        file = values.get(f"--{where}", "")
+        if not path or not file.endswith(".py"):
+            continue
+        holder = runpy.run_path(file)["get_config"]()
+        for key in path.split("."):
+            if not dataclasses.is_dataclass(holder):
+                return f"{word}: {where} has no keys."
+            known = sorted(field.name for field in dataclasses.fields(holder))
+            if key not in known:
+                return f"{word}: {where} has no key {key!r}. Known: {', '.join(known)}."
+            holder, where = getattr(holder, key), f"{where}.{key}"
+    return None
 
 
 def _main_with_one_line_errors(main: Callable, argv: list[str]) -> int:

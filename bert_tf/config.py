@@ -162,6 +162,8 @@ def from_json(cls: type, path: str) -> Any:
             values = json.load(file)
         except json.JSONDecodeError as error:
             raise ValueError(f"{path}: not JSON ({error}).") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a JSON object, received {values!r}.")
     version = values.pop("format_version", 1)
     if version > FORMAT_VERSION:
         raise ValueError(
@@ -182,6 +184,8 @@ def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
     arguments = {}
     for key, value in values.items():
         if dataclasses.is_dataclass(types[key]):
+            if not isinstance(value, Mapping):
+                raise ValueError(f"{where}: {key} is {value!r}; expected an object of keys.")
             value = from_dict(types[key], value, f"{where}: {key}")
         elif isinstance(value, list):
             value = tuple(value)

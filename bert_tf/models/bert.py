@@ -149,6 +149,8 @@ class BertConfig:
             raise ValueError(
                 f"{path}: expected a JSON file with a BERT configuration ({error})."
             ) from error
+        if not isinstance(values, dict):
+            raise ValueError(f"{path}: expected a JSON object, received {values!r}.")
         if "format_version" not in values:
             return cls._from_foreign(values, path)
         version = values.pop("format_version")
@@ -167,7 +169,9 @@ class BertConfig:
                 f"{path}: model_type is {values['model_type']!r}, expected 'bert'. This is another "
                 "kind of model."
             )
-        for key, supported in _ONLY_SUPPORTED.items():
+        # ALBERT and MobileBERT have it in files without a model_type.
+        only_supported = {**_ONLY_SUPPORTED, "embedding_size": values.get("hidden_size")}
+        for key, supported in only_supported.items():
             if values.get(key, supported) != supported:
                 raise ValueError(
                     f"{path}: {key} is {values[key]!r}; only {supported!r} is supported."
@@ -175,7 +179,7 @@ class BertConfig:
         known = {field.name for field in dataclasses.fields(cls)} - {"other_keys"}
         config = cls(**{key: value for key, value in values.items() if key in known})
         config.other_keys = {key: value for key, value in values.items() if key not in known}
-        unknown = set(config.other_keys) - _WITHOUT_EFFECT - set(_ONLY_SUPPORTED)
+        unknown = set(config.other_keys) - _WITHOUT_EFFECT - set(only_supported)
         if unknown:
             logging.warning("%s: ignored unknown keys: %s", path, ", ".join(sorted(unknown)))
         is_hugging_face = {"model_type", "architectures", "layer_norm_eps"} & set(values)

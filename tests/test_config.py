@@ -1,0 +1,198 @@
+"""The experiment config: strict, whole after a round trip, and changeable from the command line."""
+
+import dataclasses
+import json
+import pathlib
+import runpy
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from bert_tf import app
+from bert_tf import config as config_lib
+from bert_tf.config import DataConfig, ExperimentConfig, OptimizerConfig, TaskConfig, TrainConfig
+
+ROOT = pathlib.Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").rglob("*.py"))
+
+
+def write(folder, values):
+    path = folder / "config.json"
+    path.write_text(values if isinstance(values, str) else json.dumps(values))
+    return str(path)
+
+
+def test_json_round_trip_of_values_that_are_not_the_defaults(tmp_path):
+    config = ExperimentConfig(
+        data=DataConfig(max_seq_length=64, label_column="y"),
+        task=TaskConfig(name="classification", labels=("b", "a"), text_pairs=True),
+        optimizer=OptimizerConfig(learning_rate=2.5e-5, bias_correction=True),
+        train=TrainConfig(seed=7, dtype="mixed_bfloat16"),
+    )
+    config.model.other_keys = {"id2label": {"0": "b"}, "architectures": ["BertModel"]}
+    path = write(tmp_path, config_lib.to_json(config))
+    assert config_lib.from_json(ExperimentConfig, path) == config
+
+
+def test_what_is_left_out_is_the_default(tmp_path):
+    path = write(tmp_path, {"format_version": 1, "train": {"seed": 3}})
+    expected = ExperimentConfig(train=TrainConfig(seed=3))
+    assert config_lib.from_json(ExperimentConfig, path) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"optimiser": {}}, r"config\.json: unknown keys optimiser\. Known: .*optimizer"),
+        (
+            {"optimizer": {"learning_rat": 1}},
+            r"config\.json: optimizer: unknown keys learning_rat\. Known: .*learning_rate",
+        ),
+        ({"train": 3}, r"config\.json: train is 3; expected an object"),
+        ({"train": None}, r"config\.json: train is None; expected an object"),
+        ({"format_version": 2}, r"config\.json has format_version 2.*reads up to 1"),
+        ("[]", r"config\.json: expected a JSON object"),
+        ("{", r"config\.json: not JSON"),
+    ],
+)
+def test_bad_files_are_errors_that_say_where_and_what(tmp_path, values, message):
+    with pytest.raises(ValueError, match=message):
+        config_lib.from_json(ExperimentConfig, write(tmp_path, values))
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("train", "dtype", "float16", "train.dtype is 'float16'"),
+        ("data", "max_seq_length", 513, "max_seq_length is 513.*max_position_embeddings 512"),
+        ("train", "global_batch_size", 0, "train.global_batch_size is 0"),
+        ("train", "num_micro_batches", 0, "train.num_micro_batches is 0"),
+        ("train", "steps_per_loop", -1, "train.steps_per_loop is -1"),
+        ("train", "eval_batch_size", 0, "train.eval_batch_size is 0"),
+    ],
+)
+def test_values_that_cannot_work_are_errors(part, key, value, message):
+    config = ExperimentConfig()
+    setattr(getattr(config, part), key, value)
+    with pytest.raises(ValueError, match=message):
+        config.check()
+
+
+def test_the_default_config_is_valid_and_no_part_of_it_is_shared():
+    first, second = ExperimentConfig().check(), ExperimentConfig()
+    first.model.hidden_size = 8
+    first.model.other_keys["x"] = 1
+    assert second == ExperimentConfig()
+
+
+def test_there_are_configs():
+    assert {path.parent.name for path in CONFIGS} >= {"pretrain", "finetune"}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_config_file_is_valid_and_says_how_to_run_it(path):
+    values = runpy.run_path(str(path))
+    config = values["get_config"]()
+    assert isinstance(config, ExperimentConfig)
+    config.check()
+    assert dataclasses.asdict(config) == dataclasses.asdict(values["get_config"]())
+    assert f"--config={path.relative_to(ROOT)}" in values["__doc__"]
+    assert "python scripts/" in values["__doc__"]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_config_file_survives_json(path, tmp_path):
+    config = runpy.run_path(str(path))["get_config"]()
+    again = config_lib.from_json(ExperimentConfig, write(tmp_path, config_lib.to_json(config)))
+    assert again == config
+
+
+_SCRIPT = textwrap.dedent(
+    '''
+    """Prints its config."""
+    from ml_collections import config_flags
+
+    from bert_tf import app, config
+
+    FLAG = config_flags.DEFINE_config_file("config", None, "The config.")
+
+
+    def main(argv):
+        print(config.to_json(FLAG.value))
+
+
+    if __name__ == "__main__":
+        app.run(main)
+    '''
+)
+
+
+@pytest.fixture(scope="module")
+def command_line(tmp_path_factory):
+    """Runs a script with the flag --config for one of our files, and further words."""
+    script = tmp_path_factory.mktemp("scripts") / "show.py"
+    script.write_text(_SCRIPT)
+
+    def run(*words):
+        command = [sys.executable, str(script), f"--config={ROOT}/configs/pretrain/mini.py", *words]
+        environment = {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    return run
+
+
+def test_the_command_line_overrides_single_values(command_line):
+    process = command_line(
+        "--config.optimizer.learning_rate=2e-5",
+        "--config.task.labels=('a', 'b')",
+        "--config.train.jit_compile=true",
+        "--config.model.hidden_act=gelu_new",
+    )
+    assert process.returncode == 0, process.stderr
+    values = json.loads(process.stdout)
+    assert values["optimizer"]["learning_rate"] == 2e-5
+    assert values["task"]["labels"] == ["a", "b"]
+    assert values["train"]["jit_compile"] is True
+    assert values["model"]["hidden_act"] == "gelu_new"
+    assert values["model"]["num_hidden_layers"] == 4
+
+
+def test_a_misspelt_key_on_the_command_line_is_one_line_with_the_known_ones(command_line):
+    process = command_line("--config.optimizer.learning_rat=1")
+    assert process.returncode == 1
+    (line,) = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith(
+        "error: --config.optimizer.learning_rat=1: config.optimizer has no key 'learning_rat'. "
+        "Known: beta_1, beta_2, bias_correction, clip_norm, epsilon, learning_rate, "
+    )
+    assert "Traceback" not in process.stderr
+    assert process.stdout == ""
+
+
+@pytest.mark.parametrize("form", ["--config={}", "--config {}"])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (
+            "optimiser.beta_1",
+            " has no key 'optimiser'. Known: data, model, optimizer, task, train.",
+        ),
+        ("train.sed", ".train has no key 'sed'. Known: checkpoint_every, dtype, "),
+        ("train.seed.x", ".train.seed has no keys."),
+    ],
+)
+def test_the_first_key_that_is_wrong_is_named(form, path, message):
+    argv = ["script", *form.format(ROOT / "configs/pretrain/mini.py").split()]
+    right = "--config.train.seed=1"
+    found = app._unknown_config_key([*argv, right, f"--config.{path}=1"])
+    assert found.startswith(f"--config.{path}=1: config{message}")
+    assert app._unknown_config_key([*argv, right, "--verbosity=1"]) is None
+
+
+def test_a_value_of_another_type_on_the_command_line_is_an_error(command_line):
+    process = command_line("--config.data.max_seq_length=1.5")
+    assert process.returncode == 1
+    assert "flag --config.data.max_seq_length=1.5: invalid literal for int()" in process.stderr
+    assert "Traceback" not in process.stderr
