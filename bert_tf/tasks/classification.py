@@ -3,7 +3,6 @@
 Shape suffixes: B batch, S sequence, L labels.
 """
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -17,7 +16,7 @@ from bert_tf.tasks import task as base
 _HEAD_SEED = 2**20
 
 
-class ClassificationModel(keras.Model):
+class ClassificationModel(base.TaskModel):
     """An encoder with a classifier on its pooled output.
 
     Call arguments:
@@ -28,8 +27,8 @@ class ClassificationModel(keras.Model):
       The encoder's outputs and `logits` [B, L].
     """
 
-    def __init__(self, config: ExperimentConfig, *, name: str = "classification", **kwargs):
-        super().__init__(name=name, dtype=config.train.dtype, **kwargs)
+    def __init__(self, config: ExperimentConfig, *, name: str = "classification"):
+        super().__init__(config, name=name)
         self.encoder = base.make_encoder(config)
         self.classifier = ClassifierHead(
             hidden_size=config.model.hidden_size,

@@ -16,7 +16,7 @@ from bert_tf.tasks import task as base
 NUM_GUESSES = 5
 
 
-class PretrainingModel(keras.Model):
+class PretrainingModel(base.TaskModel):
     """An encoder with the masked-LM head and, if asked for, the next-sentence head.
 
     Call arguments:
@@ -28,8 +28,8 @@ class PretrainingModel(keras.Model):
       The encoder's outputs, `masked_lm_logits` [B, P, V], and `next_sentence_logits` [B, E, 2].
     """
 
-    def __init__(self, config: ExperimentConfig, *, name: str = "pretraining", **kwargs):
-        super().__init__(name=name, dtype=config.train.dtype, **kwargs)
+    def __init__(self, config: ExperimentConfig, *, name: str = "pretraining"):
+        super().__init__(config, name=name)
         model = config.model
         self.encoder = base.make_encoder(config)
         shape = {

@@ -7,6 +7,7 @@ Shape suffixes: B batch, S sequence.
 """
 
 import abc
+import dataclasses
 import importlib
 import pkgutil
 from typing import Any
@@ -15,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from bert_tf import config as config_lib
 from bert_tf import tasks
 from bert_tf.config import ExperimentConfig
 from bert_tf.tokenization.wordpiece import Tokenizer
@@ -112,6 +114,22 @@ class Task(abc.ABC):
 def _plain(value: np.ndarray) -> Any:
     value = value.tolist() if hasattr(value, "tolist") else value
     return value.decode() if isinstance(value, bytes) else value
+
+
+class TaskModel(keras.Model):
+    """A Keras model made from an experiment config, which is also what `get_config` returns."""
+
+    def __init__(self, config: ExperimentConfig, *, name: str):
+        super().__init__(name=name, dtype=config.train.dtype)
+        self.config = config
+
+    def get_config(self):
+        return {"config": dataclasses.asdict(self.config), "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        experiment = config_lib.from_dict(ExperimentConfig, config["config"], where=cls.__name__)
+        return cls(experiment, name=config["name"])
 
 
 def make_task(config: ExperimentConfig, tokenizer: Tokenizer) -> Task:

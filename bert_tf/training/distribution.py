@@ -1,5 +1,7 @@
 """Which devices a run uses, chosen by name."""
 
+import functools
+
 import tensorflow as tf
 from absl import logging
 
@@ -37,6 +39,9 @@ def _best_name(tpu: str) -> str:
     return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "one_device"
 
 
+# One strategy of a kind in a process: all MirroredStrategies number their collectives from the same
+# start, and two on the same devices would take part in each other's.
+@functools.cache
 def _make(name: str, tpu: str) -> tf.distribute.Strategy:
     if name == "tpu":
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=tpu)
