@@ -1,7 +1,7 @@
 """Fine-tunes a pretrained model on labelled texts or pairs of texts: TSV, CSV or JSON lines.
 
-    python scripts/finetune.py --config=configs/finetune/sst2.py \
-        --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \
+    python scripts/finetune.py --config=configs/finetune/sst2.py \\
+        --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \\
         --init_checkpoint=work/mini --work_dir=work/sst2
 
 The shape of the model comes from the checkpoint. Without --init_checkpoint the weights are random,

@@ -1,6 +1,6 @@
 """Pretrains BERT (masked LM and next sentence) on a data set made by create_pretraining_data.py.
 
-    python scripts/pretrain.py --config=configs/pretrain/mini.py \
+    python scripts/pretrain.py --config=configs/pretrain/mini.py \\
         --train_data=data/train --eval_data=data/valid --work_dir=work/mini
 
 Run it again to continue. The work directory gets checkpoints/, config.json, metrics.jsonl,

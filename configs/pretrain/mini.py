@@ -1,6 +1,6 @@
 """BERT-mini (4 layers of 256, 11 M parameters), masked LM and next sentence, length 128.
 
-    python scripts/pretrain.py --config=configs/pretrain/mini.py \
+    python scripts/pretrain.py --config=configs/pretrain/mini.py \\
         --train_data=data/train --eval_data=data/valid --work_dir=work/mini
 
 A recipe for an hour or less of a small machine, where every example is seen once: no dropout, and

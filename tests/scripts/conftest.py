@@ -29,15 +29,15 @@ def get_config():
 '''
 
 
-def run_script(name, *words, stdin=None, timeout=300, **flags):
+def run_script(name, *words, stdin=None, timeout=300, environment=None, **flags):
     """The finished process of `python scripts/NAME.py --flag=value ...`."""
     command = [sys.executable, f"scripts/{name}.py", *words]
     command += [f"--{flag}={value}" for flag, value in flags.items()]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    settings = {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
     return subprocess.run(
         command,
         cwd=ROOT,
-        env=environment,
+        env={**os.environ, **settings, **(environment or {})},
         input=stdin,
         capture_output=True,
         text=True,
