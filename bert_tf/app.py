@@ -6,21 +6,31 @@ its traceback.
 """
 
 import dataclasses
+import glob
 import os
 import re
 import runpy
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported
+# TensorFlow's own error log says why a GPU or TPU cannot be used. Where there is none, all it has
+# to say is "failed call to cuInit". Errors of a program reach Python as exceptions on any level.
+_ACCELERATORS = ("/dev/nvidia*", "/dev/dxg", "/dev/kfd", "/dev/accel*", "/dev/vfio/*")
+_LOG_LEVEL = "2" if any(glob.glob(pattern) for pattern in _ACCELERATORS) else "3"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LOG_LEVEL)  # before TensorFlow is imported
 
 import tensorflow as tf  # noqa: E402
 from absl import app as absl_app  # noqa: E402
-from absl import logging  # noqa: E402
+from absl import flags, logging  # noqa: E402
+
+from bert_tf.cleanup import removed_on_failure  # noqa: E402
 
 _USER_ERRORS = (ValueError, OSError, tf.errors.OpError)
 # "{{function_node ...}} the reason [Op:ReadFile] name:" around what TensorFlow has to say.
-_OP_NOISE = re.compile(r"\{\{.*?\}\} ?| ?\[Op:\w+\].*$")
+_OP_NOISE = re.compile(r"\{\{.*?\}\} ?| ?\[Op:\w+\](?: name: ?)?")
+_MISSING_FLAG = re.compile(r"flag (--\w+)=None: .* must have a value other than None\.?")
 
 
 def run(main: Callable[[Sequence[str]], int | None]) -> None:
@@ -35,35 +45,56 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
 
 
 def _parse(argv: list[str]) -> list[str]:
-    """absl's parser, with ml_collections' bare KeyError for a misspelt config key made readable."""
+    """absl's parser; what it and ml_collections complain about becomes one line."""
     try:
-        return absl_app.parse_flags_with_usage(argv)
-    except KeyError as error:
-        fail(_unknown_config_key(argv) or _first_line(error))
-        raise  # not reached
-    except (AttributeError, ValueError, TypeError, OSError) as error:
-        fail(_first_line(error))
+        _check_config(argv)
+        return flags.FLAGS(argv)
+    except (flags.Error, KeyError, AttributeError, ValueError, TypeError, OSError) as error:
+        fail(_MISSING_FLAG.sub(r"\1 is missing; --help shows all flags.", _first_line(error)))
         raise  # not reached
 
 
-def _unknown_config_key(argv: Sequence[str]) -> str | None:
-    """What is wrong with the first `--config.a.b=...` that names no key of `--config`'s file."""
+def _check_config(argv: Sequence[str]) -> None:
+    """ValueError for a `--config` that cannot be loaded, or a `--config.a.b` it has no key for."""
     values = dict(zip(argv, argv[1:], strict=False))  # --config x.py
     values |= dict(word.split("=", 1) for word in argv if "=" in word)  # --config=x.py
+    if "config" not in flags.FLAGS or "--config" not in values:
+        return
+    config = _load_config(values["--config"])
     for word in argv[1:]:
-        where, _, path = word.lstrip("-").partition("=")[0].partition(".")
-        file = values.get(f"--{where}", "")
-        if not path or not file.endswith(".py"):
-            continue
-        holder = runpy.run_path(file)["get_config"]()
-        for key in path.split("."):
-            if not dataclasses.is_dataclass(holder):
-                return f"{word}: {where} has no keys."
-            known = sorted(field.name for field in dataclasses.fields(holder))
-            if key not in known:
-                return f"{word}: {where} has no key {key!r}. Known: {', '.join(known)}."
-            holder, where = getattr(holder, key), f"{where}.{key}"
-    return None
+        name, _, path = word.lstrip("-").partition("=")[0].partition(".")
+        if name == "config" and path:
+            _check_key(word, config, path)
+
+
+def _load_config(file: str) -> Any:
+    """What get_config() of the file returns: a dataclass."""
+    if not os.path.isfile(file):
+        raise ValueError(f"--config={file}: no such file. Expected one such as those in configs/.")
+    try:
+        config = runpy.run_path(file)["get_config"]()
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == file]
+        line = error.lineno if isinstance(error, SyntaxError) else (lines or [1])[-1]
+        kind = type(error).__name__
+        if isinstance(error, KeyError) and not lines:
+            raise ValueError(f"--config={file}: it defines no get_config().") from error
+        raise ValueError(f"--config={file}, line {line}: {kind}: {_first_line(error)}") from error
+    if not dataclasses.is_dataclass(config):
+        raise ValueError(f"--config={file}: get_config() gave {config!r}, not an ExperimentConfig.")
+    return config
+
+
+def _check_key(word: str, holder: Any, path: str) -> None:
+    where = "config"
+    for key in path.split("."):
+        if not dataclasses.is_dataclass(holder):
+            raise ValueError(f"{word}: {where} has no keys.")
+        known = sorted(field.name for field in dataclasses.fields(holder))
+        if key not in known:
+            raise ValueError(f"{word}: {where} has no key {key!r}. Known: {', '.join(known)}.")
+        holder, where = getattr(holder, key), f"{where}.{key}"
 
 
 def _main_with_one_line_errors(main: Callable, argv: list[str]) -> int:
@@ -74,6 +105,9 @@ def _main_with_one_line_errors(main: Callable, argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever reads our output, `head` for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except _USER_ERRORS as error:
         fail(_first_line(error))
         return 1  # not reached
@@ -97,7 +131,11 @@ def _first_line(error: Exception) -> str:
 
 def write_lines(path: str, lines: Iterable[str]) -> None:
     """Writes `lines` to a temporary file that takes the place of `path` when it is whole."""
-    with tf.io.gfile.GFile(path + ".tmp", "w") as file:
+    if tf.io.gfile.isdir(path):
+        raise ValueError(f"{path} is a folder; expected the name of a file to write.")
+    temporary = path + ".tmp"
+    with removed_on_failure(temporary), tf.io.gfile.GFile(temporary, "w") as file:
+        file.write("")  # opens it, before the work begins
         for line in lines:
             file.write(line + "\n")
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    tf.io.gfile.rename(temporary, path, overwrite=True)

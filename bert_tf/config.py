@@ -16,6 +16,20 @@ from bert_tf.models.bert import BertConfig
 
 FORMAT_VERSION = 1
 
+# The smallest values of TrainConfig.
+_LEAST = {
+    "global_batch_size": 1,
+    "num_micro_batches": 1,
+    "num_train_steps": 0,
+    "num_train_epochs": 0,
+    "steps_per_loop": 1,
+    "eval_batch_size": 1,
+    "eval_every": 0,
+    "checkpoint_every": 0,
+    "keep_checkpoints": 1,
+    "seed": 0,
+}
+
 
 @dataclasses.dataclass
 class DataConfig:
@@ -139,9 +153,12 @@ class ExperimentConfig:
                 f"data.max_seq_length is {self.data.max_seq_length}, but the model has "
                 f"max_position_embeddings {self.model.max_position_embeddings}."
             )
-        for name in ("global_batch_size", "num_micro_batches", "steps_per_loop", "eval_batch_size"):
-            if getattr(train, name) < 1:
-                raise ValueError(f"train.{name} is {getattr(train, name)}; expected at least 1.")
+        for name, least in _LEAST.items():
+            if getattr(train, name) < least:
+                value = getattr(train, name)
+                raise ValueError(f"train.{name} is {value}; expected at least {least}.")
+        if train.seed >= 2**32:
+            raise ValueError(f"train.seed is {train.seed}; expected less than 2**32.")
         return self
 
 
@@ -165,7 +182,7 @@ def from_json(cls: type, path: str) -> Any:
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected a JSON object, received {values!r}.")
     version = values.pop("format_version", 1)
-    if version > FORMAT_VERSION:
+    if not isinstance(version, int) or version > FORMAT_VERSION:
         raise ValueError(
             f"{path} has format_version {version}, this bert_tf reads up to {FORMAT_VERSION}. "
             "Install a newer bert_tf."
@@ -189,5 +206,8 @@ def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
             value = from_dict(types[key], value, f"{where}: {key}")
         elif isinstance(value, list):
             value = tuple(value)
+        kind = typing.get_origin(types[key]) or types[key]
+        if not isinstance(value, (int, float) if kind is float else kind):
+            raise ValueError(f"{where}: {key} is {value!r}; expected {kind.__name__}.")
         arguments[key] = value
     return cls(**arguments)

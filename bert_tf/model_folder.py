@@ -12,6 +12,7 @@ It joins tasks, models and the tokenizer, and knows nothing of training.
 import dataclasses
 import importlib
 import json
+import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import config as config_lib
+from bert_tf import models
+from bert_tf.cleanup import removed_on_failure
 from bert_tf.config import DataConfig, ExperimentConfig, TaskConfig
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tokenization.wordpiece import Tokenizer
@@ -52,19 +55,24 @@ def save(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]
     temporary = folder + ".tmp"
     if tf.io.gfile.exists(temporary):
         tf.io.gfile.rmtree(temporary)
-    tf.io.gfile.makedirs(temporary)
+    with removed_on_failure(temporary):
+        tf.io.gfile.makedirs(temporary)
+        _write_all(temporary, task, model, metrics)
+    if tf.io.gfile.exists(folder):
+        tf.io.gfile.rmtree(folder)
+    tf.io.gfile.rename(temporary, folder)
+
+
+def _write_all(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]) -> None:
     config = task.config
     module = type(config.model).__module__.rsplit(".", 1)[-1]
     task_file = _TaskFile(model_module=module, task=config.task, data=config.data)
     weights = {weight.path: weight.numpy() for weight in model.weights}
-    task.tokenizer.save(temporary)
-    _write(temporary, "bert_config.json", config_lib.to_json(config.model).encode())
-    _write(temporary, "task.json", config_lib.to_json(task_file).encode())
-    _write(temporary, "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-    _write(temporary, _WEIGHTS, safetensors.numpy.save(weights, {"format": "bert_tf"}))
-    if tf.io.gfile.exists(folder):
-        tf.io.gfile.rmtree(folder)
-    tf.io.gfile.rename(temporary, folder)
+    task.tokenizer.save(folder)
+    _write(folder, "bert_config.json", config_lib.to_json(config.model).encode())
+    _write(folder, "task.json", config_lib.to_json(task_file).encode())
+    _write(folder, "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+    _write(folder, _WEIGHTS, safetensors.numpy.save(weights, {"format": "bert_tf"}))
 
 
 def _write(folder: str, name: str, content: bytes) -> None:
@@ -124,6 +132,12 @@ def load_model_config(path: str) -> Any:
     """The encoder's config in the folder (or work directory) `path`."""
     folder = find(path)
     task_file = config_lib.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
+    known = sorted(module.name for module in pkgutil.iter_modules(models.__path__))
+    if task_file.model_module not in known:
+        raise ValueError(
+            f"{folder}/task.json: unknown model_module {task_file.model_module!r}. Known: "
+            f"{', '.join(known)}."
+        )
     module = importlib.import_module(f"bert_tf.models.{task_file.model_module}")
     return module.Config.from_json(tf.io.gfile.join(folder, "bert_config.json"))
 

@@ -7,6 +7,8 @@ Example:
     python scripts/ask_saved_model.py --saved_model=quickstart/saved_model --input=texts.txt
 """
 
+import sys
+
 import tensorflow as tf
 import tensorflow_text  # noqa: F401 - registers the ops of the tokenizer in the graph
 from absl import app, flags
@@ -17,6 +19,13 @@ _INPUT = flags.DEFINE_string("input", None, "A file with one text a line.", requ
 
 def main(argv):
     del argv
+    try:
+        ask()
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        sys.exit(f"error: {str(error).splitlines()[0]}")
+
+
+def ask():
     with tf.io.gfile.GFile(_INPUT.value) as file:
         texts = [line.rstrip("\n") for line in file]
     model = tf.saved_model.load(_SAVED_MODEL.value)

@@ -19,7 +19,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "Model folder or work directory.")
 flags.DEFINE_string("data", None, "Folder of pretraining data, or a labelled file.")
 flags.DEFINE_string("output", None, "Also write the scores to this JSON file.")
-flags.DEFINE_integer("batch_size", 64, "Rows of a step, over all replicas.")
+flags.DEFINE_integer("batch_size", 64, "Rows of a step, over all replicas.", lower_bound=1)
 flags.DEFINE_enum("dtype", "float32", ("float32", "mixed_bfloat16"), "Compute in this dtype.")
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
 flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")
@@ -46,6 +46,7 @@ def _read_data(task):
     config, vocabulary = task.config, task.tokenizer.vocabulary
     if config.task.name == "pretraining":
         Manifest.load(FLAGS.data).check(
+            FLAGS.data,
             vocabulary_sha256=vocabulary.sha256,
             max_seq_length=config.data.max_seq_length,
             objective="next_sentence" if config.task.next_sentence else None,
@@ -57,6 +58,7 @@ def _read_data(task):
         text_pair_column=config.data.text_pair_column or None,
         label_column=config.data.label_column or None,
         labels=config.task.labels,
+        in_pairs=config.task.text_pairs,
         with_labels=True,
     )
     return encode_examples(examples, task.tokenizer, config.data.max_seq_length)[0]

@@ -38,6 +38,8 @@ def main(argv):
     del argv
     strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     config = FLAGS.config
+    if config.task.name == "pretraining":
+        raise ValueError("task.name of --config is 'pretraining'; expected 'classification'.")
     if bool(FLAGS.init_checkpoint) == bool(FLAGS.vocab_file):
         raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
     if FLAGS.init_checkpoint:
@@ -81,17 +83,18 @@ def _read_data(config, tokenizer):
         train_data = {k: rows[: config.data.max_train_examples] for k, rows in train_data.items()}
     if not FLAGS.eval_data:
         return train_data, None
-    held_out = _read(FLAGS.eval_data, config, examples.labels)
+    held_out = _read(FLAGS.eval_data, config, examples.labels, config.task.text_pairs)
     return train_data, encode_examples(held_out, tokenizer, config.data.max_seq_length)[0]
 
 
-def _read(path, config, labels):
+def _read(path, config, labels, in_pairs=None):
     return read_examples(
         path,
         text_column=config.data.text_column or None,
         text_pair_column=config.data.text_pair_column or None,
         label_column=config.data.label_column or None,
         labels=labels and [str(label) for label in labels],
+        in_pairs=in_pairs,
         with_labels=True,
     )
 

@@ -12,16 +12,19 @@ import json
 import sys
 from collections.abc import Iterator
 
+from bert_tf import app  # before TensorFlow: it says how much TensorFlow logs
+
+# isort: split
 import tensorflow as tf
 from absl import flags
 
-from bert_tf import app, model_folder, progress
+from bert_tf import model_folder, progress
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "Model folder or work directory.")
 flags.DEFINE_string("input", None, "Text file, one example a line; default: standard input.")
 flags.DEFINE_string("output", None, "Where to write; default: standard output.")
-flags.DEFINE_integer("batch_size", 32, "Lines of a step.")
+flags.DEFINE_integer("batch_size", 32, "Lines of a step.", lower_bound=1)
 flags.mark_flags_as_required(["model"])
 
 
@@ -46,16 +49,26 @@ def _counted(answers, bar) -> Iterator[str]:
 
 
 def _read_lines(path: str | None) -> list[str]:
+    """The lines of the file. Only LF and CRLF end a line: every other character is part of it."""
     if path is None:
-        lines = sys.stdin.buffer.read()
+        content = sys.stdin.buffer.read()
     else:
         with tf.io.gfile.GFile(path, "rb") as file:
-            lines = file.read()
+            content = file.read()
+    if not content:
+        raise ValueError(f"{_name(path)} is empty; expected one text a line.")
     try:
-        return lines.decode().splitlines()
+        lines = content.decode().removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
-        number = lines[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path or 'standard input'}, line {number}: not UTF-8.") from error
+        number = content[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"{_name(path)}, line {number}: not UTF-8; convert it, for example with iconv -t utf-8."
+        ) from error
+    return [line.removesuffix("\r") for line in lines]
+
+
+def _name(path: str | None) -> str:
+    return path or "standard input"
 
 
 def _predict(task, answer, lines: list[str]) -> Iterator[str]:
@@ -76,8 +89,8 @@ def _columns(texts: list[str], start: int) -> list[list[str]]:
     for number, pair in enumerate(pairs, start + 1):
         if len(pair) != 2:
             raise ValueError(
-                f"line {number}: {len(pair)} column(s); this model takes two texts with a tab "
-                "between them."
+                f"{_name(FLAGS.input)}, line {number}: {len(pair)} column(s); this model takes two "
+                "texts with a tab between them."
             )
     return [list(column) for column in zip(*pairs, strict=True)]
 

@@ -36,10 +36,16 @@ def main(argv):
     if FLAGS.init_checkpoint:
         config.model = model_folder.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
     config.check()
+    if config.task.name != "pretraining":
+        raise ValueError(
+            f"task.name of --config is {config.task.name!r}; expected 'pretraining'. For labelled "
+            "texts there is finetune.py."
+        )
     manifest = Manifest.load(FLAGS.train_data)
     tokenizer = Tokenizer.from_folder(FLAGS.train_data)
     for folder in filter(None, (FLAGS.train_data, FLAGS.eval_data)):
         Manifest.load(folder).check(
+            folder,
             vocabulary_sha256=tokenizer.vocabulary.sha256,
             max_seq_length=config.data.max_seq_length,
             objective="next_sentence" if config.task.next_sentence else None,

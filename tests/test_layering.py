@@ -14,19 +14,29 @@ _FILES = sorted(_ROOT.rglob("*.py"))
 # What each package (or file beside the packages) may import of bert_tf besides itself. `training`
 # and `checkpoints` never meet: scripts join them.
 _MAY_IMPORT = {
-    "app": [],
+    "app": ["cleanup"],
+    "cleanup": [],
     "progress": [],
-    "tokenization": ["progress"],
+    "tokenization": ["cleanup", "progress"],
     "data": ["tokenization", "progress"],
     "layers": [],
     "models": ["layers"],
     "config": ["models"],
     "tasks": ["config", "data", "layers", "models", "progress", "tokenization"],
     # Of the layers only how seeds are folded: the step folds where the layers go on folding.
-    "training": ["config", "data.order", "layers.dropout", "progress", "tasks.task"],
-    "model_folder": ["config", "models", "tasks", "tokenization"],
+    "training": ["cleanup", "config", "data.order", "layers.dropout", "progress", "tasks.task"],
+    "model_folder": ["cleanup", "config", "models", "tasks", "tokenization"],
     "checkpoints": ["config", "layers", "models", "progress", "tokenization"],
-    "export": ["checkpoints", "config", "layers", "models", "progress", "tasks", "tokenization"],
+    "export": [
+        "checkpoints",
+        "cleanup",
+        "config",
+        "layers",
+        "models",
+        "progress",
+        "tasks",
+        "tokenization",
+    ],
 }
 # Flags exist in scripts alone; pickle is never a file format; torch is never needed.
 _NEVER = ["absl.flags", "dill", "joblib", "marshal", "pickle", "shelve", "torch", "transformers"]

@@ -70,6 +70,7 @@ def read_examples(
     label_column: str | None = None,
     labels: Sequence[str] | None = None,
     with_labels: bool | None = None,
+    in_pairs: bool | None = None,
 ) -> Examples:
     """Reads a table of texts (formats: see `bert_tf.data.tables`).
 
@@ -85,16 +86,26 @@ def read_examples(
             this file: sorted, and by value if all of them are numbers.
         with_labels: True: a file without labels is an error; False: labels are not read, whatever
             the file has (for predictions); None: read if there.
+        in_pairs: whether the training data were pairs of texts; None if these are they.
 
     Raises:
-        ValueError: what `tables.iterate_table` raises; no column has a usual name; a label is not
-            among `labels` (names the line); a file from which labels are made holds only one.
+        ValueError: what `tables.iterate_table` raises; no column has a usual name; texts are
+            in pairs and should not be, or the other way round; a label is not among `labels` (names
+            the line); a file from which labels are made holds only one.
     """
     names = tables.read_column_names(path)
     if text_column is None:
         if text_pair_column is not None:
             raise ValueError(f"text_pair_column is {text_pair_column!r}: name text_column as well.")
         text_column, text_pair_column = _find_text_columns(path, names)
+    if in_pairs is not None and in_pairs != bool(text_pair_column):
+        found = f"pairs of texts ({text_column}, {text_pair_column})"
+        found = found if text_pair_column else f"single texts ({text_column})"
+        trained = "pairs of texts" if in_pairs else "single texts"
+        raise ValueError(
+            f"{path}:1: {found}, but the model was trained on {trained}. Say which columns to read "
+            "with text_column and text_pair_column."
+        )
     if with_labels is False:
         label_column = None
     elif label_column is None:

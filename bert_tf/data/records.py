@@ -71,8 +71,8 @@ class Manifest:
         try:
             with tf.io.gfile.GFile(path) as file:
                 fields = json.load(file)
-            version = fields["format_version"]
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+            version = int(fields["format_version"])
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a manifest of bert_tf ({error!r}); {_HINT}") from error
         if version > FORMAT_VERSION:
             raise ValueError(
@@ -97,12 +97,13 @@ class Manifest:
 
     def check(
         self,
+        folder: str = "the data",
         *,
         vocabulary_sha256: str | None = None,
         max_seq_length: int | None = None,
         objective: str | None = None,
     ) -> None:
-        """Raises ValueError if the data were made for something else than what is given."""
+        """Raises ValueError if the data in `folder` were made for something else than is given."""
         wanted = {
             "vocabulary_sha256": vocabulary_sha256,
             "max_seq_length": max_seq_length,
@@ -111,8 +112,8 @@ class Manifest:
         for name, value in wanted.items():
             if value is not None and getattr(self, name) != value:
                 raise ValueError(
-                    f"the data were made with {name} = {getattr(self, name)}, the model has "
-                    f"{value}; use data and model that belong together, or {_HINT}"
+                    f"{folder}: made with {name} = {getattr(self, name)}, the model has {value}; "
+                    f"use data and model that belong together, or {_HINT}"
                 )
 
     def settings(self) -> dict:

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from bert_tf.cleanup import removed_on_failure
 from bert_tf.tasks.task import Task, encoder_inputs
 
 _TEXT = tf.TensorSpec([None], tf.string)
@@ -112,15 +113,20 @@ def export_saved_model(task: Task, model: keras.Model, folder: str, samples: lis
     temporary = folder + ".tmp"
     if tf.io.gfile.exists(temporary):
         tf.io.gfile.rmtree(temporary)
-    served = ServedModel(task, model)
-    signatures = served.signatures()
-    tf.saved_model.save(served, temporary, signatures=signatures)
-    inputs = dict.fromkeys(signatures["serving_default"].function_type.parameters, samples)
-    expected = signatures["serving_default"](**{k: tf.constant(v) for k, v in inputs.items()})
-    difference = _compare(expected, _load_and_ask(temporary, inputs))
+    with removed_on_failure(temporary):
+        difference = _save_and_compare(task, model, temporary, samples)
     tf.io.gfile.rename(temporary, folder)
     logging.info("a clean process answers the same, to %.1e", difference)
     return difference
+
+
+def _save_and_compare(task: Task, model: keras.Model, folder: str, samples: list[str]) -> float:
+    served = ServedModel(task, model)
+    signatures = served.signatures()
+    tf.saved_model.save(served, folder, signatures=signatures)
+    inputs = dict.fromkeys(signatures["serving_default"].function_type.parameters, samples)
+    expected = signatures["serving_default"](**{k: tf.constant(v) for k, v in inputs.items()})
+    return _compare(expected, _load_and_ask(folder, inputs))
 
 
 def _load_and_ask(folder: str, inputs: dict[str, list[str]]) -> dict[str, list]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.cleanup import removed_on_failure
+
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONTINUATION_PREFIX = "##"
 
@@ -124,7 +126,7 @@ class Vocabulary:
 def write_atomically(path: str, content: bytes) -> None:
     """Writes a small file under a temporary name beside `path` and renames it (local or remote)."""
     temporary = f"{path}.tmp"
-    with tf.io.gfile.GFile(temporary, "wb") as file:
+    with removed_on_failure(temporary), tf.io.gfile.GFile(temporary, "wb") as file:
         file.write(content)
     tf.io.gfile.rename(temporary, path, overwrite=True)
 

@@ -14,6 +14,8 @@ from typing import Any
 import tensorflow as tf
 from absl import logging
 
+from bert_tf.cleanup import removed_on_failure
+
 FORMAT_VERSION = 1
 _JSON = "checkpoint.json"
 
@@ -33,6 +35,15 @@ def save(
     target = tf.io.gfile.join(folder, f"step-{step:08}")
     if tf.io.gfile.exists(target):
         tf.io.gfile.rmtree(target)
+    with removed_on_failure(target):
+        _write(target, step, variables, info)
+    for old in _steps(folder)[:-keep]:
+        tf.io.gfile.rmtree(tf.io.gfile.join(folder, old))
+
+
+def _write(
+    target: str, step: int, variables: Mapping[str, tf.Variable], info: Mapping[str, Any]
+) -> None:
     tf.io.gfile.makedirs(target)
     tf.train.Checkpoint(variables=dict(variables)).write(tf.io.gfile.join(target, "weights"))
     files = {name: _sha256(tf.io.gfile.join(target, name)) for name in tf.io.gfile.listdir(target)}
@@ -41,8 +52,6 @@ def save(
     with tf.io.gfile.GFile(path + ".tmp", "w") as file:
         file.write(json.dumps(values, indent=2) + "\n")
     tf.io.gfile.rename(path + ".tmp", path)
-    for old in _steps(folder)[:-keep]:
-        tf.io.gfile.rmtree(tf.io.gfile.join(folder, old))
 
 
 def find_latest(folder: str) -> tuple[str, dict[str, Any]] | None:

@@ -16,6 +16,7 @@ from absl import logging
 
 from bert_tf import config as config_lib
 from bert_tf import progress
+from bert_tf.cleanup import removed_on_failure
 from bert_tf.config import ExperimentConfig
 from bert_tf.tasks.task import Task
 from bert_tf.training import checkpoint
@@ -76,7 +77,7 @@ def train(
     step = int(state.step.numpy())
     train_step = TrainStep(task, config, state, strategy)
     evaluator = Evaluator(task, state.model, strategy, config.train.eval_batch_size)
-    writer = MetricsWriter(work_dir if is_chief(strategy) else None, step)
+    writer = None
     start_row = int(state.rows_consumed.numpy())
     iterator = iter(
         distribute(
@@ -93,6 +94,8 @@ def train(
             start = time.perf_counter()
             train_step.train_steps(iterator, tf.constant(count))
             values = _measure(train_step, count, start, config)
+            if writer is None:  # data and model have been seen to work
+                writer = _open_work_dir(work_dir if is_chief(strategy) else None, config, step)
             step += count
             writer.write(step, values)
             bar.set(_line(values))
@@ -160,9 +163,12 @@ def _check_batch(config: ExperimentConfig, strategy: tf.distribute.Strategy) -> 
 
 
 def _check_work_dir(work_dir: str, config: ExperimentConfig) -> None:
-    """Writes the resolved config, or compares it with the one that is there."""
+    """Refuses to go on with another config than that of the checkpoints that are there."""
     path = tf.io.gfile.join(work_dir, "config.json")
-    if tf.io.gfile.exists(path):
+    if tf.io.gfile.exists(work_dir) and not tf.io.gfile.isdir(work_dir):
+        raise ValueError(f"{work_dir} is a file; --work_dir expects a folder.")
+    has_checkpoints = tf.io.gfile.exists(tf.io.gfile.join(work_dir, "checkpoints"))
+    if has_checkpoints and tf.io.gfile.exists(path):
         old = dataclasses.asdict(config_lib.from_json(ExperimentConfig, path))
         # Through JSON, because a tuple comes back as a list.
         differing = _differences(_as_json(old), _as_json(dataclasses.asdict(config)))
@@ -175,10 +181,18 @@ def _check_work_dir(work_dir: str, config: ExperimentConfig) -> None:
             )
         for key, old_value, new_value in differing:
             logging.info("continuing with %s = %r (was %r)", key, new_value, old_value)
+
+
+def _open_work_dir(work_dir: str | None, config: ExperimentConfig, step: int) -> MetricsWriter:
+    """Writes the resolved config; None writes nothing (a worker that is not the chief)."""
+    if work_dir is None:
+        return MetricsWriter(None, step)
     tf.io.gfile.makedirs(work_dir)
-    with tf.io.gfile.GFile(path + ".tmp", "w") as file:
+    path = tf.io.gfile.join(work_dir, "config.json")
+    with removed_on_failure(path + ".tmp"), tf.io.gfile.GFile(path + ".tmp", "w") as file:
         file.write(config_lib.to_json(config))
     tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    return MetricsWriter(work_dir, step)
 
 
 def _as_json(values: dict) -> dict:
