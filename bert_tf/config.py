@@ -130,6 +130,12 @@ class TrainConfig:
     jit_compile: bool = False
     seed: int = 0
 
+    def resolve_steps(self, num_rows: int) -> None:
+        """Sets `num_train_steps` from the epochs over `num_rows` rows, unless it is given."""
+        if not self.num_train_steps:
+            rows = int(self.num_train_epochs * num_rows)
+            self.num_train_steps = max(1, rows // self.global_batch_size)
+
 
 @dataclasses.dataclass
 class ExperimentConfig:

@@ -49,9 +49,7 @@ def main(argv):
         tokenizer = Tokenizer.from_folder(FLAGS.vocab_file)
     config.check()
     train_data, eval_data = _read_data(config, tokenizer)
-    if not config.train.num_train_steps:
-        rows = int(config.train.num_train_epochs * len(train_data["label_ids"]))
-        config.train.num_train_steps = max(1, rows // config.train.global_batch_size)
+    config.train.resolve_steps(len(train_data["label_ids"]))
     task = make_task(config, tokenizer)
     model, metrics = train(
         task,

@@ -50,9 +50,7 @@ def main(argv):
             max_seq_length=config.data.max_seq_length,
             objective="next_sentence" if config.task.next_sentence else None,
         )
-    if not config.train.num_train_steps:
-        rows = int(config.train.num_train_epochs * manifest.rows)
-        config.train.num_train_steps = max(1, rows // config.train.global_batch_size)
+    config.train.resolve_steps(manifest.rows)
     task = make_task(config, tokenizer)
     model, metrics = train(
         task,

@@ -10,19 +10,17 @@ Sentences of prose are found with sentencex (about 100 MB/s, so it needs no proc
 a sentence never crosses a paragraph border. Files are read through tf.io.gfile, block by block.
 """
 
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
 import sentencex
 import tensorflow as tf
 
+from bert_tf.data.lines import read_lines
+
 FORMATS = ("auto", "lines", "prose", "jsonl")
 _FORMAT_OF_EXTENSION = {"jsonl": "jsonl", "txt": "lines"}
-_BLOCK_BYTES = 1 << 20
-_BYTE_ORDER_MARK = "\ufeff"
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _LINE_BREAK = re.compile(r"[ \t]*\n[ \t]*")
 
@@ -124,7 +122,7 @@ def _require_some(path: str, items: Iterable) -> Iterator:
 
 def _lines_documents(path: str) -> Iterator[list[str]]:
     document = []
-    for _, line in _read_lines(path):
+    for _, line in read_lines(path):
         if sentence := line.strip():
             document.append(sentence)
         elif document:
@@ -135,7 +133,7 @@ def _lines_documents(path: str) -> Iterator[list[str]]:
 
 
 def _lines_texts(path: str) -> Iterator[str]:
-    return (line for _, line in _read_lines(path) if line.strip())
+    return (line.rstrip("\r\n") for _, line in read_lines(path) if line.strip())
 
 
 def _prose_documents(path: str) -> Iterator[list[str]]:
@@ -158,9 +156,9 @@ def _jsonl_texts(path: str) -> Iterator[str]:
 
 
 def _jsonl_fields(path: str) -> Iterator[str]:
-    for number, line in _read_lines(path):
+    for number, line in read_lines(path):
         if line.strip():
-            yield _text_field(line, f"{path}, line {number}")
+            yield _text_field(line, f"{path}:{number}")
 
 
 def _text_field(line: str, where: str) -> str:
@@ -179,40 +177,6 @@ def _text_field(line: str, where: str) -> str:
     except UnicodeEncodeError as error:
         raise ValueError(f"{where}: 'text' is not valid Unicode ({error})") from error
     return text.replace("\r\n", "\n")
-
-
-def _read_lines(path: str) -> Iterator[tuple[int, str]]:
-    """Yields (line number from 1, line without its end). Only LF and CRLF end a line."""
-    for number, line in enumerate(_raw_lines(path), start=1):
-        try:
-            text = line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}, line {number}: not UTF-8 ({error.reason} at byte {error.start} of the "
-                "line); convert the file, for example with iconv -t utf-8"
-            ) from error
-        yield number, (text.removeprefix(_BYTE_ORDER_MARK) if number == 1 else text)
-
-
-def _raw_lines(path: str) -> Iterator[bytes]:
-    rest = b""
-    for block in _blocks(path):
-        *lines, rest = (rest + block).split(b"\n")
-        yield from (line.removesuffix(b"\r") for line in lines)
-    if rest:
-        yield rest.removesuffix(b"\r")
-
-
-def _blocks(path: str) -> Iterator[bytes]:
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            reader = gzip.GzipFile(fileobj=file) if path.lower().endswith(".gz") else file
-            while block := reader.read(_BLOCK_BYTES):
-                yield block
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path}: damaged or not gzip-compressed ({error})") from error
-    except tf.errors.OpError as error:
-        raise ValueError(f"{path}: cannot be read ({error.message})") from error
 
 
 _DOCUMENTS = {"lines": _lines_documents, "prose": _prose_documents, "jsonl": _jsonl_documents}

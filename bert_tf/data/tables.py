@@ -11,17 +11,13 @@ All of them: UTF-8, with or without a byte order mark, lines ended by LF or CRLF
 """
 
 import csv
-import gzip
-import io
 import itertools
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import tensorflow as tf
+from bert_tf.data.lines import read_lines
 
-_BYTES_PER_READ = 1 << 20
 _SUFFIXES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 # The csv module's own limit is 131,072 characters a field; a long article is no mistake.
 _LONGEST_CSV_FIELD = 16 << 20
@@ -79,7 +75,7 @@ def _rows_of(path: str) -> Iterator[tuple[int, list]]:
         raise ValueError(
             f"{path}: a table's name ends in {', '.join(_SUFFIXES)}, or one of these and .gz."
         )
-    lines = _numbered_lines(path)
+    lines = read_lines(path)
     if kind == "json":
         rows = _json_rows(_without_blank_end(path, _json_records(path, lines)))
     else:
@@ -200,53 +196,3 @@ def _column_indices(path: str, names: Sequence[str], columns: Sequence[str]) -> 
                 f"{path}:1: column {column!r} {wrong}. The columns are: {', '.join(names)}."
             )
     return [names.index(column) for column in columns]
-
-
-def _numbered_lines(path: str) -> Iterator[tuple[int, str]]:
-    """Yields (number from 1, text with its line end). Only LF ends a line, as in csv and JSON."""
-    try:
-        with _open_binary(path) as file:
-            for number, line in enumerate(file, start=1):
-                yield number, _decode(path, number, line)
-    except tf.errors.NotFoundError as error:
-        raise ValueError(f"{path}: no such file.") from error
-    except tf.errors.OpError as error:
-        raise ValueError(f"{path}: cannot be read ({error.message}).") from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: not a whole gzip file ({error}).") from error
-
-
-def _decode(path: str, number: int, line: bytes) -> str:
-    try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line is "
-            f"0x{line[error.start]:02x}). Convert the file to UTF-8."
-        ) from error
-    return text.removeprefix("\ufeff") if number == 1 else text
-
-
-def _open_binary(path: str) -> io.BufferedIOBase:
-    file = io.BufferedReader(_RawGFile(path), _BYTES_PER_READ)
-    return gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file
-
-
-class _RawGFile(io.RawIOBase):
-    """A `tf.io.gfile.GFile` in the form in which Python's own readers can buffer and unpack it."""
-
-    def __init__(self, path: str):
-        super().__init__()
-        self._file = tf.io.gfile.GFile(path, "rb")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:
-        data = self._file.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()

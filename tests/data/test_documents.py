@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data import documents
+from bert_tf.data import documents, lines
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_json_record_is_a_document_and_a_blank_one_is_empty(write, name):
 
 
 def test_a_line_longer_than_a_block_stays_whole(write, monkeypatch):
-    monkeypatch.setattr(documents, "_BLOCK_BYTES", 7)
+    monkeypatch.setattr(lines, "_BYTES_PER_READ", 7)
     assert list(documents.read_documents([write("a.txt", LINES)])) == LINES_DOCUMENTS
 
 
@@ -80,13 +80,13 @@ def test_a_name_with_glob_characters_is_found_literally(write):
     [
         ("a.txt", b"", "auto", "a.txt: the file is empty"),
         ("a.txt", b" \n\n", "auto", "only blank lines"),
-        ("a.txt", b"good\nb\xff\n", "auto", "a.txt, line 2: not UTF-8"),
-        ("a.txt", "text".encode("utf-16"), "auto", "line 1: not UTF-8"),
-        ("a.jsonl", b'{"text": "a"}\n{"text": \n', "auto", "a.jsonl, line 2: not valid JSON"),
-        ("a.jsonl", b'{"title": "a"}\n', "auto", r"line 1: .*'text' expected, .*\['title'\]"),
+        ("a.txt", b"good\nb\xff\n", "auto", "a.txt:2: not UTF-8"),
+        ("a.txt", "text".encode("utf-16"), "auto", "a.txt:1: not UTF-8"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": \n', "auto", "a.jsonl:2: not valid JSON"),
+        ("a.jsonl", b'{"title": "a"}\n', "auto", r"a.jsonl:1: .*'text' expected, .*\['title'\]"),
         ("a.jsonl", b'{"text": 3}\n', "auto", "string field 'text' expected"),
         ("a.jsonl", b'["text"]\n', "auto", "no JSON object found"),
-        ("a.jsonl", b'{"text": "\\ud800"}\n', "auto", "line 1: 'text' is not valid Unicode"),
+        ("a.jsonl", b'{"text": "\\ud800"}\n', "auto", "a.jsonl:1: 'text' is not valid Unicode"),
         ("a.md", b"text", "auto", "a.md: cannot tell the format"),
         ("a.txt", b"text", "words", "input_format is 'words'"),
     ],
@@ -101,7 +101,7 @@ def test_a_damaged_gzip_file_is_named(write, tmp_path):
     whole = (tmp_path / write("a.txt.gz", LINES)).read_bytes()
     for damaged in [whole[:-9], b"plain text"]:
         (tmp_path / "b.txt.gz").write_bytes(damaged)
-        with pytest.raises(ValueError, match="b.txt.gz: damaged or not gzip"):
+        with pytest.raises(ValueError, match="b.txt.gz: not a whole gzip"):
             list(documents.read_documents(str(tmp_path / "b.txt.gz")))
 
 

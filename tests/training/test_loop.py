@@ -114,10 +114,11 @@ def test_it_learns_what_can_be_learned(make_run, records, tmp_path):
         make_run,
         records,
         tmp_path,
-        optimizer={"learning_rate": 3e-3},
-        num_train_steps=300,
+        optimizer={"learning_rate": 3e-3, "bias_correction": True},
+        num_train_steps=600,
         steps_per_loop=100,
         dropout=0.0,
+        hidden_size=64,
     )
-    assert metrics["next_sentence_accuracy"] > 0.85
-    assert metrics["masked_lm_accuracy"] > 0.35
+    assert metrics["next_sentence_accuracy"] > 0.75
+    assert metrics["masked_lm_accuracy"] > 0.36  # always guessing "the": 0.22
