@@ -26,6 +26,8 @@ _MAY_IMPORT = {
     "training": ["config", "data.order", "layers.dropout", "progress", "tasks.task"],
     "model_folder": ["config", "models", "tasks", "tokenization"],
     "checkpoints": ["config", "layers", "models", "progress", "tokenization"],
+    # Measures whatever there is, so it sits on top of everything it may ever time.
+    "benchmark": ["config", "data", "progress", "tasks", "tokenization", "training"],
     "export": ["checkpoints", "config", "layers", "models", "progress", "tasks", "tokenization"],
 }
 # Flags exist in scripts alone; pickle is never a file format; torch is never needed.
