@@ -5,8 +5,10 @@ user can mend: it is printed as one line and the exit code is 1. Anything else i
 its traceback.
 """
 
+import contextlib
 import dataclasses
 import glob
+import io
 import os
 import re
 import runpy
@@ -23,13 +25,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LOG_LEVEL)  # before TensorFlow i
 
 import tensorflow as tf  # noqa: E402
 from absl import app as absl_app  # noqa: E402
-from absl import flags, logging  # noqa: E402
+from absl import logging  # noqa: E402
 
 from bert_tf.cleanup import removed_on_failure  # noqa: E402
 
 _USER_ERRORS = (ValueError, OSError, tf.errors.OpError)
 # "{{function_node ...}} the reason [Op:ReadFile] name:" around what TensorFlow has to say.
 _OP_NOISE = re.compile(r"\{\{.*?\}\} ?| ?\[Op:\w+\](?: name: ?)?")
+_FLAG_ERROR = re.compile(r"FATAL Flags parsing error:\s*(.*?)\s*Pass --helpshort", re.DOTALL)
 _MISSING_FLAG = re.compile(r"flag (--\w+)=None: .* must have a value other than None\.?")
 
 
@@ -48,17 +51,32 @@ def _parse(argv: list[str]) -> list[str]:
     """absl's parser; what it and ml_collections complain about becomes one line."""
     try:
         _check_config(argv)
-        return flags.FLAGS(argv)
-    except (flags.Error, KeyError, AttributeError, ValueError, TypeError, OSError) as error:
-        fail(_MISSING_FLAG.sub(r"\1 is missing; --help shows all flags.", _first_line(error)))
+        return _parse_flags(argv)
+    except (KeyError, AttributeError, ValueError, TypeError, OSError) as error:
+        fail(_first_line(error))
         raise  # not reached
+
+
+def _parse_flags(argv: list[str]) -> list[str]:
+    """ValueError in place of absl's several lines on standard error. `--help` exits as it does."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed):
+            return absl_app.parse_flags_with_usage(argv)
+    except SystemExit as stop:
+        found = _FLAG_ERROR.search(printed.getvalue())
+        if not found:
+            sys.stderr.write(printed.getvalue())
+            raise
+        message = _MISSING_FLAG.sub(r"\1 is missing; --help shows all flags.", found[1])
+        raise ValueError(message) from stop
 
 
 def _check_config(argv: Sequence[str]) -> None:
     """ValueError for a `--config` that cannot be loaded, or a `--config.a.b` it has no key for."""
     values = dict(zip(argv, argv[1:], strict=False))  # --config x.py
     values |= dict(word.split("=", 1) for word in argv if "=" in word)  # --config=x.py
-    if "config" not in flags.FLAGS or "--config" not in values:
+    if "--config" not in values:
         return
     config = _load_config(values["--config"])
     for word in argv[1:]:

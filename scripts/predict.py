@@ -62,7 +62,7 @@ def _read_lines(path: str | None) -> list[str]:
     except UnicodeDecodeError as error:
         number = content[: error.start].count(b"\n") + 1
         raise ValueError(
-            f"{_name(path)}, line {number}: not UTF-8; convert it, for example with iconv -t utf-8."
+            f"{_name(path)}:{number}: not UTF-8. Convert it, for example with iconv -t utf-8."
         ) from error
     return [line.removesuffix("\r") for line in lines]
 
@@ -89,7 +89,7 @@ def _columns(texts: list[str], start: int) -> list[list[str]]:
     for number, pair in enumerate(pairs, start + 1):
         if len(pair) != 2:
             raise ValueError(
-                f"{_name(FLAGS.input)}, line {number}: {len(pair)} column(s); this model takes two "
+                f"{_name(FLAGS.input)}:{number}: {len(pair)} column(s); this model takes two "
                 "texts with a tab between them."
             )
     return [list(column) for column in zip(*pairs, strict=True)]

@@ -52,6 +52,8 @@ def test_what_is_left_out_is_the_default(tmp_path):
         ),
         ({"train": 3}, r"config\.json: train is 3; expected an object"),
         ({"train": None}, r"config\.json: train is None; expected an object"),
+        ({"train": {"seed": "one"}}, r"config\.json: train: seed is 'one'; expected int"),
+        ({"format_version": "one"}, r"config\.json has format_version one.*reads up to 1"),
         ({"format_version": 2}, r"config\.json has format_version 2.*reads up to 1"),
         ("[]", r"config\.json: expected a JSON object"),
         ("{", r"config\.json: not JSON"),
@@ -71,6 +73,9 @@ def test_bad_files_are_errors_that_say_where_and_what(tmp_path, values, message)
         ("train", "num_micro_batches", 0, "train.num_micro_batches is 0"),
         ("train", "steps_per_loop", -1, "train.steps_per_loop is -1"),
         ("train", "eval_batch_size", 0, "train.eval_batch_size is 0"),
+        ("train", "checkpoint_every", -1, "train.checkpoint_every is -1; expected at least 0"),
+        ("train", "keep_checkpoints", 0, "train.keep_checkpoints is 0; expected at least 1"),
+        ("train", "seed", 2**32, "train.seed is 4294967296; expected less than"),
     ],
 )
 def test_values_that_cannot_work_are_errors(part, key, value, message):
@@ -186,9 +191,10 @@ def test_a_misspelt_key_on_the_command_line_is_one_line_with_the_known_ones(comm
 def test_the_first_key_that_is_wrong_is_named(form, path, message):
     argv = ["script", *form.format(ROOT / "configs/pretrain/mini.py").split()]
     right = "--config.train.seed=1"
-    found = app._unknown_config_key([*argv, right, f"--config.{path}=1"])
-    assert found.startswith(f"--config.{path}=1: config{message}")
-    assert app._unknown_config_key([*argv, right, "--verbosity=1"]) is None
+    with pytest.raises(ValueError) as error_info:
+        app._check_config([*argv, right, f"--config.{path}=1"])
+    assert str(error_info.value).startswith(f"--config.{path}=1: config{message}")
+    app._check_config([*argv, right, "--verbosity=1"])
 
 
 def test_a_value_of_another_type_on_the_command_line_is_an_error(command_line):

@@ -163,8 +163,8 @@ GOOD = {
 TEXT = [
     ({"input": "{b}/no.txt"}, "no file matches '{b}/no.txt': check the path"),
     ({"input": "{b}/empty.txt"}, "{b}/empty.txt: the file is empty"),
-    ({"input": "{b}/latin1.txt"}, "{b}/latin1.txt, line 3: not UTF-8"),
-    ({"input": "{w}/train.txt,{b}/latin1.txt"}, "{b}/latin1.txt, line 3: not UTF-8"),
+    ({"input": "{b}/latin1.txt"}, "{b}/latin1.txt:3: not UTF-8"),
+    ({"input": "{w}/train.txt,{b}/latin1.txt"}, "{b}/latin1.txt:3: not UTF-8"),
     ({"input": "{b}/a_folder"}, "'{b}/a_folder' is a folder, not a file"),
     ({"input": None}, "--input is missing; --help shows"),
     ({"input_format": "tsv"}, "--input_format=tsv: value should be one of <auto|lines|"),
@@ -293,12 +293,12 @@ CASES = {
         *MODEL,
         ({"input": "{b}/no.txt"}, "{b}/no.txt; No such file"),
         ({"input": "{b}/empty.txt"}, "{b}/empty.txt is empty; expected one text a line"),
-        ({"input": "{b}/latin1.txt"}, "{b}/latin1.txt, line 3: not UTF-8; convert it"),
+        ({"input": "{b}/latin1.txt"}, "{b}/latin1.txt:3: not UTF-8. Convert it"),
         ({"input": "{b}/a_folder"}, "{b}/a_folder; Is a directory"),
         ({"output": "{b}/a_folder"}, "{b}/a_folder is a folder; expected the name of a file"),
         ({"output": "{b}/no/x.jsonl"}, "{b}/no/x.jsonl"),
         ({"batch_size": 0}, "--batch_size=0: 0 is not a positive integer"),
-        ({"model": "{b}/pair_model"}, "valid.txt, line 1: .*two texts with a tab between"),
+        ({"model": "{b}/pair_model"}, "valid.txt:1: .*two texts with a tab between"),
         ({"model": "{b}/three_labels"}, r"three_labels: .*shape \(32, 2\), .*\(32, 3\)"),
         ({"model": "{b}/resized_model"}, r"resized_model: .*shape \(160, 32\), .*\(160, 48\)"),
         ({"model": "{b}/without_vocabulary"}, "vocab.txt: no such vocabulary file"),
@@ -369,7 +369,7 @@ def test_a_process_says_one_line_and_nothing_of_missing_gpus(bad, finetuned):
         ]
         (code, predict), (other_code, ask) = map(end, processes)
     assert code == other_code == 1
-    line = "standard input, line 3: not UTF-8; convert it, for example with iconv -t utf-8."
+    line = "standard input:3: not UTF-8. Convert it, for example with iconv -t utf-8."
     assert predict == f"error: {line}\n"
     assert ask.splitlines()[-1].startswith(f"error: SavedModel file does not exist at: {bad}")
     assert "Traceback" not in ask
