@@ -10,7 +10,6 @@ Signatures (their output names are an interface: clients depend on them):
 import json
 import subprocess
 import sys
-import tempfile
 
 import keras
 import numpy as np
@@ -137,7 +136,6 @@ def _load_and_ask(folder: str, inputs: dict[str, list[str]]) -> dict[str, list]:
         capture_output=True,
         text=True,
         check=False,
-        cwd=tempfile.gettempdir(),
     )
     if process.returncode:
         last = (process.stderr.strip().splitlines() or ["no message"])[-1]
