@@ -20,10 +20,10 @@ def get_config() -> ExperimentConfig:
         model=BertConfig.from_size("mini"),
         data=DataConfig(max_seq_length=64),
         task=TaskConfig(name="classification"),
-        optimizer=OptimizerConfig(learning_rate=1e-4, bias_correction=True),
+        optimizer=OptimizerConfig(learning_rate=3e-4, bias_correction=True),
         train=TrainConfig(
             global_batch_size=32,
-            num_train_epochs=3.0,
+            num_train_epochs=4.0,
             steps_per_loop=20,
             dtype="mixed_bfloat16",
         ),

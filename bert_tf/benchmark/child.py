@@ -1,0 +1,145 @@
+"""Contestants in a process of their own, which speak one line of JSON at a time.
+
+    child -> {"ready": INFO}                      or {"unavailable": why}: it cannot run here
+    parent -> {"request": "round"}     child -> {"figure": 33.1, "info": INFO}
+    parent -> {"request": "stop"}      the child ends
+
+A child's other output goes to standard error, which is shown when the child fails. Imports the
+standard library alone, because a child may run under an interpreter that has nothing of ours.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Info = dict[str, Any]
+_SHOWN_BYTES = 2000  # of the standard error of a child that failed
+
+
+class UnavailableError(Exception):
+    """A contestant cannot run on this machine; the message says why."""
+
+
+class Child:
+    """The parent's end.
+
+    Args:
+      name: for messages.
+      command: program and arguments.
+      environment: variables in addition to ours.
+
+    Raises:
+      UnavailableError: the child said so, or the program does not exist.
+      ValueError: the child ended before it was ready.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: dict[str, str] | None = None
+    ):
+        self._name = name
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                env={**os.environ, **(environment or {})},
+                text=True,
+                encoding="utf-8",
+            )
+        except OSError as error:
+            self._log.close()
+            raise UnavailableError(f"{command[0]} cannot be run: {error.strerror}") from error
+        try:
+            answer = self._read()
+            if "unavailable" in answer:
+                raise UnavailableError(answer["unavailable"])
+        except BaseException:
+            self.close()
+            raise
+        self.info: Info = answer["ready"]
+
+    def measure_round(self) -> float:
+        """One round; `info` is what the child said with it."""
+        self._write({"request": "round"})
+        answer = self._read()
+        self.info.update(answer["info"])
+        return answer["figure"]
+
+    def close(self) -> None:
+        """Ends the child, by force if it does not answer."""
+        try:
+            self._process.communicate(json.dumps({"request": "stop"}) + "\n", timeout=10)
+        except (subprocess.TimeoutExpired, OSError, ValueError):
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def _write(self, message: dict[str, Any]) -> None:
+        try:
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError as error:
+            raise ValueError(self._epitaph()) from error
+
+    def _read(self) -> dict[str, Any]:
+        line = self._process.stdout.readline()
+        try:
+            return json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(self._epitaph(line)) from error
+
+    def _epitaph(self, line: str = "") -> str:
+        """Why there is no answer: the last lines the child wrote."""
+        if line:
+            return f"{self._name} answered {line!r}; one JSON object a line was expected."
+        code = self._process.wait()
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - _SHOWN_BYTES))
+        last = " | ".join(self._log.read().decode("utf-8", "replace").strip().splitlines()[-5:])
+        hint = " (killed: most likely the memory did not suffice)" if code == -9 else ""
+        return f"the process of {self._name} ended with code {code}{hint}: {last}"
+
+
+def serve(prepare: Callable[[], tuple[Callable[[], float], Info]]) -> None:
+    """The child's end: prepares, then answers until it is told to stop or the parent is gone.
+
+    Args:
+      prepare: returns (does one round and returns its rate, info). An ImportError means that the
+        contestant is unavailable. `info` is sent again with every figure, so it may change.
+    """
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints is not an answer
+
+    def answer(message: dict[str, Any]) -> None:
+        answers.write(json.dumps(message) + "\n")
+        answers.flush()
+
+    try:
+        measure_round, info = prepare()
+    except ImportError as error:
+        answer({"unavailable": f"{error} (in {sys.executable})"})
+        return
+    answer({"ready": info})
+    for line in sys.stdin:
+        if json.loads(line)["request"] != "round":
+            break
+        figure = measure_round()
+        answer({"figure": figure, "info": {**info, "peak_memory_bytes": peak_memory_bytes()}})
+
+
+def peak_memory_bytes() -> int | None:
+    """Most resident memory of this process so far; None where the system does not say.
+
+    Not `getrusage`: a child's maximum begins at that of the parent it was forked from.
+    """
+    try:
+        with open("/proc/self/status", encoding="ascii") as file:
+            lines = dict(line.split(":", 1) for line in file)
+    except OSError:
+        return None
+    return int(lines["VmHWM"].split()[0]) * 1024 if "VmHWM" in lines else None

@@ -1,0 +1,96 @@
+"""What a figure was measured on, and the fastest this machine multiplies matrices."""
+
+import os
+import platform
+import sys
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.benchmark.harness import Contestant
+from bert_tf.benchmark.timing import rate_of
+
+_SIZE = 2048
+_REPEATS = 3
+_VARIABLES = ("TF_", "XLA_", "OMP_", "KMP_", "MKL_", "ONEDNN_", "DNNL_", "CUDA_VISIBLE", "LD_PRE")
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, memory, versions, thread settings and load, for the JSON file."""
+    return {
+        "cpu": _cpu_model(),
+        "cpu_features": _cpu_features(),
+        "cores": os.cpu_count(),
+        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "memory_bytes": _memory_bytes(),
+        "accelerators": [
+            tf.config.experimental.get_device_details(device).get("device_name", device.name)
+            for device in tf.config.list_physical_devices()
+            if device.device_type != "CPU"
+        ],
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in ("tensorflow", "tensorflow-text", "keras")},
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+        "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLES)},
+        "load_average": list(os.getloadavg()),
+    }
+
+
+def summary(machine: dict[str, Any]) -> str:
+    """The description in one line."""
+    load = ", ".join(f"{value:.2f}" for value in machine["load_average"])
+    threads = f"{machine['intra_op_threads']}/{machine['inter_op_threads']} (0: all cores)"
+    return (
+        f"{machine['cpu']}, {machine['usable_cores']} cores, tensorflow "
+        f"{machine['versions']['tensorflow']}, keras {machine['versions']['keras']}, "
+        f"intra/inter-op threads {threads}, load average {load}"
+    )
+
+
+def matmul_ceiling(dtype: str) -> Contestant:
+    """A 2048 x 2048 x 2048 product in `dtype`, the best of three a round, in GFLOP/s."""
+    numbers = np.random.default_rng(0).standard_normal((2, _SIZE, _SIZE))
+    a, b = tf.cast(numbers, dtype)
+    product = tf.function(lambda: tf.reduce_sum(tf.linalg.matmul(a, b)[:1]))
+    run = rate_of(lambda: product().numpy(), 2 * _SIZE**3 / 1e9)
+    return Contestant(
+        name=f"matmul {dtype}",
+        measure_round=lambda: max(run() for _ in range(_REPEATS)),
+    )
+
+
+def _cpu_model() -> str:
+    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_features() -> list[str]:
+    """Those that decide how fast matrices are multiplied."""
+    flags = _cpuinfo().get("flags", "").split()
+    return [flag for flag in flags if flag.startswith(("avx", "amx", "fma"))]
+
+
+def _cpuinfo() -> dict[str, str]:
+    """The entry of the first processor on Linux; empty elsewhere."""
+    if not sys.platform.startswith("linux"):
+        return {}
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        first = file.read().split("\n\n", 1)[0]
+    pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def _memory_bytes() -> int | None:
+    if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):
+        return None
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,19 @@
+"""The process of one contestant: `python -m bert_tf.benchmark.worker MODULE SETTINGS_AS_JSON`.
+
+MODULE, found by its full name, has `make_round(settings)`: see `child.serve` for what it returns.
+"""
+
+import functools
+import importlib
+import json
+import sys
+
+from bert_tf.benchmark import child
+
+
+def _prepare(module: str, settings: dict):
+    return importlib.import_module(module).make_round(settings)
+
+
+if __name__ == "__main__":
+    child.serve(functools.partial(_prepare, sys.argv[1], json.loads(sys.argv[2])))

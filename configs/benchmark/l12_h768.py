@@ -1,0 +1,27 @@
+"""The pretraining step of BERT with 12 layers of 768, batch 8, length 128, 20 predictions.
+
+    python scripts/benchmark.py train --config=configs/benchmark/l12_h768.py --output=l12_h768.json
+
+The activation is GELU's tanh form, as in google-research/bert and in the other libraries that are
+measured: the same work for all. Dropout is BERT's. The config's own setting is float32 without
+XLA; the others are measured beside it.
+"""
+
+from bert_tf.config import (
+    BertConfig,
+    DataConfig,
+    ExperimentConfig,
+    OptimizerConfig,
+    TaskConfig,
+    TrainConfig,
+)
+
+
+def get_config() -> ExperimentConfig:
+    return ExperimentConfig(
+        model=BertConfig.from_size("base", hidden_act="gelu_new"),
+        data=DataConfig(max_seq_length=128, max_predictions_per_seq=20),
+        task=TaskConfig(name="pretraining"),
+        optimizer=OptimizerConfig(learning_rate=1e-4),
+        train=TrainConfig(global_batch_size=8, dtype="float32"),
+    )
