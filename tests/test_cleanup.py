@@ -1,8 +1,12 @@
 """What was begun and not ended is removed, and the first error is the one that is reported."""
 
+import resource
+
 import pytest
+import tensorflow as tf
 
 from bert_tf.cleanup import removed_on_failure
+from bert_tf.tokenization.vocabulary import write_atomically
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
@@ -20,3 +24,14 @@ def test_what_succeeds_stays(tmp_path):
     with removed_on_failure(str(tmp_path / "file")):
         (tmp_path / "file").write_text("whole")
     assert (tmp_path / "file").read_text() == "whole"
+
+
+def test_a_vocabulary_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
+    try:
+        with pytest.raises(tf.errors.OpError):
+            write_atomically(str(tmp_path / "vocab.txt"), b"token\n" * 100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
