@@ -17,19 +17,13 @@ from bert_tf.config import (
 
 def get_config() -> ExperimentConfig:
     return ExperimentConfig(
-        model=BertConfig.from_size(
-            "tiny",
-            vocab_size=8000,
-            max_position_embeddings=128,
-            hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0,
-        ),
+        model=BertConfig.from_size("tiny", vocab_size=8000, max_position_embeddings=128),
         data=DataConfig(max_seq_length=64, max_predictions_per_seq=10),
         task=TaskConfig(name="pretraining"),
-        optimizer=OptimizerConfig(learning_rate=2e-3, bias_correction=True),
+        optimizer=OptimizerConfig(learning_rate=5e-4, bias_correction=True),
         train=TrainConfig(
             global_batch_size=32,
-            num_train_steps=3000,
+            num_train_steps=2000,
             steps_per_loop=50,
             checkpoint_every=1000,
         ),
