@@ -23,7 +23,7 @@ _UNICODE_VERSION = "14.0.0"
 _HANGUL_SYLLABLES = range(0xAC00, 0xD7A4)  # decomposed by arithmetic
 _POINTS = [point for point in range(0x110000) if not 0xD800 <= point < 0xE000]
 
-_HEAD = '''"""What the tokenizer needs of Unicode {version}; scripts/make_unicode_tables.py wrote it.
+_HEAD = '''"""What the tokenizer needs of Unicode {version}. Made by scripts/make_unicode_tables.py.
 
 Hexadecimal code points and inclusive ranges, read by `code_points.py`. A map has items such as
 
