@@ -12,6 +12,7 @@ matter to a rule. A dimension in brackets is ragged.
 import dataclasses
 import functools
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -34,8 +35,7 @@ _ITSELF = (0 << _PLACE_SHIFT) | 1  # place 0 of the pool stands for the characte
 _DROPPED = _IS_IGNORABLE  # as if it had never been there
 
 
-@dataclasses.dataclass(frozen=True)
-class Normalized:
+class Normalized(NamedTuple):
     """Normalised texts, and where their characters come from.
 
     Attributes:
@@ -51,6 +51,7 @@ class Normalized:
     is_mark: tf.Tensor
 
 
+@tf.function(autograph=False, reduce_retracing=True)  # some hundred ops, which are slow if eager
 def normalize_code_points(texts: tf.Tensor, *, do_lower_case: bool) -> Normalized:
     """Normalises texts as `words.normalize` does, character by character.
 
@@ -96,6 +97,7 @@ def normalize_code_points(texts: tf.Tensor, *, do_lower_case: bool) -> Normalize
     )
 
 
+@functools.cache
 def unchanged_characters(do_lower_case: bool) -> str:
     """A negated RE2 class: the characters that normalisation leaves as they are, wherever they are.
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from bert_tf.tokenization.code_points import Normalized
 
 
+@tf.function(autograph=False, reduce_retracing=True)
 def original_offsets(
     normalized: Normalized, starts: tf.RaggedTensor, ends: tf.RaggedTensor
 ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:

@@ -67,29 +67,35 @@ class Splitter(tf.Module):
         return tf.cond(
             tf.reduce_all(has_short_words(normalized, self._limit)),
             lambda: tokens,
-            lambda: self._without_long_words(normalized, tokens),
+            lambda: _without_long_words(
+                normalized, tokens, self._is_continuation_V, self._limit, self._unk_id
+            ),
         )
 
-    def _without_long_words(self, normalized: tf.Tensor, tokens: Tokens) -> Tokens:
-        """Makes one [UNK] of each word of too many characters."""
-        begins_word_T = tf.logical_not(tf.gather(self._is_continuation_V, tokens.ids.values))
-        first_token_W = tf.where(begins_word_T)[:, 0]
-        num_tokens = tf.shape(tokens.ids.values, tf.int64)[:1]
-        last_token_W = tf.concat([first_token_W, num_tokens], axis=0)[1:] - 1
-        end_W = tf.gather(tokens.ends.values, last_token_W)
-        suspect_W = end_W - tf.gather(tokens.starts.values, first_token_W) > self._limit  # bytes
-        word_of_T = tf.cumsum(tf.cast(begins_word_T, tf.int64)) - 1
-        whole_words = tokens._replace(ends=tokens.ends.with_values(tf.gather(end_W, word_of_T)))
-        suspects = tf.where(suspect_W)
-        content = whole_words.words_at(normalized, tf.gather(first_token_W, suspects))
-        is_long = tf.strings.length(content, "UTF8_CHAR") > self._limit
-        is_long_W = tf.tensor_scatter_nd_update(suspect_W, suspects, is_long[:, 0])
-        is_long_T = tf.gather(is_long_W, word_of_T)
-        ids_T = tf.where(is_long_T, self._unk_id, tokens.ids.values)
-        ends_T = tf.where(is_long_T, whole_words.ends.values, tokens.ends.values)
-        kept = tokens.ids.with_values(begins_word_T | tf.logical_not(is_long_T))
-        return Tokens(
-            tf.ragged.boolean_mask(tokens.ids.with_values(ids_T), kept),
-            tf.ragged.boolean_mask(tokens.starts, kept),
-            tf.ragged.boolean_mask(tokens.ends.with_values(ends_T), kept),
-        )
+
+@tf.function(autograph=False, reduce_retracing=True)
+def _without_long_words(
+    normalized: tf.Tensor, tokens: Tokens, is_continuation_V: tf.Tensor, limit: int, unk_id: int
+) -> Tokens:
+    """Makes one [UNK] of each word of too many characters."""
+    begins_word_T = tf.logical_not(tf.gather(is_continuation_V, tokens.ids.values))
+    first_token_W = tf.where(begins_word_T)[:, 0]
+    num_tokens = tf.shape(tokens.ids.values, tf.int64)[:1]
+    last_token_W = tf.concat([first_token_W, num_tokens], axis=0)[1:] - 1
+    end_W = tf.gather(tokens.ends.values, last_token_W)
+    suspect_W = end_W - tf.gather(tokens.starts.values, first_token_W) > limit  # bytes
+    word_of_T = tf.cumsum(tf.cast(begins_word_T, tf.int64)) - 1
+    whole_words = tokens._replace(ends=tokens.ends.with_values(tf.gather(end_W, word_of_T)))
+    suspects = tf.where(suspect_W)
+    content = whole_words.words_at(normalized, tf.gather(first_token_W, suspects))
+    is_long = tf.strings.length(content, "UTF8_CHAR") > limit
+    is_long_W = tf.tensor_scatter_nd_update(suspect_W, suspects, is_long[:, 0])
+    is_long_T = tf.gather(is_long_W, word_of_T)
+    ids_T = tf.where(is_long_T, unk_id, tokens.ids.values)
+    ends_T = tf.where(is_long_T, whole_words.ends.values, tokens.ends.values)
+    kept = tokens.ids.with_values(begins_word_T | tf.logical_not(is_long_T))
+    return Tokens(
+        tf.ragged.boolean_mask(tokens.ids.with_values(ids_T), kept),
+        tf.ragged.boolean_mask(tokens.starts, kept),
+        tf.ragged.boolean_mask(tokens.ends.with_values(ends_T), kept),
+    )

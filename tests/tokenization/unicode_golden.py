@@ -1,4 +1,4 @@
-"""Words of all characters of Unicode 14 by the reference, as hashes: Python 3.12 has a newer Unicode.
+"""The reference's words for all characters of Unicode 14, as hashes: newer Pythons differ.
 
 To write the file again: `python3.11 -m tests.tokenization.unicode_golden`.
 """
