@@ -316,7 +316,8 @@ class _Build:
         """Pass 2: writes where examples begin. Returns how many, and the sentences left out."""
         if not os.path.exists(self._path("plan.json")):
             corpus = self._corpus()
-            self.objective.check(corpus)
+            with self._input_is_unusable():
+                self.objective.check(corpus)
             num_examples, left_out = 0, 0
             with open(self._path("examples"), "wb") as file:
                 for begins, is_example in self._walk(corpus.num_sentences):
@@ -324,10 +325,20 @@ class _Build:
                     num_examples += int(np.count_nonzero(is_example))
                     left_out += int(np.count_nonzero(~is_example))
             if not num_examples:
-                raise ValueError("the input is too short: not one example can be made of it")
+                with self._input_is_unusable():
+                    raise ValueError("the input is too short: not one example can be made of it")
             _write_whole(self._path("plan.json"), json.dumps([num_examples, left_out]))
         with open(self._path("plan.json")) as file:
             return tuple(json.load(file))
+
+    @contextlib.contextmanager
+    def _input_is_unusable(self) -> Iterator[None]:
+        """After an error in the block there is nothing to go on with: other text is needed."""
+        try:
+            yield
+        except ValueError:
+            shutil.rmtree(self.work_dir)
+            raise
 
     def _walk(self, num_sentences: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields, window by window, the sentences at which examples begin and which are kept."""

@@ -198,7 +198,7 @@ def test_a_manifest_that_cannot_be_used_is_refused_with_a_hint(tmp_path):
     path = tmp_path / "manifest.json"
     fields = json.loads(path.read_text())
     cases = [
-        ({**fields, "format_version": 2}, "format_version 2; this bert_tf reads up to 1"),
+        ({**fields, "format_version": 3}, "format_version 3; this bert_tf reads up to 2"),
         ({k: v for k, v in fields.items() if k != "rows"}, r"wrong or missing fields \['rows'\]"),
         ([], "not a manifest of bert_tf"),
         ({}, "not a manifest of bert_tf"),
