@@ -265,7 +265,9 @@ class _Build:
         try:
             os.makedirs(self.work_dir)
         except NotADirectoryError as error:
-            raise ValueError(f"{error.filename} is not a directory; choose another folder") from None
+            raise ValueError(
+                f"{error.filename} is not a directory; choose another folder"
+            ) from None
         _write_whole(self._path("settings.json"), settings)
 
     def _tokenize(self, skip_bad_records: bool) -> dict[str, int]:
