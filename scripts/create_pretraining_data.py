@@ -51,8 +51,8 @@ _OBJECTIVE = flags.DEFINE_enum(
     "objective",
     "next_sentence",
     builder.OBJECTIVES,
-    "next_sentence: half of the second texts are from another document (BERT). sentence_order: half "
-    "of the pairs are swapped (ALBERT). none: running text for masked LM alone (RoBERTa).",
+    "next_sentence: half of the second texts are from another document (BERT). sentence_order: "
+    "half of the pairs are swapped (ALBERT). none: running text for masked LM alone (RoBERTa).",
 )
 _CROSS_DOCUMENTS = flags.DEFINE_bool(
     "cross_documents", True, "Objective none: an example may go on in the next document."

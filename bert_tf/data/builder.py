@@ -2,7 +2,8 @@
 
 Three passes, each in constant memory and on all cores, through a work folder beside the output:
 
-1. The text is read in chunks, tokenized in threads and appended to flat files (bert_tf.data.corpus).
+1. The text is read in chunks, tokenized in threads and appended to flat files
+   (bert_tf.data.corpus).
 2. It is decided at which sentences examples begin (bert_tf.data.examples).
 3. Shard after shard is cut, serialized and written, in threads. A shard has its name when it is
    whole; the manifest comes last.
@@ -18,7 +19,6 @@ import errno
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -34,17 +34,16 @@ from bert_tf.data.corpus import Corpus, CorpusWriter, map_in_order, tokenize_chu
 from bert_tf.data.examples import Objective, Window
 from bert_tf.data.full_sentences import FullSentences
 from bert_tf.data.next_sentence import NextSentence
+from bert_tf.data.output_folder import SHARD, check_free, find_existing
 from bert_tf.data.records import INCOMPLETE, Manifest
 from bert_tf.data.sentence_order import SentenceOrder
-from bert_tf.tokenization.tokenizer_config import CONFIG_FILE
-from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, Tokenizer
+from bert_tf.tokenization.wordpiece import Tokenizer
 
 OBJECTIVES = ("next_sentence", "sentence_order", "none")
 _CLASSES = {"next_sentence": NextSentence, "sentence_order": SentenceOrder, "none": FullSentences}
 _SHORT_SEQ_PROB = {"next_sentence": 0.1, "sentence_order": 0.1, "none": 0.0}
-_SHARD = re.compile(r"shard-\d{5,}-of-\d{5,}\.tfrecord(\.incomplete)?")
 _SENTENCES_PER_WINDOW = 1 << 16
-_ROWS_PER_TABLE = 1024
+_ROWS_PER_TABLE = 2048
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -122,11 +121,11 @@ def create_pretraining_data(
         inputs=list(map_in_order(_describe_input, files, num_workers)),
     )
     work_dir = work_dir or _default_work_dir(output_dir)
-    if existing := _find_existing(output_dir, wanted):
+    if existing := find_existing(output_dir, wanted):
         logging.info("%s already holds this data set, complete and intact", output_dir)
         shutil.rmtree(work_dir, ignore_errors=True)
         return existing
-    _check_free(output_dir, tokenizer)
+    check_free(output_dir, tokenizer)
     build = _Build(files, tokenizer, output_dir, work_dir, maker, wanted, num_workers)
     with build.tidy_up():
         return build.run(skip_bad_records)
@@ -149,50 +148,6 @@ def _default_work_dir(output_dir: str) -> str:
         return output_dir.rstrip("/") + INCOMPLETE
     name = hashlib.sha256(output_dir.encode()).hexdigest()[:16]
     return os.path.join(tempfile.gettempdir(), f"bert_tf-{name}{INCOMPLETE}")
-
-
-def _find_existing(output_dir: str, wanted: Manifest) -> Manifest | None:
-    """The manifest in the folder if it is of the same data set; None if there is none."""
-    if not tf.io.gfile.exists(os.path.join(output_dir, records.MANIFEST)):
-        return None
-    existing = Manifest.load(output_dir)
-    here, asked = existing.settings(), wanted.settings()
-    different = [name for name in asked if here[name] != asked[name]]
-    if different:
-        name = different[0]
-        raise ValueError(
-            f"{output_dir} already holds another data set ({', '.join(different)} differ: {name} "
-            f"is {here[name]} there, {asked[name]} here); choose another folder or delete that one"
-        )
-    for shard in existing.shards:
-        path = os.path.join(output_dir, shard["file"])
-        if not tf.io.gfile.exists(path) or records.file_sha256(path) != shard["sha256"]:
-            raise ValueError(f"{path} is missing or damaged; delete {output_dir} and run again")
-    return existing
-
-
-def _check_free(output_dir: str, tokenizer: Tokenizer) -> None:
-    """Allows a vocabulary folder and the remains of a killed run, nothing else."""
-    if not tf.io.gfile.exists(output_dir):
-        return
-    if not tf.io.gfile.isdir(output_dir):
-        raise ValueError(f"{output_dir} is a file; a folder was expected")
-    names = {name.rstrip("/") for name in tf.io.gfile.listdir(output_dir)}
-    others = {n for n in names if not _SHARD.fullmatch(n)} - _own_names()
-    if others:
-        raise ValueError(
-            f"{output_dir} holds other files ({', '.join(sorted(others)[:3])}); choose a new folder"
-        )
-    if VOCABULARY_FILE in names:
-        here = Tokenizer.from_folder(output_dir)
-        same = here.vocabulary == tokenizer.vocabulary
-        if not same or here.do_lower_case != tokenizer.do_lower_case:
-            raise ValueError(f"{output_dir} holds another vocabulary; choose a new folder")
-
-
-def _own_names() -> set[str]:
-    names = (VOCABULARY_FILE, CONFIG_FILE, records.MANIFEST)
-    return {VOCABULARY_FILE, CONFIG_FILE, *(name + INCOMPLETE for name in names)}
 
 
 @dataclasses.dataclass
@@ -363,7 +318,7 @@ class _Build:
         tf.io.gfile.makedirs(self.output_dir)
         done = self._finished_shards(names)
         for name in tf.io.gfile.listdir(self.output_dir):
-            if _SHARD.fullmatch(name) and name not in done:
+            if SHARD.fullmatch(name) and name not in done:
                 tf.io.gfile.remove(os.path.join(self.output_dir, name))
         bar = progress.bar(
             total=num_examples,

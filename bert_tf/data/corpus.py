@@ -56,7 +56,7 @@ class TokenFile:
         file = os.open(self._path, os.O_RDONLY)
         try:
             for place, begin, end in zip(places, bounds, bounds[1:], strict=False):
-                while begin < end:  # noqa: SIM - a read may give less than was asked for
+                while begin < end:  # a read may give less than was asked for
                     count = os.preadv(file, [buffer[begin:end]], place)
                     if not count:
                         raise ValueError(f"{self._path} is cut off; delete its folder")
@@ -110,7 +110,7 @@ class Corpus:
 
 @dataclasses.dataclass(frozen=True)
 class TokenizedChunk:
-    """What `CorpusWriter.append` takes: the tokens of a chunk and where sentences and documents end.
+    """What `CorpusWriter.append` takes: tokens and where sentences and documents end.
 
     Attributes:
         tokens: the ids of all sentences.

@@ -22,6 +22,7 @@ from bert_tf.data.ranges import offsets_of
 FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 INCOMPLETE = ".incomplete"  # behind the name of what is being written
+LABELLED_OBJECTIVES = ("next_sentence", "sentence_order")
 _SINCE_VERSION_2 = {"cross_documents"}
 _HINT = "make the data with scripts/create_pretraining_data.py"
 _FEATURES = ("input_ids", "segment_ids", "next_sentence_labels", "example_lengths")
@@ -32,7 +33,8 @@ class Manifest:
     """What a folder of records holds and how it was made (`manifest.json`).
 
     Attributes:
-        objective: what the examples are made for, for example "next_sentence".
+        objective: what the examples are made for: one of `LABELLED_OBJECTIVES`, whose labels are
+            stored as `next_sentence_labels`, or "none", with labels of 0 that mean nothing.
         max_seq_length: no row is longer, in tokens.
         max_examples_per_row: more than 1 when examples are packed.
         shard_size: rows of every shard but the last.
@@ -103,26 +105,33 @@ class Manifest:
             file.write(json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n")
         tf.io.gfile.rename(path + ".incomplete", path, overwrite=True)
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether the examples teach the head for pairs (next sentence or sentence order)."""
+        return self.objective in LABELLED_OBJECTIVES
+
     def check(
         self,
         folder: str = "the data",
         *,
         vocabulary_sha256: str | None = None,
         max_seq_length: int | None = None,
-        objective: str | None = None,
+        needs_labels: bool = False,
     ) -> None:
         """Raises ValueError if the data in `folder` were made for something else than is given."""
-        wanted = {
-            "vocabulary_sha256": vocabulary_sha256,
-            "max_seq_length": max_seq_length,
-            "objective": objective,
-        }
+        wanted = {"vocabulary_sha256": vocabulary_sha256, "max_seq_length": max_seq_length}
         for name, value in wanted.items():
             if value is not None and getattr(self, name) != value:
                 raise ValueError(
                     f"{folder}: made with {name} = {getattr(self, name)}, the model has {value}; "
                     f"use data and model that belong together, or {_HINT}"
                 )
+        if needs_labels and not self.has_labels:
+            raise ValueError(
+                f"{folder}: made with objective = {self.objective}, which teaches no head for "
+                "pairs; set task.next_sentence to false, or make the data with one of the "
+                f"objectives {', '.join(LABELLED_OBJECTIVES)}"
+            )
 
     def settings(self) -> dict:
         """The fields that decide the bytes of the shards."""
