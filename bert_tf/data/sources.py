@@ -85,7 +85,7 @@ def read_chunks(
     *,
     skip_bad_records: bool = False,
 ) -> Iterator[Chunk]:
-    """Yields all text of the files; the same chunks from any chunk's `following` on.
+    """Yields all text of the files; from any chunk's `following` on, the rest of it.
 
     Args:
         files: from `documents.expand_globs`.

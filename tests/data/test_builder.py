@@ -229,17 +229,17 @@ def test_bad_records_are_an_error_or_are_counted(tmp_path, monkeypatch):
     assert [s["sha256"] for s in manifest.shards] == [s["sha256"] for s in good.shards]
 
 
-@pytest.mark.parametrize("size", [700, 3000])
-def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(text, tmp_path, size):
+@pytest.mark.parametrize(("size", "shard_size"), [(700, 10), (3000, 10), (8000, 1000)])
+def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(text, tmp_path, size, shard_size):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
         with pytest.raises(OSError, match="no space left for .*data.*run the same command again"):
-            build(text, tmp_path / "data")
+            build(text, tmp_path / "data", shard_size=shard_size)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    build(text, tmp_path / "data")
-    build(text, tmp_path / "whole")
+    build(text, tmp_path / "data", shard_size=shard_size)
+    build(text, tmp_path / "whole", shard_size=shard_size)
     assert content(tmp_path / "data") == content(tmp_path / "whole")
 
 

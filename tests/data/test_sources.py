@@ -120,8 +120,19 @@ def test_reading_goes_on_at_any_position(tmp_path, monkeypatch, tfds):
     write_parquet(tmp_path / "b.parquet", TEXTS)
     files = [str(tmp_path / "a.jsonl.gz"), "tfds:books/train", str(tmp_path / "b.parquet")]
     chunks = list(read_chunks(files))
-    assert len(chunks) > 8 and chunks[-1].following == Position(3)
+    assert len(chunks) > 6 and chunks[-1].following == Position(3)
     for number, chunk in enumerate(chunks[:-1], start=1):
         rest = list(read_chunks(files, start=chunk.following))
-        contents = [[piece[:5] for piece in chunk.pieces] for chunk in rest]
-        assert contents == [[piece[:5] for piece in chunk.pieces] for chunk in chunks[number:]]
+        assert rest[0].pieces[0].line == chunks[number].pieces[0].line
+        assert joined(rest) == joined(chunks[number:])
+
+
+def joined(chunks):
+    """The lines and records of every file; where pieces are cut is not important."""
+    found = {}
+    for piece in (piece for chunk in chunks for piece in chunk.pieces):
+        is_text = isinstance(piece.content, bytes)
+        found.setdefault(piece.path, []).extend(
+            piece.content.splitlines(keepends=True) if is_text else piece.content
+        )
+    return found

@@ -393,8 +393,20 @@ def largest_file(size):
 @pytest.mark.parametrize(
     ("name", "left"),
     [
-        ("create_pretraining_data", set()),
-        # From these a run goes on; there is no half of a checkpoint.
+        # From these a run goes on; there is no half of a shard or checkpoint.
+        (
+            "create_pretraining_data",
+            {
+                "settings.json",
+                "tokens",
+                "sentences",
+                "documents",
+                "journal.jsonl",
+                "examples",
+                "plan.json",
+                "shards.jsonl",
+            },
+        ),
         ("pretrain", {"config.json", "metrics.jsonl", "tensorboard"}),
         ("predict", set()),
         ("export", set()),
