@@ -50,6 +50,28 @@ def test_threads_and_the_sizes_of_all_pieces_have_no_influence(
     assert content(tmp_path / "one") != content(tmp_path / "four")
 
 
+@pytest.mark.parametrize(
+    ("objective", "rows", "sha256"),
+    [
+        (
+            "next_sentence",
+            94,
+            "0d89f83a2d96ad556a099dd3efa6553456a02229e573685073d4dbfe890458bb",
+        ),
+        (
+            "sentence_order",
+            72,
+            "ea3f024d63086059deac53ecc815809ab031a87b102bd7f9cc2b11f1d6d33c0f",
+        ),
+        ("none", 76, "71d2c44ddc343f97062a8b05ac9d54471fe38873cc9cc682c8c2bff39e319ac0"),
+    ],
+)
+def test_the_bytes_never_change(text, tmp_path, objective, rows, sha256):
+    """If they must, give `records.FORMAT_VERSION` a new number: old data stay what they are."""
+    manifest = build(text, tmp_path / "data", objective=objective, shard_size=1000)
+    assert [(shard["rows"], shard["sha256"]) for shard in manifest.shards] == [(rows, sha256)]
+
+
 def test_a_folder_holds_full_shards_the_manifest_and_the_tokenizer(text, tmp_path):
     manifest = build(text, tmp_path / "data")
     names = [shard["file"] for shard in manifest.shards]
