@@ -163,19 +163,20 @@ def _pieces(path: str, kind: str, start: Position) -> Iterator[tuple[Piece, Posi
 
 
 def _text_blocks(path: str, kind: str, place: int) -> Iterator[tuple[bytes, int, bool]]:
-    """Yields (whole lines or, of prose, whole paragraphs; bytes of the file read; is the last)."""
+    """Yields (whole lines or, of prose, whole paragraphs; bytes read; is it the last)."""
     last_cut = _last_paragraph if kind == "prose" else _last_line
     rest = bytearray()
     with open_binary(path) as (file, raw):
         while place and (skipped := file.read(min(place, CHUNK_BYTES))):
             place -= len(skipped)
+        begin = raw.tell()
         while block := file.read(CHUNK_BYTES):
             searched = len(rest)
             rest += block
             if cut := last_cut(rest, searched):
-                yield bytes(rest[:cut]), raw.tell(), False
+                yield bytes(rest[:cut]), raw.tell() - begin, False
                 del rest[:cut]
-        yield bytes(rest), raw.tell(), True
+        yield bytes(rest), raw.tell() - begin, True
 
 
 def _last_line(data: bytearray, begin: int) -> int:
@@ -214,7 +215,7 @@ def _check_text_column(path: str, schema: Any) -> None:
 
 def _parquet_batches(table: Any, place: int, length: int) -> Iterator[tuple[list, int, bool]]:
     num_rows = table.metadata.num_rows
-    done = 0
+    done, begin = 0, length * place // max(num_rows, 1)
     for group in range(table.num_row_groups):
         group_rows = table.metadata.row_group(group).num_rows
         if done + group_rows <= place:
@@ -224,8 +225,8 @@ def _parquet_batches(table: Any, place: int, length: int) -> Iterator[tuple[list
             texts = batch.column(0).to_pylist()
             texts, done = texts[max(0, place - done) :], done + len(texts)
             if texts:
-                yield texts, length * done // num_rows, False
-    yield [], length, True
+                yield texts, length * done // num_rows - begin, False
+    yield [], length - begin, True
 
 
 def _tfds_records(path: str, kind: str, place: int) -> Iterator[tuple[list, int, bool]]:

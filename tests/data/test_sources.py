@@ -125,6 +125,7 @@ def test_reading_goes_on_at_any_position(tmp_path, monkeypatch, tfds):
         rest = list(read_chunks(files, start=chunk.following))
         assert rest[0].pieces[0].line == chunks[number].pieces[0].line
         assert joined(rest) == joined(chunks[number:])
+        assert sum(c.file_bytes for c in rest) <= sum(c.file_bytes for c in chunks)
 
 
 def joined(chunks):
