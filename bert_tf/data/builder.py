@@ -20,6 +20,7 @@ import functools
 import hashlib
 import json
 import os
+import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -235,9 +236,8 @@ class _Build:
         try:
             os.makedirs(self.work_dir)
         except NotADirectoryError as error:
-            raise ValueError(
-                f"{error.filename} is not a directory; choose another folder"
-            ) from None
+            file = next(path for path in pathlib.Path(self.work_dir).parents if path.exists())
+            raise ValueError(f"{file} is not a directory; choose another folder") from error
         _write_whole(self._path("settings.json"), settings)
 
     def _tokenize(self, skip_bad_records: bool) -> dict[str, int]:
