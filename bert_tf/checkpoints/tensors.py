@@ -1,8 +1,8 @@
 """Safetensors files: read one tensor at a time, after every claim of the header was checked.
 
 A file is 8 bytes (length of the header), the header (JSON: {name: {dtype, shape, data_offsets}})
-and the data. Nothing is allocated on the word of a header: sizes are compared with the size of the file
-first. Works on object storage; the files are those of the safetensors library.
+and the data. Nothing is allocated on the word of a header: sizes are compared with the size of the
+file first. Works on object storage; the files are those of the safetensors library.
 """
 
 import json

@@ -53,6 +53,8 @@ NEXT_SENTENCE = {
     "cls/seq_relationship/output_bias": "2",
 }
 CLASSIFIER = {"classifier/kernel": "D,L", "classifier/bias": "L"}
+# The encoder's own pooler of a BertPretrainerV2, which its next-sentence head does not use.
+GARDEN_POOLER = {"garden/pooler_transform/kernel": "D,D", "garden/pooler_transform/bias": "D"}
 SPANS = {"cls/squad/output_weights": "2,D", "cls/squad/output_bias": "2"}
 
 # By task: the heads it has.
@@ -97,5 +99,5 @@ def encoder_shapes(config: BertConfig) -> dict[str, str]:
 
 def all_shapes(config: BertConfig) -> dict[str, str]:
     """{path: shape in letters} of everything that a checkpoint of any format may hold."""
-    heads = {**MASKED_LM, **UNTIED, **NEXT_SENTENCE, **CLASSIFIER, **SPANS}
+    heads = {**MASKED_LM, **UNTIED, **NEXT_SENTENCE, **CLASSIFIER, **SPANS, **GARDEN_POOLER}
     return {**encoder_shapes(config), **POOLER, **heads}
