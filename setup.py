@@ -32,6 +32,7 @@ setuptools.setup(
         "keras-nlp==0.32.*",
         "ml_collections==1.1.*",
         "numpy",
+        "pyarrow>=17",
         "rich>=13",
         "safetensors>=0.5",
         "sentencex>=1.0",

@@ -117,7 +117,7 @@ class TrainConfig:
       checkpoint_every: steps between checkpoints; 0: only at the end.
       keep_checkpoints: how many of the newest checkpoints stay.
       dtype: "float32" or "mixed_bfloat16".
-      jit_compile: compile the step with XLA.
+      jit_compile: compile the forward and backward pass with XLA.
       seed: of initial weights, order, masks and dropout.
     """
 

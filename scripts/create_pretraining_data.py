@@ -11,6 +11,7 @@ Example:
         --vocab_file=vocab.txt --output_dir=records/train --max_seq_length=128
 """
 
+import os
 import time
 from collections.abc import Sequence
 
@@ -40,14 +41,35 @@ _DO_LOWER_CASE = flags.DEFINE_bool(
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The folder to make.", required=True)
 _MAX_SEQ_LENGTH = flags.DEFINE_integer("max_seq_length", 128, "Tokens of an example at most.")
 _SHORT_SEQ_PROB = flags.DEFINE_float(
-    "short_seq_prob", 0.1, "Share of examples cut shorter than max_seq_length at random."
+    "short_seq_prob",
+    None,
+    "Share of examples cut shorter than max_seq_length at random. Default: 0.1; 0 for the "
+    "objective none.",
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the examples.")
 _OBJECTIVE = flags.DEFINE_enum(
-    "objective", "next_sentence", builder.OBJECTIVES, "What the examples are made for."
+    "objective",
+    "next_sentence",
+    builder.OBJECTIVES,
+    "next_sentence: half of the second texts are from another document (BERT). sentence_order: "
+    "half of the pairs are swapped (ALBERT). none: running text for masked LM alone (RoBERTa).",
+)
+_CROSS_DOCUMENTS = flags.DEFINE_bool(
+    "cross_documents", True, "Objective none: an example may go on in the next document."
+)
+_SKIP_BAD_RECORDS = flags.DEFINE_bool(
+    "skip_bad_records",
+    False,
+    "Leave out, and count, lines, records and files that cannot be read, instead of stopping.",
 )
 _NUM_WORKERS = flags.DEFINE_integer(
-    "num_workers", 2, "Threads that tokenize. Has no influence on the result."
+    "num_workers", os.cpu_count() or 1, "Threads. Has no influence on the result."
+)
+_WORK_DIR = flags.DEFINE_string(
+    "work_dir",
+    None,
+    "Local folder for tokens between the passes, about as large as the text; from it a run that "
+    "was killed goes on. Default: beside the output, ending in .incomplete.",
 )
 
 
@@ -62,8 +84,11 @@ def main(argv: Sequence[str]) -> None:
         short_seq_prob=_SHORT_SEQ_PROB.value,
         seed=_SEED.value,
         objective=_OBJECTIVE.value,
+        cross_documents=_CROSS_DOCUMENTS.value,
         input_format=_INPUT_FORMAT.value,
+        skip_bad_records=_SKIP_BAD_RECORDS.value,
         num_workers=_NUM_WORKERS.value,
+        work_dir=_WORK_DIR.value,
     )
     print(summary(manifest))
     print(f"{_OUTPUT_DIR.value}: {time.monotonic() - start:.1f} seconds")
@@ -83,8 +108,15 @@ def summary(manifest: records.Manifest) -> str:
         "rows": f"{manifest.rows:,} in {len(manifest.shards)} shards",
         "truncated": f"{cut_rows:,} rows, {cut_tokens:,} tokens",
         "padding": f"{padding:.1%}",
-        "random next": f"{counts['examples_random_next'] / counts['examples']:.1%} of the rows",
     }
+    for name in ("examples_random_next", "examples_swapped"):
+        if name in counts:
+            words = name.removeprefix("examples_").replace("_", " ")
+            lines[words] = f"{counts[name] / counts['examples']:.1%} of the rows"
+    if counts.get("sentences_left_out"):
+        lines["left out"] = f"{counts['sentences_left_out']:,} sentences of a single token"
+    if counts.get("bad_records") or counts.get("bad_files"):
+        lines["unreadable"] = f"{counts['bad_records']:,} records, {counts['bad_files']:,} files"
     return "\n".join(f"{name:<12} {value}" for name, value in lines.items())
 
 

@@ -49,7 +49,7 @@ def _read_data(task):
             FLAGS.data,
             vocabulary_sha256=vocabulary.sha256,
             max_seq_length=config.data.max_seq_length,
-            objective="next_sentence" if config.task.next_sentence else None,
+            needs_labels=config.task.next_sentence,
         )
         return FLAGS.data
     examples = read_examples(

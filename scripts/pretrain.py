@@ -52,7 +52,7 @@ def main(argv):
             folder,
             vocabulary_sha256=tokenizer.vocabulary.sha256,
             max_seq_length=config.data.max_seq_length,
-            objective="next_sentence" if config.task.next_sentence else None,
+            needs_labels=config.task.next_sentence,
         )
     config.train.resolve_steps(manifest.rows)
     task = make_task(config, tokenizer)

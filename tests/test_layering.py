@@ -18,7 +18,7 @@ _MAY_IMPORT = {
     "cleanup": [],
     "progress": [],
     "tokenization": ["cleanup", "progress"],
-    "data": ["tokenization", "progress"],
+    "data": ["cleanup", "tokenization", "progress"],
     "layers": [],
     "models": ["layers"],
     "config": ["models"],

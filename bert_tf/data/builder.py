@@ -1,26 +1,50 @@
 """Text files -> a folder of pretraining records. What scripts/create_pretraining_data.py calls.
 
-The folder appears with its manifest as the last file: shards are written to a temporary folder
-beside it and moved when all of them are complete.
+Three passes, each in constant memory and on all cores, through a work folder beside the output:
+
+1. The text is read in chunks, tokenized in threads and appended to flat files
+   (bert_tf.data.corpus).
+2. It is decided at which sentences examples begin (bert_tf.data.examples).
+3. Shard after shard is cut, serialized and written, in threads. A shard has its name when it is
+   whole; the manifest comes last.
+
+A run that was killed goes on where it stopped. Threads, not processes: all that takes long are
+TensorFlow and NumPy operations, which do not hold Python's lock, and a process would first spend
+seconds on importing TensorFlow.
 """
 
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import json
 import os
-import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from bert_tf import progress
-from bert_tf.data import documents, next_sentence, order, records
-from bert_tf.data.corpus import Corpus, tokenize_documents
-from bert_tf.data.records import Manifest
-from bert_tf.tokenization.tokenizer_config import CONFIG_FILE
-from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, Tokenizer
+from bert_tf.data import documents, examples, order, records, sources
+from bert_tf.data.corpus import Corpus, CorpusWriter, map_in_order, tokenize_chunk
+from bert_tf.data.examples import Objective, Window
+from bert_tf.data.full_sentences import FullSentences
+from bert_tf.data.next_sentence import NextSentence
+from bert_tf.data.output_folder import SHARD, check_free, find_existing
+from bert_tf.data.records import INCOMPLETE, Manifest
+from bert_tf.data.sentence_order import SentenceOrder
+from bert_tf.tokenization.wordpiece import Tokenizer
 
-OBJECTIVES = ("next_sentence",)
-_SHARD = re.compile(r"shard-\d{5}-of-\d{5}\.tfrecord")
+OBJECTIVES = ("next_sentence", "sentence_order", "none")
+_CLASSES = {"next_sentence": NextSentence, "sentence_order": SentenceOrder, "none": FullSentences}
+_SHORT_SEQ_PROB = {"next_sentence": 0.1, "sentence_order": 0.1, "none": 0.0}
+_SENTENCES_PER_WINDOW = 1 << 16
+_ROWS_PER_TABLE = 2048
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def create_pretraining_data(
@@ -29,71 +53,89 @@ def create_pretraining_data(
     output_dir: str,
     *,
     max_seq_length: int = 128,
-    short_seq_prob: float = 0.1,
+    short_seq_prob: float | None = None,
     seed: int = 0,
     objective: str = "next_sentence",
+    cross_documents: bool = True,
     input_format: str = "auto",
+    skip_bad_records: bool = False,
     shard_size: int = order.ROWS_PER_SHARD,
     num_workers: int = 1,
+    work_dir: str | None = None,
 ) -> Manifest:
     """Reads text, cuts it into examples and writes them as shards with a manifest.
 
-    The same input, settings and seed give the same bytes, whatever `num_workers` is. A folder that
-    already holds exactly this data set is verified and left alone.
+    The same input, settings and seed give the same bytes, whatever `num_workers` is and however
+    often the run was broken off. A folder that already holds exactly this data set is verified and
+    left alone.
 
     Args:
         inputs: files or glob patterns, see `documents.read_documents`.
         tokenizer: is copied into the folder.
         output_dir: a new folder, an empty one, or one that holds this data set already.
         max_seq_length: tokens of a row at most.
-        short_seq_prob: share of examples that are cut shorter than that at random.
+        short_seq_prob: share of examples that are cut shorter than that at random; None: 0.1, or 0
+            for the objective "none".
         seed: of the examples, in [0, 2**32).
-        objective: one of `OBJECTIVES`.
+        objective: one of `OBJECTIVES`: BERT's next sentence, ALBERT's sentence order, or none.
+        cross_documents: objective "none": an example may go on in the next document.
         input_format: one of `documents.FORMATS`.
+        skip_bad_records: leave out and count what cannot be read.
         shard_size: rows of a shard.
-        num_workers: threads that tokenize.
+        num_workers: threads.
+        work_dir: local folder for what lies between the passes, removed at the end; about as large
+            as the text. Default: `output_dir` + ".incomplete", or, if that is on object storage, in
+            the folder for temporary files.
 
     Returns:
         The manifest; its `counts` say what the data hold.
 
     Raises:
-        ValueError: bad input (see `documents.read_documents` and `next_sentence.create_examples`),
-            an unknown objective, or an output folder that holds something else.
+        ValueError: bad input (see `documents.read_documents` and `Objective`), an unknown
+            objective, or an output folder that holds something else.
+        OSError: no space left. What is finished stays; the next run goes on.
     """
     if objective not in OBJECTIVES:
         raise ValueError(f"objective is {objective!r}; it must be one of {', '.join(OBJECTIVES)}")
     if shard_size < 1 or num_workers < 1:
         raise ValueError(f"shard_size ({shard_size}) and num_workers ({num_workers}) must be >= 1")
+    if short_seq_prob is None:
+        short_seq_prob = _SHORT_SEQ_PROB[objective]
+    settings = {"max_seq_length": max_seq_length, "short_seq_prob": short_seq_prob, "seed": seed}
+    crossing = {"cross_documents": cross_documents} if objective == "none" else {}
+    maker = _CLASSES[objective](**settings, **crossing)
     files = documents.expand_globs(inputs)
+    for path in files:
+        sources.format_of(path, input_format)
     wanted = Manifest(
         objective=objective,
-        max_seq_length=max_seq_length,
+        **settings,
+        cross_documents=crossing.get("cross_documents", False),
         max_examples_per_row=1,
         shard_size=shard_size,
-        seed=order.check_seed(seed),
-        short_seq_prob=short_seq_prob,
         vocab_size=len(tokenizer.vocabulary),
         vocabulary_sha256=tokenizer.vocabulary.sha256,
         do_lower_case=tokenizer.do_lower_case,
         max_input_chars_per_word=tokenizer.max_input_chars_per_word,
         input_format=input_format,
-        inputs=[_describe_file(path) for path in files],
+        inputs=list(map_in_order(_describe_input, files, num_workers)),
     )
-    if existing := _find_existing(output_dir, wanted):
+    work_dir = work_dir or _default_work_dir(output_dir)
+    if existing := find_existing(output_dir, wanted):
         logging.info("%s already holds this data set, complete and intact", output_dir)
+        shutil.rmtree(work_dir, ignore_errors=True)
         return existing
-    _check_free(output_dir, tokenizer)
-    corpus = tokenize_documents(
-        documents.read_documents(files, input_format), tokenizer.tokenize, num_workers
-    )
-    examples = next_sentence.create_examples(
-        corpus, max_seq_length=max_seq_length, short_seq_prob=short_seq_prob, seed=seed
-    )
-    counts = _count(corpus, examples, tokenizer.vocabulary.unk_id)
-    return _write(output_dir, wanted, corpus, examples, counts, tokenizer)
+    check_free(output_dir, tokenizer)
+    build = _Build(files, tokenizer, output_dir, work_dir, maker, wanted, num_workers)
+    with build.tidy_up():
+        return build.run(skip_bad_records)
 
 
-def _describe_file(path: str) -> dict:
+def _describe_input(path: str) -> dict:
+    if path.startswith(sources.TFDS_PREFIX):
+        _, identity = sources.load_tfds(path)
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
+        return {"file": path, "bytes": 0, "sha256": digest.hexdigest()}
     return {
         "file": os.path.basename(path),
         "bytes": tf.io.gfile.stat(path).length,
@@ -101,111 +143,257 @@ def _describe_file(path: str) -> dict:
     }
 
 
-def _find_existing(output_dir: str, wanted: Manifest) -> Manifest | None:
-    """The manifest in the folder if it is of the same data set; None if there is none."""
-    if not tf.io.gfile.exists(os.path.join(output_dir, records.MANIFEST)):
-        return None
-    existing = Manifest.load(output_dir)
-    here, asked = existing.settings(), wanted.settings()
-    different = [name for name in asked if here[name] != asked[name]]
-    if different:
-        name = different[0]
-        raise ValueError(
-            f"{output_dir} already holds another data set ({', '.join(different)} differ: {name} "
-            f"is {here[name]} there, {asked[name]} here); choose another folder or delete that one"
+def _default_work_dir(output_dir: str) -> str:
+    if "://" not in output_dir:
+        return output_dir.rstrip("/") + INCOMPLETE
+    name = hashlib.sha256(output_dir.encode()).hexdigest()[:16]
+    return os.path.join(tempfile.gettempdir(), f"bert_tf-{name}{INCOMPLETE}")
+
+
+@dataclasses.dataclass
+class _Build:
+    """One run of the builder. `work_dir` holds `settings.json`, the files of the corpus,
+    `examples` (where each begins), `plan.json` (when that is complete) and `shards.jsonl` (the
+    manifest's entries of the shards that are finished)."""
+
+    files: list[str]
+    tokenizer: Tokenizer
+    output_dir: str
+    work_dir: str
+    objective: Objective
+    wanted: Manifest
+    num_workers: int
+
+    def run(self, skip_bad_records: bool) -> Manifest:
+        """All passes, as far as an earlier run has not done them."""
+        self._make_work_dir()
+        counts = self._tokenize(skip_bad_records)
+        num_examples, left_out = self._plan()
+        entries = self._write_shards(num_examples)
+        self.tokenizer.save(self.output_dir)
+        sums = {name: sum(e["counts"][name] for e in entries) for name in entries[0]["counts"]}
+        shards = [{k: v for k, v in entry.items() if k != "counts"} for entry in entries]
+        manifest = Manifest(
+            **{
+                **self.wanted.settings(),
+                "rows": num_examples,
+                "counts": {**counts, "sentences_left_out": left_out, **sums},
+                "shards": shards,
+            }
         )
-    for shard in existing.shards:
-        path = os.path.join(output_dir, shard["file"])
-        if not tf.io.gfile.exists(path) or records.file_sha256(path) != shard["sha256"]:
-            raise ValueError(f"{path} is missing or damaged; delete {output_dir} and run again")
-    return existing
+        manifest.save(self.output_dir)
+        shutil.rmtree(self.work_dir)
+        return manifest
 
+    @contextlib.contextmanager
+    def tidy_up(self) -> Iterator[None]:
+        """After an error: what is finished stays for the next run; nothing else does."""
+        try:
+            yield
+        except BaseException as error:
+            finished = os.path.exists(self._path("journal.jsonl")) and (
+                os.path.getsize(self._path("journal.jsonl")) > 0
+            )
+            if not finished:
+                shutil.rmtree(self.work_dir, ignore_errors=True)
+            if _is_full(error):
+                where = getattr(error, "filename", None) or self.work_dir
+                raise OSError(
+                    f"no space left for {self.output_dir} ({where}: {error}). What is finished "
+                    "stays; free some space and run the same command again"
+                ) from error
+            if finished and not isinstance(error, ValueError):
+                logging.info("what is finished is in %s; run again to go on", self.work_dir)
+            raise
 
-def _check_free(output_dir: str, tokenizer: Tokenizer) -> None:
-    """Allows a vocabulary folder and the remains of a killed run, nothing else."""
-    if not tf.io.gfile.exists(output_dir):
-        return
-    if not tf.io.gfile.isdir(output_dir):
-        raise ValueError(f"{output_dir} is a file; a folder was expected")
-    names = {name.rstrip("/") for name in tf.io.gfile.listdir(output_dir)}
-    others = {n for n in names if not _SHARD.fullmatch(n)} - {VOCABULARY_FILE, CONFIG_FILE}
-    if others:
-        raise ValueError(
-            f"{output_dir} holds other files ({', '.join(sorted(others)[:3])}); choose a new folder"
+    def _path(self, name: str) -> str:
+        return os.path.join(self.work_dir, name)
+
+    def _make_work_dir(self) -> None:
+        """Goes on with what is in the folder if it is of the same data set; else starts afresh."""
+        settings = json.dumps(self.wanted.settings(), sort_keys=True)
+        with contextlib.suppress(OSError), open(self._path("settings.json")) as file:
+            if file.read() == settings:
+                logging.info("going on with the run that stopped, from %s", self.work_dir)
+                return
+        shutil.rmtree(self.work_dir, ignore_errors=True)
+        try:
+            os.makedirs(self.work_dir)
+        except NotADirectoryError as error:
+            raise ValueError(
+                f"{error.filename} is not a directory; choose another folder"
+            ) from None
+        _write_whole(self._path("settings.json"), settings)
+
+    def _tokenize(self, skip_bad_records: bool) -> dict[str, int]:
+        """Pass 1. Returns the counts for the manifest."""
+        unk_id, token_type = self.tokenizer.vocabulary.unk_id, self._token_type
+
+        def work(chunk: sources.Chunk) -> Any:
+            return tokenize_chunk(
+                chunk,
+                self.tokenizer.tokenize,
+                unk_id,
+                token_type,
+                skip_bad_records=skip_bad_records,
+            )
+
+        megabytes = sum(entry["bytes"] for entry in self.wanted.inputs) / 1e6
+        with CorpusWriter(self.work_dir) as writer:
+            chunks = sources.read_chunks(
+                self.files,
+                self.wanted.input_format,
+                writer.state["following"],
+                skip_bad_records=skip_bad_records,
+            )
+            done = writer.state["file_bytes"] / 1e6
+            bar = progress.bar(
+                total=megabytes or None, unit="MB", description="tokenizing", initial=done
+            )
+            with bar:
+                for chunk in map_in_order(work, chunks, self.num_workers):
+                    writer.append(chunk)
+                    bar.update(chunk.file_bytes / 1e6)
+            state = writer.state
+        names = ("tokens", "tokens_unknown", "bad_records", "bad_files")
+        pairs = ("sentences", "documents")
+        return {
+            **{name: state[name] for name in names},
+            **{name: state[name] for pair in pairs for name in (pair, f"{pair}_skipped")},
+        }
+
+    @property
+    def _token_type(self) -> np.dtype:
+        return np.dtype(np.uint16 if self.wanted.vocab_size <= 1 << 16 else np.int32)
+
+    def _corpus(self) -> Corpus:
+        return Corpus.open(self.work_dir, self._token_type)
+
+    def _plan(self) -> tuple[int, int]:
+        """Pass 2: writes where examples begin. Returns how many, and the sentences left out."""
+        if not os.path.exists(self._path("plan.json")):
+            corpus = self._corpus()
+            with self._input_is_unusable():
+                self.objective.check(corpus)
+            num_examples, left_out = 0, 0
+            with open(self._path("examples"), "wb") as file:
+                for begins, is_example in self._walk(corpus.num_sentences):
+                    begins[is_example].tofile(file)
+                    num_examples += int(np.count_nonzero(is_example))
+                    left_out += int(np.count_nonzero(~is_example))
+            if not num_examples:
+                with self._input_is_unusable():
+                    raise ValueError("the input is too short: not one example can be made of it")
+            _write_whole(self._path("plan.json"), json.dumps([num_examples, left_out]))
+        with open(self._path("plan.json")) as file:
+            return tuple(json.load(file))
+
+    @contextlib.contextmanager
+    def _input_is_unusable(self) -> Iterator[None]:
+        """After an error in the block there is nothing to go on with: other text is needed."""
+        try:
+            yield
+        except ValueError:
+            shutil.rmtree(self.work_dir)
+            raise
+
+    def _walk(self, num_sentences: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields, window by window, the sentences at which examples begin and which are kept."""
+
+        def work(first: int) -> tuple[int, int, np.ndarray, np.ndarray]:
+            last = min(first + _SENTENCES_PER_WINDOW, num_sentences)
+            window = Window.of(self._corpus(), first, last, self.objective.lookahead)
+            return first, last, *self.objective.following(window)
+
+        firsts = range(0, num_sentences, _SENTENCES_PER_WINDOW)
+        begin = 0
+        for first, last, following, is_example in map_in_order(work, firsts, self.num_workers):
+            begins, begin = examples.walk(begin, last, first, following)
+            yield begins, is_example[begins - first]
+
+    def _write_shards(self, num_examples: int) -> list[dict]:
+        """Pass 3. Returns the manifest's entries of all shards, with `counts`."""
+        sizes = order.memory_shards(num_examples, self.wanted.shard_size)
+        names = [records.shard_name(shard, len(sizes)) for shard in range(len(sizes))]
+        tf.io.gfile.makedirs(self.output_dir)
+        done = self._finished_shards(names)
+        for name in tf.io.gfile.listdir(self.output_dir):
+            if SHARD.fullmatch(name) and name not in done:
+                tf.io.gfile.remove(os.path.join(self.output_dir, name))
+        bar = progress.bar(
+            total=num_examples,
+            unit="rows",
+            description="writing",
+            initial=sum(entry["rows"] for entry in done.values()),
         )
-    if VOCABULARY_FILE in names:
-        here = Tokenizer.from_folder(output_dir)
-        same = here.vocabulary == tokenizer.vocabulary
-        if not same or here.do_lower_case != tokenizer.do_lower_case:
-            raise ValueError(f"{output_dir} holds another vocabulary; choose a new folder")
-
-
-def _count(corpus: Corpus, examples: next_sentence.Examples, unk_id: int) -> dict[str, int]:
-    return {
-        "documents": corpus.num_documents,
-        "documents_skipped": corpus.skipped_documents,
-        "sentences": corpus.num_sentences,
-        "sentences_skipped": corpus.skipped_sentences,
-        "tokens": len(corpus.tokens),
-        "tokens_unknown": int(np.count_nonzero(corpus.tokens == unk_id)),
-        "tokens_truncated": int(examples.cut_tokens.sum()),
-        "examples": len(examples),
-        "examples_truncated": int(np.count_nonzero(examples.cut_tokens)),
-        "examples_random_next": int(examples.spans[:, 4].sum()),
-        "row_tokens": int(
-            examples.spans[:, [1, 3]].sum() + len(examples) * next_sentence.NUM_SPECIAL_TOKENS
-        ),
-    }
-
-
-def _write(
-    output_dir: str,
-    wanted: Manifest,
-    corpus: Corpus,
-    examples: next_sentence.Examples,
-    counts: dict[str, int],
-    tokenizer: Tokenizer,
-) -> Manifest:
-    sizes = order.memory_shards(len(examples), wanted.shard_size)
-    temporary = output_dir.rstrip("/") + ".incomplete"
-    _remove(temporary)
-    try:
-        tokenizer.save(temporary)
-        tables = _tables(corpus, examples, wanted.shard_size, tokenizer)
-        entries = []
-        with progress.bar(total=len(examples), unit="rows", description="writing") as bar:
-            for entry in records.write_shards(temporary, tables, len(sizes)):
-                entries.append(entry)
+        missing = [shard for shard, name in enumerate(names) if name not in done]
+        with bar, open(self._path("shards.jsonl"), "a") as journal:
+            for entry in map_in_order(
+                lambda shard: self._write_shard(shard, names[shard]), missing, self.num_workers
+            ):
+                journal.write(json.dumps(entry) + "\n")
+                journal.flush()
+                done[entry["file"]] = entry
                 bar.update(entry["rows"])
-        _publish(temporary, output_dir)
-    finally:
-        _remove(temporary)
-    fields = {**wanted.settings(), "rows": len(examples), "counts": counts, "shards": entries}
-    manifest = Manifest(**fields)
-    manifest.save(output_dir)
-    return manifest
+        return [done[name] for name in names]
+
+    def _finished_shards(self, names: list[str]) -> dict[str, dict]:
+        """The entries of shards that an earlier run finished: name -> entry."""
+        done = {}
+        with contextlib.suppress(FileNotFoundError), open(self._path("shards.jsonl")) as file:
+            for line in file:
+                if not line.endswith("\n"):
+                    break
+                entry = json.loads(line)
+                path = os.path.join(self.output_dir, entry["file"])
+                if entry["file"] in names and tf.io.gfile.exists(path):
+                    done[entry["file"]] = entry
+        return done
+
+    def _write_shard(self, shard: int, name: str) -> dict:
+        counts = {"examples": 0, "examples_truncated": 0, "tokens_truncated": 0, "row_tokens": 0}
+        if label := self.objective.label_name:
+            counts[label] = 0
+        tables = self._tables(shard * self.wanted.shard_size, counts)
+        entry = records.write_shard(os.path.join(self.output_dir, name), tables)
+        return {**entry, "counts": counts}
+
+    def _tables(self, first_example: int, counts: dict[str, int]) -> Iterator[records.Rows]:
+        """The rows of a shard, some at a time; adds to `counts` meanwhile."""
+        vocabulary = self.tokenizer.vocabulary
+        begins = np.fromfile(
+            self._path("examples"),
+            np.int64,
+            count=self.wanted.shard_size,
+            offset=first_example * 8,
+        )
+        for part in range(0, len(begins), _ROWS_PER_TABLE):
+            some = begins[part : part + _ROWS_PER_TABLE]
+            first, last = int(some[0]), int(some[-1]) + 1
+            window = Window.of(self._corpus(), first, last, self.objective.lookahead)
+            found = self.objective.cut(window, some)
+            rows = examples.rows_of_examples(
+                window.corpus, found, vocabulary.cls_id, vocabulary.sep_id
+            )
+            counts["examples"] += len(found)
+            counts["examples_truncated"] += int(np.count_nonzero(found.cut_tokens))
+            counts["tokens_truncated"] += int(found.cut_tokens.sum())
+            counts["row_tokens"] += len(rows.input_ids)
+            if self.objective.label_name:
+                counts[self.objective.label_name] += int(found.labels.sum())
+            yield rows
 
 
-def _tables(
-    corpus: Corpus, examples: next_sentence.Examples, shard_size: int, tokenizer: Tokenizer
-) -> Iterator[records.Rows]:
-    vocabulary = tokenizer.vocabulary
-    for begin in range(0, len(examples), shard_size):
-        spans = examples.spans[begin : begin + shard_size]
-        yield next_sentence.rows_of_examples(corpus, spans, vocabulary.cls_id, vocabulary.sep_id)
+def _write_whole(path: str, text: str) -> None:
+    with open(path + INCOMPLETE, "w") as file:
+        file.write(text)
+    os.replace(path + INCOMPLETE, path)
 
 
-def _publish(temporary: str, output_dir: str) -> None:
-    """Moves the finished files; file by file, because object storage cannot rename a folder."""
-    tf.io.gfile.makedirs(output_dir)
-    for name in tf.io.gfile.listdir(output_dir):
-        if _SHARD.fullmatch(name):
-            tf.io.gfile.remove(os.path.join(output_dir, name))
-    for name in sorted(tf.io.gfile.listdir(temporary)):
-        source, target = (os.path.join(folder, name) for folder in (temporary, output_dir))
-        tf.io.gfile.rename(source, target, overwrite=True)
-
-
-def _remove(folder: str) -> None:
-    if tf.io.gfile.exists(folder):
-        tf.io.gfile.rmtree(folder)
+def _is_full(error: BaseException) -> bool:
+    """Whether the disk is full, or a file may not grow."""
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return True
+    if isinstance(error, tf.errors.OpError):
+        return any(os.strerror(code) in str(error) for code in _FULL)
+    return isinstance(error, OSError) and error.errno in _FULL

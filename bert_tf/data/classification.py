@@ -7,9 +7,9 @@ Shapes: E examples, S tokens, b rows of one replica's batch.
 """
 
 import dataclasses
+import functools
 import re
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -17,9 +17,8 @@ from absl import logging
 
 from bert_tf import progress
 from bert_tf.data import order, tables
-
-if TYPE_CHECKING:
-    from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.data.indexed import dataset_of_items
+from bert_tf.tokenization.wordpiece import Tokenizer
 
 # Columns as GLUE and other well-known tables call them; the first that a file has is taken.
 _TEXT_COLUMNS = (
@@ -166,7 +165,7 @@ def _ids_of_labels(path: str, rows: Sequence[tables.Row], labels: Sequence[str])
 
 
 def encode_examples(
-    examples: Examples, tokenizer: "Tokenizer", max_seq_length: int
+    examples: Examples, tokenizer: Tokenizer, max_seq_length: int
 ) -> tuple[dict[str, np.ndarray], int]:
     """Tokenizes all examples.
 
@@ -235,29 +234,27 @@ def make_classification_dataset(
     if not num_rows:
         raise ValueError("the data set holds no rows. Expected at least one.")
 
-    def replica_batches() -> Iterator[dict[str, np.ndarray]]:
-        if training:
-            batches = order.memory_positions(num_rows, seed, start_row, batch_slice)
-            positions = (rows for _, rows in batches)
-        else:
-            positions = _evaluation_positions(num_rows, batch_slice)
-        return (_take_rows(arrays, rows) for rows in positions)
+    if training:
+        rows_of, num_batches = order.MemoryOrder(num_rows, seed, batch_slice, start_row).rows, None
+    else:
+        global_batches = -(-num_rows // batch_slice.global_batch_size)
+        num_batches = global_batches * batch_slice.local_replicas
+        rows_of = functools.partial(_evaluation_rows, batch_slice)
 
     size = batch_slice.replica_batch_size
     tokens = tf.TensorSpec([size, seq_length], tf.int32)
     signature = dict.fromkeys(("input_ids", "input_mask", "segment_ids"), tokens)
     signature["label_ids"] = tf.TensorSpec([size], tf.int32)
     signature["label_weights"] = tf.TensorSpec([size], tf.float32)
-    return tf.data.Dataset.from_generator(replica_batches, output_signature=signature)
+    return dataset_of_items(
+        lambda local_batch: _take_rows(arrays, rows_of(local_batch)), signature, num_batches
+    )
 
 
-def _evaluation_positions(num_rows: int, batch_slice: order.BatchSlice) -> Iterator[np.ndarray]:
-    """Rows of each replica batch, int64 [b]; numbers from `num_rows` on stand for no row."""
-    size = batch_slice.replica_batch_size
-    for first_row in range(0, num_rows, batch_slice.global_batch_size):
-        for replica in range(batch_slice.local_replicas):
-            first = first_row + (batch_slice.first_replica + replica) * size
-            yield np.arange(first, first + size)
+def _evaluation_rows(batch_slice: order.BatchSlice, local_batch: int) -> np.ndarray:
+    """int64 [b]: the rows of a replica batch; numbers from `num_rows` on stand for no row."""
+    first = batch_slice.position(local_batch)
+    return np.arange(first, first + batch_slice.replica_batch_size)
 
 
 def _take_rows(arrays: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:

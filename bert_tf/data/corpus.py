@@ -1,19 +1,69 @@
-"""Documents -> one flat array of tokens, with the borders of sentences and documents.
+"""A tokenized corpus: one flat array of tokens with the borders of sentences and documents.
 
-The form in which examples are cut: three arrays that can as well be memory-mapped files.
+Built chunk by chunk on disk (`CorpusWriter`, which can be stopped at any moment and goes on), then
+read at random places (`Corpus`). The files are plain arrays: `tokens`, `sentences`, `documents`.
 """
 
 import collections
 import concurrent.futures
 import dataclasses
+import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from bert_tf import progress
+from bert_tf.data.documents import parse
+from bert_tf.data.ranges import offsets_of, ranges
+from bert_tf.data.sources import Chunk, Position
 
-_SENTENCES_PER_BATCH = 4096
+_OFFSET = np.dtype(np.int64)
+_ARRAYS = ("tokens", "sentences", "documents")
+_NEAR_TOKENS = 4096  # stretches this close are read at one go
+
+
+class TokenFile:
+    """Stretches of a flat file, read as they are needed.
+
+    Not memory-mapped: the kernel maps 16 pages around every page that is touched, so that reading
+    at random places would in the end count the whole file as memory of the process.
+    """
+
+    def __init__(self, path: str, token_type: np.dtype):
+        self._path, self._type = path, np.dtype(token_type)
+
+    def take(self, begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """See `Corpus.take_tokens`. Near stretches are read together, whatever their order."""
+        if not len(begins):
+            return np.zeros(0, self._type)
+        by_place = np.argsort(begins, kind="stable")
+        ends = np.maximum.accumulate((begins + lengths)[by_place])
+        is_new = np.ones(len(begins), bool)
+        is_new[1:] = begins[by_place[1:]] > ends[:-1] + _NEAR_TOKENS
+        run_begins = begins[by_place[is_new]]
+        run_ends = ends[np.append(np.flatnonzero(is_new)[1:], len(ends)) - 1]
+        run_offsets = offsets_of(run_ends - run_begins)
+        tokens = self._read(run_begins, run_offsets)
+        shift = np.empty_like(begins)
+        shift[by_place] = (run_offsets[:-1] - run_begins)[np.cumsum(is_new) - 1]
+        return tokens[ranges(begins + shift, lengths)]
+
+    def _read(self, begins: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        tokens = np.empty(offsets[-1], self._type)
+        buffer, size = memoryview(tokens).cast("B"), self._type.itemsize
+        places, bounds = (begins * size).tolist(), (offsets * size).tolist()
+        file = os.open(self._path, os.O_RDONLY)
+        try:
+            for place, begin, end in zip(places, bounds, bounds[1:], strict=False):
+                while begin < end:  # a read may give less than was asked for
+                    count = os.preadv(file, [buffer[begin:end]], place)
+                    if not count:
+                        raise ValueError(f"{self._path} is cut off; delete its folder")
+                    begin, place = begin + count, place + count
+        finally:
+            os.close(file)
+        return tokens
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,17 +71,25 @@ class Corpus:
     """Tokens of a corpus in order. Every sentence has a token, every document a sentence.
 
     Attributes:
-        tokens: int32 [T].
+        tokens: int32 or uint16 [T], or the file that holds them.
         sentence_offsets: int64 [sentences + 1], into `tokens`.
         document_offsets: int64 [documents + 1], into the sentences.
-        skipped_documents, skipped_sentences: how many held no token and were left out.
     """
 
-    tokens: np.ndarray
+    tokens: np.ndarray | TokenFile
     sentence_offsets: np.ndarray
     document_offsets: np.ndarray
-    skipped_documents: int = 0
-    skipped_sentences: int = 0
+
+    @classmethod
+    def open(cls, folder: str, token_type: np.dtype) -> "Corpus":
+        """The corpus that a `CorpusWriter` finished in `folder`.
+
+        The offsets are memory-mapped. What has been touched counts as memory until the object is
+        gone, so whoever reads at many places opens it anew from time to time.
+        """
+        names = [os.path.join(folder, name) for name in ("sentences", "documents")]
+        offsets = [np.memmap(name, _OFFSET, "r") for name in names]
+        return cls(TokenFile(os.path.join(folder, "tokens"), token_type), *offsets)
 
     @property
     def num_documents(self) -> int:
@@ -43,63 +101,190 @@ class Corpus:
         """Sentences with at least one token."""
         return len(self.sentence_offsets) - 1
 
+    def take_tokens(self, begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Stretches of tokens laid end to end; `begins` and `lengths` are int64 [n]."""
+        if isinstance(self.tokens, TokenFile):
+            return self.tokens.take(begins, lengths)
+        return self.tokens[ranges(begins, lengths)]
 
-def tokenize_documents(
-    documents: Iterable[list[str]], tokenize: Callable, num_workers: int = 1
-) -> Corpus:
-    """Tokenizes documents; the result does not depend on `num_workers`.
+
+@dataclasses.dataclass(frozen=True)
+class TokenizedChunk:
+    """What `CorpusWriter.append` takes: tokens and where sentences and documents end.
+
+    Attributes:
+        tokens: the ids of all sentences.
+        lengths: int64, tokens of each sentence that has any.
+        ends, kept_ends: int64, where documents end, in sentences of the text and in those with
+            tokens; what is behind the last belongs to a document that goes on in the next chunk.
+        is_record: bool, for each end whether the document counts even if it is empty.
+        num_sentences: sentences of the text.
+        counts: `tokens_unknown`, `bad_records`, `bad_files`.
+        following, file_bytes: see `sources.Chunk`.
+    """
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    ends: np.ndarray
+    kept_ends: np.ndarray
+    is_record: np.ndarray
+    num_sentences: int
+    counts: dict[str, int]
+    following: Position
+    file_bytes: int
+
+
+def tokenize_chunk(
+    chunk: Chunk,
+    tokenize: Callable[[tf.Tensor], tf.RaggedTensor],
+    unk_id: int,
+    token_type: np.dtype = np.int32,
+    *,
+    skip_bad_records: bool = False,
+) -> TokenizedChunk:
+    """Parses and tokenizes a chunk of text.
 
     Args:
-        documents: lists of sentences, as `documents.read_documents` yields them.
+        chunk: from `sources.read_chunks`.
         tokenize: string [N] -> int32 RaggedTensor [N, None], the `Tokenizer.tokenize` method.
-        num_workers: threads (the work is done in TensorFlow ops, which run beside each other).
+        unk_id: the token to count.
+        token_type: of the tokens in the result.
+        skip_bad_records: see `documents.parse`, also for the errors.
     """
-    tokens, lengths, document_sizes = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)], []
-
-    def tokenize_batch(sentences: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        ragged = tokenize(tf.constant(sentences, tf.string))
-        return ragged.values.numpy().astype(np.int32), ragged.row_lengths().numpy()
-
-    batches = _sentence_batches(documents, document_sizes)
-    with progress.bar(unit="sentences", description="tokenizing") as bar:
-        for values, row_lengths in map_in_order(tokenize_batch, batches, num_workers):
-            tokens.append(values)
-            lengths.append(row_lengths)
-            bar.update(len(row_lengths))
-    return _corpus(np.concatenate(tokens), np.concatenate(lengths), np.asarray(document_sizes))
-
-
-def _sentence_batches(
-    documents: Iterable[list[str]], document_sizes: list[int]
-) -> Iterator[list[str]]:
-    """Yields sentences in batches across document borders; notes the size of every document."""
-    batch = []
-    for document in documents:
-        document_sizes.append(len(document))
-        batch += document
-        while len(batch) >= _SENTENCES_PER_BATCH:
-            yield batch[:_SENTENCES_PER_BATCH]
-            batch = batch[_SENTENCES_PER_BATCH:]
-    if batch:
-        yield batch
-
-
-def _corpus(tokens: np.ndarray, lengths: np.ndarray, document_sizes: np.ndarray) -> Corpus:
-    """Leaves out sentences without tokens, then documents without sentences."""
-    document_of_sentence = np.repeat(np.arange(len(document_sizes)), document_sizes)
-    kept = lengths > 0
-    sizes = np.bincount(document_of_sentence[kept], minlength=len(document_sizes))
-    return Corpus(
-        tokens=tokens,
-        sentence_offsets=_offsets(lengths[kept]),
-        document_offsets=_offsets(sizes[sizes > 0]),
-        skipped_documents=int(np.sum(sizes == 0)),
-        skipped_sentences=int(np.sum(~kept)),
+    texts, ends, is_record, bad_records = [], [], [], 0
+    for piece in chunk.pieces:
+        found = parse(piece, skip_bad_records=skip_bad_records)
+        ends += [len(texts) + end for end in found.ends]
+        texts += found.texts
+        is_record += found.is_record
+        bad_records += found.bad_records
+    ragged = tokenize(tf.constant(texts, tf.string, shape=[len(texts)]))
+    tokens, lengths = ragged.values.numpy(), ragged.row_lengths().numpy()
+    ends = np.asarray(ends, np.int64)
+    counts = {
+        "tokens_unknown": int(np.count_nonzero(tokens == unk_id)),
+        "bad_records": bad_records,
+        "bad_files": chunk.bad_files,
+    }
+    return TokenizedChunk(
+        tokens=tokens.astype(token_type),
+        lengths=lengths[lengths > 0],
+        ends=ends,
+        kept_ends=offsets_of(lengths > 0)[ends],
+        is_record=np.asarray(is_record, bool),
+        num_sentences=len(texts),
+        counts=counts,
+        following=chunk.following,
+        file_bytes=chunk.file_bytes,
     )
 
 
-def _offsets(lengths: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+_FRESH = {
+    "following": Position(),
+    "file_bytes": 0,
+    "open": [0, 0],
+    "tokens": 0,
+    "sentences": 0,
+    "sentences_skipped": 0,
+    "documents": 0,
+    "documents_skipped": 0,
+    "tokens_unknown": 0,
+    "bad_records": 0,
+    "bad_files": 0,
+}
+
+
+class CorpusWriter:
+    """Appends chunks to the files of a corpus; a journal says how far they are good.
+
+    A process that is killed leaves at worst a piece that the journal does not know; the next writer
+    on the folder cuts it off. The bytes do not depend on how the text was cut into chunks.
+
+    Args:
+        folder: on a local disk; is made.
+
+    Attributes:
+        state: the last line of the journal: `following`, `file_bytes` read so far, counts, and of
+            the document that is `open` how many sentences it has, in the text and with tokens.
+    """
+
+    def __init__(self, folder: str):
+        os.makedirs(folder, exist_ok=True)
+        self._journal = os.path.join(folder, "journal.jsonl")
+        self.state, good_bytes = self._last_state()
+        self._files = {
+            name: os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT, 0o666)
+            for name in _ARRAYS
+        }
+        self._files["journal"] = os.open(self._journal, os.O_RDWR | os.O_CREAT, 0o666)
+        self._truncate(good_bytes)
+
+    def __enter__(self) -> "CorpusWriter":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for file in self._files.values():
+            os.close(file)
+
+    def append(self, chunk: TokenizedChunk) -> None:
+        """Adds a chunk. OSError if the disk is full; what was appended before stays good."""
+        state = self.state
+        raw_open, kept_open = state["open"]
+        raw = np.diff(chunk.ends, prepend=-raw_open)
+        kept = np.diff(chunk.kept_ends, prepend=-kept_open)
+        num_kept, counts = len(chunk.lengths), chunk.counts
+        written = chunk.kept_ends[kept > 0] + state["sentences"]
+        last_raw, last_kept = -raw_open, -kept_open
+        if len(chunk.ends):
+            last_raw, last_kept = int(chunk.ends[-1]), int(chunk.kept_ends[-1])
+        self._write("tokens", chunk.tokens)
+        self._write("sentences", np.cumsum(chunk.lengths, dtype=_OFFSET) + state["tokens"])
+        self._write("documents", written.astype(_OFFSET))
+        is_document = (raw > 0) | chunk.is_record
+        self.state = {
+            "following": chunk.following,
+            "file_bytes": state["file_bytes"] + chunk.file_bytes,
+            "open": [chunk.num_sentences - last_raw, num_kept - last_kept],
+            "tokens": state["tokens"] + len(chunk.tokens),
+            "sentences": state["sentences"] + num_kept,
+            "sentences_skipped": state["sentences_skipped"] + chunk.num_sentences - num_kept,
+            "documents": state["documents"] + len(written),
+            "documents_skipped": state["documents_skipped"]
+            + int(np.count_nonzero(is_document & (kept <= 0))),
+            **{name: state[name] + count for name, count in counts.items()},
+            "bytes": [os.lseek(self._files[name], 0, os.SEEK_CUR) for name in _ARRAYS],
+        }
+        self._write("journal", json.dumps(self.state).encode() + b"\n")
+
+    def _last_state(self) -> tuple[dict, int]:
+        """The last whole line of the journal, and how many bytes of the journal are good."""
+        lines = []
+        if os.path.exists(self._journal):
+            with open(self._journal, "rb") as file:
+                lines = file.read().splitlines(keepends=True)
+        while lines and not lines[-1].endswith(b"\n"):
+            lines.pop()
+        if not lines:
+            return dict(_FRESH), 0
+        state = json.loads(lines[-1])
+        return state | {"following": Position(*state["following"])}, sum(map(len, lines))
+
+    def _truncate(self, journal_bytes: int) -> None:
+        for name, size in zip(_ARRAYS, self.state.get("bytes", [0, 0, 0]), strict=True):
+            self._cut(name, size)
+            if not size and name != "tokens":
+                self._write(name, np.zeros(1, _OFFSET))
+        self._cut("journal", journal_bytes)
+
+    def _cut(self, name: str, size: int) -> None:
+        os.ftruncate(self._files[name], size)
+        os.lseek(self._files[name], size, os.SEEK_SET)
+
+    def _write(self, name: str, data: np.ndarray | bytes) -> None:
+        view = memoryview(np.frombuffer(data, np.uint8) if isinstance(data, bytes) else data)
+        view = view.cast("B") if view.nbytes else view[:0]
+        while view.nbytes:
+            view = view[os.write(self._files[name], view) :]
 
 
 def map_in_order(function: Callable, items: Iterable, num_workers: int) -> Iterator:

@@ -1,35 +1,63 @@
 """Text files -> documents, each a list of sentences. Knows nothing of tokens.
 
-Formats, each also gzip-compressed (`.gz` behind the extension):
+Formats; the first three also compressed (see bert_tf.data.lines):
 
 * `lines`: one sentence a line, a blank line between documents (the format of google-research/bert);
 * `prose`: ordinary text, one document a file, paragraphs separated by blank lines;
-* `jsonl`: one JSON object a line, its `text` field is one document of prose.
+* `jsonl`: one JSON object a line, its `text` field is one document of prose;
+* `parquet`: a table whose column `text` holds documents of prose;
+* TensorFlow Datasets, named `tfds:name/split`, whose feature `text` holds documents of prose.
 
-Sentences of prose are found with sentencex (about 100 MB/s, so it needs no processes of its own);
-a sentence never crosses a paragraph border. Files are read through tf.io.gfile, block by block.
+Sentences of prose are found with sentencex; a sentence never crosses a paragraph border. Where the
+text comes from, and in which pieces, is the affair of bert_tf.data.sources.
 """
 
+import dataclasses
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import sentencex
 import tensorflow as tf
 
-from bert_tf.data.lines import read_lines
+from bert_tf.data import sources
+from bert_tf.data.lines import decode_lines
+from bert_tf.data.sources import FORMATS, Piece
 
-FORMATS = ("auto", "lines", "prose", "jsonl")
-_FORMAT_OF_EXTENSION = {"jsonl": "jsonl", "txt": "lines"}
+__all__ = ["FORMATS", "expand_globs", "parse", "read_documents", "read_texts", "split_sentences"]
+
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
 _LINE_BREAK = re.compile(r"[ \t]*\n[ \t]*")
+
+
+@dataclasses.dataclass
+class Sentences:
+    """The sentences of some text, in order.
+
+    Attributes:
+        texts: the sentences, stripped, none of them empty.
+        ends: where documents end, as indices into `texts`; sentences behind the last of them belong
+            to a document that goes on. Ascending, not strictly.
+        is_record: for each end whether the document is a record of the input, to be counted even if
+            it is empty.
+        bad_records: how many records were left out (`skip_bad_records`).
+    """
+
+    texts: list[str] = dataclasses.field(default_factory=list)
+    ends: list[int] = dataclasses.field(default_factory=list)
+    is_record: list[bool] = dataclasses.field(default_factory=list)
+    bad_records: int = 0
+
+    def end_document(self, is_record: bool) -> None:
+        self.ends.append(len(self.texts))
+        self.is_record.append(is_record)
 
 
 def expand_globs(patterns: str | Sequence[str]) -> list[str]:
     """Lists the files that match, in the order of the patterns and sorted within each.
 
-    A name that exists is taken literally, whatever characters it holds. A file that several
-    patterns match is listed once, where it first occurs.
+    A name that exists is taken literally, whatever characters it holds, and so is one that begins
+    with `tfds:`. A file that several patterns match is listed once, where it first occurs.
 
     Raises:
         ValueError: no pattern was given, a pattern matches nothing, or a match is a folder.
@@ -44,6 +72,8 @@ def expand_globs(patterns: str | Sequence[str]) -> list[str]:
 
 
 def _matches(pattern: str) -> list[str]:
+    if pattern.startswith(sources.TFDS_PREFIX):
+        return [pattern]
     try:
         names = [pattern] if tf.io.gfile.exists(pattern) else sorted(tf.io.gfile.glob(pattern))
     except tf.errors.NotFoundError:
@@ -57,13 +87,15 @@ def _matches(pattern: str) -> list[str]:
 
 
 def read_texts(patterns: str | Sequence[str], input_format: str = "auto") -> Iterator[str]:
-    """Yields raw text: a line of `lines`, a paragraph of `prose`, a whole `text` field of `jsonl`.
+    """Yields raw text: a line of `lines`, a paragraph of `prose`, a whole document of the others.
 
     For whoever needs the words but no sentences (vocabulary learning). Blank text is left out.
     Raises ValueError as `read_documents` does.
     """
-    for path in expand_globs(patterns):
-        yield from _require_some(path, _TEXTS[_format_of(path, input_format)](path))
+    for chunk in sources.read_chunks(expand_globs(patterns), input_format):
+        for piece in chunk.pieces:
+            texts = _TEXTS[piece.format](piece)
+            yield from (text for text in texts if isinstance(text, str) and text.strip())
 
 
 def read_documents(
@@ -71,21 +103,70 @@ def read_documents(
 ) -> Iterator[list[str]]:
     """Yields the documents of all files in order; a document is a list of sentences.
 
-    A JSON record with blank text is yielded as an empty list, so that the caller can count it.
+    A record with blank text is yielded as an empty list, so that the caller can count it.
 
     Args:
         patterns: files or glob patterns, see `expand_globs`.
-        input_format: one of `FORMATS`. `auto` goes by the extension: `.jsonl` is `jsonl` and `.txt`
-            is `lines`, because that is what every BERT tool has read from .txt files until now and
-            a file cannot tell by itself: prose has to be asked for. A `.gz` at the end is ignored.
+        input_format: one of `FORMATS`. `auto` goes by the extension: `.jsonl` and `.parquet` are
+            what they say and `.txt` is `lines`, because that is what every BERT tool has read from
+            .txt files until now and a file cannot tell by itself: prose has to be asked for. The
+            extension of a compression at the end is ignored.
 
     Raises:
         ValueError: a file is missing, empty, blank, damaged or not UTF-8, a line is not a JSON
             object with a `text` string, or the format is unknown. Names the file and, if there is
             one, the line. A byte order mark and CRLF line ends are accepted.
     """
-    for path in expand_globs(patterns):
-        yield from _require_some(path, _DOCUMENTS[_format_of(path, input_format)](path))
+    document = []
+    for chunk in sources.read_chunks(expand_globs(patterns), input_format):
+        for piece in chunk.pieces:
+            found = parse(piece)
+            begin = 0
+            for end, is_record in zip(found.ends, found.is_record, strict=True):
+                document += found.texts[begin:end]
+                if document or is_record:
+                    yield document
+                document, begin = [], end
+            document += found.texts[begin:]
+
+
+def parse(piece: Piece, *, skip_bad_records: bool = False) -> Sentences:
+    """The sentences of a piece of the input.
+
+    Args:
+        piece: from `sources.read_chunks`.
+        skip_bad_records: leave out, and count, lines and records that cannot be read.
+
+    Raises:
+        ValueError: a bad line or record, named; not with `skip_bad_records`.
+    """
+    found = Sentences()
+    if piece.format == "lines":
+        _parse_lines(piece, found, skip_bad_records)
+    elif piece.format == "prose":
+        found.texts = split_sentences(_text(piece, found, skip_bad_records))
+    else:
+        for text in _TEXTS[piece.format](piece, skip_bad_records):
+            if text is None:
+                found.bad_records += 1
+                continue
+            found.texts += split_sentences(text)
+            found.end_document(is_record=True)
+    if piece.ends_file:
+        found.end_document(is_record=False)
+    return found
+
+
+def _parse_lines(piece: Piece, found: Sentences, skip_bad_records: bool) -> None:
+    lines = [line.strip() for line in _lines(_text(piece, found, skip_bad_records))]
+    blank = [i for i, line in enumerate(lines) if not line]
+    found.texts = list(filter(None, lines))
+    found.ends = sorted({line - before for before, line in enumerate(blank)})
+    found.is_record = [False] * len(found.ends)
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def split_sentences(text: str) -> list[str]:
@@ -96,69 +177,57 @@ def split_sentences(text: str) -> list[str]:
     return [stripped for sentence in sentences if (stripped := sentence.strip())]
 
 
-def _format_of(path: str, input_format: str) -> str:
-    if input_format not in FORMATS:
-        raise ValueError(
-            f"input_format is {input_format!r}; it must be one of {', '.join(FORMATS)}"
-        )
-    if input_format != "auto":
-        return input_format
-    extension = path.lower().removesuffix(".gz").rpartition(".")[2]
-    if extension not in _FORMAT_OF_EXTENSION:
-        raise ValueError(
-            f"{path}: cannot tell the format from the name (known: .txt and .jsonl, also .gz); "
-            "say which it is with input_format: lines, prose or jsonl"
-        )
-    return _FORMAT_OF_EXTENSION[extension]
+def _text(piece: Piece, found: Sentences, skip_bad_records: bool = False) -> str:
+    """The piece decoded; bad lines are left out and counted in `found` if they may be."""
+    try:
+        return decode_lines(piece.path, piece.line, piece.content).replace("\r\n", "\n")
+    except ValueError:
+        if not skip_bad_records:
+            raise
+    good = []
+    for number, line in enumerate(piece.content.splitlines(keepends=True), start=piece.line):
+        try:
+            good.append(decode_lines(piece.path, number, line))
+        except ValueError:
+            found.bad_records += 1
+    return "".join(good).replace("\r\n", "\n")
 
 
-def _require_some(path: str, items: Iterable) -> Iterator:
-    item = None
-    for item in items:
-        yield item
-    if item is None:
-        raise ValueError(f"{path}: the file is empty or holds only blank lines; text was expected")
+def _line_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str]:
+    yield from _lines(_text(piece, Sentences(), skip_bad_records))
 
 
-def _lines_documents(path: str) -> Iterator[list[str]]:
-    document = []
-    for _, line in read_lines(path):
-        if sentence := line.strip():
-            document.append(sentence)
-        elif document:
-            yield document
-            document = []
-    if document:
-        yield document
+def _prose_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str]:
+    """Yields the paragraphs."""
+    text = _text(piece, Sentences(), skip_bad_records)
+    yield from (paragraph.strip() for paragraph in _BLANK_LINES.split(text))
 
 
-def _lines_texts(path: str) -> Iterator[str]:
-    return (line.rstrip("\r\n") for _, line in read_lines(path) if line.strip())
+def _json_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str | None]:
+    """Yields the `text` fields; None for a bad line that may be skipped."""
+    for number, line in enumerate(piece.content.split(b"\n"), start=piece.line):
+        try:
+            if text := decode_lines(piece.path, number, line).strip():
+                yield _text_field(text, f"{piece.path}:{number}")
+        except ValueError:
+            if not skip_bad_records:
+                raise
+            yield None
 
 
-def _prose_documents(path: str) -> Iterator[list[str]]:
-    sentences = [s for paragraph in _prose_texts(path) for s in split_sentences(paragraph)]
-    if sentences:
-        yield sentences
-
-
-def _prose_texts(path: str) -> Iterator[str]:
-    """Yields the paragraphs, which is what runs of lines that are not blank are."""
-    return ("\n".join(paragraph) for paragraph in _lines_documents(path))
-
-
-def _jsonl_documents(path: str) -> Iterator[list[str]]:
-    return (split_sentences(text) for text in _jsonl_fields(path))
-
-
-def _jsonl_texts(path: str) -> Iterator[str]:
-    return (text for text in _jsonl_fields(path) if text.strip())
-
-
-def _jsonl_fields(path: str) -> Iterator[str]:
-    for number, line in read_lines(path):
-        if line.strip():
-            yield _text_field(line, f"{path}:{number}")
+def _record_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str | None]:
+    """Yields the records of a table; None for a bad one that may be skipped."""
+    for number, text in enumerate(piece.content, start=piece.line):
+        try:
+            text = text.decode("utf-8") if isinstance(text, bytes) else text
+        except UnicodeDecodeError:
+            text = None
+        if text is None and not skip_bad_records:
+            raise ValueError(
+                f"{piece.path}, record {number}: its text is missing or not UTF-8; mend it, or "
+                "leave such records out with skip_bad_records"
+            )
+        yield text.replace("\r\n", "\n") if text is not None else None
 
 
 def _text_field(line: str, where: str) -> str:
@@ -179,5 +248,10 @@ def _text_field(line: str, where: str) -> str:
     return text.replace("\r\n", "\n")
 
 
-_DOCUMENTS = {"lines": _lines_documents, "prose": _prose_documents, "jsonl": _jsonl_documents}
-_TEXTS = {"lines": _lines_texts, "prose": _prose_texts, "jsonl": _jsonl_texts}
+_TEXTS = {
+    "lines": _line_texts,
+    "prose": _prose_texts,
+    "jsonl": _json_texts,
+    "parquet": _record_texts,
+    "tfds": _record_texts,
+}

@@ -1,10 +1,10 @@
 """Masked-LM positions, drawn when a batch is read: in TF ops on whole batches, on the host.
 
 A mask is a function of (seed, epoch, example, position) through the hash of bert_tf.data.order, so
-it does not depend on batch size, shards, workers or threads. The example is the row's index in
-storage order.
+it does not depend on batch size, shards, workers or threads. Where a row holds several examples,
+each is masked as it would be in a row of its own.
 
-Shapes: B rows, S tokens of a row, P predictions of a row.
+Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row, W words of a row.
 """
 
 import tensorflow as tf
@@ -13,7 +13,9 @@ from bert_tf.data import order
 
 _SHARE_MASKED, _SHARE_MASKED_OR_KEPT = 0.8, 0.9
 _NEVER = tf.int64.max
+# Words are sorted by one integer: example of the row, hash of 32 bits, position.
 _POSITION_BITS = 16
+_EXAMPLE_SHIFT = _POSITION_BITS + 32
 
 
 @tf.autograph.experimental.do_not_convert
@@ -33,14 +35,18 @@ def mask_tokens(
 ) -> dict[str, tf.Tensor]:
     """Masks a batch as google-research/bert does, with counters in place of a random state.
 
-    Of each row, round(masked_lm_prob x candidates) tokens are predicted, at least 1 and at most
+    Of each example, round(masked_lm_prob x candidates) tokens are predicted, at least 1 and at most
     `max_predictions_per_seq`; candidates are all real tokens but [CLS] and [SEP]. Of the predicted,
-    80 % become [MASK], 10 % stay, 10 % become a token drawn uniformly from the vocabulary.
+    80 % become [MASK], 10 % stay, 10 % become a token drawn uniformly from the vocabulary. A row of
+    several examples has P slots all the same: tokens beyond them, from the left, stay as they are
+    and are not predicted.
 
     Args:
-        batch: `input_ids`, `input_mask`, int32 [B, S]; other entries are passed through.
+        batch: `input_ids`, `input_mask`, int32 [B, S]; other entries are passed through. Rows of
+            several examples also have `position_ids` and `example_ids`, int32 [B, S].
         seed: in [0, 2**32).
-        epoch, example_index: int64 [B], the counters of each row.
+        epoch: int64 [B], a counter.
+        example_index: int64 [B], a counter; for rows of several examples [B, E].
         masked_lm_prob: share of the candidates to predict.
         max_predictions_per_seq: P.
         cls_id, sep_id, mask_id, vocab_size: of the vocabulary.
@@ -53,21 +59,26 @@ def mask_tokens(
         used are 0.
     """
     ids_BS = batch["input_ids"]
-    low_B1, high_B1 = _split_words(example_index[:, tf.newaxis])
-    position_1S = tf.range(tf.shape(ids_BS)[1], dtype=tf.int64)[tf.newaxis]
+    position_BS, example_BS, index_BS = _counters(batch, example_index)
+    low_BS, high_BS = _split_words(index_BS)
 
     def draw_BS(stream: int) -> tf.Tensor:
-        counters = (epoch[:, tf.newaxis], low_B1, high_B1, position_1S, stream)
+        counters = (epoch[:, tf.newaxis], low_BS, high_BS, position_BS, stream)
         return tf.cast(hash_u32(seed, *counters), tf.int64)
 
     candidate_BS = (batch["input_mask"] > 0) & (ids_BS != cls_id) & (ids_BS != sep_id)
     word_begin_BS = candidate_BS
     if is_continuation is not None:
         word_begin_BS &= ~_continues(ids_BS, candidate_BS, is_continuation)
-    number_B = _numbers(candidate_BS, masked_lm_prob, max_predictions_per_seq)
-    chosen_BS = _choose_words(
-        candidate_BS, word_begin_BS, draw_BS(order.STREAM_MASK_ORDER), number_B
+    max_examples = 1 if example_index.shape.rank == 1 else example_index.shape[1]
+    number_BE = _numbers(
+        candidate_BS, example_BS, max_examples, masked_lm_prob, max_predictions_per_seq
     )
+    chosen_BS = _choose_words(
+        candidate_BS, word_begin_BS, example_BS, draw_BS(order.STREAM_MASK_ORDER), number_BE
+    )
+    if max_examples > 1:
+        chosen_BS &= tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1) <= max_predictions_per_seq
     kind_BS = draw_BS(order.STREAM_MASK_KIND)
     token_BS = _shift_right(draw_BS(order.STREAM_MASK_TOKEN) * vocab_size, 32)
     replacement_BS = tf.where(
@@ -127,72 +138,115 @@ def _continues(ids_BS: tf.Tensor, candidate_BS: tf.Tensor, is_continuation: tf.T
     return tf.gather(is_continuation, ids_BS) & after_candidate_BS
 
 
+def _counters(
+    batch: dict[str, tf.Tensor], example_index: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """int64 [B, S] or broadcast to it: position in the example, its number in the row, its index.
+
+    Examples of a row are numbered from 0; padding counts as the first.
+    """
+    shape = tf.shape(batch["input_ids"])
+    if example_index.shape.rank == 1:
+        position_1S = tf.range(shape[1], dtype=tf.int64)[tf.newaxis]
+        return position_1S, tf.zeros(shape, tf.int64), example_index[:, tf.newaxis]
+    example_BS = tf.maximum(tf.cast(batch["example_ids"], tf.int64) - 1, 0)
+    index_BS = tf.gather(example_index, example_BS, batch_dims=1)
+    return tf.cast(batch["position_ids"], tf.int64), example_BS, index_BS
+
+
 def _numbers(
-    candidate_BS: tf.Tensor, masked_lm_prob: float, max_predictions_per_seq: int
+    candidate_BS: tf.Tensor,
+    example_BS: tf.Tensor,
+    max_examples: int,
+    masked_lm_prob: float,
+    max_predictions_per_seq: int,
 ) -> tf.Tensor:
-    """int64 [B]: how many tokens to predict. In float64, as the NumPy twin; halves to even."""
-    count_B = tf.reduce_sum(tf.cast(candidate_BS, tf.int64), axis=1)
-    share_B = tf.cast(count_B, tf.float64) * tf.constant(masked_lm_prob, tf.float64)
-    wanted_B = tf.maximum(tf.cast(tf.round(share_B), tf.int64), 1)
-    return tf.minimum(tf.minimum(wanted_B, max_predictions_per_seq), count_B)
+    """int64 [B, E]: how many tokens to predict. In float64, as the NumPy twin; halves to even."""
+    count_BE = _sum_per_group(tf.cast(candidate_BS, tf.int64), example_BS, max_examples)
+    share_BE = tf.cast(count_BE, tf.float64) * tf.constant(masked_lm_prob, tf.float64)
+    wanted_BE = tf.maximum(tf.cast(tf.round(share_BE), tf.int64), 1)
+    return tf.minimum(tf.minimum(wanted_BE, max_predictions_per_seq), count_BE)
+
+
+def _sum_per_group(
+    values_BN: tf.Tensor, group_BN: tf.Tensor, num_groups: int | tf.Tensor
+) -> tf.Tensor:
+    """int64 [B, groups]: sums the values of each row by their group in that row."""
+    num_groups = tf.cast(num_groups, tf.int64)
+    num_rows = tf.shape(values_BN, tf.int64)[0]
+    segment_BN = tf.range(num_rows)[:, tf.newaxis] * num_groups + group_BN
+    flat = tf.math.unsorted_segment_sum(
+        tf.reshape(values_BN, [-1]), tf.reshape(segment_BN, [-1]), num_rows * num_groups
+    )
+    return tf.reshape(flat, [num_rows, num_groups])
 
 
 def _choose_words(
-    candidate_BS: tf.Tensor, word_begin_BS: tf.Tensor, hash_BS: tf.Tensor, number_B: tf.Tensor
+    candidate_BS: tf.Tensor,
+    word_begin_BS: tf.Tensor,
+    example_BS: tf.Tensor,
+    hash_BS: tf.Tensor,
+    number_BE: tf.Tensor,
 ) -> tf.Tensor:
-    """bool [B, S]: the tokens of the words that are taken, in the order of their hashes.
+    """bool [B, S]: the tokens of the words taken of each example, in the order of their hashes.
 
     A word stands at the position of its first token. Equal hashes are decided by position.
     """
     num_rows, length = tf.unstack(tf.shape(candidate_BS, tf.int64))
-    position_1S = tf.range(length)[tf.newaxis]
-    row_B1 = tf.range(num_rows)[:, tf.newaxis]
     # For every token the number of its word in the row; words that share a hash cannot be confused.
     word_BS = tf.maximum(tf.cumsum(tf.cast(word_begin_BS, tf.int64), axis=1) - 1, 0)
-    segment = tf.reshape(row_B1 * length + word_BS, [-1])
-
-    def per_word(values_BS: tf.Tensor) -> tf.Tensor:
-        """Sums values over the tokens of each word: int64 [B, S], words in their order."""
-        flat = tf.math.unsorted_segment_sum(tf.reshape(values_BS, [-1]), segment, num_rows * length)
-        return tf.reshape(flat, [num_rows, length])
-
-    key_BS = tf.bitwise.left_shift(hash_BS, tf.constant(_POSITION_BITS, tf.int64)) + position_1S
-    size_BW = per_word(tf.cast(candidate_BS, tf.int64))
-    key_BW = per_word(tf.where(word_begin_BS, key_BS, tf.zeros_like(key_BS)))
+    key_BS = (
+        tf.bitwise.left_shift(example_BS, tf.constant(_EXAMPLE_SHIFT, tf.int64))
+        + tf.bitwise.left_shift(hash_BS, tf.constant(_POSITION_BITS, tf.int64))
+        + tf.range(length)
+    )
+    size_BW = _sum_per_group(tf.cast(candidate_BS, tf.int64), word_BS, length)
+    key_BW = _sum_per_group(tf.where(word_begin_BS, key_BS, 0), word_BS, length)
     key_BW = tf.where(size_BW > 0, key_BW, _NEVER)
     order_BW = tf.argsort(key_BW, axis=1)
-    taken_sorted_BW = _take_greedily(tf.gather(size_BW, order_BW, batch_dims=1), number_B)
+    size_BW = tf.gather(size_BW, order_BW, batch_dims=1)
+    key_BW = tf.gather(key_BW, order_BW, batch_dims=1)
+    example_BW = tf.where(size_BW > 0, _shift_right(key_BW, _EXAMPLE_SHIFT), 0)
+    taken_sorted_BW = _take_greedily(size_BW, example_BW, number_BE)
+    row_BW = tf.broadcast_to(tf.range(num_rows)[:, tf.newaxis], tf.shape(order_BW, tf.int64))
     taken_BW = tf.scatter_nd(
-        tf.stack(
-            [tf.broadcast_to(row_B1, tf.shape(key_BW, tf.int64)), tf.cast(order_BW, tf.int64)], -1
-        ),
+        tf.stack([row_BW, tf.cast(order_BW, tf.int64)], -1),
         tf.cast(taken_sorted_BW, tf.int32),
         tf.shape(key_BW, tf.int64),
     )
     return (tf.gather(taken_BW, word_BS, batch_dims=1) > 0) & candidate_BS
 
 
-def _take_greedily(size_BW: tf.Tensor, room_B: tf.Tensor) -> tf.Tensor:
-    """bool [B, W]: goes through the words in order and takes each that still fits.
+def _take_greedily(size_BW: tf.Tensor, example_BW: tf.Tensor, room_BE: tf.Tensor) -> tf.Tensor:
+    """bool [B, W]: goes through the words, example by example, and takes each that still fits.
 
-    A word larger than the room left will not fit later either, because room only shrinks. So each
-    turn drops those, then takes the words up to the first that overflows; a few turns are enough.
+    A word larger than the room left in its example will not fit later either, because room only
+    shrinks. So each turn drops those, then takes the words up to the first that overflows; a few
+    turns are enough.
     """
+    num_examples = room_BE.shape[1]
 
     def turn(
-        waiting_BW: tf.Tensor, taken_BW: tf.Tensor, room_B: tf.Tensor
+        waiting_BW: tf.Tensor, taken_BW: tf.Tensor, room_BE: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        waiting_BW &= size_BW <= room_B[:, tf.newaxis]
-        filled_BW = tf.cumsum(tf.where(waiting_BW, size_BW, 0), axis=1)
-        fits_BW = waiting_BW & (filled_BW <= room_B[:, tf.newaxis])
-        room_B -= tf.reduce_sum(tf.where(fits_BW, size_BW, 0), axis=1)
-        return waiting_BW & ~fits_BW, taken_BW | fits_BW, room_B
+        room_BW = tf.gather(room_BE, example_BW, batch_dims=1)
+        waiting_BW &= size_BW <= room_BW
+        waiting_size_BW = tf.where(waiting_BW, size_BW, 0)
+        filled_BW = tf.cumsum(waiting_size_BW, axis=1)
+        if num_examples > 1:  # what the examples before this one hold is not in its room
+            sizes_BE = _sum_per_group(waiting_size_BW, example_BW, num_examples)
+            before_BE = tf.cumsum(sizes_BE, axis=1, exclusive=True)
+            filled_BW -= tf.gather(before_BE, example_BW, batch_dims=1)
+        fits_BW = waiting_BW & (filled_BW <= room_BW)
+        room_BE -= _sum_per_group(tf.where(fits_BW, size_BW, 0), example_BW, num_examples)
+        return waiting_BW & ~fits_BW, taken_BW | fits_BW, room_BE
 
     nothing_BW = tf.zeros_like(size_BW, tf.bool)
     _, taken_BW, _ = tf.while_loop(
         lambda waiting_BW, *_: tf.reduce_any(waiting_BW),
         turn,
-        (size_BW > 0, nothing_BW, room_B),
+        (size_BW > 0, nothing_BW, room_BE),
+        shape_invariants=(size_BW.shape, size_BW.shape, room_BE.shape),
     )
     return taken_BW
 

@@ -9,7 +9,6 @@ number of workers; each worker takes its replicas' part of every batch.
 
 import dataclasses
 import functools
-import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -23,6 +22,15 @@ STREAM_ROWS = 2
 STREAM_MASK_ORDER = 3
 STREAM_MASK_KIND = 4
 STREAM_MASK_TOKEN = 5
+STREAM_IS_SHORT = 6
+STREAM_SHORT_LENGTH = 7
+STREAM_SPLIT = 8
+STREAM_LABEL = 9
+STREAM_OTHER_DOCUMENT = 10
+STREAM_OTHER_DOCUMENT_LOW = 11
+STREAM_OTHER_SENTENCE = 12
+STREAM_CUT_FIRST = 13
+STREAM_CUT_SECOND = 14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,22 +220,27 @@ class StorageOrder:
         return slices
 
 
-def memory_positions(
-    num_rows: int, seed: int, start_row: int, batch_slice: BatchSlice
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+class MemoryOrder:
     """The order of `RowOrder` for rows held in memory (as if in shards of `ROWS_PER_SHARD`).
 
-    Yields without end, for each replica batch of this worker, (epochs, rows), both int64
-    [replica_batch_size]: the row to take and the epoch it is taken in. The batches of one global
-    batch follow each other, first replica first. `start_row` is the number of rows consumed so far
-    by all workers and through all epochs.
+    Args:
+        num_rows: how many there are.
+        seed: of the order, in [0, 2**32).
+        batch_slice: which part of each global batch this worker reads.
+        start_row: rows consumed so far, by all workers and through all epochs.
+
+    Raises ValueError if there are no rows or the seed is out of range.
     """
-    row_order = RowOrder(memory_shards(num_rows), seed)
-    for local_batch in itertools.count():
-        position = start_row + batch_slice.position(local_batch)
-        parts = row_order.at(position, batch_slice.replica_batch_size)
-        epochs = [np.full(len(part.rows), part.epoch, np.int64) for part in parts]
-        yield np.concatenate(epochs), np.concatenate([part.examples for part in parts])
+
+    def __init__(self, num_rows: int, seed: int, batch_slice: BatchSlice, start_row: int = 0):
+        self._order = RowOrder(memory_shards(num_rows), seed)
+        self._batch_slice, self._start_row = batch_slice, start_row
+
+    def rows(self, local_batch: int) -> np.ndarray:
+        """int64 [replica_batch_size]: the rows of this worker's replica batch `local_batch`."""
+        position = self._start_row + self._batch_slice.position(local_batch)
+        parts = self._order.at(position, self._batch_slice.replica_batch_size)
+        return np.concatenate([part.examples for part in parts])
 
 
 def memory_shards(num_rows: int, rows_per_shard: int = ROWS_PER_SHARD) -> list[int]:

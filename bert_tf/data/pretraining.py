@@ -51,7 +51,8 @@ def make_pretraining_dataset(
     Returns:
         Batches of static shape, int32 unless said: `input_ids`, `input_mask`, `segment_ids` [B, S];
         `masked_lm_positions`, `masked_lm_ids`, float32 `masked_lm_weights` [B, P];
-        `next_sentence_labels`, float32 `next_sentence_weights` [B, E]. If rows may hold several
+        `next_sentence_labels`, float32 `next_sentence_weights` [B, E] (of sentence-order examples
+        too; the weights are 0 if the objective of the data has no labels). If rows may hold several
         examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E].
 
     Raises:
@@ -66,7 +67,11 @@ def make_pretraining_dataset(
     def finish(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         epoch, example = batch.pop("epoch"), batch.pop("example")
         return masking.mask_tokens(
-            _add_inputs(batch, packed=manifest.max_examples_per_row > 1),
+            _add_inputs(
+                batch,
+                packed=manifest.max_examples_per_row > 1,
+                has_labels=manifest.has_labels,
+            ),
             seed=seed,
             epoch=epoch,
             example_index=example,
@@ -198,7 +203,9 @@ def _assemble(
     return batch
 
 
-def _add_inputs(batch: dict[str, tf.Tensor], *, packed: bool) -> dict[str, tf.Tensor]:
+def _add_inputs(
+    batch: dict[str, tf.Tensor], *, packed: bool, has_labels: bool
+) -> dict[str, tf.Tensor]:
     """Replaces `example_lengths` by what follows from it: masks, weights, inputs of packed rows."""
     batch = dict(batch)
     lengths_BE = batch.pop("example_lengths")
@@ -207,7 +214,8 @@ def _add_inputs(batch: dict[str, tf.Tensor], *, packed: bool) -> dict[str, tf.Te
     # The first token always counts: attention over nothing would be a division by 0.
     is_real_BS = (position_S < total_B1) | (position_S == 0)
     batch["input_mask"] = tf.cast(is_real_BS, tf.int32)
-    batch["next_sentence_weights"] = tf.cast(lengths_BE > 0, tf.float32)
+    has_label_BE = (lengths_BE > 0) & has_labels
+    batch["next_sentence_weights"] = tf.cast(has_label_BE, tf.float32)
     if packed:
         batch.update(_packed_inputs(lengths_BE, position_S, is_real_BS))
     return batch

@@ -15,8 +15,15 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
-FORMAT_VERSION = 1
+from bert_tf.cleanup import removed_on_failure
+from bert_tf.data.example_bytes import serialize_rows
+from bert_tf.data.ranges import offsets_of
+
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
+INCOMPLETE = ".incomplete"  # behind the name of what is being written
+LABELLED_OBJECTIVES = ("next_sentence", "sentence_order")
+_SINCE_VERSION_2 = {"cross_documents"}
 _HINT = "make the data with scripts/create_pretraining_data.py"
 _FEATURES = ("input_ids", "segment_ids", "next_sentence_labels", "example_lengths")
 
@@ -26,13 +33,15 @@ class Manifest:
     """What a folder of records holds and how it was made (`manifest.json`).
 
     Attributes:
-        objective: what the examples are made for, for example "next_sentence".
+        objective: what the examples are made for: one of `LABELLED_OBJECTIVES`, whose labels are
+            stored as `next_sentence_labels`, or "none", with labels of 0 that mean nothing.
         max_seq_length: no row is longer, in tokens.
         max_examples_per_row: more than 1 when examples are packed.
         shard_size: rows of every shard but the last.
         seed, short_seq_prob: how the examples were drawn.
         vocab_size, vocabulary_sha256, do_lower_case, max_input_chars_per_word: the tokenizer, which
             is stored beside.
+        cross_documents: whether an example may hold text of several documents.
         input_format, inputs: the text files in order; file (without folder), bytes, sha256 of each.
         rows: of all shards.
         counts: documents, sentences, tokens, what was skipped and truncated.
@@ -51,6 +60,7 @@ class Manifest:
     max_input_chars_per_word: int
     input_format: str
     inputs: list[dict]
+    cross_documents: bool = False
     rows: int = 0
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     shards: list[dict] = dataclasses.field(default_factory=list)
@@ -80,7 +90,7 @@ class Manifest:
                 "Install a newer bert_tf or make the data again"
             )
         known = {field.name for field in dataclasses.fields(cls)}
-        if set(fields) != known:
+        if set(fields) | _SINCE_VERSION_2 != known or (version > 1 and set(fields) != known):
             raise ValueError(
                 f"{path}: wrong or missing fields {sorted(set(fields) ^ known)}; {_HINT}"
             )
@@ -95,26 +105,33 @@ class Manifest:
             file.write(json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n")
         tf.io.gfile.rename(path + ".incomplete", path, overwrite=True)
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether the examples teach the head for pairs (next sentence or sentence order)."""
+        return self.objective in LABELLED_OBJECTIVES
+
     def check(
         self,
         folder: str = "the data",
         *,
         vocabulary_sha256: str | None = None,
         max_seq_length: int | None = None,
-        objective: str | None = None,
+        needs_labels: bool = False,
     ) -> None:
         """Raises ValueError if the data in `folder` were made for something else than is given."""
-        wanted = {
-            "vocabulary_sha256": vocabulary_sha256,
-            "max_seq_length": max_seq_length,
-            "objective": objective,
-        }
+        wanted = {"vocabulary_sha256": vocabulary_sha256, "max_seq_length": max_seq_length}
         for name, value in wanted.items():
             if value is not None and getattr(self, name) != value:
                 raise ValueError(
                     f"{folder}: made with {name} = {getattr(self, name)}, the model has {value}; "
                     f"use data and model that belong together, or {_HINT}"
                 )
+        if needs_labels and not self.has_labels:
+            raise ValueError(
+                f"{folder}: made with objective = {self.objective}, which teaches no head for "
+                "pairs; set task.next_sentence to false, or make the data with one of the "
+                f"objectives {', '.join(LABELLED_OBJECTIVES)}"
+            )
 
     def settings(self) -> dict:
         """The fields that decide the bytes of the shards."""
@@ -188,29 +205,40 @@ def shard_name(index: int, num_shards: int) -> str:
 def write_shards(folder: str, tables: Iterable[Rows], num_shards: int) -> Iterator[dict]:
     """Writes one shard per table; yields its entry for the manifest (file, rows, sha256)."""
     for index, table in enumerate(tables):
-        name = shard_name(index, num_shards)
-        path = os.path.join(folder, name)
-        with tf.io.TFRecordWriter(path) as writer:
-            for record in serialize(table):
-                writer.write(record)
-        yield {"file": name, "rows": len(table), "sha256": file_sha256(path)}
+        yield write_shard(os.path.join(folder, shard_name(index, num_shards)), [table])
+
+
+def write_shard(path: str, tables: Iterable[Rows]) -> dict:
+    """Writes the rows of some tables as one shard; returns its entry for the manifest.
+
+    The file has its name only when it is whole.
+    """
+    num_rows, temporary = 0, path + INCOMPLETE
+    with removed_on_failure(temporary):
+        with tf.io.TFRecordWriter(temporary) as writer:
+            for table in tables:
+                num_rows += len(table)
+                for record in serialize(table):
+                    writer.write(record)
+        sha256 = file_sha256(temporary)
+        tf.io.gfile.rename(temporary, path, overwrite=True)
+    return {"file": os.path.basename(path), "rows": num_rows, "sha256": sha256}
 
 
 def serialize(table: Rows) -> Iterator[bytes]:
     """Yields each row as a serialized `tf.train.Example`; equal rows give equal bytes."""
-    examples = table.example_lengths > 0
-    for row in range(len(table)):
-        tokens = slice(table.offsets[row], table.offsets[row + 1])
-        values = {
-            "input_ids": table.input_ids[tokens],
-            "segment_ids": table.segment_ids[tokens],
-            "next_sentence_labels": table.next_sentence_labels[row, examples[row]],
-            "example_lengths": table.example_lengths[row, examples[row]],
+    if not len(table):
+        return
+    is_example = table.example_lengths > 0
+    offsets = offsets_of(is_example.sum(axis=1))
+    yield from serialize_rows(
+        {
+            "input_ids": (table.input_ids, table.offsets),
+            "segment_ids": (table.segment_ids, table.offsets),
+            "next_sentence_labels": (table.next_sentence_labels[is_example], offsets),
+            "example_lengths": (table.example_lengths[is_example], offsets),
         }
-        example = tf.train.Example()
-        for name, value in values.items():
-            example.features.feature[name].int64_list.value.extend(value.tolist())
-        yield example.SerializeToString(deterministic=True)
+    )
 
 
 def read_shard(folder: str, manifest: Manifest, shard: int, vocab_size: int) -> Rows:

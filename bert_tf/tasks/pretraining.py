@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from bert_tf.config import ExperimentConfig
 from bert_tf.data.pretraining import make_pretraining_dataset
+from bert_tf.data.records import Manifest
 from bert_tf.layers.heads import MaskedLanguageModelHead, NextSentenceHead
 from bert_tf.tasks import task as base
 
@@ -67,7 +68,11 @@ class PretrainingModel(base.TaskModel):
 
 
 class PretrainingTask(base.Task):
-    """Predicts the masked tokens and whether the second text follows the first."""
+    """Predicts the masked tokens and whether the second text follows the first.
+
+    With data of the objective `sentence_order` the same head learns whether the two were swapped
+    (Lan et al. 2019, section 3.1); with `none` there is no such head (`task.next_sentence` false).
+    """
 
     def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
         super().__init__(config, tokenizer)
@@ -81,9 +86,11 @@ class PretrainingTask(base.Task):
     def make_dataset(self, data: str, batch_slice, *, training, start_row=0) -> tf.data.Dataset:
         """`data` is a folder made by scripts/create_pretraining_data.py.
 
-        Evaluations all draw their masks from one seed, so that runs can be compared.
+        Evaluations all draw their masks from one seed, so that runs can be compared. ValueError if
+        there is a head for pairs and the data have no labels for it.
         """
         config = self.config.data
+        Manifest.load(data).check(data, needs_labels=self.config.task.next_sentence)
         return make_pretraining_dataset(
             data,
             self.tokenizer.vocabulary,

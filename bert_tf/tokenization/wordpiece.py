@@ -3,33 +3,21 @@
 The same object builds pretraining data, feeds fine-tuning and is exported inside the SavedModel.
 Token for token equal to Google's reference (google-research/bert, tokenization.py).
 
-Shapes: N texts, S tokens in a row, T tokens of the whole batch, W words of the whole batch, V
-vocabulary. A dimension in brackets is ragged.
+Shapes: N texts, S tokens in a row, T tokens of the whole batch, V vocabulary. A dimension in
+brackets is ragged.
 """
 
 import os
-import re
 
 import tensorflow as tf
-import tensorflow_text as tf_text
 
-from bert_tf.tokenization import tokenizer_config
-from bert_tf.tokenization.vocabulary import (
-    CONTINUATION_PREFIX,
-    SPECIAL_TOKENS,
-    Vocabulary,
-)
-from bert_tf.tokenization.words import normalize
+from bert_tf.tokenization import model_inputs, stand_ins, tokenizer_config, words
+from bert_tf.tokenization.code_points import normalize_code_points
+from bert_tf.tokenization.offsets import original_offsets
+from bert_tf.tokenization.splitting import Splitter, Tokens
+from bert_tf.tokenization.vocabulary import CONTINUATION_PREFIX, Vocabulary
 
 VOCABULARY_FILE = "vocab.txt"
-
-# Stand-ins for special tokens while a text is normalised and split: characters that Unicode keeps
-# for such internal use (noncharacters), so that no vocabulary holds them.
-_STAND_INS = tuple(chr(0xFDD0 + i) for i in range(len(SPECIAL_TOKENS)))
-_STAND_INS_PATTERN = r"[\x{FDD0}-\x{FDD4}]"
-_ANOTHER_NONCHARACTER = chr(0xFDEF)
-
-_MAX_BYTES_PER_CHARACTER = 4
 
 
 class Tokenizer(tf.Module):
@@ -47,8 +35,6 @@ class Tokenizer(tf.Module):
     Example:
         tokenizer = Tokenizer(Vocabulary.from_file("vocab.txt"))
         inputs = tokenizer.encode(["A sentence."], ["Another."], max_seq_length=128)
-
-    Reference: Song et al., "Fast WordPiece Tokenization" (EMNLP 2021), for the op that is used.
     """
 
     def __init__(
@@ -66,12 +52,7 @@ class Tokenizer(tf.Module):
         self.vocabulary = vocabulary
         self.do_lower_case = bool(do_lower_case)
         self.max_input_chars_per_word = int(max_input_chars_per_word)
-        # The op limits words by their bytes; the limit in characters is enforced afterwards.
-        self._splitter = tf_text.FastWordpieceTokenizer(
-            vocab=list(vocabulary.tokens),
-            max_bytes_per_word=_MAX_BYTES_PER_CHARACTER * self.max_input_chars_per_word,
-            token_out_type=tf.int32,
-        )
+        self._splitter = Splitter(vocabulary, self.max_input_chars_per_word)
         self._tokens_V = tf.constant(vocabulary.tokens)
         self._is_continuation_V = tf.constant(vocabulary.is_continuation)
 
@@ -124,12 +105,62 @@ class Tokenizer(tf.Module):
         """
         texts = _as_vector(texts, "texts")
         if keep_special_tokens:
-            texts = _put_stand_ins(texts)
-        texts = normalize(texts, do_lower_case=self.do_lower_case)
-        ids, starts, ends = self._splitter.tokenize_with_offsets(texts)
+            texts = stand_ins.put(texts)
+
+        def tokenize_any() -> tf.RaggedTensor:
+            normalized = words.normalize(texts, do_lower_case=self.do_lower_case)
+            tokens = self._splitter.split(normalized)
+            if not keep_special_tokens:
+                return tokens.ids
+            which_T = stand_ins.find(normalized, tokens, self.vocabulary.unk_id)
+            return stand_ins.resolve(tokens.ids, which_T, self.vocabulary.special_ids)
+
+        is_plain = tf.reduce_all(words.is_plain(texts, self.max_input_chars_per_word))
+        return tf.cond(is_plain, lambda: self._tokenize_plain(texts).ids, tokenize_any)
+
+    def tokenize_with_offsets(
+        self, texts: tf.Tensor, *, keep_special_tokens: bool = False
+    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+        """Cuts texts into token ids and tells which characters of the texts each stands for.
+
+        Offsets count characters (code points) of the texts as given, before any clean-up: those of
+        `text.decode("utf-8", errors="replace")[start:end]` in Python. A token begins at the first
+        character that something of it comes from and ends after the last one. Characters that the
+        clean-up drops (control, format) belong to a token if they stand inside it. An accent that
+        is removed belongs to the character before it, so that a span never cuts it off. Where one
+        character becomes several tokens (decomposed Hangul), each has all of it.
+
+        Args:
+            texts: string [N], UTF-8.
+            keep_special_tokens: see `tokenize`.
+
+        Returns:
+            ids, equal to those of `tokenize`, starts and ends (exclusive): int32 [N, (tokens)].
+
+        Raises:
+            ValueError: `texts` is not a vector.
+        """
+        texts = _as_vector(texts, "texts")
         if keep_special_tokens:
-            ids = self._resolve_stand_ins(texts, ids, starts, ends)
-        return self._enforce_word_limit(texts, ids, starts, ends)
+            texts = stand_ins.put(texts)
+
+        def tokenize_plain() -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+            tokens = self._tokenize_plain(texts)  # bytes are characters
+            return tokens.ids, tf.cast(tokens.starts, tf.int32), tf.cast(tokens.ends, tf.int32)
+
+        def tokenize_any() -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+            points = normalize_code_points(texts, do_lower_case=self.do_lower_case)
+            normalized = tf.strings.unicode_encode(points.points, "UTF-8")
+            tokens = self._splitter.split(normalized)
+            starts, ends = original_offsets(points, tokens.starts, tokens.ends)
+            if not keep_special_tokens:
+                return tokens.ids, starts, ends
+            which_T = stand_ins.find(normalized, tokens, self.vocabulary.unk_id)
+            ids = stand_ins.resolve(tokens.ids, which_T, self.vocabulary.special_ids)
+            return ids, *stand_ins.widen(starts, ends, which_T)
+
+        is_plain = tf.reduce_all(words.is_plain(texts, self.max_input_chars_per_word))
+        return tf.cond(is_plain, tokenize_plain, tokenize_any)
 
     def encode(
         self,
@@ -173,11 +204,13 @@ class Tokenizer(tf.Module):
             text_pairs = _as_vector(text_pairs, "text_pairs")
             _check_pairs(texts, text_pairs)
             second = self.tokenize(text_pairs, keep_special_tokens=keep_special_tokens)
-        first, second, num_truncated = truncate(first, second, room)
-        return {
-            **self._lay_out(first, second, [texts.shape[0], max_seq_length if pad else None]),
-            "num_truncated_tokens": num_truncated,
-        }
+        *kept, num_truncated_N = model_inputs.truncate(first, second, room)
+        width = max_seq_length if pad else None
+        inputs = model_inputs.lay_out(first, second, tuple(kept), self.vocabulary, width)
+        for tensor in inputs.values():
+            tensor.set_shape([texts.shape[0], width])
+        num_truncated_N.set_shape(texts.shape)
+        return {**inputs, "num_truncated_tokens": num_truncated_N}
 
     def decode(self, input_ids: tf.Tensor) -> tf.Tensor:
         """Puts ids back together as readable text, without the special tokens.
@@ -191,7 +224,9 @@ class Tokenizer(tf.Module):
         if not isinstance(input_ids, tf.RaggedTensor):
             input_ids = tf.RaggedTensor.from_tensor(input_ids)
         ids = input_ids.with_values(tf.cast(input_ids.values, tf.int32))
-        is_special_T = tf.reduce_any(ids.values[:, tf.newaxis] == self._special_ids(), axis=-1)
+        is_special_T = tf.reduce_any(
+            ids.values[:, tf.newaxis] == self.vocabulary.special_ids, axis=-1
+        )
         ids = tf.ragged.boolean_mask(ids, ids.with_values(tf.logical_not(is_special_T)))
         tokens_T = tf.gather(self._tokens_V, ids.values)
         pieces_T = tf.where(
@@ -207,122 +242,27 @@ class Tokenizer(tf.Module):
             return tf.ragged.map_flat_values(self.tokens_of, ids)
         return tf.gather(self._tokens_V, ids)
 
-    def _special_ids(self) -> tf.Tensor:
-        return tf.constant(self.vocabulary.special_ids, tf.int32)
+    def word_ids(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Which word of its text each token belongs to: 0 for the first word, and so on.
 
-    def _lay_out(
-        self, first: tf.RaggedTensor, second: tf.RaggedTensor | None, shape: list[int | None]
-    ) -> dict[str, tf.Tensor]:
-        """Adds [CLS] and [SEP] and pads to `shape`; a width of None is that of the longest row."""
-        cls_N1 = tf.fill([first.nrows(), 1], self.vocabulary.cls_id)
-        sep_N1 = tf.fill([first.nrows(), 1], self.vocabulary.sep_id)
-        head = tf.concat([cls_N1, first, sep_N1], axis=1)
-        tail = head[:, :0] if second is None else tf.concat([second, sep_N1], axis=1)
-        segments = tf.concat([tf.zeros_like(head), tf.ones_like(tail)], axis=1)
-        input_ids = tf.concat([head, tail], axis=1)
-        return {
-            "input_ids": input_ids.to_tensor(self.vocabulary.pad_id, shape=shape),
-            "input_mask": tf.ones_like(input_ids).to_tensor(shape=shape),
-            "segment_ids": segments.to_tensor(shape=shape),
-        }
+        Words are what WordPiece cuts up: a punctuation mark or a CJK ideograph is one too.
 
-    def _resolve_stand_ins(
-        self, texts: tf.Tensor, ids: tf.RaggedTensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor
-    ) -> tf.RaggedTensor:
-        """Turns the words that are stand-ins, [UNK] so far, into the ids of special tokens."""
-        unknown_U1 = tf.where(ids.values == self.vocabulary.unk_id)
-        words_U1 = _words_at(texts, ids, starts.values, ends.values, unknown_U1)
-        is_stand_in = words_U1 == tf.constant(_STAND_INS)
-        special_U = tf.gather(self._special_ids(), tf.argmax(is_stand_in, axis=-1))
-        new_ids_U = tf.where(tf.reduce_any(is_stand_in, -1), special_U, self.vocabulary.unk_id)
-        return ids.with_values(tf.tensor_scatter_nd_update(ids.values, unknown_U1, new_ids_U))
+        Args:
+            ids: int32 [N, (tokens)], from `tokenize` (so without [CLS] and [SEP]).
 
-    def _enforce_word_limit(
-        self, texts: tf.Tensor, ids: tf.RaggedTensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor
-    ) -> tf.RaggedTensor:
-        """Makes words of more than `max_input_chars_per_word` characters one [UNK].
-
-        Only a word of more *bytes* can be too long, and that is cheap to see: hardly any batch
-        pays for the counting of characters.
+        Returns:
+            int32 [N, (tokens)].
         """
         begins_word_T = tf.logical_not(tf.gather(self._is_continuation_V, ids.values))
-        first_token_W = tf.where(begins_word_T)[:, 0]
-        num_tokens = tf.shape(ids.values, tf.int64)[:1]
-        last_token_W = tf.concat([first_token_W, num_tokens], axis=0)[1:] - 1
-        ends_W = tf.gather(ends.values, last_token_W)
-        num_bytes_W = ends_W - tf.gather(starts.values, first_token_W)
-        suspect_W = num_bytes_W > self.max_input_chars_per_word
+        count_T = tf.cumsum(tf.cast(begins_word_T, tf.int32))
+        before_N = tf.gather(tf.concat([[0], count_T], axis=0), ids.row_starts())
+        return ids.with_values(count_T - 1 - tf.gather(before_N, ids.value_rowids()))
 
-        def replace_long_words() -> tf.RaggedTensor:
-            word_of_T = tf.cumsum(tf.cast(begins_word_T, tf.int64)) - 1
-            suspects = tf.where(suspect_W)
-            first_tokens = tf.gather(first_token_W, suspects)
-            words = _words_at(texts, ids, starts.values, tf.gather(ends_W, word_of_T), first_tokens)
-            is_long = tf.strings.length(words, "UTF8_CHAR") > self.max_input_chars_per_word
-            is_long_W = tf.tensor_scatter_nd_update(suspect_W, suspects, is_long[:, 0])
-            is_long_T = tf.gather(is_long_W, word_of_T)
-            values = tf.where(is_long_T, self.vocabulary.unk_id, ids.values)
-            keep_T = tf.logical_or(begins_word_T, tf.logical_not(is_long_T))
-            return tf.ragged.boolean_mask(ids.with_values(values), ids.with_values(keep_T))
-
-        return tf.cond(tf.reduce_any(suspect_W), replace_long_words, lambda: ids)
-
-
-def truncate(
-    first: tf.RaggedTensor, second: tf.RaggedTensor | None, room: int
-) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None, tf.Tensor]:
-    """Shortens rows of tokens to `room` tokens together: the longer first, from the end.
-
-    Closed form of `_truncate_seq_pair` (google-research/bert, create_pretraining_data.py), which
-    takes one token at a time from the longer row, from the second when they are equally long.
-
-    Args:
-        first: [N, (tokens)].
-        second: [N, (tokens)] or None.
-        room: the number of tokens both may have together.
-
-    Returns:
-        both, shortened, and int32 [N], the number of tokens that were cut off.
-    """
-    if second is None:
-        kept = first[:, :room]
-        return kept, None, tf.cast(first.row_lengths() - kept.row_lengths(), tf.int32)
-    num_first_N, num_second_N = first.row_lengths(), second.row_lengths()
-    # Each may have what the other leaves, and half of the room at least (the first the odd token).
-    allowed_first_N = tf.maximum(room - num_second_N, (room + 1) // 2)
-    allowed_second_N = tf.maximum(room - num_first_N, room // 2)
-    kept_first = _heads(first, allowed_first_N)
-    kept_second = _heads(second, allowed_second_N)
-    num_kept_N = kept_first.row_lengths() + kept_second.row_lengths()
-    return kept_first, kept_second, tf.cast(num_first_N + num_second_N - num_kept_N, tf.int32)
-
-
-def _heads(rows: tf.RaggedTensor, lengths_N: tf.Tensor) -> tf.RaggedTensor:
-    """The first `lengths_N` values of each row."""
-    position_T = tf.ragged.range(rows.row_lengths()).values
-    keep_T = position_T < tf.gather(lengths_N, rows.value_rowids())
-    return tf.ragged.boolean_mask(rows, rows.with_values(keep_T))
-
-
-def _words_at(
-    texts: tf.Tensor,
-    ids: tf.RaggedTensor,
-    starts_T: tf.Tensor,
-    ends_T: tf.Tensor,
-    indices: tf.Tensor,
-) -> tf.Tensor:
-    """The stretches of the normalised texts from `starts_T` to `ends_T` at token `indices`."""
-    starts = tf.gather(starts_T, indices)
-    rows = tf.gather(ids.value_rowids(), indices)
-    return tf.strings.substr(tf.gather(texts, rows), starts, tf.gather(ends_T, indices) - starts)
-
-
-def _put_stand_ins(texts: tf.Tensor) -> tf.Tensor:
-    """Replaces special tokens by their stand-ins; stand-ins in the text itself lose their role."""
-    texts = tf.strings.regex_replace(texts, _STAND_INS_PATTERN, _ANOTHER_NONCHARACTER)
-    for token, stand_in in zip(SPECIAL_TOKENS, _STAND_INS, strict=True):
-        texts = tf.strings.regex_replace(texts, re.escape(token), f" {stand_in} ")
-    return texts
+    def _tokenize_plain(self, texts: tf.Tensor) -> Tokens:
+        """Tokens of texts for which `words.is_plain` holds."""
+        return self._splitter.split_short_words(
+            tf.strings.lower(texts) if self.do_lower_case else texts
+        )
 
 
 def _as_vector(texts: tf.Tensor, name: str) -> tf.Tensor:

@@ -3,6 +3,11 @@
 Clean-up, lower-casing and accent removal of Google's BasicTokenizer (google-research/bert,
 tokenization.py) as TensorFlow ops. Knows nothing of vocabularies. The ops are core TensorFlow's and
 those of tensorflow-text that TF Serving links.
+
+Most text hardly needs it: a text is looked up character by character (`code_points.py`) only if it
+has a character that normalisation changes; a regular expression sees that much faster.
+
+Shapes: N texts, M of them.
 """
 
 import functools
@@ -10,14 +15,12 @@ import functools
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-# Everything the reference turns into a space: tab, newline, carriage return, the category Zs but
-# for the space itself, and the line and paragraph separators at which Python's str.split() splits.
-# The list is closed since Unicode 6.3; spelling it out spares a match at every ordinary space.
-_OTHER_WHITESPACE = (
-    r"[\t\n\r\x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}]"
-)
-_DROPPED = r"[\x{FFFD}\p{Cc}\p{Cf}]"
-_ACCENTS = r"\p{Mn}"
+from bert_tf.tokenization.code_points import normalize_code_points, unchanged_characters
+
+_MAX_REPETITIONS = 1000  # RE2 has no more
+# Not in `has_short_words` of `normalize`d text: these end a word. Those that are most frequent in
+# the world's writing do: a word end that is missed here costs time, not exactness.
+_WORD_ENDS = r"\t\n\r -/:-@\[-`{-~\x{3001}\x{3002}\x{FF0C}\x{4E00}-\x{9FFF}"
 
 # A WordPiece model without continuations returns every word whole, as one token, with its borders.
 # (The model builder refuses a vocabulary without any ordinary token, hence "a".)
@@ -25,28 +28,58 @@ _WHOLE_WORDS = ["[UNK]", "a"]
 _LONGEST_WORD_BYTES = 1_000_000
 
 
+def is_plain(texts: tf.Tensor, max_input_chars_per_word: int) -> tf.Tensor:
+    """Finds the texts that need nothing but ASCII lower-casing: those that fast paths are for.
+
+    Args:
+        texts: string [N].
+        max_input_chars_per_word: words must not be longer.
+
+    Returns:
+        bool [N]: only printable ASCII characters, tab and line ends, and no long word.
+    """
+    limit = min(max_input_chars_per_word, _MAX_REPETITIONS)
+    pattern = rf"(?:[!-~]{{0,{limit}}}[\t\n\r ])*[!-~]{{0,{limit}}}"
+    return tf.strings.regex_full_match(texts, pattern)
+
+
+def has_short_words(normalized: tf.Tensor, max_input_chars_per_word: int) -> tf.Tensor:
+    """Finds texts without a word of more characters; may miss some (written without spaces).
+
+    Args:
+        normalized: string [N], out of `normalize`.
+
+    Returns:
+        bool [N].
+    """
+    limit = min(max_input_chars_per_word, _MAX_REPETITIONS)
+    inside = f"[^{_WORD_ENDS}]{{0,{limit}}}"
+    return tf.strings.regex_full_match(normalized, f"(?:{inside}[{_WORD_ENDS}])*{inside}")
+
+
 def normalize(texts: tf.Tensor, *, do_lower_case: bool) -> tf.Tensor:
     """Cleans up texts as Google's BasicTokenizer does, short of splitting them into words.
 
-    Bytes that are not UTF-8, U+0000, U+FFFD, control and format characters are dropped, every kind
-    of white space becomes a space; with `do_lower_case` the text is lower-cased, decomposed (NFD)
-    and loses its combining marks (category Mn).
+    Bytes that are not UTF-8, U+0000, U+FFFD, control and format characters are dropped, white space
+    becomes a space (ASCII white space may stay as it is); with `do_lower_case` the text is
+    lower-cased, decomposed (NFD) and loses its combining marks (category Mn).
 
     Args:
-        texts: string, any shape.
+        texts: string [N].
 
     Returns:
-        string, the same shape.
+        string [N].
     """
-    # First of all, because the ops below disagree on what to do with bytes that are not UTF-8.
-    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="ignore")
-    texts = tf.strings.regex_replace(texts, _OTHER_WHITESPACE, " ")
-    texts = tf.strings.regex_replace(texts, _DROPPED, "")
-    if do_lower_case:
-        texts = tf.strings.lower(texts, encoding="utf-8")
-        texts = tf_text.normalize_utf8(texts, "NFD")
-        texts = tf.strings.regex_replace(texts, _ACCENTS, "")
-    return texts
+    pattern = unchanged_characters(do_lower_case) + "*"
+    changes = tf.where(tf.logical_not(tf.strings.regex_full_match(texts, pattern)))
+    unchanged = tf.strings.lower(texts) if do_lower_case else texts
+
+    def with_changes() -> tf.Tensor:
+        some = normalize_code_points(tf.gather_nd(texts, changes), do_lower_case=do_lower_case)
+        some = tf.strings.unicode_encode(some.points, "UTF-8")
+        return tf.tensor_scatter_nd_update(unchanged, changes, some)
+
+    return tf.cond(tf.size(changes) > 0, with_changes, lambda: unchanged)
 
 
 def word_borders(texts: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:

@@ -103,8 +103,9 @@ class TrainStep:
             # replicas as one, with variables of several devices in it.
             compiled = tf.function(self._gradients, jit_compile=True)
             self._gradient_function = functools.partial(compiled)
-            if strategy.num_replicas_in_sync == 1:  # no all-reduce inside
-                self._update_function = tf.function(self._update, jit_compile=True)
+        if strategy.num_replicas_in_sync == 1:  # no all-reduce inside
+            # Always: as one kernel per variable the update takes half the time, and no temporaries.
+            self._update_function = tf.function(self._update, jit_compile=True)
         self.train_steps = tf.function(self._train_steps)
 
     @property

@@ -1,12 +1,17 @@
 """The builder: the same bytes every time, nothing half written, what is there is left alone."""
 
+import contextlib
 import dataclasses
+import gzip
+import itertools
 import json
 import pathlib
+import resource
+import shutil
 
 import pytest
 
-from bert_tf.data import builder, corpus, records
+from bert_tf.data import builder, examples, records, sources
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
@@ -30,14 +35,41 @@ def content(folder):
     return {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
 
 
-def test_two_runs_and_any_number_of_threads_give_the_same_bytes(text, tmp_path, monkeypatch):
-    monkeypatch.setattr(corpus, "_SENTENCES_PER_BATCH", 37)
-    build(text, tmp_path / "one")
-    build(text, tmp_path / "two")
-    build(text, tmp_path / "three", num_workers=3)
+@pytest.mark.parametrize("objective", builder.OBJECTIVES)
+def test_threads_and_the_sizes_of_all_pieces_have_no_influence(
+    text, tmp_path, monkeypatch, objective
+):
+    build(text, tmp_path / "one", objective=objective)
+    build(text, tmp_path / "two", objective=objective)
+    monkeypatch.setattr(sources, "CHUNK_BYTES", 777)
+    monkeypatch.setattr(builder, "_SENTENCES_PER_WINDOW", 13)
+    monkeypatch.setattr(builder, "_ROWS_PER_TABLE", 3)
+    build(text, tmp_path / "three", objective=objective, num_workers=3)
     assert content(tmp_path / "one") == content(tmp_path / "two") == content(tmp_path / "three")
-    build(text, tmp_path / "four", seed=1)
+    build(text, tmp_path / "four", objective=objective, seed=1, short_seq_prob=0.5)
     assert content(tmp_path / "one") != content(tmp_path / "four")
+
+
+@pytest.mark.parametrize(
+    ("objective", "rows", "sha256"),
+    [
+        (
+            "next_sentence",
+            94,
+            "0d89f83a2d96ad556a099dd3efa6553456a02229e573685073d4dbfe890458bb",
+        ),
+        (
+            "sentence_order",
+            72,
+            "ea3f024d63086059deac53ecc815809ab031a87b102bd7f9cc2b11f1d6d33c0f",
+        ),
+        ("none", 76, "71d2c44ddc343f97062a8b05ac9d54471fe38873cc9cc682c8c2bff39e319ac0"),
+    ],
+)
+def test_the_bytes_never_change(text, tmp_path, objective, rows, sha256):
+    """If they must, give `records.FORMAT_VERSION` a new number: old data stay what they are."""
+    manifest = build(text, tmp_path / "data", objective=objective, shard_size=1000)
+    assert [(shard["rows"], shard["sha256"]) for shard in manifest.shards] == [(rows, sha256)]
 
 
 def test_a_folder_holds_full_shards_the_manifest_and_the_tokenizer(text, tmp_path):
@@ -77,7 +109,7 @@ def test_counts_agree_with_the_text_and_the_shards(text, tmp_path):
 def test_running_again_leaves_a_complete_data_set_alone(text, tmp_path, monkeypatch):
     manifest = build(text, tmp_path / "data")
     before = content(tmp_path / "data")
-    monkeypatch.setattr(builder, "tokenize_documents", None)  # would fail if it were called
+    monkeypatch.setattr(builder, "tokenize_chunk", None)  # would fail if it were called
     assert build(text, tmp_path / "data") == manifest
     assert content(tmp_path / "data") == before
 
@@ -134,15 +166,103 @@ def test_bad_input_leaves_nothing_behind(tmp_path, failing):
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_failure_while_writing_leaves_nothing_behind(text, tmp_path, monkeypatch):
-    def fail(*args):
-        raise OSError("disk full")
+class Killed(BaseException):
+    """Nobody catches it."""
 
-    monkeypatch.setattr(records, "file_sha256", lambda path: "0")
-    monkeypatch.setattr(builder, "_publish", fail)
-    with pytest.raises(OSError, match="disk full"):
-        build(text, tmp_path / "data")
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith("data")]
+
+def stop_after(monkeypatch, module, name, calls):
+    """The function works `calls` times, then the process is as good as dead."""
+    original, count = getattr(module, name), itertools.count()
+
+    def call(*args, **kwargs):
+        if next(count) >= calls:
+            raise Killed
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, call)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "calls"),
+    [
+        (builder, "tokenize_chunk", 0),
+        (builder, "tokenize_chunk", 5),
+        (examples, "walk", 2),
+        (builder, "_write_whole", 1),
+        (records, "write_shard", 0),
+        (records, "write_shard", 4),
+        (examples, "rows_of_examples", 6),
+        (shutil, "rmtree", 1),
+    ],
+)
+def test_a_run_that_was_broken_off_goes_on_and_ends_with_the_same_bytes(
+    text, tmp_path, monkeypatch, module, name, calls
+):
+    build(text, tmp_path / "whole")
+    monkeypatch.setattr(sources, "CHUNK_BYTES", 777)
+    monkeypatch.setattr(builder, "_SENTENCES_PER_WINDOW", 50)
+    with monkeypatch.context() as broken:
+        broken.setattr(builder._Build, "tidy_up", contextlib.nullcontext)
+        stop_after(broken, module, name, calls)
+        with pytest.raises(Killed):
+            build(text, tmp_path / "data")
+    assert (tmp_path / "data.incomplete").is_dir()
+    build(text, tmp_path / "data", num_workers=2)
+    assert content(tmp_path / "data") == content(tmp_path / "whole")
+    assert not (tmp_path / "data.incomplete").exists()
+
+
+def test_what_is_finished_is_not_done_again(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "CHUNK_BYTES", 777)
+    with monkeypatch.context() as broken:
+        stop_after(broken, records, "write_shard", 4)
+        with pytest.raises(Killed):
+            build(text, tmp_path / "data")
+    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "data").glob("*.tfrecord")}
+    assert len(done) == 4
+    monkeypatch.setattr(builder, "tokenize_chunk", None)  # would fail if it were called
+    build(text, tmp_path / "data")
+    assert all(path.stat().st_mtime_ns == time for path, time in done.items())
+
+
+def test_work_for_another_data_set_is_not_used(text, tmp_path, monkeypatch):
+    with monkeypatch.context() as broken:
+        stop_after(broken, records, "write_shard", 4)
+        with pytest.raises(Killed):
+            build(text, tmp_path / "data")
+    build(text, tmp_path / "data", seed=5)
+    build(text, tmp_path / "whole", seed=5)
+    assert content(tmp_path / "data") == content(tmp_path / "whole")
+
+
+def test_bad_records_are_an_error_or_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "CHUNK_BYTES", 300)
+    lines = [json.dumps({"text": " ".join(sentences(seed, 9))}) for seed in range(20)]
+    (tmp_path / "good.jsonl").write_text("\n".join(lines))
+    lines[12:12] = ['{"text": ', '{"no_text": 1}']
+    (tmp_path / "bad.jsonl").write_bytes("\n".join(lines).encode() + b'\n{"text": "\xff"}')
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(b'{"text": "rain"}')[:-3])
+    inputs = [str(tmp_path / name) for name in ("bad.jsonl", "cut.jsonl.gz")]
+    with pytest.raises(ValueError, match="bad.jsonl:13: not valid JSON"):
+        build(inputs, tmp_path / "data")
+    manifest = build(inputs, tmp_path / "data", skip_bad_records=True)
+    assert (manifest.counts["bad_records"], manifest.counts["bad_files"]) == (3, 1)
+    good = build(str(tmp_path / "good.jsonl"), tmp_path / "good")
+    assert [s["sha256"] for s in manifest.shards] == [s["sha256"] for s in good.shards]
+
+
+@pytest.mark.parametrize(("size", "shard_size"), [(700, 10), (3000, 10), (8000, 1000)])
+def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(text, tmp_path, size, shard_size):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        with pytest.raises(OSError, match="no space left for .*data.*run the same command again"):
+            build(text, tmp_path / "data", shard_size=shard_size)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    build(text, tmp_path / "data", shard_size=shard_size)
+    build(text, tmp_path / "whole", shard_size=shard_size)
+    assert content(tmp_path / "data") == content(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(

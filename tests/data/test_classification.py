@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bert_tf.data import classification
-from bert_tf.data.order import BatchSlice, memory_positions
+from bert_tf.data.order import BatchSlice, MemoryOrder
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 
@@ -220,10 +220,10 @@ def _training_rows(start_row, num_batches, batch_slice=None, num_rows=10, seed=3
     return np.concatenate([batch["input_ids"][:, 0] for batch in batches])
 
 
-def test_training_takes_the_rows_of_memory_positions_without_end():
-    expected = itertools.islice(memory_positions(10, 3, 0, BatchSlice(4)), 10)
+def test_training_takes_the_rows_of_the_memory_order_without_end():
+    memory = MemoryOrder(10, 3, BatchSlice(4))
     rows = _training_rows(0, 10)
-    np.testing.assert_array_equal(rows, np.concatenate([rows for _, rows in expected]))
+    np.testing.assert_array_equal(rows, np.concatenate([memory.rows(i) for i in range(10)]))
     for epoch in range(4):
         assert sorted(rows[10 * epoch : 10 * epoch + 10]) == list(range(10))
     assert list(rows[:10]) != list(rows[10:20])

@@ -174,3 +174,82 @@ def test_a_row_of_padding_has_no_predictions():
     outputs = mask(ids, input_mask, [0], [0], whole_word=False)
     assert outputs["masked_lm_weights"].sum() == 0
     np.testing.assert_array_equal(outputs["input_ids"], ids)
+
+
+def pack(ids, input_mask, groups, length):
+    """Rows of several examples: `groups` says which rows of `ids` share a row."""
+    shape = (len(groups), length)
+    batch = {
+        name: np.zeros(shape, np.int32)
+        for name in ("input_ids", "input_mask", "position_ids", "example_ids")
+    }
+    index = np.zeros((len(groups), max(map(len, groups))), np.int64)
+    for row, group in enumerate(groups):
+        end = 0
+        for number, example in enumerate(group):
+            size = input_mask[example].sum()
+            part = slice(end, end + size)
+            batch["input_ids"][row, part] = ids[example, :size]
+            batch["input_mask"][row, part] = 1
+            batch["position_ids"][row, part] = np.arange(size)
+            batch["example_ids"][row, part] = number + 1
+            index[row, number] = example
+            end += size
+    return batch, index
+
+
+@pytest.mark.parametrize("whole_word", [False, True])
+@pytest.mark.parametrize("prob", [0.15, 0.6])
+def test_examples_of_a_packed_row_are_masked_as_in_rows_of_their_own(whole_word, prob):
+    ids, input_mask = random_batch(5, rows=9, length=24)
+    groups = [[0, 1, 2], [3, 4], [5, 6, 7, 8]]
+    batch, index = pack(ids, input_mask, groups, length=96)
+    options = {"whole_word": whole_word, "prob": prob}
+    packed = masking.mask_tokens(
+        {name: tf.constant(value) for name, value in batch.items()},
+        seed=SEED,
+        epoch=tf.constant([2, 2, 2], tf.int64),
+        example_index=tf.constant(index),
+        masked_lm_prob=prob,
+        max_predictions_per_seq=96,
+        cls_id=CLS,
+        sep_id=SEP,
+        mask_id=MASK,
+        vocab_size=VOCAB_SIZE,
+        is_continuation=tf.constant(IS_CONTINUATION) if whole_word else None,
+    )
+    alone = mask(ids, input_mask, np.full(9, 2), np.arange(9), **options, slots=96)
+    for row, group in enumerate(groups):
+        labels = []
+        end = 0
+        for example in group:
+            size = input_mask[example].sum()
+            got = packed["input_ids"][row, end : end + size].numpy()
+            assert got.tolist() == alone["input_ids"][example, :size].tolist()
+            labels += alone["masked_lm_ids"][example][
+                alone["masked_lm_weights"][example] > 0
+            ].tolist()
+            end += size
+        used = packed["masked_lm_weights"][row].numpy() > 0
+        assert packed["masked_lm_ids"][row].numpy()[used].tolist() == labels
+
+
+def test_a_packed_row_predicts_no_more_than_it_has_slots_and_leaves_the_rest_unmasked():
+    ids, input_mask = random_batch(6, rows=3, length=24)
+    batch, index = pack(ids, input_mask, [[0, 1, 2]], length=72)
+    masked = masking.mask_tokens(
+        {name: tf.constant(value) for name, value in batch.items()},
+        seed=SEED,
+        epoch=tf.constant([0], tf.int64),
+        example_index=tf.constant(index),
+        masked_lm_prob=0.5,
+        max_predictions_per_seq=8,
+        cls_id=CLS,
+        sep_id=SEP,
+        mask_id=MASK,
+        vocab_size=VOCAB_SIZE,
+    )
+    assert masked["masked_lm_weights"].numpy().sum() == 8
+    last = masked["masked_lm_positions"].numpy().max()
+    after = slice(last + 1, None)
+    assert masked["input_ids"][0, after].numpy().tolist() == batch["input_ids"][0, after].tolist()

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data import next_sentence
-from bert_tf.data.corpus import Corpus, map_in_order, tokenize_documents
-from tests.data.fake_tokenizer import VOCABULARY, random_corpus, tokenizer
+from bert_tf.data.corpus import Corpus
+from bert_tf.data.examples import Examples, Window, rows_of_examples, truncate, walk
+from bert_tf.data.next_sentence import NextSentence
+from tests.data.fake_tokenizer import random_corpus
 
 VOCAB_SIZE = 1000
 CLS, SEP = 2, 3
@@ -21,14 +22,28 @@ corpora = st.builds(
 )
 
 
-def create(corpus, max_seq_length=32, short_seq_prob=0.1, seed=0, **arguments):
-    return next_sentence.create_examples(
-        corpus,
-        max_seq_length=max_seq_length,
-        short_seq_prob=short_seq_prob,
-        seed=seed,
-        **arguments,
-    )
+class Found:
+    """All examples of a corpus; `spans` has A begin, A length, B begin, B length, label a row."""
+
+    def __init__(self, examples):
+        pairs = [examples.begins.reshape(-1, 2), examples.lengths.reshape(-1, 2)]
+        self.spans = np.stack(
+            [pairs[0][:, 0], pairs[1][:, 0], pairs[0][:, 1], pairs[1][:, 1], examples.labels], 1
+        )
+        self.cut_tokens = examples.cut_tokens
+
+
+def objective(max_seq_length=32, short_seq_prob=0.1, seed=0):
+    return NextSentence(max_seq_length=max_seq_length, short_seq_prob=short_seq_prob, seed=seed)
+
+
+def create(corpus, *arguments):
+    maker = objective(*arguments)
+    maker.check(corpus)
+    window = Window.of(corpus, 0, corpus.num_sentences, maker.lookahead)
+    following, _ = maker.following(window)
+    begins, _ = walk(0, corpus.num_sentences, 0, following)
+    return Found(maker.cut(window, begins))
 
 
 def document_of(corpus, token):
@@ -81,28 +96,28 @@ def test_every_sentence_is_used_once_and_every_cut_token_is_counted(corpus):
     assert kept + examples.cut_tokens.sum() >= len(corpus.tokens)
 
 
-def truncate_token_by_token(a, b, max_tokens, is_front):
+def truncate_token_by_token(a, b, max_tokens):
     """google-research/bert's truncate_seq_pair, told."""
-    while len(a) + len(b) > max_tokens:
-        longer = a if len(a) > len(b) else b
-        longer.pop(0 if is_front() else -1)
+    while a + b > max_tokens:
+        a, b = (a - 1, b) if a > b else (a, b - 1)
+    return a, b
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(2, 60))
-def test_truncation_keeps_as_many_tokens_as_taking_one_at_a_time(a_length, b_length, max_tokens):
-    a, b = list(range(a_length)), list(range(b_length))
-    truncate_token_by_token(a, b, max_tokens, lambda: True)
-    draws = next_sentence._Draws(0, 0)
-    kept = next_sentence._truncate(0, a_length, 100, 100 + b_length, max_tokens, draws)
-    assert (kept[1], kept[3]) == (len(a), len(b))
-    assert 0 <= kept[0] <= a_length - kept[1] and 0 <= kept[2] - 100 <= b_length - kept[3]
+def test_truncation_keeps_as_many_tokens_as_taking_one_at_a_time(a, b, max_tokens):
+    kept = truncate(np.array([a]), np.array([b]), max_tokens)
+    assert [int(n[0]) for n in kept] == list(truncate_token_by_token(a, b, max_tokens))
 
 
 def test_tokens_are_cut_from_both_ends_alike():
-    draws = next_sentence._Draws(0, 0)
-    heads = np.array([draws.heads(100) for _ in range(4000)])
-    assert abs(heads.mean() - 50) < 4 * 5 / np.sqrt(4000)
-    assert abs(heads.std() - 5) < 0.3
+    flips = np.tile([100, 3, 0], 4000)
+    heads = objective().heads(np.arange(12_000), 1, flips)
+    hundred = heads[::3]
+    assert abs(hundred.mean() - 50) < 4 * 5 / np.sqrt(4000)
+    assert abs(hundred.std() - 5) < 0.3
+    shares = np.bincount(heads[1::3], minlength=4) / 4000
+    np.testing.assert_allclose(shares, [1 / 8, 3 / 8, 3 / 8, 1 / 8], atol=0.03)
+    assert not heads[2::3].any()
 
 
 def test_half_of_the_examples_have_a_random_next_sentence():
@@ -114,8 +129,9 @@ def test_half_of_the_examples_have_a_random_next_sentence():
 
 def test_random_documents_are_uniform_over_all_others():
     corpus = random_corpus(1, [1000, 1, 300, 20], VOCAB_SIZE, max_length=40)
-    spans = create(corpus, 16, documents=[0]).spans
-    others = [document_of(corpus, b) for b in spans[spans[:, 4] == 1, 2]]
+    spans = create(corpus, 16).spans
+    from_first = spans[:, 0] < corpus.sentence_offsets[corpus.document_offsets[1]]
+    others = [document_of(corpus, b) for b in spans[from_first & (spans[:, 4] == 1), 2]]
     counts = np.bincount(others, minlength=4)
     assert counts[0] == 0
     expected = len(others) / 3
@@ -132,21 +148,32 @@ def test_the_share_of_short_examples_is_the_one_asked_for():
         assert abs(short.mean() - expected) < 4 * np.sqrt(expected / len(spans)) + at_document_ends
 
 
-def test_examples_of_a_document_depend_on_seed_and_document_only():
+def test_an_example_depends_on_seed_and_first_sentence_only():
     corpus = random_corpus(1, [30, 40, 50], VOCAB_SIZE)
-    everything = create(corpus).spans
-    one = create(corpus, documents=[1]).spans
-    first = corpus.sentence_offsets[corpus.document_offsets[1]]
-    last = corpus.sentence_offsets[corpus.document_offsets[2]]
-    inside = (everything[:, 0] >= first) & (everything[:, 0] < last)
-    np.testing.assert_array_equal(one, everything[inside])
-    assert not np.array_equal(one, create(corpus, seed=1, documents=[1]).spans)
+    maker, everything = objective(), create(corpus).spans
+    following, _ = maker.following(Window.of(corpus, 0, corpus.num_sentences, maker.lookahead))
+    begins, _ = walk(0, corpus.num_sentences, 0, following)
+    for row in (0, 7, len(begins) - 1):
+        begin = int(begins[row])
+        window = Window.of(corpus, begin, begin + 1, maker.lookahead)
+        assert maker.following(window)[0][0] == following[begin]
+        np.testing.assert_array_equal(
+            Found(maker.cut(window, begins[row : row + 1])).spans[0], everything[row]
+        )
+    assert not np.array_equal(everything[:9], create(corpus, 32, 0.1, 1).spans[:9])
 
 
 def test_rows_are_cls_a_sep_b_sep():
     corpus = Corpus(np.arange(10, 30, dtype=np.int32), np.array([0, 20]), np.array([0, 1]))
-    spans = np.array([[0, 2, 5, 1, 1], [8, 1, 9, 3, 0]])
-    rows = next_sentence.rows_of_examples(corpus, spans, CLS, SEP)
+    examples = Examples(
+        begins=np.array([0, 5, 8, 9]),
+        lengths=np.array([2, 1, 1, 3]),
+        segments=np.array([0, 1, 0, 1]),
+        counts=np.array([2, 2]),
+        labels=np.array([1, 0]),
+        cut_tokens=np.zeros(2),
+    )
+    rows = rows_of_examples(corpus, examples, CLS, SEP)
     assert rows.input_ids.tolist() == [CLS, 10, 11, SEP, 15, SEP, CLS, 18, SEP, 19, 20, 21, SEP]
     assert rows.segment_ids.tolist() == [0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1]
     assert rows.offsets.tolist() == [0, 6, 13]
@@ -167,22 +194,3 @@ def test_a_single_document_is_refused_with_advice():
 def test_settings_out_of_range_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         create(random_corpus(0, [5, 5], VOCAB_SIZE), *arguments)
-
-
-def test_tokenizing_leaves_out_and_counts_what_is_empty():
-    documents = [["rain falls", "\u200b", "sun"], [], ["\u200b"], ["wind"]]
-    corpus = tokenize_documents(iter(documents), tokenizer().tokenize)
-    words = [VOCABULARY.tokens[i] for i in corpus.tokens]
-    assert words == ["rain", "falls", "sun", "wind"]
-    assert corpus.sentence_offsets.tolist() == [0, 2, 3, 4]
-    assert corpus.document_offsets.tolist() == [0, 2, 3]
-    assert (corpus.skipped_documents, corpus.skipped_sentences) == (2, 2)
-
-
-def test_results_of_threads_come_in_order_and_input_is_read_only_a_little_ahead():
-    taken = []
-    items = (taken.append(i) or i for i in range(100))
-    results = map_in_order(lambda x: x * x, items, 3)
-    assert [next(results) for _ in range(5)] == [0, 1, 4, 9, 16]
-    assert len(taken) < 15
-    assert list(results) == [x * x for x in range(5, 100)]

@@ -1,7 +1,5 @@
 """Order: complete, the same for any number of workers, and found again from a row count."""
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -119,11 +117,11 @@ def test_rows_in_memory_follow_the_order_of_shards():
     sizes = order.memory_shards(20_000)
     assert sizes == [8192, 8192, 3616]
     batch_slice = BatchSlice(12, 3, 1, 2)
-    batches = itertools.islice(order.memory_positions(20_000, 5, 19_000, batch_slice), 600)
-    epochs, rows = (np.concatenate(column) for column in zip(*batches, strict=True))
-    pairs = list(zip(epochs.tolist(), rows.tolist(), strict=True))
-    assert pairs == first_rows(19_000, 600 * 4, batch_slice, seed=5, shards=sizes)
-    assert set(epochs) == {0, 1}
+    memory = order.MemoryOrder(20_000, 5, batch_slice, 19_000)
+    rows = np.concatenate([memory.rows(batch) for batch in range(600)]).tolist()
+    expected = first_rows(19_000, 600 * 4, batch_slice, seed=5, shards=sizes)
+    assert rows == [row for _, row in expected]
+    assert {epoch for epoch, _ in expected} == {0, 1}
 
 
 def test_storage_order_ends_with_the_rows():
@@ -150,7 +148,7 @@ def test_impossible_batch_slices_are_refused(arguments, message):
 
 def test_an_empty_data_set_is_refused():
     with pytest.raises(ValueError, match="no rows"):
-        next(order.memory_positions(0, 0, 0, BatchSlice(1)))
+        order.MemoryOrder(0, 0, BatchSlice(1))
 
 
 def test_permutation_has_no_visible_structure():

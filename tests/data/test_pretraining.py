@@ -23,7 +23,7 @@ CLS, SEP = VOCABULARY.cls_id, VOCABULARY.sep_id
 def folder(tmp_path_factory):
     """Records in shards of 8 rows, more than one group of 16."""
     path = tmp_path_factory.mktemp("data")
-    documents = ["\n".join(sentences(i, 130)) for i in range(4)]
+    documents = ["\n".join(sentences(i, 131)) for i in range(4)]
     (path / "a.txt").write_text("\n\n".join(documents))
     folder = str(path / "records")
     manifest = builder.create_pretraining_data(

@@ -198,7 +198,7 @@ def test_a_manifest_that_cannot_be_used_is_refused_with_a_hint(tmp_path):
     path = tmp_path / "manifest.json"
     fields = json.loads(path.read_text())
     cases = [
-        ({**fields, "format_version": 2}, "format_version 2; this bert_tf reads up to 1"),
+        ({**fields, "format_version": 3}, "format_version 3; this bert_tf reads up to 2"),
         ({k: v for k, v in fields.items() if k != "rows"}, r"wrong or missing fields \['rows'\]"),
         ([], "not a manifest of bert_tf"),
         ({}, "not a manifest of bert_tf"),
@@ -215,11 +215,27 @@ def test_a_manifest_that_cannot_be_used_is_refused_with_a_hint(tmp_path):
 
 def test_data_for_another_model_are_refused_with_both_sides_named():
     manifest = make_manifest()
-    manifest.check(vocabulary_sha256="aa", max_seq_length=16, objective="next_sentence")
+    manifest.check(vocabulary_sha256="aa", max_seq_length=16, needs_labels=True)
     for name, value, here in [
         ("vocabulary_sha256", "bb", "aa"),
         ("max_seq_length", 32, "16"),
-        ("objective", "none", "next_sentence"),
     ]:
         with pytest.raises(ValueError, match=f"{name} = {here}, the model has {value}"):
             manifest.check(**{name: value})
+    without_labels = dataclasses.replace(manifest, objective="none")
+    without_labels.check()
+    with pytest.raises(ValueError, match="objective = none, which teaches no head"):
+        without_labels.check(needs_labels=True)
+
+
+def test_a_manifest_of_version_1_is_read(tmp_path):
+    make_manifest().save(str(tmp_path))
+    path = tmp_path / "manifest.json"
+    fields = json.loads(path.read_text()) | {"format_version": 1}
+    del fields["cross_documents"]
+    path.write_text(json.dumps(fields))
+    manifest = Manifest.load(str(tmp_path))
+    assert manifest == dataclasses.replace(make_manifest(), format_version=1)
+    path.write_text(json.dumps(fields | {"format_version": 2}))
+    with pytest.raises(ValueError, match="wrong or missing fields .'cross_documents'"):
+        Manifest.load(str(tmp_path))

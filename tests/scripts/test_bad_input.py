@@ -112,7 +112,7 @@ def forget_tokens(folder):
 
 DATA = {
     "other_vocabulary": edit("manifest.json", vocabulary_sha256="0" * 64),
-    "other_objective": edit("manifest.json", objective="sentence_order"),
+    "other_objective": edit("manifest.json", objective="none"),
     "newer_data": edit("manifest.json", format_version=9),
     "odd_version": edit("manifest.json", format_version="one"),
     "truncated_records": cut("*.tfrecord", -30),
@@ -234,7 +234,10 @@ CASES = {
         ({"config.data.max_seq_length": 16}, "{w}/train: made with max_seq_length = 32.* has 16"),
         ({"train_data": "{b}/no"}, "{b}/no holds no manifest.json.*create_pretraining_data"),
         ({"train_data": "{w}/train.txt"}, "train.txt holds no manifest.json"),
-        ({"train_data": "{b}/other_objective"}, "made with objective = sentence_order"),
+        (
+            {"train_data": "{b}/other_objective"},
+            "made with objective = none, which teaches no head",
+        ),
         ({"train_data": "{b}/newer_data"}, "manifest.json has format_version 9; .*newer"),
         ({"train_data": "{b}/odd_version"}, "manifest.json is not a manifest of bert_tf"),
         (
@@ -390,8 +393,20 @@ def largest_file(size):
 @pytest.mark.parametrize(
     ("name", "left"),
     [
-        ("create_pretraining_data", set()),
-        # From these a run goes on; there is no half of a checkpoint.
+        # From these a run goes on; there is no half of a shard or checkpoint.
+        (
+            "create_pretraining_data",
+            {
+                "settings.json",
+                "tokens",
+                "sentences",
+                "documents",
+                "journal.jsonl",
+                "examples",
+                "plan.json",
+                "shards.jsonl",
+            },
+        ),
         ("pretrain", {"config.json", "metrics.jsonl", "tensorboard"}),
         ("predict", set()),
         ("export", set()),

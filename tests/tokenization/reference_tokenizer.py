@@ -47,6 +47,56 @@ def pieces_of(word: str, vocabulary: Collection[str], longest: int) -> list[str]
     return pieces
 
 
+def spans_of(
+    text: str, vocabulary: Collection[str], *, do_lower_case: bool, longest: int = 200
+) -> list[tuple[str, int, int]]:
+    """Tokens with the first character of `text` that they stand for, and the one after the last."""
+    spans = []
+    for word in _words_with_sources(text, do_lower_case):
+        pieces = pieces_of("".join(c for c, _ in word), vocabulary, longest)
+        place = 0
+        for piece in pieces:
+            length = len(word) if piece == "[UNK]" else len(piece) - 2 * (place > 0)
+            first, last = word[place][1], word[place + length - 1][1]
+            end = max(first, last) + 1
+            while do_lower_case and end < len(text) and unicodedata.category(text[end]) == "Mn":
+                end += 1
+            spans.append((piece, min(first, last), end))
+            place += length
+    return spans
+
+
+def _words_with_sources(text: str, do_lower_case: bool) -> list[list[tuple[str, int]]]:
+    """The words of `words_of`, each character with the place in `text` that it comes from."""
+    cleaned = [(c, i) for i, character in enumerate(text) for c in _clean(character)]
+    if do_lower_case:
+        lowered = iter("".join(c for c, _ in cleaned).lower())
+        cleaned = [(next(lowered), i) for c, i in cleaned for _ in c.lower()]
+        cleaned = [(d, i) for c, i in cleaned for d in unicodedata.normalize("NFD", c)]
+        cleaned = _in_canonical_order(cleaned)
+        cleaned = [(c, i) for c, i in cleaned if unicodedata.category(c) != "Mn"]
+    words = [[]]
+    for c, i in cleaned:
+        if c.isspace():
+            words.append([])
+        elif _is_punctuation(c):
+            words += [[(c, i)], []]
+        else:
+            words[-1].append((c, i))
+    return [word for word in words if word]
+
+
+def _in_canonical_order(characters: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    ordered, run = [], []
+    for character in characters:
+        if unicodedata.combining(character[0]):
+            run.append(character)
+        else:
+            ordered += [*sorted(run, key=lambda c: unicodedata.combining(c[0])), character]
+            run = []
+    return ordered + sorted(run, key=lambda c: unicodedata.combining(c[0]))
+
+
 def tokens_of(
     text: str, vocabulary: Collection[str], *, do_lower_case: bool, longest: int = 200
 ) -> list[str]:

@@ -14,6 +14,7 @@ from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.tokenization.words import normalize, word_borders
 from tests.tokenization import reference_tokenizer as reference
+from tests.tokenization import unicode_golden
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzäéß"
 TOKENS = (
@@ -24,13 +25,13 @@ TOKENS = (
     *"ABCÄÉ,.!?'#[]$-+^«。",
     *("中", "##中", "文", "😀", "ς", "σ", "##σ", "##ς", "##ο", "ᄀ", "##ᅡ"),
 )
-# Characters assigned in Unicode 3.2 (Python keeps that table), because Python, TensorFlow's
-# lower-casing, tensorflow-text's NFD and RE2 each have another version of Unicode, which agree on
-# old characters. Letters and marks where the rules do something are drawn more often.
-OLD_CHARACTERS = [
-    chr(point)
-    for point in range(0x30000)
-    if unicodedata.ucd_3_2_0.category(chr(point)) not in ("Cn", "Cs")
+# All characters of Unicode 14, where this Python knows them (`test_unicode.py` is exhaustive on all
+# Pythons), else those of Unicode 3.2, on which all agree.
+ASSIGNED = [
+    character
+    for block in unicode_golden.blocks().values()
+    for character in block
+    if unicode_golden.PYTHON_HAS_UNICODE_14 or unicodedata.ucd_3_2_0.category(character) != "Cn"
 ]
 CHARACTERS = st.one_of(
     st.sampled_from(LETTERS + "ABCÄÉ  "),
@@ -38,9 +39,12 @@ CHARACTERS = st.one_of(
     st.sampled_from(
         "İIıΣσςΟο'\u0301\u0308\u0345\u00ad\u200d\ufeff\u00a0\u2028\u3000\0\ufffd😀中文豈가。«…½ﬁǅẞ"
     ),
-    st.sampled_from(OLD_CHARACTERS),
+    st.sampled_from(
+        ["👩\u200d💻", "❤\ufe0f", "🇩🇪", "\u302e\U00016ff0", "Ａ！", "x" * 200, "é" * 201]
+    ),
+    st.sampled_from(ASSIGNED),
 )
-TEXTS = st.lists(st.text(CHARACTERS, max_size=40), max_size=6)
+TEXTS = st.lists(st.lists(CHARACTERS, max_size=40).map("".join), max_size=6)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["uncased", "cased"])
@@ -166,6 +170,90 @@ def test_tokens_equal_those_of_the_reference(texts, limit, keep, lower):
         if keep:  # hypothesis writes special tokens too: it takes strings out of the source
             expected = between_special_tokens(text, do_lower_case=lower, longest=limit)
         assert [token.decode() for token in row] == expected
+
+
+@given(texts=TEXTS, limit=st.sampled_from([3, 200]), lower=st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_offsets_equal_those_of_the_reference(texts, limit, lower):
+    tokenizer = tokenizer_with_limit(limit, lower)
+    ids, starts, ends = tokenizer.tokenize_with_offsets(tf.constant(texts, tf.string))
+    assert [ids.dtype, starts.dtype, ends.dtype] == [tf.int32] * 3
+    found = [rows.to_list() for rows in (tokenizer.tokens_of(ids), starts, ends)]
+    for i, text in enumerate(texts):
+        spans = reference.spans_of(text, TOKENS, do_lower_case=lower, longest=limit)
+        assert [(t.decode(), a, b) for t, a, b in zip(*(f[i] for f in found), strict=True)] == spans
+
+
+@given(
+    texts=st.lists(
+        st.one_of(st.binary(max_size=30), st.lists(CHARACTERS).map("".join)), max_size=4
+    ),
+    keep=st.booleans(),
+    lower=st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_ids_are_the_same_with_and_without_offsets(texts, keep, lower):
+    tokenizer = tokenizer_with_limit(200, lower)
+    texts = tf.constant(texts, tf.string)
+    ids, starts, ends = tokenizer.tokenize_with_offsets(texts, keep_special_tokens=keep)
+    assert ids.to_list() == tokenizer.tokenize(texts, keep_special_tokens=keep).to_list()
+    assert tf.reduce_all(starts.values < ends.values)
+    for text, row in zip(texts.numpy(), ends.to_list(), strict=True):
+        assert all(end <= len(text.decode("utf-8", errors="replace")) for end in row)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Un WANTED!", [("un", "Un"), ("want", "WANT"), ("##ed", "ED"), ("!", "!")]),
+        (
+            "\u00a0É\u200b, é\u0301\u0323b",
+            [("e", "É"), (",", ","), ("e", "é\u0301\u0323"), ("##b", "b")],
+        ),
+        ("\u0301a\u00adb\u00ad", [("a", "a"), ("##b", "b")]),
+        ("wan\u00adt", [("want", "wan\u00adt")]),
+        ("İ가 😁é", [("[UNK]", "İ가"), ("[UNK]", "😁é")]),
+        ("가", [("ᄀ", "가"), ("##ᅡ", "가")]),
+        (
+            "中文。" + "é" * 201 + " a",
+            [("中", "中"), ("文", "文"), ("。", "。"), ("[UNK]", "é" * 201), ("a", "a")],
+        ),
+        (b"\xffa\xe2\x82b\xf0\x9f", [("a", "a"), ("##b", "b")]),
+        ("", []),
+    ],
+)
+def test_a_span_is_what_the_token_was_made_of(uncased, text, expected):
+    ids, starts, ends = (rows.to_list()[0] for rows in uncased.tokenize_with_offsets([text]))
+    text = text if isinstance(text, str) else text.decode("utf-8", errors="replace")
+    spans = [text[a:b] for a, b in zip(starts, ends, strict=True)]
+    assert list(zip([TOKENS[i] for i in ids], spans, strict=True)) == expected
+
+
+@pytest.mark.parametrize("accent", ["", "é"])
+def test_a_kept_special_token_has_its_own_span(tokenizer, accent):
+    text = f"{accent} a[MASK]b \U0000fdd0[UNK][PAD]\u0301 [CLS]."
+    result = tokenizer.tokenize_with_offsets([text], keep_special_tokens=True)
+    ids, starts, ends = (rows.to_list()[0] for rows in result)
+    spans = [text[a:b] for a, b in zip(starts, ends, strict=True)]
+    assert [span for span in spans if span in SPECIAL_TOKENS] == [
+        "[MASK]",
+        "[UNK]",
+        "[PAD]",
+        "[CLS]",
+    ]
+    assert all(TOKENS[i] == span for i, span in zip(ids, spans, strict=True) if len(span) > 3)
+
+
+@given(texts=TEXTS, lower=st.booleans())
+@settings(max_examples=50, deadline=None)
+def test_word_ids_number_the_words_of_each_text(texts, lower):
+    tokenizer = tokenizer_with_limit(200, lower)
+    word_ids = tokenizer.word_ids(tokenizer.tokenize(tf.constant(texts, tf.string)))
+    assert word_ids.dtype == tf.int32
+    for text, row in zip(texts, word_ids.to_list(), strict=True):
+        words = reference.words_of(text, do_lower_case=lower)
+        pieces = [reference.pieces_of(word, TOKENS, 200) for word in words]
+        assert row == [i for i, word in enumerate(pieces) for _ in word]
 
 
 @given(parts=st.lists(st.one_of(st.text("ab ,[", max_size=5), st.sampled_from(SPECIAL_TOKENS))))
