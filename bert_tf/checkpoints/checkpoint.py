@@ -25,6 +25,16 @@ from bert_tf.tokenization.vocabulary import Vocabulary
 
 FORMATS = ("google", "garden", "keras", "hugging_face")
 
+# What its checkpoint reader raises for damaged files.
+TENSORFLOW_ERRORS = (
+    tf.errors.OpError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+    SystemError,
+    TypeError,
+    ValueError,
+)
 _PICKLES = (".bin", ".pt", ".pth", ".pkl")
 _HOW_TO_CONVERT = (
     "it is a pickle, which runs whatever code it holds when it is read. Where transformers and "
@@ -256,6 +266,6 @@ def _unknown(path: str, names: list[str]) -> ValueError:
 def _kind_of_tensorflow(prefix: str) -> str:
     try:
         reader = tf.train.load_checkpoint(prefix)
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except TENSORFLOW_ERRORS as error:
         raise ValueError(f"{prefix}: not a whole TensorFlow checkpoint ({error}).") from error
     return "garden" if reader.has_tensor("_CHECKPOINTABLE_OBJECT_GRAPH") else "google"

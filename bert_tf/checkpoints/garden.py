@@ -98,6 +98,7 @@ def read(files: Files) -> Checkpoint:
         config, _ = google.read_config(files)
     else:
         config = _inferred(shapes, file.prefix)
+    mapping.check_layers(config, shapes, file.prefix)
     used = mapping.by_name([*ENCODERS, *PRETRAINER], config.num_hidden_layers)
     poolers = [n for n, rule in used.items() if n in shapes and "bert/pooler/" in rule.ours]
     config.use_pooler = bool(poolers)

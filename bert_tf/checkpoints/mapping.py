@@ -106,6 +106,7 @@ def read(
     Raises:
       ValueError: a shape is not what the config says, or a variable of the encoder is missing.
     """
+    check_layers(config, shapes, source)
     table = by_name(rules, config.num_hidden_layers)
     sizes = variables.numbers(config, num_labels)
     letters = variables.all_shapes(config)
@@ -142,6 +143,15 @@ def write(
         if rule.ours in weights:
             shape = _their_shape(rule, variables.shape_of(letters[rule.ours], sizes), sizes)
             yield rule.theirs, shape, _writer(weights, rule, shape)
+
+
+def check_layers(config: BertConfig, shapes: Mapping[str, tuple], source: str) -> None:
+    """ValueError for more layers than tensors, before a table of a billion layers is made."""
+    if config.num_hidden_layers > len(shapes):
+        raise ValueError(
+            f"{source}: {len(shapes)} tensors, but the config says num_hidden_layers "
+            f"{config.num_hidden_layers}: variables of the encoder are missing."
+        )
 
 
 def _their_shape(rule: Rule, ours: tuple[int, ...], sizes: dict[str, int]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import posixpath
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.checkpoints.checkpoint import Files
+from bert_tf.checkpoints.checkpoint import TENSORFLOW_ERRORS, Files
 
 
 class TensorflowFile:
@@ -29,7 +29,7 @@ class TensorflowFile:
             self._reader = tf.train.load_checkpoint(self.prefix)
             shapes = self._reader.get_variable_to_shape_map()
             dtypes = self._reader.get_variable_to_dtype_map()
-        except _ERRORS as error:
+        except TENSORFLOW_ERRORS as error:
             raise self._damaged(error) from error
         floats = {name for name, dtype in dtypes.items() if dtype.is_floating}
         self.shapes = {name: tuple(shapes[name]) for name in sorted(floats)}
@@ -40,7 +40,7 @@ class TensorflowFile:
         """The tensor called `name`."""
         try:
             return self._reader.get_tensor(name)
-        except _ERRORS as error:
+        except TENSORFLOW_ERRORS as error:
             raise self._damaged(error) from error
 
     def _check_size(self, dtypes: dict) -> None:
@@ -54,9 +54,6 @@ class TensorflowFile:
     def _damaged(self, reason: object) -> ValueError:
         reason = getattr(reason, "message", reason)
         return ValueError(f"{self.prefix}: not a whole TensorFlow checkpoint ({reason}).")
-
-
-_ERRORS = (tf.errors.OpError, ValueError, RuntimeError, TypeError, SystemError)
 
 
 def _prefix(files: Files) -> str:

@@ -241,6 +241,7 @@ BAD = {
     "heads": (config(num_attention_heads=5), "not divisible by num_attention_heads"),
     "nonsense": (config(hidden_size="big"), "hidden_size is 'big'; expected a whole number"),
     "huge": (config(num_hidden_layers=2**31), "num_hidden_layers is .*expected"),
+    "many_layers": (config(num_hidden_layers=2**30), "variables of the encoder are missing"),
     "activation": (config(hidden_act="swish9"), "unknown activation 'swish9'"),
     "untied": (config(tie_word_embeddings=False), "decoder.weight is missing"),
 }
