@@ -47,6 +47,12 @@ _SHORT_SEQ_PROB = flags.DEFINE_float(
     "objective none.",
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the examples.")
+_DUPE_FACTOR = flags.DEFINE_integer(
+    "dupe_factor",
+    1,
+    "Cut the text so many times, each time into other examples. For a small corpus that is trained "
+    "on for many epochs: next sentences that come again are learned by heart.",
+)
 _OBJECTIVE = flags.DEFINE_enum(
     "objective",
     "next_sentence",
@@ -83,6 +89,7 @@ def main(argv: Sequence[str]) -> None:
         max_seq_length=_MAX_SEQ_LENGTH.value,
         short_seq_prob=_SHORT_SEQ_PROB.value,
         seed=_SEED.value,
+        dupe_factor=_DUPE_FACTOR.value,
         objective=_OBJECTIVE.value,
         cross_documents=_CROSS_DOCUMENTS.value,
         input_format=_INPUT_FORMAT.value,

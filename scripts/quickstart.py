@@ -36,6 +36,11 @@ _FINETUNE_CONFIG = flags.DEFINE_string(
 )
 
 
+# The training reads the small corpus about as many times; pairs of sentences that came again would
+# be learned by heart.
+_DUPE_FACTOR = 8
+
+
 @dataclasses.dataclass(frozen=True)
 class Step:
     """One command. `replaces` is a folder of an unfinished attempt that the command refuses."""
@@ -65,7 +70,7 @@ def plan_steps(folder: pathlib.Path, pretrain_config: str, finetune_config: str)
         words = (f"--{flag}={value}" for flag, value in values.items())
         return Step(title, (f"scripts/{name}.py", *words), replaces)
 
-    def records(title: str, part: str) -> Step:
+    def records(title: str, part: str, **more: object) -> Step:
         return script(
             title,
             "create_pretraining_data",
@@ -73,6 +78,7 @@ def plan_steps(folder: pathlib.Path, pretrain_config: str, finetune_config: str)
             vocab_file=folder / "vocab",
             output_dir=folder / "records" / part,
             max_seq_length=config.data.max_seq_length,
+            **more,
         )
 
     def finetune(title: str, name: str, **start: object) -> Step:
@@ -89,7 +95,7 @@ def plan_steps(folder: pathlib.Path, pretrain_config: str, finetune_config: str)
             output_dir=folder / "vocab",
             vocab_size=config.model.vocab_size,
         ),
-        records("make records", "train"),
+        records("make records", "train", dupe_factor=_DUPE_FACTOR),
         records("make held-out records", "heldout"),
         script(
             "pretrain",

@@ -16,6 +16,7 @@ seconds on importing TensorFlow.
 import contextlib
 import dataclasses
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -35,6 +36,7 @@ from bert_tf.data.examples import Objective, Window
 from bert_tf.data.full_sentences import FullSentences
 from bert_tf.data.next_sentence import NextSentence
 from bert_tf.data.output_folder import SHARD, check_free, find_existing
+from bert_tf.data.plan import Plan
 from bert_tf.data.records import INCOMPLETE, Manifest
 from bert_tf.data.sentence_order import SentenceOrder
 from bert_tf.tokenization.wordpiece import Tokenizer
@@ -42,7 +44,6 @@ from bert_tf.tokenization.wordpiece import Tokenizer
 OBJECTIVES = ("next_sentence", "sentence_order", "none")
 _CLASSES = {"next_sentence": NextSentence, "sentence_order": SentenceOrder, "none": FullSentences}
 _SHORT_SEQ_PROB = {"next_sentence": 0.1, "sentence_order": 0.1, "none": 0.0}
-_SENTENCES_PER_WINDOW = 1 << 16
 _ROWS_PER_TABLE = 2048
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -55,6 +56,7 @@ def create_pretraining_data(
     max_seq_length: int = 128,
     short_seq_prob: float | None = None,
     seed: int = 0,
+    dupe_factor: int = 1,
     objective: str = "next_sentence",
     cross_documents: bool = True,
     input_format: str = "auto",
@@ -77,6 +79,9 @@ def create_pretraining_data(
         short_seq_prob: share of examples that are cut shorter than that at random; None: 0.1, or 0
             for the objective "none".
         seed: of the examples, in [0, 2**32).
+        dupe_factor: how many times the corpus is cut into examples, each time with other random
+            numbers (google-research/bert has 10). A small corpus that is read for many epochs needs
+            it: pairs that come again are learned by heart.
         objective: one of `OBJECTIVES`: BERT's next sentence, ALBERT's sentence order, or none.
         cross_documents: objective "none": an example may go on in the next document.
         input_format: one of `documents.FORMATS`.
@@ -97,13 +102,19 @@ def create_pretraining_data(
     """
     if objective not in OBJECTIVES:
         raise ValueError(f"objective is {objective!r}; it must be one of {', '.join(OBJECTIVES)}")
-    if shard_size < 1 or num_workers < 1:
-        raise ValueError(f"shard_size ({shard_size}) and num_workers ({num_workers}) must be >= 1")
+    for name, value in {
+        "dupe_factor": dupe_factor,
+        "shard_size": shard_size,
+        "num_workers": num_workers,
+    }.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it must be at least 1")
     if short_seq_prob is None:
         short_seq_prob = _SHORT_SEQ_PROB[objective]
     settings = {"max_seq_length": max_seq_length, "short_seq_prob": short_seq_prob, "seed": seed}
     crossing = {"cross_documents": cross_documents} if objective == "none" else {}
-    maker = _CLASSES[objective](**settings, **crossing)
+    make = functools.partial(_CLASSES[objective], **settings, **crossing)
+    objectives = [make(copy=copy) for copy in range(dupe_factor)]
     files = documents.expand_globs(inputs)
     for path in files:
         sources.format_of(path, input_format)
@@ -111,6 +122,7 @@ def create_pretraining_data(
         objective=objective,
         **settings,
         cross_documents=crossing.get("cross_documents", False),
+        dupe_factor=dupe_factor,
         max_examples_per_row=1,
         shard_size=shard_size,
         vocab_size=len(tokenizer.vocabulary),
@@ -126,7 +138,7 @@ def create_pretraining_data(
         shutil.rmtree(work_dir, ignore_errors=True)
         return existing
     check_free(output_dir, tokenizer)
-    build = _Build(files, tokenizer, output_dir, work_dir, maker, wanted, num_workers)
+    build = _Build(files, tokenizer, output_dir, work_dir, objectives, wanted, num_workers)
     with build.tidy_up():
         return build.run(skip_bad_records)
 
@@ -152,15 +164,18 @@ def _default_work_dir(output_dir: str) -> str:
 
 @dataclasses.dataclass
 class _Build:
-    """One run of the builder. `work_dir` holds `settings.json`, the files of the corpus,
-    `examples` (where each begins), `plan.json` (when that is complete) and `shards.jsonl` (the
-    manifest's entries of the shards that are finished)."""
+    """One run of the builder.
+
+    `work_dir` holds `settings.json`, the files of the corpus, `examples` (where each begins; with
+    `examples.json` when that is complete) and `shards.jsonl` (the manifest's entries of the shards
+    that are finished).
+    """
 
     files: list[str]
     tokenizer: Tokenizer
     output_dir: str
     work_dir: str
-    objective: Objective
+    objectives: list[Objective]  # one for each copy of the corpus
     wanted: Manifest
     num_workers: int
 
@@ -168,16 +183,16 @@ class _Build:
         """All passes, as far as an earlier run has not done them."""
         self._make_work_dir()
         counts = self._tokenize(skip_bad_records)
-        num_examples, left_out = self._plan()
-        entries = self._write_shards(num_examples)
+        plan = self._plan()
+        entries = self._write_shards(plan)
         self.tokenizer.save(self.output_dir)
         sums = {name: sum(e["counts"][name] for e in entries) for name in entries[0]["counts"]}
         shards = [{k: v for k, v in entry.items() if k != "counts"} for entry in entries]
         manifest = Manifest(
             **{
                 **self.wanted.settings(),
-                "rows": num_examples,
-                "counts": {**counts, "sentences_left_out": left_out, **sums},
+                "rows": plan.num_examples,
+                "counts": {**counts, "sentences_left_out": plan.left_out, **sums},
                 "shards": shards,
             }
         )
@@ -269,24 +284,13 @@ class _Build:
     def _corpus(self) -> Corpus:
         return Corpus.open(self.work_dir, self._token_type)
 
-    def _plan(self) -> tuple[int, int]:
-        """Pass 2: writes where examples begin. Returns how many, and the sentences left out."""
-        if not os.path.exists(self._path("plan.json")):
-            corpus = self._corpus()
+    def _plan(self) -> Plan:
+        """Pass 2: writes where examples begin."""
+        path = self._path("examples")
+        if not Plan.exists(path):
             with self._input_is_unusable():
-                self.objective.check(corpus)
-            num_examples, left_out = 0, 0
-            with open(self._path("examples"), "wb") as file:
-                for begins, is_example in self._walk(corpus.num_sentences):
-                    begins[is_example].tofile(file)
-                    num_examples += int(np.count_nonzero(is_example))
-                    left_out += int(np.count_nonzero(~is_example))
-            if not num_examples:
-                with self._input_is_unusable():
-                    raise ValueError("the input is too short: not one example can be made of it")
-            _write_whole(self._path("plan.json"), json.dumps([num_examples, left_out]))
-        with open(self._path("plan.json")) as file:
-            return tuple(json.load(file))
+                Plan.create(path, self._corpus, self.objectives, self.num_workers)
+        return Plan(path, self.objectives)
 
     @contextlib.contextmanager
     def _input_is_unusable(self) -> Iterator[None]:
@@ -297,23 +301,9 @@ class _Build:
             shutil.rmtree(self.work_dir)
             raise
 
-    def _walk(self, num_sentences: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yields, window by window, the sentences at which examples begin and which are kept."""
-
-        def work(first: int) -> tuple[int, int, np.ndarray, np.ndarray]:
-            last = min(first + _SENTENCES_PER_WINDOW, num_sentences)
-            window = Window.of(self._corpus(), first, last, self.objective.lookahead)
-            return first, last, *self.objective.following(window)
-
-        firsts = range(0, num_sentences, _SENTENCES_PER_WINDOW)
-        begin = 0
-        for first, last, following, is_example in map_in_order(work, firsts, self.num_workers):
-            begins, begin = examples.walk(begin, last, first, following)
-            yield begins, is_example[begins - first]
-
-    def _write_shards(self, num_examples: int) -> list[dict]:
+    def _write_shards(self, plan: Plan) -> list[dict]:
         """Pass 3. Returns the manifest's entries of all shards, with `counts`."""
-        sizes = order.memory_shards(num_examples, self.wanted.shard_size)
+        sizes = order.memory_shards(plan.num_examples, self.wanted.shard_size)
         names = [records.shard_name(shard, len(sizes)) for shard in range(len(sizes))]
         tf.io.gfile.makedirs(self.output_dir)
         done = self._finished_shards(names)
@@ -321,7 +311,7 @@ class _Build:
             if SHARD.fullmatch(name) and name not in done:
                 tf.io.gfile.remove(os.path.join(self.output_dir, name))
         bar = progress.bar(
-            total=num_examples,
+            total=plan.num_examples,
             unit="rows",
             description="writing",
             initial=sum(entry["rows"] for entry in done.values()),
@@ -329,7 +319,9 @@ class _Build:
         missing = [shard for shard, name in enumerate(names) if name not in done]
         with bar, open(self._path("shards.jsonl"), "a") as journal:
             for entry in map_in_order(
-                lambda shard: self._write_shard(shard, names[shard]), missing, self.num_workers
+                lambda shard: self._write_shard(plan, shard, names[shard]),
+                missing,
+                self.num_workers,
             ):
                 journal.write(json.dumps(entry) + "\n")
                 journal.flush()
@@ -350,28 +342,21 @@ class _Build:
                     done[entry["file"]] = entry
         return done
 
-    def _write_shard(self, shard: int, name: str) -> dict:
+    def _write_shard(self, plan: Plan, shard: int, name: str) -> dict:
         counts = {"examples": 0, "examples_truncated": 0, "tokens_truncated": 0, "row_tokens": 0}
-        if label := self.objective.label_name:
+        if label := self.objectives[0].label_name:
             counts[label] = 0
-        tables = self._tables(shard * self.wanted.shard_size, counts)
+        tables = self._tables(plan, shard, counts)
         entry = records.write_shard(os.path.join(self.output_dir, name), tables)
         return {**entry, "counts": counts}
 
-    def _tables(self, first_example: int, counts: dict[str, int]) -> Iterator[records.Rows]:
+    def _tables(self, plan: Plan, shard: int, counts: dict[str, int]) -> Iterator[records.Rows]:
         """The rows of a shard, some at a time; adds to `counts` meanwhile."""
-        vocabulary = self.tokenizer.vocabulary
-        begins = np.fromfile(
-            self._path("examples"),
-            np.int64,
-            count=self.wanted.shard_size,
-            offset=first_example * 8,
-        )
-        for part in range(0, len(begins), _ROWS_PER_TABLE):
-            some = begins[part : part + _ROWS_PER_TABLE]
-            first, last = int(some[0]), int(some[-1]) + 1
-            window = Window.of(self._corpus(), first, last, self.objective.lookahead)
-            found = self.objective.cut(window, some)
+        vocabulary, size = self.tokenizer.vocabulary, self.wanted.shard_size
+        for objective, begins in plan.parts(shard * size, size, _ROWS_PER_TABLE):
+            first, last = int(begins[0]), int(begins[-1]) + 1
+            window = Window.of(self._corpus(), first, last, objective.lookahead)
+            found = objective.cut(window, begins)
             rows = examples.rows_of_examples(
                 window.corpus, found, vocabulary.cls_id, vocabulary.sep_id
             )
@@ -379,8 +364,8 @@ class _Build:
             counts["examples_truncated"] += int(np.count_nonzero(found.cut_tokens))
             counts["tokens_truncated"] += int(found.cut_tokens.sum())
             counts["row_tokens"] += len(rows.input_ids)
-            if self.objective.label_name:
-                counts[self.objective.label_name] += int(found.labels.sum())
+            if objective.label_name:
+                counts[objective.label_name] += int(found.labels.sum())
             yield rows
 
 

@@ -127,6 +127,7 @@ class Objective(abc.ABC):
         max_seq_length: tokens of an example at most, special tokens included.
         short_seq_prob: share of examples with a target length drawn from 2 to the greatest.
         seed: in [0, 2**32).
+        copy: a corpus that is cut several times is cut otherwise for every copy.
 
     Raises ValueError if a setting is out of range.
     """
@@ -136,7 +137,7 @@ class Objective(abc.ABC):
     has_labels = True
     label_name = ""  # what the examples with label 1 are called in the counts
 
-    def __init__(self, *, max_seq_length: int, short_seq_prob: float, seed: int):
+    def __init__(self, *, max_seq_length: int, short_seq_prob: float, seed: int, copy: int = 0):
         if max_seq_length < self.min_seq_length:
             raise ValueError(
                 f"max_seq_length is {max_seq_length}; at least {self.min_seq_length} is needed"
@@ -145,7 +146,8 @@ class Objective(abc.ABC):
             raise ValueError(f"short_seq_prob is {short_seq_prob}; it must be between 0 and 1")
         self.max_tokens = max_seq_length - self.num_special_tokens
         self.short_seq_prob = short_seq_prob
-        self.seed = order.check_seed(seed)
+        order.check_seed(seed)
+        self._key = int(order.hash_u32(seed, copy, order.STREAM_COPY)) if copy else seed
 
     @property
     def lookahead(self) -> int:
@@ -181,7 +183,7 @@ class Objective(abc.ABC):
 
     def draw(self, sentences: np.ndarray, *counters: int) -> np.ndarray:
         """Random uint32 of the examples that begin at `sentences`; streams as in `order`."""
-        return order.hash_u32(self.seed, *order.split_words(sentences), *counters)
+        return order.hash_u32(self._key, *order.split_words(sentences), *counters)
 
     def chance(self, sentences: np.ndarray, stream: int, probability: float) -> np.ndarray:
         """True with `probability`."""

@@ -23,7 +23,7 @@ FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 INCOMPLETE = ".incomplete"  # behind the name of what is being written
 LABELLED_OBJECTIVES = ("next_sentence", "sentence_order")
-_SINCE_VERSION_2 = {"cross_documents"}
+_SINCE_VERSION_2 = {"cross_documents", "dupe_factor"}
 _HINT = "make the data with scripts/create_pretraining_data.py"
 _FEATURES = ("input_ids", "segment_ids", "next_sentence_labels", "example_lengths")
 
@@ -42,6 +42,7 @@ class Manifest:
         vocab_size, vocabulary_sha256, do_lower_case, max_input_chars_per_word: the tokenizer, which
             is stored beside.
         cross_documents: whether an example may hold text of several documents.
+        dupe_factor: how many times the text was cut into examples.
         input_format, inputs: the text files in order; file (without folder), bytes, sha256 of each.
         rows: of all shards.
         counts: documents, sentences, tokens, what was skipped and truncated.
@@ -61,6 +62,7 @@ class Manifest:
     input_format: str
     inputs: list[dict]
     cross_documents: bool = False
+    dupe_factor: int = 1
     rows: int = 0
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     shards: list[dict] = dataclasses.field(default_factory=list)

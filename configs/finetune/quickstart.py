@@ -20,6 +20,6 @@ def get_config() -> ExperimentConfig:
         model=BertConfig.from_size("tiny", vocab_size=8000, max_position_embeddings=128),
         data=DataConfig(max_seq_length=64),
         task=TaskConfig(name="classification"),
-        optimizer=OptimizerConfig(learning_rate=5e-4, bias_correction=True),
-        train=TrainConfig(global_batch_size=32, num_train_epochs=5.0, steps_per_loop=50),
+        optimizer=OptimizerConfig(learning_rate=1e-3, bias_correction=True),
+        train=TrainConfig(global_batch_size=32, num_train_epochs=8.0, steps_per_loop=50),
     )

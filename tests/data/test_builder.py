@@ -11,7 +11,7 @@ import shutil
 
 import pytest
 
-from bert_tf.data import builder, examples, records, sources
+from bert_tf.data import builder, examples, plan, records, sources
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
@@ -42,12 +42,36 @@ def test_threads_and_the_sizes_of_all_pieces_have_no_influence(
     build(text, tmp_path / "one", objective=objective)
     build(text, tmp_path / "two", objective=objective)
     monkeypatch.setattr(sources, "CHUNK_BYTES", 777)
-    monkeypatch.setattr(builder, "_SENTENCES_PER_WINDOW", 13)
+    monkeypatch.setattr(plan, "_SENTENCES_PER_WINDOW", 13)
     monkeypatch.setattr(builder, "_ROWS_PER_TABLE", 3)
     build(text, tmp_path / "three", objective=objective, num_workers=3)
     assert content(tmp_path / "one") == content(tmp_path / "two") == content(tmp_path / "three")
     build(text, tmp_path / "four", objective=objective, seed=1, short_seq_prob=0.5)
     assert content(tmp_path / "one") != content(tmp_path / "four")
+
+
+def rows_of(folder):
+    """(tokens, label) of every row, in storage order."""
+    manifest = records.Manifest.load(str(folder))
+    found = []
+    for shard in range(len(manifest.shards)):
+        table = records.read_shard(str(folder), manifest, shard, manifest.vocab_size)
+        for row, (begin, end) in enumerate(itertools.pairwise(table.offsets)):
+            label = int(table.next_sentence_labels[row, 0])
+            found.append((tuple(table.input_ids[begin:end].tolist()), label))
+    return found
+
+
+@pytest.mark.parametrize("objective", ["next_sentence", "sentence_order"])
+def test_every_copy_of_a_corpus_is_cut_into_other_examples(text, tmp_path, objective):
+    build(text, tmp_path / "once", objective=objective)
+    build(text, tmp_path / "thrice", objective=objective, dupe_factor=3)
+    once, thrice = rows_of(tmp_path / "once"), rows_of(tmp_path / "thrice")
+    assert thrice[: len(once)] == once  # the first copy is the corpus as it is without others
+    rest = thrice[len(once) :]
+    assert 1.6 * len(once) < len(rest) < 2.4 * len(once)
+    assert len(set(rest) - set(once)) > 0.8 * len(set(rest))
+    assert len(set(rest)) > 0.8 * len(rest)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +212,7 @@ def stop_after(monkeypatch, module, name, calls):
         (builder, "tokenize_chunk", 0),
         (builder, "tokenize_chunk", 5),
         (examples, "walk", 2),
-        (builder, "_write_whole", 1),
+        (plan.json, "dump", 0),
         (records, "write_shard", 0),
         (records, "write_shard", 4),
         (examples, "rows_of_examples", 6),
@@ -200,7 +224,7 @@ def test_a_run_that_was_broken_off_goes_on_and_ends_with_the_same_bytes(
 ):
     build(text, tmp_path / "whole")
     monkeypatch.setattr(sources, "CHUNK_BYTES", 777)
-    monkeypatch.setattr(builder, "_SENTENCES_PER_WINDOW", 50)
+    monkeypatch.setattr(plan, "_SENTENCES_PER_WINDOW", 50)
     with monkeypatch.context() as broken:
         broken.setattr(builder._Build, "tidy_up", contextlib.nullcontext)
         stop_after(broken, module, name, calls)

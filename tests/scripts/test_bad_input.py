@@ -403,7 +403,7 @@ def largest_file(size):
                 "documents",
                 "journal.jsonl",
                 "examples",
-                "plan.json",
+                "examples.json",
                 "shards.jsonl",
             },
         ),
