@@ -137,7 +137,7 @@ def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
         prefix=posixpath.join(folder, "bert_model.ckpt"),
         tensor_names=[name for name, _, _ in entries],
         shape_and_slices=[""] * len(entries),
-        tensors=[read_tensor() for _, _, read_tensor in entries],
+        tensors=[tf.constant(read_tensor()) for _, _, read_tensor in entries],
     )
     write_config(checkpoint, folder)
     return [Row(name, shape, rules[name].ours, shape) for name, shape, _ in entries]
