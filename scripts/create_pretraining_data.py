@@ -1,9 +1,11 @@
-"""Makes pretraining records from text files.
+"""Makes pretraining records from text.
 
-Reads text (one sentence a line with blank lines between documents; prose; or JSON lines with a
-`text` field; each also .gz), tokenizes it, cuts it into next-sentence examples and writes TFRecord
-shards with a manifest. Masks are not drawn here but when the records are read. The same text,
-settings and seed give the same bytes; running the command again changes nothing.
+Reads text files (one sentence a line with blank lines between documents; prose; JSON lines with a
+`text` field; each also .gz, .bz2, .xz or .zst), Parquet files with a `text` column, or a data set
+of TFDS (`tfds:name/split`). Tokenizes it, cuts it into examples and writes TFRecord shards with a
+manifest, in memory that does not grow with the text. Masks are not drawn here but when the records
+are read. The same text, settings and seed give the same bytes, whatever the number of workers; a
+run that was killed goes on when the command is given again.
 
 Example:
 
@@ -27,7 +29,8 @@ _INPUT_FORMAT = flags.DEFINE_enum(
     "auto",
     documents.FORMATS,
     "lines: one sentence a line, blank line between documents. prose: running text, one document a "
-    "file. jsonl: JSON objects with a text field. auto: .txt is lines, .jsonl is jsonl.",
+    "file. jsonl: JSON objects with a text field. parquet: a text column. auto: by the extension; "
+    ".txt is lines.",
 )
 _VOCAB_FILE = flags.DEFINE_string(
     "vocab_file",

@@ -243,11 +243,14 @@ class _Build:
     def _tokenize(self, skip_bad_records: bool) -> dict[str, int]:
         """Pass 1. Returns the counts for the manifest."""
         unk_id, token_type = self.tokenizer.vocabulary.unk_id, self._token_type
+        # As one function: op by op, Python's lock would keep the threads from running together.
+        signature = [tf.TensorSpec([None], tf.string)]
+        tokenize = tf.function(self.tokenizer.tokenize, input_signature=signature)
 
         def work(chunk: sources.Chunk) -> Any:
             return tokenize_chunk(
                 chunk,
-                self.tokenizer.tokenize,
+                tokenize,
                 unk_id,
                 token_type,
                 skip_bad_records=skip_bad_records,
