@@ -22,14 +22,16 @@ __all__ = ["BertConfig", "BertEncoder", "Tokenizer", "export_saved_model", "load
 
 
 def load(path: str, *, dtype: str = "float32") -> tuple[Any, Any]:
-    """(Keras model, Tokenizer) of a model folder, or of a work directory whose training has ended.
+    """(Keras model, Tokenizer) of a model folder, or of a checkpoint of another project.
 
     Args:
-      path: the folder.
+      path: a model folder, a work directory whose training has ended, or what Hugging Face (a
+        folder or file of safetensors), Google, Model Garden (bert_model.ckpt with bert_config.json
+        and vocab.txt) or keras-hub (a preset) wrote.
       dtype: compute dtype, "float32" or "mixed_bfloat16".
 
     Raises:
-      ValueError: the folder is not one, or a file in it is damaged.
+      ValueError: it is none of these, or a file is missing or damaged.
     """
     from bert_tf import model_folder
 

@@ -66,6 +66,8 @@ class TaskConfig:
         file.
       text_pairs: classification: an example is a pair of texts; scripts/finetune.py sets it.
       classifier_dropout_prob: classification: dropout of the pooled output.
+      pooling: embedding: "mean" over the tokens, their "max", the "cls" token, or the "pooler".
+      normalize: embedding: scale to length 1.
     """
 
     name: str = "pretraining"
@@ -73,6 +75,8 @@ class TaskConfig:
     labels: tuple[str, ...] = ()
     text_pairs: bool = False
     classifier_dropout_prob: float = 0.1
+    pooling: str = "mean"
+    normalize: bool = True
 
 
 @dataclasses.dataclass

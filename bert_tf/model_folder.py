@@ -6,29 +6,35 @@
     model.safetensors      every weight in float32, keyed by variable path
     metrics.json           the last evaluation
 
-It joins tasks, models and the tokenizer, and knows nothing of training.
+It joins tasks, models, the tokenizer and the checkpoints of other projects, which are read wherever
+a model folder is, and knows nothing of training.
 """
 
 import dataclasses
+import functools
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import keras
 import numpy as np
-import safetensors
-import safetensors.numpy
 import tensorflow as tf
 from absl import logging
 
 from bert_tf import config as config_lib
-from bert_tf import models
+from bert_tf import models, tasks
+from bert_tf.checkpoints import checkpoint as foreign
+from bert_tf.checkpoints import tensors, variables
+from bert_tf.checkpoints.checkpoint import Checkpoint
+from bert_tf.checkpoints.mapping import Row, Weights
 from bert_tf.cleanup import removed_on_failure
 from bert_tf.config import DataConfig, ExperimentConfig, TaskConfig
 from bert_tf.tasks.task import Task, make_task
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization import tokenizer_config
+from bert_tf.tokenization.vocabulary import Vocabulary
+from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, Tokenizer
 
 _WEIGHTS = "model.safetensors"
 
@@ -51,28 +57,54 @@ def save(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]
       model: its weights are written.
       metrics: written to metrics.json.
     """
+    checkpoint = Checkpoint(
+        folder,
+        task.config.model,
+        task.config.task,
+        Weights({weight.path: weight.numpy for weight in model.weights}),
+        task.tokenizer.vocabulary,
+        task.tokenizer.do_lower_case,
+        task.tokenizer.max_input_chars_per_word,
+        task.config.data,
+    )
+    save_checkpoint(folder, checkpoint, metrics)
+
+
+def save_checkpoint(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) -> list[Row]:
+    """The same from a checkpoint of any origin; returns what became of each variable."""
     folder = folder.rstrip("/")
     temporary = folder + ".tmp"
     if tf.io.gfile.exists(temporary):
         tf.io.gfile.rmtree(temporary)
     with removed_on_failure(temporary):
         tf.io.gfile.makedirs(temporary)
-        _write_all(temporary, task, model, metrics)
+        rows = _write_all(temporary, checkpoint, metrics)
     if tf.io.gfile.exists(folder):
         tf.io.gfile.rmtree(folder)
     tf.io.gfile.rename(temporary, folder)
+    return rows
 
 
-def _write_all(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]) -> None:
-    config = task.config
-    module = type(config.model).__module__.rsplit(".", 1)[-1]
-    task_file = _TaskFile(model_module=module, task=config.task, data=config.data)
-    weights = {weight.path: weight.numpy() for weight in model.weights}
-    task.tokenizer.save(folder)
-    _write(folder, "bert_config.json", config_lib.to_json(config.model).encode())
+def _write_all(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) -> list[Row]:
+    module = type(checkpoint.config).__module__.rsplit(".", 1)[-1]
+    task_file = _TaskFile(model_module=module, task=checkpoint.task, data=checkpoint.data)
+    checkpoint.vocabulary.save(tf.io.gfile.join(folder, VOCABULARY_FILE))
+    tokenizer_config.write(
+        folder,
+        do_lower_case=checkpoint.do_lower_case,
+        max_input_chars_per_word=checkpoint.max_input_chars_per_word,
+    )
+    _write(folder, "bert_config.json", config_lib.to_json(checkpoint.config).encode())
     _write(folder, "task.json", config_lib.to_json(task_file).encode())
     _write(folder, "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-    _write(folder, _WEIGHTS, safetensors.numpy.save(weights, {"format": "bert_tf"}))
+    weights = checkpoint.weights
+    shapes = {path: array.shape for path, array in weights.items()}
+    tensors.write(
+        tf.io.gfile.join(folder, _WEIGHTS),
+        [(path, shape, functools.partial(weights.get, path)) for path, shape in shapes.items()],
+        metadata={"format": "bert_tf"},
+    )
+    return [Row(path, shape, path, shape) for path, shape in shapes.items()]
 
 
 def _write(folder: str, name: str, content: bytes) -> None:
@@ -80,77 +112,126 @@ def _write(folder: str, name: str, content: bytes) -> None:
         file.write(content)
 
 
-def find(path: str) -> str:
-    """The model folder that `path` means: itself, or the one in a finished work directory.
+def _find(path: str) -> str | None:
+    """The model folder that `path` means: itself, or the one in a finished work directory."""
+    for folder in (path, tf.io.gfile.join(path, "model")):
+        weights, task, other = (
+            tf.io.gfile.exists(tf.io.gfile.join(folder, name))
+            for name in (_WEIGHTS, "task.json", "config.json")
+        )
+        if weights and (task or not other):  # Hugging Face's have a config.json
+            return folder
+    return None
+
+
+def read_checkpoint(path: str, **files: str) -> Checkpoint:
+    """What is at `path`: a model folder, finished work directory, checkpoint of another project.
+
+    Args:
+      path: the folder, file or prefix.
+      **files: `vocab_file` and `config_file`, see `checkpoints.checkpoint.read`.
 
     Raises:
-      ValueError: there is none.
+      ValueError: none of these, or a file of it is missing or damaged.
     """
-    for folder in (path, tf.io.gfile.join(path, "model")):
-        if tf.io.gfile.exists(tf.io.gfile.join(folder, _WEIGHTS)):
-            return folder
-    raise ValueError(
-        f"{path}: expected a model folder (with {_WEIGHTS}, bert_config.json, task.json and "
-        "vocab.txt), or a work directory whose training has ended, which holds one as model/."
+    folder = _find(path)
+    if not folder:
+        return foreign.read(path, **files)
+    task_file = config_lib.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
+    file = tensors.SafetensorsFile(tf.io.gfile.join(folder, _WEIGHTS))
+    readers = {name: functools.partial(file.read, name) for name in file.shapes}
+    settings = tokenizer_config.read(folder)
+    vocab_file = tf.io.gfile.join(folder, VOCABULARY_FILE)
+    vocabulary = Vocabulary.from_file(vocab_file)
+    return Checkpoint(
+        folder,
+        _read_model_config(folder, task_file.model_module),
+        task_file.task,
+        Weights(readers),
+        vocabulary,
+        tokenizer_config.decide_lower_case(None, settings, vocabulary, vocab_file),
+        settings.get("max_input_chars_per_word") or 200,
+        task_file.data,
+        [Row(name, shape, name, shape) for name, shape in file.shapes.items()],
     )
 
 
+def _read_model_config(folder: str, module_name: str) -> Any:
+    known = sorted(module.name for module in pkgutil.iter_modules(models.__path__))
+    if module_name not in known:
+        raise ValueError(
+            f"{folder}/task.json: unknown model_module {module_name!r}. Known: {', '.join(known)}."
+        )
+    module = importlib.import_module(f"bert_tf.models.{module_name}")
+    return module.Config.from_json(tf.io.gfile.join(folder, "bert_config.json"))
+
+
 def load(path: str, *, dtype: str = "float32") -> tuple[Task, keras.Model]:
-    """The task and the model in the folder (or work directory) `path`.
+    """The task and the model in the folder, work directory or foreign checkpoint `path`.
 
     Args:
-      path: see `find`.
+      path: see `read_checkpoint`.
       dtype: compute dtype, "float32" or "mixed_bfloat16".
 
     Raises:
       ValueError: a file is missing or damaged, or a weight is missing or of another shape.
     """
-    folder = find(path)
-    task_file = config_lib.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
+    return build(read_checkpoint(path), dtype=dtype)
+
+
+def build(checkpoint: Checkpoint, *, dtype: str = "float32") -> tuple[Task, keras.Model]:
+    """The task and the model of a checkpoint; see `load`."""
     config = ExperimentConfig(
-        model=load_model_config(folder), data=task_file.data, task=task_file.task
+        model=checkpoint.config, data=checkpoint.data, task=_loadable(checkpoint)
     )
     config.train.dtype = dtype
-    task = make_task(config, Tokenizer.from_folder(folder))
+    task = make_task(config, tokenizer_of(checkpoint))
     model = task.build_model()
-    assign(model, read_weights(folder), source=folder, required_prefix="")
+    # A head of another project may be missing in part.
+    heads = [path for path in checkpoint.missing() if path.startswith("cls/")]
+    source = checkpoint.source
+    assign(model, checkpoint.weights, source=source, required_prefix="", optional=heads)
     return task, model
 
 
+def _loadable(checkpoint: Checkpoint) -> TaskConfig:
+    """Its task, or that of a bare encoder where bert_tf knows the head but has no task for it."""
+    task, known = checkpoint.task, {module.name for module in pkgutil.iter_modules(tasks.__path__)}
+    too_few_labels = task.name == "classification" and len(task.labels) < 2
+    if task.name not in variables.HEADS or task.name in known and not too_few_labels:
+        return task
+    logging.warning(
+        "%s: no task here for its head (%s, %d labels): the encoder is loaded WITHOUT IT.",
+        checkpoint.source,
+        task.name,
+        len(task.labels),
+    )
+    return TaskConfig(name="embedding")
+
+
+def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:
+    """The tokenizer of a checkpoint."""
+    return Tokenizer(
+        checkpoint.vocabulary,
+        do_lower_case=checkpoint.do_lower_case,
+        max_input_chars_per_word=checkpoint.max_input_chars_per_word,
+    )
+
+
+def load_tokenizer(path: str) -> Tokenizer:
+    """The tokenizer of what is at `path`, see `read_checkpoint`."""
+    return tokenizer_of(read_checkpoint(path))
+
+
 def config_of_checkpoint(path: str, config: Any) -> Any:
-    """The encoder's config in `path`, with the dropout rates of `config`: they are not weights.
+    """The encoder's config in `path`, with what `config` says about training and the pooler.
 
-    A run that starts from a checkpoint takes its shape from there and its regularisation from the
-    experiment config.
+    A run that starts from a checkpoint takes its shape from there. Dropout rates are not weights,
+    and a checkpoint without a pooler gets one, which starts at random.
     """
-    theirs = load_model_config(path)
-    rates = ("hidden_dropout_prob", "attention_probs_dropout_prob")
-    return dataclasses.replace(theirs, **{name: getattr(config, name) for name in rates})
-
-
-def load_model_config(path: str) -> Any:
-    """The encoder's config in the folder (or work directory) `path`."""
-    folder = find(path)
-    task_file = config_lib.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
-    known = sorted(module.name for module in pkgutil.iter_modules(models.__path__))
-    if task_file.model_module not in known:
-        raise ValueError(
-            f"{folder}/task.json: unknown model_module {task_file.model_module!r}. Known: "
-            f"{', '.join(known)}."
-        )
-    module = importlib.import_module(f"bert_tf.models.{task_file.model_module}")
-    return module.Config.from_json(tf.io.gfile.join(folder, "bert_config.json"))
-
-
-def read_weights(path: str) -> dict[str, np.ndarray]:
-    """{variable path: float32 array} of the folder (or work directory) `path`."""
-    name = tf.io.gfile.join(find(path), _WEIGHTS)
-    with tf.io.gfile.GFile(name, "rb") as file:
-        content = file.read()
-    try:
-        return safetensors.numpy.load(content)
-    except safetensors.SafetensorError as error:
-        raise ValueError(f"{name}: not a whole safetensors file ({error}).") from error
+    theirs = read_checkpoint(path).config
+    names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "use_pooler")
+    return dataclasses.replace(theirs, **{name: getattr(config, name) for name in names})
 
 
 def assign(
@@ -159,6 +240,7 @@ def assign(
     *,
     source: str,
     required_prefix: str = "bert/",
+    optional: Collection[str] = (),
 ) -> list[str]:
     """Copies `weights` into the variables of the same path; says loudly which stay random.
 
@@ -167,6 +249,7 @@ def assign(
       weights: {variable path: array}.
       source: where they are from, for messages.
       required_prefix: variables below this path must be there; "" for all.
+      optional: variables that may be missing all the same.
 
     Returns:
       The paths of the variables that keep their random values.
@@ -175,7 +258,7 @@ def assign(
       ValueError: a required variable is missing, or a shape differs.
     """
     missing = [v.path for v in model.weights if v.path not in weights]
-    required = [path for path in missing if path.startswith(required_prefix)]
+    required = [p for p in missing if p.startswith(required_prefix) and p not in optional]
     if required:
         raise ValueError(f"{source}: weights are missing: {', '.join(required)}.")
     for variable in model.weights:
@@ -202,16 +285,18 @@ def initializer(path: str | None, tokenizer: Tokenizer) -> Callable[[keras.Model
 
 
 def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:
-    """Loads the encoder, and the heads that are there, from the folder or work directory `path`.
+    """Loads the encoder, and the heads that are there, from what is at `path` (`read_checkpoint`).
 
     Raises:
       ValueError: its vocabulary is not that of `tokenizer`, or weights do not fit.
     """
-    theirs = Tokenizer.from_folder(find(path)).vocabulary
+    checkpoint = read_checkpoint(path)
+    theirs = checkpoint.vocabulary
     if theirs.sha256 != tokenizer.vocabulary.sha256:
         raise ValueError(
             f"{path} has another vocabulary ({len(theirs)} tokens, SHA-256 {theirs.sha256[:12]}) "
             f"than the data ({len(tokenizer.vocabulary)} tokens, SHA-256 "
             f"{tokenizer.vocabulary.sha256[:12]}). Build the data with that vocabulary."
         )
-    assign(model, read_weights(path), source=path)
+    optional = () if checkpoint.config.use_pooler else variables.POOLER
+    assign(model, checkpoint.weights, source=path, optional=optional)

@@ -27,7 +27,11 @@ config_flags.DEFINE_config_file("config", None, "For example configs/finetune/ss
 flags.DEFINE_string("train_data", None, "Labelled file: .tsv, .csv or .jsonl, also .gz.")
 flags.DEFINE_string("eval_data", None, "The same, held out.")
 flags.DEFINE_string("work_dir", None, "Where the run keeps everything.")
-flags.DEFINE_string("init_checkpoint", None, "Model folder or work directory to start from.")
+flags.DEFINE_string(
+    "init_checkpoint",
+    None,
+    "What to start from: a model folder, work directory or checkpoint of another project.",
+)
 flags.DEFINE_string("vocab_file", None, "vocab.txt or its folder; only without --init_checkpoint.")
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
 flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")
@@ -44,7 +48,7 @@ def main(argv):
         raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
     if FLAGS.init_checkpoint:
         config.model = model_folder.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
-        tokenizer = Tokenizer.from_folder(model_folder.find(FLAGS.init_checkpoint))
+        tokenizer = model_folder.load_tokenizer(FLAGS.init_checkpoint)
     else:
         tokenizer = Tokenizer.from_folder(FLAGS.vocab_file)
     config.check()

@@ -4,10 +4,14 @@
     python scripts/predict.py --model=work/sst2 --input=texts.txt --output=answers.jsonl
     echo "The [MASK] sat on the mat." | python scripts/predict.py --model=work/mini
 
-A classifier gives label and probabilities; a pretrained model guesses each [MASK]. For a classifier
-of pairs, a line holds both texts with a tab between them.
+    python scripts/predict.py --model=all-MiniLM-L6-v2 --task=embed --input=texts.txt
+
+A classifier gives label and probabilities; a pretrained model guesses each [MASK]; an encoder gives
+a vector a text. For a classifier of pairs, a line holds both texts with a tab between them. --model
+may be a checkpoint of another project.
 """
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator
@@ -19,9 +23,18 @@ import tensorflow as tf
 from absl import flags
 
 from bert_tf import model_folder, progress
+from bert_tf.config import TaskConfig
+from bert_tf.tasks.task import encoder_inputs, make_task
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, "Model folder or work directory.")
+flags.DEFINE_string("model", None, "Model folder, work directory or foreign checkpoint.")
+flags.DEFINE_enum(
+    "task",
+    None,
+    ["classify", "fill_mask", "embed"],
+    "Default: what the model was trained for. embed: one vector a text from any model (that of "
+    "sentence-transformers where its folder says how; else mean over the tokens, length 1).",
+)
 flags.DEFINE_string("input", None, "Text file, one example a line; default: standard input.")
 flags.DEFINE_string("output", None, "Where to write; default: standard output.")
 flags.DEFINE_integer("batch_size", 32, "Lines of a step.", lower_bound=1)
@@ -32,6 +45,7 @@ def main(argv):
     del argv
     task, model = model_folder.load(FLAGS.model)
     lines = _read_lines(FLAGS.input)
+    task, model = _for_task(task, model)
     answer = tf.function(lambda batch: task.decode(model(batch), batch), reduce_retracing=True)
     answers = _predict(task, answer, lines)
     if not FLAGS.output:
@@ -40,6 +54,22 @@ def main(argv):
         return
     with progress.bar(total=len(lines), unit="lines", description="predicting") as bar:
         app.write_lines(FLAGS.output, _counted(answers, bar))
+
+
+def _for_task(task, model):
+    """Both as --task asks for them; ValueError if the model has no such head."""
+    name = task.config.task.name
+    needed = {"classify": "classification", "fill_mask": "pretraining"}.get(FLAGS.task, name)
+    if FLAGS.task == "embed" and name != "embedding":
+        config = dataclasses.replace(task.config, task=TaskConfig(name="embedding"))
+        return make_task(config, task.tokenizer), lambda batch: model.encoder(
+            **encoder_inputs(batch)
+        )
+    if needed != name:
+        raise ValueError(
+            f"--task={FLAGS.task} needs the head of {needed!r}; this model is {name!r}."
+        )
+    return task, model
 
 
 def _counted(answers, bar) -> Iterator[str]:

@@ -23,7 +23,11 @@ config_flags.DEFINE_config_file("config", None, "For example configs/pretrain/mi
 flags.DEFINE_string("train_data", None, "Folder made by create_pretraining_data.py.")
 flags.DEFINE_string("eval_data", None, "The same, held out; without it nothing is evaluated.")
 flags.DEFINE_string("work_dir", None, "Where the run keeps everything.")
-flags.DEFINE_string("init_checkpoint", None, "Model folder or work directory to start from.")
+flags.DEFINE_string(
+    "init_checkpoint",
+    None,
+    "What to start from: a model folder, work directory or checkpoint of another project.",
+)
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
 flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")
 flags.mark_flags_as_required(["config", "train_data", "work_dir"])

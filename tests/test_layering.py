@@ -25,8 +25,9 @@ _MAY_IMPORT = {
     "tasks": ["config", "data", "layers", "models", "progress", "tokenization"],
     # Of the layers only how seeds are folded: the step folds where the layers go on folding.
     "training": ["cleanup", "config", "data.order", "layers.dropout", "progress", "tasks.task"],
-    "model_folder": ["cleanup", "config", "models", "tasks", "tokenization"],
-    "checkpoints": ["config", "layers", "models", "progress", "tokenization"],
+    "features": ["cleanup", "progress", "tokenization"],
+    "model_folder": ["checkpoints", "cleanup", "config", "models", "tasks", "tokenization"],
+    "checkpoints": ["cleanup", "config", "layers", "models", "progress", "tokenization"],
     "export": [
         "checkpoints",
         "cleanup",

@@ -87,6 +87,8 @@ class ServedModel(tf.Module):
         mask_BS1 = tf.cast(batch["input_mask"], tf.float32)[..., tf.newaxis]
         sequence_BSD = tf.cast(outputs["sequence_output"], tf.float32)
         mean_BD = tf.reduce_sum(sequence_BSD * mask_BS1, 1) / tf.reduce_sum(mask_BS1, 1)
+        if "pooled_output" not in outputs:  # an encoder without a pooler
+            return {"embedding": mean_BD}
         pooled_BD = tf.cast(outputs["pooled_output"], tf.float32)
         return {"pooled_output": pooled_BD, "embedding": mean_BD}
 

@@ -55,7 +55,7 @@ class Pooler(keras.layers.Layer):
 
 
 class MaskedLanguageModelHead(keras.layers.Layer):
-    """Scores over the vocabulary at the masked positions, tied to the word embeddings.
+    """Scores over the vocabulary at the masked positions, as a rule tied to the word embeddings.
 
     Only the masked positions are gathered before the projection: at 20 predictions in 128 tokens
     that is a sixth of the largest product of the model.
@@ -65,10 +65,11 @@ class MaskedLanguageModelHead(keras.layers.Layer):
       hidden_act: activation of the transform, see `layers.activations`.
       layer_norm_eps: epsilon of the transform's LayerNorm.
       initializer_range: standard deviation of the truncated normal the kernel starts from.
+      tied: score with the word embeddings; False for a table of its own, output_weights [V, D].
 
     Call arguments:
       sequence_BSD: float [B, S, D].
-      word_embeddings_VD: float [V, D], the encoder's table.
+      word_embeddings_VD: float [V, D], the encoder's table; not used when `tied` is False.
       masked_lm_positions: int32 [B, P], or None for every position.
 
     Returns:
@@ -85,6 +86,7 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         hidden_act: str = "gelu",
         layer_norm_eps: float = 1e-12,
         initializer_range: float = 0.02,
+        tied: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -93,6 +95,7 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         self.hidden_act = hidden_act
         self.layer_norm_eps = layer_norm_eps
         self.initializer_range = initializer_range
+        self.tied = tied
         self._activation = get_activation(hidden_act)
         self.dense = Dense(
             hidden_size,
@@ -114,13 +117,21 @@ class MaskedLanguageModelHead(keras.layers.Layer):
             initializer="zeros",
             aggregation="none",
         )
+        if not self.tied:
+            self.output_weights = self.add_weight(
+                name="output_weights",
+                shape=(self.vocab_size, self.hidden_size),
+                initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
+                aggregation="none",
+            )
 
     def call(self, sequence_BSD, word_embeddings_VD, masked_lm_positions=None):
         masked_BPD = sequence_BSD
         if masked_lm_positions is not None:
             masked_BPD = tf.gather(sequence_BSD, masked_lm_positions, batch_dims=1)
         transformed_BPD = self.layer_norm(self._activation(self.dense(masked_BPD)))
-        embeddings_DV = ops.transpose(ops.cast(word_embeddings_VD, self.compute_dtype))
+        table_VD = word_embeddings_VD if self.tied else self.output_weights
+        embeddings_DV = ops.transpose(ops.cast(table_VD, self.compute_dtype))
         return project(transformed_BPD, embeddings_DV, self.output_bias)
 
     def get_config(self):
@@ -130,6 +141,7 @@ class MaskedLanguageModelHead(keras.layers.Layer):
             "hidden_act",
             "layer_norm_eps",
             "initializer_range",
+            "tied",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 

@@ -18,6 +18,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
+from bert_tf.layers.activations import get_activation
 from bert_tf.layers.attention import attention_bias
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.embeddings import BertEmbeddings
@@ -66,6 +67,20 @@ _WITHOUT_EFFECT = frozenset(
         "attn_implementation",
         "backward",
         "output_past",
+        "num_labels",
+        "return_dict",
+        "output_attentions",
+        "output_hidden_states",
+        "torchscript",
+        "use_bfloat16",
+        "sep_token_id",
+        "cls_token_id",
+        "cross_attention_hidden_size",
+        "tokenizer_class",
+        "transformers.js_config",
+        "model_max_length",
+        "do_lower_case",
+        "max_length",
     ]
 )
 _ONLY_SUPPORTED = {
@@ -74,9 +89,19 @@ _ONLY_SUPPORTED = {
     "is_encoder_decoder": False,
     "add_cross_attention": False,
     "chunk_size_feed_forward": 0,
-    "tie_word_embeddings": True,
     "pruned_heads": {},
 }
+_AT_LEAST_ONE = frozenset(
+    [
+        "vocab_size",
+        "hidden_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "intermediate_size",
+        "max_position_embeddings",
+        "type_vocab_size",
+    ]
+)
 
 
 @dataclasses.dataclass
@@ -92,6 +117,12 @@ class BertConfig:
       hidden_act: `gelu` (exact), `gelu_new` or `gelu_pytorch_tanh` (tanh form), `relu`, `silu`,
         `tanh`.
       masked_lm_hidden_act: activation of the masked-LM transform; empty for hidden_act.
+      masked_lm_layer_norm_eps: epsilon of its LayerNorm, which keras-hub has apart; 0 for
+        layer_norm_eps.
+      tie_word_embeddings: the masked-LM head scores with the word embeddings, not with a table of
+        its own.
+      use_pooler: the encoder has a pooler (checkpoints of masked LMs, taggers and span finders of
+        Hugging Face have none).
       hidden_dropout_prob: dropout rate of embeddings and of both outputs of a block.
       attention_probs_dropout_prob: dropout rate of the attention probabilities.
       max_position_embeddings: longest sequence, in tokens.
@@ -108,6 +139,9 @@ class BertConfig:
     intermediate_size: int = 3072
     hidden_act: str = "gelu"
     masked_lm_hidden_act: str = ""
+    masked_lm_layer_norm_eps: float = 0.0
+    tie_word_embeddings: bool = True
+    use_pooler: bool = True
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
     max_position_embeddings: int = 512
@@ -160,7 +194,7 @@ class BertConfig:
                 "Install a newer bert_tf."
             )
         _refuse_unknown_keys(values, cls, path)
-        return cls(**values)
+        return cls(**values).check(path)
 
     @classmethod
     def _from_foreign(cls, values: Mapping[str, Any], path: str) -> "BertConfig":
@@ -185,11 +219,43 @@ class BertConfig:
         is_hugging_face = {"model_type", "architectures", "layer_norm_eps"} & set(values)
         if config.hidden_act == "gelu" and not is_hugging_face:
             config.hidden_act = "gelu_new"
-        return config
+        return config.check(path)
+
+    def check(self, source: str) -> "BertConfig":
+        """Returns itself; ValueError for values of the wrong type or out of range."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            problem = _problem(value, field.type)
+            if problem or (field.name in _AT_LEAST_ONE and value < 1):
+                wanted = problem or "at least 1"
+                raise ValueError(f"{source}: {field.name} is {value!r}; expected {wanted}.")
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"{source}: hidden_size ({self.hidden_size}) is not divisible by "
+                f"num_attention_heads ({self.num_attention_heads})."
+            )
+        for name in filter(None, (self.hidden_act, self.masked_lm_hidden_act)):
+            try:
+                get_activation(name)
+            except ValueError as error:
+                raise ValueError(f"{source}: {error}") from error
+        return self
 
     def to_dict(self) -> dict[str, Any]:
         """Every field, as written to bert_config.json."""
         return dataclasses.asdict(self)
+
+
+def _problem(value: Any, kind: type) -> str:
+    """What was expected of a value that is not of type `kind`, or is no finite number; else ""."""
+    if kind is float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if is_number and 0 <= value < 2**31 else "a number that is not negative"
+    if kind is int:
+        is_whole = type(value) is int and 0 <= value < 2**31
+        return "" if is_whole else "a whole number below 2**31"
+    names = {bool: "true or false", str: "a string"}
+    return "" if not isinstance(kind, type) or isinstance(value, kind) else names[kind]
 
 
 def _refuse_unknown_keys(values: Mapping[str, Any], cls: type, path: str) -> None:
@@ -220,10 +286,10 @@ class BertEncoder(keras.Model):
       output_attention_probs: also return every layer's attention probabilities.
 
     Returns:
-      A dict of `sequence_output` [B, S, D] and `pooled_output` [B, D] ([B, E, D] when
-      `cls_positions` is given); on request `hidden_states` (num_hidden_layers + 1 tensors
-      [B, S, D], the embeddings first) and `attention_probs` (num_hidden_layers tensors float32
-      [B, N, S, S]).
+      A dict of `sequence_output` [B, S, D] and, with `config.use_pooler`, `pooled_output` [B, D]
+      ([B, E, D] when `cls_positions` is given); on request `hidden_states` (num_hidden_layers + 1
+      tensors [B, S, D], the embeddings first) and `attention_probs` (num_hidden_layers tensors
+      float32 [B, N, S, S]).
     """
 
     def __init__(self, config: BertConfig, *, name: str = "bert", **kwargs):
@@ -260,7 +326,7 @@ class BertEncoder(keras.Model):
             )
             for index in range(config.num_hidden_layers)
         ]
-        self.pooler = Pooler(name="pooler", **shape, **policy)
+        self.pooler = Pooler(name="pooler", **shape, **policy) if config.use_pooler else None
         self.build()
 
     def build(self, input_shape=None):
@@ -270,7 +336,8 @@ class BertEncoder(keras.Model):
         with keras.name_scope("encoder"):
             for block in self.blocks:
                 block.build()
-        self.pooler.build()
+        if self.pooler is not None:
+            self.pooler.build()
         self.built = True
 
     def call(
@@ -297,10 +364,9 @@ class BertEncoder(keras.Model):
             hidden_BSD, probs_BNSS = block(hidden_BSD, bias, dropout_seed=seed)
             hidden_states.append(hidden_BSD)
             attention_probs.append(probs_BNSS)
-        outputs = {
-            "sequence_output": hidden_BSD,
-            "pooled_output": self.pooler(hidden_BSD, cls_positions),
-        }
+        outputs = {"sequence_output": hidden_BSD}
+        if self.pooler is not None:
+            outputs["pooled_output"] = self.pooler(hidden_BSD, cls_positions)
         if output_hidden_states:
             outputs["hidden_states"] = hidden_states
         if output_attention_probs:

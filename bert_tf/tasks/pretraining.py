@@ -41,7 +41,8 @@ class PretrainingModel(base.TaskModel):
         self.masked_lm = MaskedLanguageModelHead(
             vocab_size=model.vocab_size,
             hidden_act=model.masked_lm_hidden_act or model.hidden_act,
-            layer_norm_eps=model.layer_norm_eps,
+            layer_norm_eps=model.masked_lm_layer_norm_eps or model.layer_norm_eps,
+            tied=model.tie_word_embeddings,
             name="predictions",
             **shape,
         )

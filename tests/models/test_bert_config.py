@@ -152,7 +152,6 @@ def test_keys_kept_from_another_file_survive_ours(tmp_path, warnings):
         ("is_encoder_decoder", True),
         ("add_cross_attention", True),
         ("chunk_size_feed_forward", 64),
-        ("tie_word_embeddings", False),
         ("pruned_heads", {"0": [1]}),
         ("embedding_size", 64),
     ],
@@ -166,6 +165,27 @@ def test_the_same_keys_at_the_values_of_bert_are_read(tmp_path, warnings):
     values = {"is_decoder": False, "pruned_heads": {}, "embedding_size": 128}
     assert BertConfig.from_json(write(tmp_path, {**HUGGING_FACE, **values})).hidden_size == 128
     assert warnings == []
+
+
+def test_an_untied_masked_lm_head_is_read(tmp_path, warnings):
+    path = write(tmp_path, {**HUGGING_FACE, "tie_word_embeddings": False})
+    assert not BertConfig.from_json(path).tie_word_embeddings
+    assert warnings == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("hidden_size", "128", "a whole number"),
+        ("num_hidden_layers", 0, "at least 1"),
+        ("vocab_size", 2**31, "a whole number below"),
+        ("layer_norm_eps", None, "a number that is not negative"),
+        ("tie_word_embeddings", 1, "true or false"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_an_error(tmp_path, key, value, expected):
+    with pytest.raises(ValueError, match=f"bert_config.json: {key} is .*expected {expected}"):
+        BertConfig.from_json(write(tmp_path, {**HUGGING_FACE, key: value}))
 
 
 def test_another_model_type_is_an_error(tmp_path):

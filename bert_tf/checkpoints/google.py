@@ -1,0 +1,172 @@
+"""google-research/bert: bert_model.ckpt (TensorFlow 1), bert_config.json, vocab.txt.
+
+Our variables carry Google's names; only the classifier of run_classifier.py lies elsewhere. The
+slots of Adam and LAMB and the step are left out.
+"""
+
+import posixpath
+from typing import Any
+
+import tensorflow as tf
+
+from bert_tf.checkpoints import mapping, variables
+from bert_tf.checkpoints.checkpoint import Checkpoint, Files, write_json
+from bert_tf.checkpoints.mapping import Row, Rule
+from bert_tf.checkpoints.tensorflow_file import TensorflowFile
+from bert_tf.config import TaskConfig
+from bert_tf.models.bert import BertConfig
+from bert_tf.tokenization import tokenizer_config
+
+_CONFIG = "bert_config.json"
+_TANH_FORMS = ("gelu_new", "gelu_pytorch_tanh")
+
+RULES = [
+    *(Rule(path, path) for path in variables.EMBEDDINGS),
+    *(
+        Rule(f"bert/encoder/layer_{{i}}/{path}", f"bert/encoder/layer_{{i}}/{path}")
+        for path in variables.BLOCK
+    ),
+    *(Rule(path, path) for path in variables.POOLER),
+    *(Rule(path, path) for path in variables.MASKED_LM),
+    *(Rule(path, path) for path in variables.NEXT_SENTENCE),
+    Rule("output_weights", "classifier/kernel", transposed=True),
+    Rule("output_bias", "classifier/bias"),
+    *(Rule(path, path) for path in variables.SPANS),
+]
+_SLOTS = ("/adam_m", "/adam_v", "/Adam", "/Adam_1", "/lamb_m", "/lamb_v")
+_COUNTERS = ("global_step", "beta1_power", "beta2_power")
+
+
+def read(files: Files) -> Checkpoint:
+    """See `checkpoint.read`."""
+    file = TensorflowFile(files)
+    config, task = read_config(files)
+    slots = [
+        name
+        for name in (*file.shapes, *file.others)
+        if name.endswith(_SLOTS) or name.rsplit("/", 1)[-1] in _COUNTERS
+    ]
+    shapes = {name: shape for name, shape in file.shapes.items() if name not in slots}
+    beyond = f"bert/encoder/layer_{config.num_hidden_layers}/"
+    if any(name.startswith(beyond) for name in shapes):
+        raise ValueError(
+            f"{file.prefix}: {beyond} is there, but the config says num_hidden_layers "
+            f"{config.num_hidden_layers}. They do not belong together."
+        )
+    config.use_pooler = "bert/pooler/dense/kernel" in shapes
+    num_labels = shapes.get("output_weights", (0,))[0]
+    _name_task(task, shapes, num_labels)
+    weights, rows = mapping.read(
+        RULES, shapes, file.read, config=config, num_labels=num_labels, source=file.prefix
+    )
+    if slots:
+        rows.append(Row(f"{len(slots)} optimizer slots and counters", None, "", None, "left out"))
+    return Checkpoint(files.path, config, task, weights, rows=rows, **read_tokenizer(files))
+
+
+def read_config(files: Files) -> tuple[BertConfig, TaskConfig]:
+    """bert_config.json; a file that we wrote also says the task and the labels."""
+    path = files.config_file or files.find(_CONFIG)
+    if not path:
+        raise ValueError(
+            f"{files.folder}: {_CONFIG} is missing beside the checkpoint. Copy it there, or name "
+            "it (--bert_config_file)."
+        )
+    config = BertConfig.from_json(path)
+    labels = config.other_keys.get("id2label")
+    labels = tuple(map(str, labels.values())) if isinstance(labels, dict) else ()
+    name = config.other_keys.get("finetuning_task")
+    task = TaskConfig(name=name if name in variables.HEADS else "", labels=labels)
+    return config, task
+
+
+def read_tokenizer(files: Files) -> dict[str, Any]:
+    """`vocabulary`, `do_lower_case` and `max_input_chars_per_word`, arguments of a Checkpoint."""
+    vocabulary = files.vocabulary("vocab.txt")
+    settings = tokenizer_config.read(files.folder)
+    lower_case = tokenizer_config.decide_lower_case(None, settings, vocabulary, files.folder)
+    limit = settings.get("max_input_chars_per_word") or 200
+    return {
+        "vocabulary": vocabulary,
+        "do_lower_case": lower_case,
+        "max_input_chars_per_word": limit,
+    }
+
+
+def _name_task(task: TaskConfig, shapes: dict, num_labels: int) -> None:
+    task.next_sentence = "cls/seq_relationship/output_weights" in shapes
+    if "cls/predictions/output_bias" in shapes:
+        task.name = "pretraining"
+    elif "cls/squad/output_weights" in shapes:
+        task.name = "question_answering"
+    elif not num_labels:
+        task.name = "embedding"
+    elif task.name not in ("token_classification", "multiple_choice"):
+        task.name = "classification"
+    if task.name in ("classification", "token_classification") and len(task.labels) != num_labels:
+        task.labels = tuple(f"LABEL_{i}" for i in range(num_labels))
+
+
+def losses(checkpoint: Checkpoint) -> list[str]:
+    """See `checkpoint.losses`."""
+    config, lost = checkpoint.config, []
+    for name in ("hidden_act", "masked_lm_hidden_act"):
+        if getattr(config, name) == "gelu":
+            lost.append(f"{name} is the exact gelu; Google's is the tanh form (up to 5e-4 apart).")
+    if _tanh(config.masked_lm_hidden_act or config.hidden_act) != _tanh(config.hidden_act):
+        lost.append("the masked-LM head has another activation than the encoder.")
+    for name in ("layer_norm_eps", "masked_lm_layer_norm_eps"):
+        if getattr(config, name) not in (0.0, 1e-12):
+            lost.append(f"{name} is {getattr(config, name)}; Google's is 1e-12.")
+    if "cls/predictions/output_weights" in checkpoint.weights:
+        lost.append("the masked-LM head has a table of its own; Google's is the word embeddings.")
+    return lost
+
+
+def _tanh(name: str) -> str:
+    return "gelu" if name in _TANH_FORMS else name
+
+
+def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
+    """See `checkpoint.write`."""
+    weights = checkpoint.weights
+    num_labels = weights["classifier/bias"].shape[0] if "classifier/bias" in weights else 0
+    rules = mapping.by_name(RULES, checkpoint.config.num_hidden_layers)
+    entries = list(mapping.write(RULES, weights, checkpoint.config, num_labels))
+    tf.raw_ops.SaveV2(
+        prefix=posixpath.join(folder, "bert_model.ckpt"),
+        tensor_names=[name for name, _, _ in entries],
+        shape_and_slices=[""] * len(entries),
+        tensors=[tf.constant(read_tensor()) for _, _, read_tensor in entries],
+    )
+    write_config(checkpoint, folder)
+    return [Row(name, shape, rules[name].ours, shape) for name, shape, _ in entries]
+
+
+def write_config(checkpoint: Checkpoint, folder: str) -> None:
+    """bert_config.json with Google's keys, vocab.txt, and what Google has flags for."""
+    config = checkpoint.config
+    names = (
+        "vocab_size",
+        "hidden_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "intermediate_size",
+        "hidden_dropout_prob",
+        "attention_probs_dropout_prob",
+        "max_position_embeddings",
+        "type_vocab_size",
+        "initializer_range",
+    )
+    values = {name: getattr(config, name) for name in names}
+    values["hidden_act"] = _tanh(config.hidden_act)
+    values["finetuning_task"] = checkpoint.task.name
+    if checkpoint.task.labels:
+        values["id2label"] = {str(i): label for i, label in enumerate(checkpoint.task.labels)}
+    write_json(folder, _CONFIG, values)
+    checkpoint.vocabulary.save(posixpath.join(folder, "vocab.txt"))
+    tokenizer_config.write(
+        folder,
+        do_lower_case=checkpoint.do_lower_case,
+        max_input_chars_per_word=checkpoint.max_input_chars_per_word,
+    )

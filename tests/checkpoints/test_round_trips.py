@@ -1,0 +1,141 @@
+"""What goes out of bert_tf in another format comes back bit for bit."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf import model_folder
+from bert_tf.checkpoints import checkpoint as foreign
+from bert_tf.checkpoints import variables
+from bert_tf.models.bert import BertEncoder
+from tests.checkpoints.models import (
+    VOCABULARY,
+    assert_same_weights,
+    make_checkpoint,
+    make_config,
+    outputs_of,
+)
+
+ALL_TASKS = tuple(variables.HEADS)
+NO_POOLER = {"use_pooler": False}
+KERAS = {"masked_lm_hidden_act": "gelu", "masked_lm_layer_norm_eps": 1e-5}
+CASES = [
+    *(("hugging_face", task, {}) for task in ("embedding", "pretraining", "classification")),
+    ("hugging_face", "multiple_choice", {"hidden_act": "gelu", "layer_norm_eps": 1e-6}),
+    ("hugging_face", "token_classification", NO_POOLER),
+    ("hugging_face", "question_answering", NO_POOLER),
+    ("hugging_face", "pretraining", {"tie_word_embeddings": False}),
+    ("hugging_face", "pretraining", {"next_sentence": False, **NO_POOLER}),
+    *(("google", task, {}) for task in ALL_TASKS),
+    ("garden", "embedding", {}),
+    ("garden", "embedding", NO_POOLER),
+    ("garden", "pretraining", {}),
+    ("garden", "pretraining", {"next_sentence": False}),
+    ("keras", "embedding", KERAS),
+    ("keras", "classification", KERAS),
+    ("keras", "pretraining", {"next_sentence": False, **KERAS}),
+]
+
+
+@pytest.mark.parametrize(("format_name", "task", "changes"), CASES)
+def test_weights_config_and_tokenizer_come_back(tmp_path, format_name, task, changes):
+    before = make_checkpoint(task, **changes)
+    folder = str(tmp_path / "there")
+    rows = foreign.write(before, folder, format_name)
+    assert {row.ours for row in rows if row.theirs} == set(before.weights)
+    after = model_folder.read_checkpoint(folder)
+    assert_same_weights(before, after)
+    assert all(row.ours for row in after.rows)
+    without = {"other_keys": {}, "initializer_range": 0.0}
+    assert dataclasses.replace(after.config, **without) == dataclasses.replace(
+        before.config, **without
+    )
+    assert after.task.name == task
+    assert (after.vocabulary, after.do_lower_case) == (VOCABULARY, True)
+    if format_name in ("hugging_face", "google"):
+        assert after.task.labels == before.task.labels
+        assert after.max_input_chars_per_word == 100
+
+
+@pytest.mark.parametrize("task", ["embedding", "pretraining", "classification"])
+def test_the_model_folder_computes_what_the_checkpoint_did(tmp_path, task):
+    before = make_checkpoint(task)
+    model_folder.save_checkpoint(str(tmp_path / "own"), before, {})
+    foreign.write(before, str(tmp_path / "hf"), "hugging_face")
+    expected = outputs_of(model_folder.build(before)[1])
+    for name in ("own", "hf"):
+        _, model = model_folder.load(str(tmp_path / name))
+        found = outputs_of(model)
+        assert set(found) == set(expected)
+        for key in expected:
+            np.testing.assert_array_equal(found[key], expected[key], err_msg=key)
+
+
+def test_the_list_of_variables_is_that_of_the_model():
+    for changes in ({}, {"use_pooler": False}):
+        config = make_config(**changes)
+        sizes = variables.numbers(config)
+        shapes = variables.encoder_shapes(config)
+        expected = {path: variables.shape_of(letters, sizes) for path, letters in shapes.items()}
+        model = BertEncoder(config)
+        assert {w.path: tuple(w.shape) for w in model.weights} == expected
+
+
+def test_a_task_that_bert_tf_does_not_have_loads_as_its_encoder(tmp_path, caplog):
+    before = make_checkpoint("multiple_choice")
+    foreign.write(before, str(tmp_path / "hf"), "hugging_face")
+    task, model = model_folder.load(str(tmp_path / "hf"))
+    assert task.config.task.name == "embedding"
+    assert "pooled_output" in outputs_of(model)
+
+
+def test_an_existing_folder_is_not_overwritten(tmp_path):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ValueError, match="there exists already"):
+        foreign.write(make_checkpoint(), str(tmp_path / "there"), "google")
+
+
+def test_nothing_stays_behind_when_writing_fails(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("bert_tf.checkpoints.google.write_config", fail)
+    with pytest.raises(OSError, match="disk full"):
+        foreign.write(make_checkpoint(), str(tmp_path / "there"), "google")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("format_name", "changes", "message"),
+    [
+        ("google", {"hidden_act": "gelu"}, "exact gelu"),
+        ("google", {"layer_norm_eps": 1e-5}, "layer_norm_eps is 1e-05"),
+        ("google", {"tie_word_embeddings": False}, "a table of its own"),
+        ("garden", {"hidden_act": "gelu"}, "exact gelu"),
+        ("keras", {}, "the next-sentence head.*--allow_lossy"),
+        ("keras", {"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
+        ("hugging_face", KERAS, "has one for both"),
+    ],
+)
+def test_a_format_that_cannot_hold_it_refuses(tmp_path, format_name, changes, message):
+    with pytest.raises(ValueError, match=message):
+        foreign.write(make_checkpoint(**changes), str(tmp_path / "there"), format_name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_google_writes_what_init_from_checkpoint_reads(tmp_path):
+    before = make_checkpoint("pretraining")
+    foreign.write(before, str(tmp_path / "there"), "google")
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        graph = {
+            path: v1.get_variable(path, array.shape, tf.float32)
+            for path, array in before.weights.items()
+        }
+        prefix = str(tmp_path / "there" / "bert_model.ckpt")
+        v1.train.init_from_checkpoint(prefix, {path: path for path in graph})
+        session.run(v1.global_variables_initializer())
+        for path, variable in graph.items():
+            np.testing.assert_array_equal(session.run(variable), before.weights[path])

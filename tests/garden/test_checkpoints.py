@@ -1,0 +1,113 @@
+"""Model Garden's own encoders and pretrainer against what bert_tf makes of their checkpoints.
+
+Keras 3 stays out of this process: `other_side` runs in another.
+"""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from official.nlp.modeling import layers, models, networks
+
+INPUTS = {
+    "input_ids": [[2, 5, 6, 9, 3, 15, 3], [2, 12, 19, 3, 0, 0, 0]],
+    "input_mask": [[1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0, 0]],
+    "segment_ids": [[0, 0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0, 0]],
+}
+SHAPE = {
+    "vocab_size": 24,
+    "hidden_size": 16,
+    "num_layers": 2,
+    "num_attention_heads": 4,
+    "inner_dim": 20,
+    "max_sequence_length": 12,
+    "type_vocab_size": 2,
+}
+CASES = ("functional", "v2", "functional_pretrainer", "v2_pretrainer")
+
+
+def make_model(case):
+    """The model, with the attribute under which Model Garden saves it."""
+    if case.startswith("functional"):
+        encoder = networks.BertEncoder(**SHAPE, dict_outputs=True)
+    else:
+        encoder = networks.BertEncoderV2(**SHAPE)
+    if not case.endswith("pretrainer"):
+        return encoder, "encoder"
+    head = layers.ClassificationHead(
+        inner_dim=16, num_classes=2, dropout_rate=0.1, name="next_sentence"
+    )
+    pretrainer = models.BertPretrainerV2(
+        encoder_network=encoder,
+        classification_heads=[head],
+        mlm_activation=lambda x: tf.nn.gelu(x, approximate=True),
+    )
+    return pretrainer, "model"
+
+
+def call(model):
+    """Its outputs by our names."""
+    names = {"input_ids": "word_ids", "input_mask": "mask", "segment_ids": "type_ids"}
+    batch = {f"input_{names[key]}": tf.constant(value) for key, value in INPUTS.items()}
+    batch["masked_lm_positions"] = tf.constant([list(range(7))] * 2)
+    if not isinstance(model, models.BertPretrainerV2):
+        del batch["masked_lm_positions"]
+    outputs = model(batch)
+    found = {"sequence_output": outputs["sequence_output"]}
+    found["blocks"] = tf.stack(outputs["encoder_outputs"])
+    if "mlm_logits" in outputs:
+        found["masked_lm_logits"] = outputs["mlm_logits"]
+        found["next_sentence_logits"] = outputs["next_sentence"]
+    else:
+        found["pooled_output"] = outputs["pooled_output"]
+    return {name: value.numpy() for name, value in found.items()}
+
+
+def randomize(model):
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        centre = 1.0 if "gamma" in weight.name else 0.0
+        weight.assign(random.normal(centre, 0.3, weight.shape))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """{case: (folder, model)}, after the other side has been there."""
+    made = {}
+    for case in CASES:
+        folder = tmp_path_factory.mktemp(case)
+        model, name = make_model(case)
+        call(model)
+        randomize(model)
+        tf.train.Checkpoint(**{name: model}).save(str(folder / "ckpt"))
+        np.savez(folder / "inputs.npz", **INPUTS)
+        tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnop"]
+        (folder / "vocab.txt").write_text("\n".join(tokens) + "\n")
+        made[case] = (folder, model)
+    command = [sys.executable, "-m", "tests.garden.other_side"]
+    command += [str(folder) for folder, _ in made.values()]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr[-3000:]
+    return made
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_output_is_model_gardens(folders, case):
+    folder, model = folders[case]
+    found = dict(np.load(folder / "outputs.npz"))
+    found["blocks"] = found["hidden_states"][1:]
+    for name, expected in call(model).items():
+        np.testing.assert_allclose(found[name], expected, atol=1e-5, rtol=0, err_msg=name)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_model_garden_restores_what_bert_tf_writes_bit_for_bit(folders, case):
+    folder, model = folders[case]
+    other, name = make_model(case)
+    call(other)
+    status = tf.train.Checkpoint(**{name: other}).read(str(folder / "back" / "bert_model.ckpt"))
+    status.assert_consumed()
+    for expected, weight in zip(model.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), expected.numpy(), err_msg=weight.name)
