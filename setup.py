@@ -34,6 +34,7 @@ setuptools.setup(
         "ml_dtypes",
         "numpy",
         "pyarrow>=17",
+        "pyyaml>=6",  # ml_collections brings it
         "rich>=13",
         "sentencex>=1.0",
         "tensorboard>=2.20",

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.checkpoints import google, mapping, variables
+from bert_tf.checkpoints import garden_params, google, mapping, variables
 from bert_tf.checkpoints.checkpoint import Checkpoint, Files
 from bert_tf.checkpoints.mapping import Row, Rule
 from bert_tf.checkpoints.tensorflow_file import TensorflowFile
@@ -90,14 +90,14 @@ PRETRAINER = [
 
 
 def read(files: Files) -> Checkpoint:
-    """See `checkpoint.read`. Without a bert_config.json the shapes say what the config is."""
+    """See `checkpoint.read`. In place of bert_config.json do the shapes and params.yaml."""
     file = TensorflowFile(files)
     names = _plain_names(file)
     shapes = {plain: file.shapes[name] for plain, name in names.items()}
     if files.config_file or files.find("bert_config.json"):
         config, _ = google.read_config(files)
     else:
-        config = _inferred(shapes, file.prefix)
+        config = _inferred(shapes, files, file.prefix)
     mapping.check_layers(config, shapes, file.prefix)
     used = mapping.by_name([*ENCODERS, *PRETRAINER], config.num_hidden_layers)
     poolers = [n for n, rule in used.items() if n in shapes and "bert/pooler/" in rule.ours]
@@ -146,8 +146,8 @@ def _without(names: Mapping[str, str], outer: str) -> dict[str, str]:
     return {name: full for name, full in plain.items() if not name.startswith("optimizer/")}
 
 
-def _inferred(shapes: Mapping[str, tuple], source: str) -> BertConfig:
-    """Everything but the activation, which Model Garden has as tanh gelu."""
+def _inferred(shapes: Mapping[str, tuple], files: Files, source: str) -> BertConfig:
+    """The sizes from the weights, the rest from params.yaml, or else as Model Garden has it."""
     rules = mapping.by_name([*ENCODERS, *PRETRAINER], 1)
     found = {rule.ours: shapes[name] for name, rule in rules.items() if name in shapes}
     block = "bert/encoder/layer_0"
@@ -160,8 +160,7 @@ def _inferred(shapes: Mapping[str, tuple], source: str) -> BertConfig:
     except (KeyError, ValueError) as error:
         raise ValueError(f"{source}: variables of the encoder are missing ({error}).") from error
     query = "/_attention_layer/_query_dense/bias"
-    logging.info("%s: no bert_config.json; hidden_act is taken to be gelu_new", source)
-    return BertConfig(
+    config = BertConfig(
         vocab_size=words[0],
         hidden_size=words[-1],
         num_hidden_layers=sum(name.endswith(query) for name in shapes),
@@ -171,12 +170,27 @@ def _inferred(shapes: Mapping[str, tuple], source: str) -> BertConfig:
         max_position_embeddings=positions[0],
         type_vocab_size=types[0],
     ).check(source)
+    params = files.find(garden_params.NAME)
+    if params:
+        return garden_params.complete(config, params, _heads(shapes))
+    logging.info(
+        "%s: neither bert_config.json nor params.yaml; hidden_act is taken to be gelu_new", source
+    )
+    return config
+
+
+def _heads(shapes: Mapping[str, tuple]) -> frozenset[str]:
+    marks = {
+        "masked_lm": "masked_lm/dense/kernel",
+        "next_sentence": "classification_heads/0/out_proj/kernel",
+    }
+    return frozenset(head for head, mark in marks.items() if mark in shapes)
 
 
 def _task(shapes: Mapping[str, tuple]) -> TaskConfig:
-    next_sentence = "classification_heads/0/out_proj/kernel" in shapes
-    name = "pretraining" if "masked_lm/dense/kernel" in shapes else "embedding"
-    return TaskConfig(name=name, next_sentence=next_sentence)
+    heads = _heads(shapes)
+    name = "pretraining" if "masked_lm" in heads else "embedding"
+    return TaskConfig(name=name, next_sentence="next_sentence" in heads)
 
 
 def _without_copy_of_pooler(weights: mapping.Weights) -> mapping.Weights:
