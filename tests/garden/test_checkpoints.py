@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from official.modeling import hyperparams
+from official.nlp.configs import encoders
 from official.nlp.modeling import layers, models, networks
 
 INPUTS = {
@@ -25,11 +27,25 @@ SHAPE = {
     "max_sequence_length": 12,
     "type_vocab_size": 2,
 }
-CASES = ("functional", "v2", "functional_pretrainer", "v2_pretrainer")
+CASES = ("functional", "v2", "functional_pretrainer", "v2_pretrainer", "relu", "v2_relu")
+
+
+def relu_config(case):
+    """An encoder as Model Garden's experiments describe it."""
+    sizes = {**SHAPE, "intermediate_size": SHAPE["inner_dim"]}
+    sizes["max_position_embeddings"] = sizes.pop("max_sequence_length")
+    del sizes["inner_dim"]
+    bert = encoders.BertEncoderConfig(
+        **sizes, hidden_activation="relu", return_all_encoder_outputs=True
+    )
+    kind = "bert_v2" if case.startswith("v2") else "bert"
+    return encoders.EncoderConfig(**{"type": kind, kind: bert})
 
 
 def make_model(case):
     """The model, with the attribute under which Model Garden saves it."""
+    if case.endswith("relu"):
+        return encoders.build_encoder(relu_config(case)), "encoder"
     if case.startswith("functional"):
         encoder = networks.BertEncoder(**SHAPE, dict_outputs=True)
     else:
@@ -82,6 +98,8 @@ def folders(tmp_path_factory):
         call(model)
         randomize(model)
         tf.train.Checkpoint(**{name: model}).save(str(folder / "ckpt"))
+        if case.endswith("relu"):
+            hyperparams.save_params_dict_to_yaml(relu_config(case), str(folder / "params.yaml"))
         np.savez(folder / "inputs.npz", **INPUTS)
         tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnop"]
         (folder / "vocab.txt").write_text("\n".join(tokens) + "\n")
