@@ -56,6 +56,12 @@ _DUPE_FACTOR = flags.DEFINE_integer(
     "Cut the text so many times, each time into other examples. For a small corpus that is trained "
     "on for many epochs: next sentences that come again are learned by heart.",
 )
+_MAX_EXAMPLES_PER_ROW = flags.DEFINE_integer(
+    "max_examples_per_row",
+    1,
+    "Pack up to so many short examples into a row. The losses stay the same; the training sees "
+    "less padding. pretrain.py needs --config.data.max_predictions_per_seq for a full row.",
+)
 _OBJECTIVE = flags.DEFINE_enum(
     "objective",
     "next_sentence",
@@ -93,6 +99,7 @@ def main(argv: Sequence[str]) -> None:
         short_seq_prob=_SHORT_SEQ_PROB.value,
         seed=_SEED.value,
         dupe_factor=_DUPE_FACTOR.value,
+        max_examples_per_row=_MAX_EXAMPLES_PER_ROW.value,
         objective=_OBJECTIVE.value,
         cross_documents=_CROSS_DOCUMENTS.value,
         input_format=_INPUT_FORMAT.value,
@@ -116,13 +123,14 @@ def summary(manifest: records.Manifest) -> str:
         "tokens": f"{counts['tokens']:,}",
         "[UNK]": f"{counts['tokens_unknown'] / counts['tokens']:.4%} of the tokens",
         "rows": f"{manifest.rows:,} in {len(manifest.shards)} shards",
-        "truncated": f"{cut_rows:,} rows, {cut_tokens:,} tokens",
+        "examples": f"{counts['examples']:,}",
+        "truncated": f"{cut_rows:,} examples, {cut_tokens:,} tokens",
         "padding": f"{padding:.1%}",
     }
     for name in ("examples_random_next", "examples_swapped"):
         if name in counts:
             words = name.removeprefix("examples_").replace("_", " ")
-            lines[words] = f"{counts[name] / counts['examples']:.1%} of the rows"
+            lines[words] = f"{counts[name] / counts['examples']:.1%} of the examples"
     if counts.get("sentences_left_out"):
         lines["left out"] = f"{counts['sentences_left_out']:,} sentences of a single token"
     if counts.get("bad_records") or counts.get("bad_files"):

@@ -31,7 +31,7 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import progress
-from bert_tf.data import documents, examples, order, records, sources
+from bert_tf.data import documents, examples, order, packing, records, sources
 from bert_tf.data.corpus import Corpus, CorpusWriter, map_in_order, tokenize_chunk
 from bert_tf.data.examples import Objective, Window
 from bert_tf.data.full_sentences import FullSentences
@@ -58,6 +58,7 @@ def create_pretraining_data(
     short_seq_prob: float | None = None,
     seed: int = 0,
     dupe_factor: int = 1,
+    max_examples_per_row: int = 1,
     objective: str = "next_sentence",
     cross_documents: bool = True,
     input_format: str = "auto",
@@ -83,6 +84,8 @@ def create_pretraining_data(
         dupe_factor: how many times the corpus is cut into examples, each time with other random
             numbers (google-research/bert has 10). A small corpus that is read for many epochs needs
             it: pairs that come again are learned by heart.
+        max_examples_per_row: more than 1 packs short examples together, so that less of a row is
+            padding. Losses and gradients stay those of rows of one example.
         objective: one of `OBJECTIVES`: BERT's next sentence, ALBERT's sentence order, or none.
         cross_documents: objective "none": an example may go on in the next document.
         input_format: one of `documents.FORMATS`.
@@ -105,6 +108,7 @@ def create_pretraining_data(
         raise ValueError(f"objective is {objective!r}; it must be one of {', '.join(OBJECTIVES)}")
     for name, value in {
         "dupe_factor": dupe_factor,
+        "max_examples_per_row": max_examples_per_row,
         "shard_size": shard_size,
         "num_workers": num_workers,
     }.items():
@@ -124,7 +128,7 @@ def create_pretraining_data(
         **settings,
         cross_documents=crossing.get("cross_documents", False),
         dupe_factor=dupe_factor,
-        max_examples_per_row=1,
+        max_examples_per_row=max_examples_per_row,
         shard_size=shard_size,
         vocab_size=len(tokenizer.vocabulary),
         vocabulary_sha256=tokenizer.vocabulary.sha256,
@@ -192,7 +196,7 @@ class _Build:
         manifest = Manifest(
             **{
                 **self.wanted.settings(),
-                "rows": plan.num_examples,
+                "rows": plan.num_rows,
                 "counts": {**counts, "sentences_left_out": plan.left_out, **sums},
                 "shards": shards,
             }
@@ -289,11 +293,11 @@ class _Build:
 
     def _plan(self) -> Plan:
         """Pass 2: writes where examples begin."""
-        path = self._path("examples")
+        path, packed = self._path("examples"), self.wanted.max_examples_per_row
         if not Plan.exists(path):
             with self._input_is_unusable():
-                Plan.create(path, self._corpus, self.objectives, self.num_workers)
-        return Plan(path, self.objectives)
+                Plan.create(path, self._corpus, self.objectives, packed, self.num_workers)
+        return Plan(path, self.objectives, packed)
 
     @contextlib.contextmanager
     def _input_is_unusable(self) -> Iterator[None]:
@@ -306,7 +310,7 @@ class _Build:
 
     def _write_shards(self, plan: Plan) -> list[dict]:
         """Pass 3. Returns the manifest's entries of all shards, with `counts`."""
-        sizes = order.memory_shards(plan.num_examples, self.wanted.shard_size)
+        sizes = order.memory_shards(plan.num_rows, self.wanted.shard_size)
         names = [records.shard_name(shard, len(sizes)) for shard in range(len(sizes))]
         tf.io.gfile.makedirs(self.output_dir)
         done = self._finished_shards(names)
@@ -314,7 +318,7 @@ class _Build:
             if SHARD.fullmatch(name) and name not in done:
                 tf.io.gfile.remove(os.path.join(self.output_dir, name))
         bar = progress.bar(
-            total=plan.num_examples,
+            total=plan.num_rows,
             unit="rows",
             description="writing",
             initial=sum(entry["rows"] for entry in done.values()),
@@ -356,7 +360,8 @@ class _Build:
     def _tables(self, plan: Plan, shard: int, counts: dict[str, int]) -> Iterator[records.Rows]:
         """The rows of a shard, some at a time; adds to `counts` meanwhile."""
         vocabulary, size = self.tokenizer.vocabulary, self.wanted.shard_size
-        for objective, begins in plan.parts(shard * size, size, _ROWS_PER_TABLE):
+        for part in plan.parts(shard * size, size, _ROWS_PER_TABLE):
+            objective, begins = part.objective, part.begins
             first, last = int(begins[0]), int(begins[-1]) + 1
             window = Window.of(self._corpus(), first, last, objective.lookahead)
             found = objective.cut(window, begins)
@@ -369,7 +374,7 @@ class _Build:
             counts["row_tokens"] += len(rows.input_ids)
             if objective.label_name:
                 counts[objective.label_name] += int(found.labels.sum())
-            yield rows
+            yield rows if part.rows is None else packing.join(rows, part.rows, part.numbers)
 
 
 def _write_whole(path: str, text: str) -> None:

@@ -43,12 +43,16 @@ class Examples:
     def __len__(self) -> int:
         return len(self.counts)
 
+    @property
+    def row_lengths(self) -> np.ndarray:
+        """int64 [N]: the tokens of each example, [CLS] and every [SEP] included."""
+        return np.diff(offsets_of(self.lengths + 1)[offsets_of(self.counts)]) + 1
+
 
 def rows_of_examples(corpus: Corpus, examples: Examples, cls_id: int, sep_id: int) -> Rows:
     """Copies the tokens of examples into rows of one example each."""
-    first_K = offsets_of(examples.counts)
     stretch_offsets = offsets_of(examples.lengths + 1)  # with [SEP]
-    lengths = np.diff(stretch_offsets[first_K]) + 1  # with [CLS]
+    lengths = examples.row_lengths
     offsets = offsets_of(lengths)
     example_K = np.repeat(np.arange(len(examples)), examples.counts)
     targets = stretch_offsets[:-1] + example_K + 1
@@ -144,6 +148,7 @@ class Objective(abc.ABC):
             )
         if not 0 <= short_seq_prob <= 1:
             raise ValueError(f"short_seq_prob is {short_seq_prob}; it must be between 0 and 1")
+        self.max_seq_length = max_seq_length
         self.max_tokens = max_seq_length - self.num_special_tokens
         self.short_seq_prob = short_seq_prob
         order.check_seed(seed)

@@ -66,6 +66,7 @@ def make_pretraining_dataset(
 
     def finish(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         epoch, example = batch.pop("epoch"), batch.pop("example")
+        example = batch.pop("example_indices", example)
         return masking.mask_tokens(
             _add_inputs(
                 batch,
@@ -115,7 +116,9 @@ def _signature(manifest: Manifest, batch_size: int) -> dict[str, tf.TensorSpec]:
     tokens = tf.TensorSpec((batch_size, manifest.max_seq_length), tf.int32)
     examples = tf.TensorSpec((batch_size, manifest.max_examples_per_row), tf.int32)
     counter = tf.TensorSpec((batch_size,), tf.int64)
+    packed = {"example_indices": tf.TensorSpec(examples.shape, tf.int64)}
     return {
+        **(packed if manifest.max_examples_per_row > 1 else {}),
         "input_ids": tokens,
         "segment_ids": tokens,
         "next_sentence_labels": examples,
@@ -193,6 +196,8 @@ def _assemble(
         "next_sentence_labels": np.zeros((num_missing, max_examples), np.int32),
         "example_lengths": np.zeros((num_missing, max_examples), np.int32),
     }
+    if max_examples > 1:
+        filler["example_indices"] = np.zeros((num_missing, max_examples), np.int64)
     filler["input_ids"][:, 0] = cls_id
     columns = [t.padded(p.rows, length) for p, t in zip(parts, tables, strict=True)] + [filler]
     batch = {name: np.concatenate([column[name] for column in columns]) for name in filler}

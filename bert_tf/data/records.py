@@ -2,8 +2,9 @@
 
 A record is a `tf.train.Example` with the int64 features `input_ids` and `segment_ids` (both as long
 as the row, not padded), `next_sentence_labels` and `example_lengths` (one number per example of the
-row). Masks are not stored. Knows the format, not how examples are made nor in what order they are
-read.
+row), and in packed data `example_indices` (the number of each example in the data set, from which
+its masks are drawn). Masks are not stored. Knows the format, not how examples are made nor in what
+order they are read.
 """
 
 import dataclasses
@@ -26,6 +27,7 @@ LABELLED_OBJECTIVES = ("next_sentence", "sentence_order")
 _SINCE_VERSION_2 = {"cross_documents", "dupe_factor"}
 _HINT = "make the data with scripts/create_pretraining_data.py"
 _FEATURES = ("input_ids", "segment_ids", "next_sentence_labels", "example_lengths")
+_INDICES = "example_indices"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,6 +157,8 @@ class Rows:
         segment_ids: int8 [tokens of all rows].
         offsets: int64 [rows + 1]; row i is `input_ids[offsets[i]:offsets[i + 1]]`.
         next_sentence_labels, example_lengths: int32 [rows, E], 0 where a row has fewer examples.
+        example_indices: int64 [rows, E], the number of each example in the data set; None where
+            every row is one example.
     """
 
     input_ids: np.ndarray
@@ -162,6 +166,7 @@ class Rows:
     offsets: np.ndarray
     next_sentence_labels: np.ndarray
     example_lengths: np.ndarray
+    example_indices: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -175,7 +180,7 @@ class Rows:
 
         Returns:
             int32 arrays: `input_ids`, `segment_ids` [B, S]; `next_sentence_labels`,
-            `example_lengths` [B, E].
+            `example_lengths` [B, E]; of packed rows also `example_indices`, int64 [B, E].
         """
         lengths = self.offsets[rows + 1] - self.offsets[rows]
         real = np.arange(max_seq_length) < lengths[:, None]
@@ -184,8 +189,9 @@ class Rows:
         for name in ("input_ids", "segment_ids"):
             batch[name] = np.zeros(real.shape, np.int32)
             batch[name][real] = getattr(self, name)[columns[real]]
-        for name in ("next_sentence_labels", "example_lengths"):
-            batch[name] = getattr(self, name)[rows]
+        for name in ("next_sentence_labels", "example_lengths", _INDICES):
+            if getattr(self, name) is not None:
+                batch[name] = getattr(self, name)[rows]
         return batch
 
 
@@ -193,9 +199,8 @@ def concatenate(tables: list[Rows]) -> Rows:
     """Lays tables end to end."""
     starts = np.cumsum([0] + [len(table.input_ids) for table in tables])
     offsets = [t.offsets[:-1] + start for t, start in zip(tables, starts, strict=False)]
-    columns = {
-        name: np.concatenate([getattr(table, name) for table in tables]) for name in _FEATURES
-    }
+    names = _FEATURES if tables[0].example_indices is None else (*_FEATURES, _INDICES)
+    columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names}
     return Rows(offsets=np.concatenate([*offsets, starts[-1:]]), **columns)
 
 
@@ -233,14 +238,15 @@ def serialize(table: Rows) -> Iterator[bytes]:
         return
     is_example = table.example_lengths > 0
     offsets = offsets_of(is_example.sum(axis=1))
-    yield from serialize_rows(
-        {
-            "input_ids": (table.input_ids, table.offsets),
-            "segment_ids": (table.segment_ids, table.offsets),
-            "next_sentence_labels": (table.next_sentence_labels[is_example], offsets),
-            "example_lengths": (table.example_lengths[is_example], offsets),
-        }
-    )
+    features = {
+        "input_ids": (table.input_ids, table.offsets),
+        "segment_ids": (table.segment_ids, table.offsets),
+        "next_sentence_labels": (table.next_sentence_labels[is_example], offsets),
+        "example_lengths": (table.example_lengths[is_example], offsets),
+    }
+    if table.example_indices is not None:
+        features[_INDICES] = (table.example_indices[is_example], offsets)
+    yield from serialize_rows(features)
 
 
 def read_shard(folder: str, manifest: Manifest, shard: int, vocab_size: int) -> Rows:
@@ -290,14 +296,15 @@ def _count_readable(path: str) -> int:
 
 
 def _parse(path: str, records: tf.Tensor, max_examples: int) -> Rows:
-    spec = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in _FEATURES}
+    names = _FEATURES if max_examples == 1 else (*_FEATURES, _INDICES)
+    spec = {name: tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64) for name in names}
     try:
         parsed = tf.io.parse_example(records, spec)
     except tf.errors.OpError as error:
         bad = next(i for i, record in enumerate(records.numpy()) if not _is_example(record))
         raise ValueError(f"{path}, record {bad}: not a tf.train.Example of int64 lists") from error
-    splits = {name: parsed[name].row_splits.numpy() for name in _FEATURES}
-    for first, second in (_FEATURES[:2], _FEATURES[2:]):
+    splits = {name: parsed[name].row_splits.numpy() for name in names}
+    for first, second in (names[:2], names[2:4], (names[-1], "example_lengths")):
         _refuse(
             path,
             np.diff(splits[first]) != np.diff(splits[second]),
@@ -305,6 +312,9 @@ def _parse(path: str, records: tf.Tensor, max_examples: int) -> Rows:
         )
     counts = np.diff(splits["example_lengths"])
     _refuse(path, (counts < 1) | (counts > max_examples), f"not 1 to {max_examples} examples")
+    indices = (
+        parsed[_INDICES].to_tensor(shape=(None, max_examples)).numpy() if len(names) > 4 else None
+    )
     return Rows(
         input_ids=_to_int32(parsed["input_ids"].values),
         segment_ids=_to_int32(parsed["segment_ids"].values).astype(np.int8),
@@ -313,6 +323,7 @@ def _parse(path: str, records: tf.Tensor, max_examples: int) -> Rows:
             parsed["next_sentence_labels"].to_tensor(shape=(None, max_examples))
         ),
         example_lengths=_to_int32(parsed["example_lengths"].to_tensor(shape=(None, max_examples))),
+        example_indices=indices,
     )
 
 
@@ -327,7 +338,9 @@ def _is_example(record: bytes) -> bool:
         features = tf.train.Example.FromString(record).features.feature
     except Exception:  # protobuf's DecodeError has another home in every implementation
         return False
-    return all(features[n].WhichOneof("kind") in (None, "int64_list") for n in _FEATURES)
+    return all(
+        features[name].WhichOneof("kind") in (None, "int64_list") for name in (*_FEATURES, _INDICES)
+    )
 
 
 def _check_rows(path: str, table: Rows, manifest: Manifest, vocab_size: int) -> None:

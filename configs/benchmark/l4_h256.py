@@ -7,21 +7,14 @@ measured: the same work for all. Dropout is BERT's. The config's own setting is 
 XLA; the others are measured beside it.
 """
 
-from bert_tf.config import (
-    BertConfig,
-    DataConfig,
-    ExperimentConfig,
-    OptimizerConfig,
-    TaskConfig,
-    TrainConfig,
-)
+from bert_tf import config as c
 
 
-def get_config() -> ExperimentConfig:
-    return ExperimentConfig(
-        model=BertConfig.from_size("mini", hidden_act="gelu_new"),
-        data=DataConfig(max_seq_length=128, max_predictions_per_seq=20),
-        task=TaskConfig(name="pretraining"),
-        optimizer=OptimizerConfig(learning_rate=1e-4),
-        train=TrainConfig(global_batch_size=32, dtype="float32"),
+def get_config() -> c.ExperimentConfig:
+    return c.ExperimentConfig(
+        model=c.BertConfig.from_size("mini", hidden_act="gelu_new"),
+        data=c.DataConfig(max_seq_length=128, max_predictions_per_seq=20),
+        task=c.TaskConfig(name="pretraining"),
+        optimizer=c.OptimizerConfig(learning_rate=1e-4),
+        train=c.TrainConfig(global_batch_size=32, dtype="float32"),
     )

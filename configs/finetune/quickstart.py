@@ -9,21 +9,14 @@ With 600 labelled texts, because that is what pretraining is for: much text and 
 random weights do as well.
 """
 
-from bert_tf.config import (
-    BertConfig,
-    DataConfig,
-    ExperimentConfig,
-    OptimizerConfig,
-    TaskConfig,
-    TrainConfig,
-)
+from bert_tf import config as c
 
 
-def get_config() -> ExperimentConfig:
-    return ExperimentConfig(
-        model=BertConfig.from_size("tiny", vocab_size=8000, max_position_embeddings=128),
-        data=DataConfig(max_seq_length=64, max_train_examples=600),
-        task=TaskConfig(name="classification"),
-        optimizer=OptimizerConfig(learning_rate=1e-3, bias_correction=True),
-        train=TrainConfig(global_batch_size=32, num_train_epochs=20.0, steps_per_loop=50),
+def get_config() -> c.ExperimentConfig:
+    return c.ExperimentConfig(
+        model=c.BertConfig.from_size("tiny", vocab_size=8000, max_position_embeddings=128),
+        data=c.DataConfig(max_seq_length=64, max_train_examples=600),
+        task=c.TaskConfig(name="classification"),
+        optimizer=c.OptimizerConfig(learning_rate=1e-3, bias_correction=True),
+        train=c.TrainConfig(global_batch_size=32, num_train_epochs=20.0, steps_per_loop=50),
     )

@@ -5,23 +5,16 @@
         --init_checkpoint=work/mini --work_dir=work/sst2
 """
 
-from bert_tf.config import (
-    BertConfig,
-    DataConfig,
-    ExperimentConfig,
-    OptimizerConfig,
-    TaskConfig,
-    TrainConfig,
-)
+from bert_tf import config as c
 
 
-def get_config() -> ExperimentConfig:
-    return ExperimentConfig(
-        model=BertConfig.from_size("mini"),
-        data=DataConfig(max_seq_length=64),
-        task=TaskConfig(name="classification"),
-        optimizer=OptimizerConfig(learning_rate=3e-4, bias_correction=True),
-        train=TrainConfig(
+def get_config() -> c.ExperimentConfig:
+    return c.ExperimentConfig(
+        model=c.BertConfig.from_size("mini"),
+        data=c.DataConfig(max_seq_length=64),
+        task=c.TaskConfig(name="classification"),
+        optimizer=c.OptimizerConfig(learning_rate=3e-4, bias_correction=True),
+        train=c.TrainConfig(
             global_batch_size=32,
             num_train_epochs=4.0,
             steps_per_loop=20,

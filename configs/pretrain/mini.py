@@ -12,25 +12,18 @@ words. 73 minutes on one core with AVX512-BF16: 16.9 % of the masked tokens of o
 of the next sentences. The longer the better: nothing has levelled off by then.
 """
 
-from bert_tf.config import (
-    BertConfig,
-    DataConfig,
-    ExperimentConfig,
-    OptimizerConfig,
-    TaskConfig,
-    TrainConfig,
-)
+from bert_tf import config as c
 
 
-def get_config() -> ExperimentConfig:
-    return ExperimentConfig(
-        model=BertConfig.from_size(
+def get_config() -> c.ExperimentConfig:
+    return c.ExperimentConfig(
+        model=c.BertConfig.from_size(
             "mini", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
         ),
-        data=DataConfig(max_seq_length=64, max_predictions_per_seq=10),
-        task=TaskConfig(name="pretraining"),
-        optimizer=OptimizerConfig(learning_rate=7e-4, bias_correction=True),
-        train=TrainConfig(
+        data=c.DataConfig(max_seq_length=64, max_predictions_per_seq=10),
+        task=c.TaskConfig(name="pretraining"),
+        optimizer=c.OptimizerConfig(learning_rate=7e-4, bias_correction=True),
+        train=c.TrainConfig(
             global_batch_size=16,
             num_train_steps=12000,
             steps_per_loop=50,

@@ -8,29 +8,22 @@ Without dropout: the records hold the corpus eight times, each time cut into oth
 (`--dupe_factor=8`), and every row is seen about once.
 """
 
-from bert_tf.config import (
-    BertConfig,
-    DataConfig,
-    ExperimentConfig,
-    OptimizerConfig,
-    TaskConfig,
-    TrainConfig,
-)
+from bert_tf import config as c
 
 
-def get_config() -> ExperimentConfig:
-    return ExperimentConfig(
-        model=BertConfig.from_size(
+def get_config() -> c.ExperimentConfig:
+    return c.ExperimentConfig(
+        model=c.BertConfig.from_size(
             "tiny",
             vocab_size=8000,
             max_position_embeddings=128,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         ),
-        data=DataConfig(max_seq_length=64, max_predictions_per_seq=10),
-        task=TaskConfig(name="pretraining"),
-        optimizer=OptimizerConfig(learning_rate=1e-3, bias_correction=True),
-        train=TrainConfig(
+        data=c.DataConfig(max_seq_length=64, max_predictions_per_seq=10),
+        task=c.TaskConfig(name="pretraining"),
+        optimizer=c.OptimizerConfig(learning_rate=1e-3, bias_correction=True),
+        train=c.TrainConfig(
             global_batch_size=32,
             num_train_steps=2000,
             steps_per_loop=50,

@@ -42,9 +42,13 @@ def test_threads_and_the_sizes_of_all_pieces_have_no_influence(
     build(text, tmp_path / "one", objective=objective)
     build(text, tmp_path / "two", objective=objective)
     monkeypatch.setattr(sources, "CHUNK_BYTES", 777)
+    build(text, tmp_path / "packed", objective=objective, max_examples_per_row=3)
     monkeypatch.setattr(plan, "_SENTENCES_PER_WINDOW", 13)
     monkeypatch.setattr(builder, "_ROWS_PER_TABLE", 3)
     build(text, tmp_path / "three", objective=objective, num_workers=3)
+    again = tmp_path / "packed again"
+    build(text, again, objective=objective, max_examples_per_row=3, num_workers=3)
+    assert content(again) == content(tmp_path / "packed")
     assert content(tmp_path / "one") == content(tmp_path / "two") == content(tmp_path / "three")
     build(text, tmp_path / "four", objective=objective, seed=1, short_seq_prob=0.5)
     assert content(tmp_path / "one") != content(tmp_path / "four")

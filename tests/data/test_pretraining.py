@@ -177,6 +177,7 @@ def test_packed_rows_carry_the_inputs_that_keep_their_examples_apart(tmp_path):
         offsets=np.array([0, 7, 13]),
         next_sentence_labels=np.array([[1, 0, 0], [1, 0, 0]], np.int32),
         example_lengths=lengths,
+        example_indices=np.array([[0, 2, 0], [1, 0, 0]]),
     )
     manifest = Manifest(
         objective="next_sentence",

@@ -49,6 +49,7 @@ def make_rows(lengths, seed=0):
             np.int32
         ),
         example_lengths=lengths,
+        example_indices=generator.integers(0, 1 << 40, lengths.shape) * (lengths > 0),
     )
 
 
@@ -90,6 +91,7 @@ def test_a_record_is_a_plain_example_without_padding(data_set):
         "segment_ids": rows.segment_ids[5:12].tolist(),
         "next_sentence_labels": rows.next_sentence_labels[1].tolist(),
         "example_lengths": [3, 4],
+        "example_indices": rows.example_indices[1].tolist(),
     }
 
 
