@@ -16,7 +16,7 @@ pooled output, the logits and log-probabilities of both heads). These are the fi
 tests/testdata/google.
 """
 
-import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -69,6 +69,8 @@ def main(argv):
     warnings.simplefilter("ignore", UserWarning)
     if os.path.exists(FLAGS.output_dir):
         raise ValueError(f"{FLAGS.output_dir} exists already. Choose a new folder.")
+    if not importlib.util.find_spec("tf_keras"):
+        raise ValueError("tf_keras is missing. pip install tf-keras==2.20.*")
     google = _import_google(FLAGS.google_dir)
     with tf.Graph().as_default(), v1.Session() as session:
         v1.set_random_seed(0)
