@@ -27,6 +27,7 @@ from bert_tf.layers.heads import (
 from bert_tf.layers.transformer import TransformerBlock
 from bert_tf.models.bert import BertEncoder
 from bert_tf.tasks.classification import ClassificationModel
+from bert_tf.tasks.embedding import EmbeddingModel
 from bert_tf.tasks.pretraining import PretrainingModel
 
 B, S, P, D, V = 4, 16, 3, 32, 100
@@ -223,6 +224,13 @@ GOLDENS = {
             PretrainingModel,
             lambda dtype: PretrainingModel(experiment_config(dtype)),
             token_batch(),
+            takes_batch=True,
+            has_dropout=True,
+        ),
+        Golden(
+            EmbeddingModel,
+            lambda dtype: EmbeddingModel(experiment_config(dtype)),
+            _ids("input_ids", "input_mask", "segment_ids"),
             takes_batch=True,
             has_dropout=True,
         ),

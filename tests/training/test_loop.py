@@ -115,7 +115,7 @@ def test_it_learns_what_can_be_learned(make_run, records, tmp_path):
         records,
         tmp_path,
         optimizer={"learning_rate": 3e-3, "bias_correction": True},
-        num_train_steps=600,
+        num_train_steps=1000,
         steps_per_loop=100,
         dropout=0.0,
         hidden_size=64,
