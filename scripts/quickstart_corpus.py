@@ -78,7 +78,7 @@ def write_corpus(folder: str) -> list[str]:
 
     files = {f"pretrain_{part}.txt": "\n".join(texts) for part, texts in documents.items()}
     for part, rows in parts.items():
-        rows.sort(key=lambda row: _draw(f"order {row[0]}"))  # the first 600 are a fair sample
+        rows.sort(key=lambda row: _draw(f"order {row[0]}"))  # any first part is a fair sample
         lines = ["sentence\tlabel", *(f"{text}\t{label}" for text, label in rows)]
         files[f"{part}.tsv"] = "\n".join(lines) + "\n"
     files["examples.txt"] = "".join(f"{text}\n" for text, _ in parts["dev"][:_NUM_EXAMPLES])

@@ -3,10 +3,6 @@
     python scripts/finetune.py --config=configs/finetune/quickstart.py \\
         --train_data=quickstart/corpus/train.tsv --eval_data=quickstart/corpus/dev.tsv \\
         --init_checkpoint=quickstart/pretrain --work_dir=quickstart/finetune
-
-With 600 labelled texts, because that is what pretraining is for: much text and few labels.
-`--config.data.max_train_examples=0 --config.train.num_train_epochs=8` takes all 2,655, with which
-random weights do as well.
 """
 
 from bert_tf import config as c
@@ -15,8 +11,8 @@ from bert_tf import config as c
 def get_config() -> c.ExperimentConfig:
     return c.ExperimentConfig(
         model=c.BertConfig.from_size("tiny", vocab_size=8000, max_position_embeddings=128),
-        data=c.DataConfig(max_seq_length=64, max_train_examples=600),
+        data=c.DataConfig(max_seq_length=64),
         task=c.TaskConfig(name="classification"),
         optimizer=c.OptimizerConfig(learning_rate=1e-3, bias_correction=True),
-        train=c.TrainConfig(global_batch_size=32, num_train_epochs=20.0, steps_per_loop=50),
+        train=c.TrainConfig(global_batch_size=32, num_train_epochs=8.0, steps_per_loop=50),
     )
