@@ -312,9 +312,9 @@ def _parse(path: str, records: tf.Tensor, max_examples: int) -> Rows:
         )
     counts = np.diff(splits["example_lengths"])
     _refuse(path, (counts < 1) | (counts > max_examples), f"not 1 to {max_examples} examples")
-    indices = (
-        parsed[_INDICES].to_tensor(shape=(None, max_examples)).numpy() if len(names) > 4 else None
-    )
+    indices = None
+    if _INDICES in parsed:
+        indices = parsed[_INDICES].to_tensor(shape=(None, max_examples)).numpy()
     return Rows(
         input_ids=_to_int32(parsed["input_ids"].values),
         segment_ids=_to_int32(parsed["segment_ids"].values).astype(np.int8),

@@ -3,6 +3,7 @@
 import numpy as np
 
 from bert_tf.data.corpus import Corpus
+from bert_tf.data.examples import Examples, Objective, Window, walk
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 
@@ -25,6 +26,21 @@ def random_corpus(seed: int, sizes: list[int], vocab_size: int, max_length: int 
         sentence_offsets=np.concatenate([[0], np.cumsum(lengths)]),
         document_offsets=np.concatenate([[0], np.cumsum(sizes)]),
     )
+
+
+def document_of(corpus: Corpus, token: int) -> int:
+    """The document that a token belongs to."""
+    sentence = np.searchsorted(corpus.sentence_offsets, token, side="right") - 1
+    return int(np.searchsorted(corpus.document_offsets, sentence, side="right") - 1)
+
+
+def cut_all(maker: Objective, corpus: Corpus) -> tuple[Examples, int]:
+    """All examples of a corpus, and how many sentences begin none."""
+    window = Window.of(corpus, 0, corpus.num_sentences, maker.lookahead)
+    following, is_example = maker.following(window)
+    begins, _ = walk(0, corpus.num_sentences, 0, following)
+    left_out = np.count_nonzero(~is_example[begins])
+    return maker.cut(window, begins[is_example[begins]]), left_out
 
 
 def sentences(seed: int, count: int) -> list[str]:

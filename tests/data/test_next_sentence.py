@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bert_tf.data.corpus import Corpus
 from bert_tf.data.examples import Examples, Window, rows_of_examples, truncate, walk
 from bert_tf.data.next_sentence import NextSentence
-from tests.data.fake_tokenizer import random_corpus
+from tests.data.fake_tokenizer import cut_all, document_of, random_corpus
 
 VOCAB_SIZE = 1000
 CLS, SEP = 2, 3
@@ -40,15 +40,7 @@ def objective(max_seq_length=32, short_seq_prob=0.1, seed=0):
 def create(corpus, *arguments):
     maker = objective(*arguments)
     maker.check(corpus)
-    window = Window.of(corpus, 0, corpus.num_sentences, maker.lookahead)
-    following, _ = maker.following(window)
-    begins, _ = walk(0, corpus.num_sentences, 0, following)
-    return Found(maker.cut(window, begins))
-
-
-def document_of(corpus, token):
-    sentence = np.searchsorted(corpus.sentence_offsets, token, side="right") - 1
-    return int(np.searchsorted(corpus.document_offsets, sentence, side="right") - 1)
+    return Found(cut_all(maker, corpus)[0])
 
 
 @settings(deadline=None)

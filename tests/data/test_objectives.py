@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert_tf.data.corpus import Corpus
-from bert_tf.data.examples import Window, rows_of_examples, walk
+from bert_tf.data.examples import rows_of_examples
 from bert_tf.data.full_sentences import FullSentences
 from bert_tf.data.sentence_order import SentenceOrder
-from tests.data.fake_tokenizer import random_corpus
+from tests.data.fake_tokenizer import cut_all, document_of, random_corpus
 
 CLS, SEP = 2, 3
 
@@ -22,23 +22,11 @@ corpora = st.builds(
 )
 
 
-def create(maker, corpus):
-    window = Window.of(corpus, 0, corpus.num_sentences, maker.lookahead)
-    following, is_example = maker.following(window)
-    begins, _ = walk(0, corpus.num_sentences, 0, following)
-    return maker.cut(window, begins[is_example[begins]]), np.count_nonzero(~is_example[begins])
-
-
-def document_of(corpus, token):
-    sentence = np.searchsorted(corpus.sentence_offsets, token, side="right") - 1
-    return int(np.searchsorted(corpus.document_offsets, sentence, side="right") - 1)
-
-
 @settings(deadline=None)
 @given(corpora, st.integers(5, 64), st.sampled_from([0.0, 0.1, 1.0]))
 def test_both_segments_are_of_one_document_in_the_order_the_label_says(corpus, length, short):
     maker = SentenceOrder(max_seq_length=length, short_seq_prob=short, seed=1)
-    examples, left_out = create(maker, corpus)
+    examples, left_out = cut_all(maker, corpus)
     begins, lengths = examples.begins.reshape(-1, 2), examples.lengths.reshape(-1, 2)
     assert (lengths >= 1).all() and (lengths.sum(axis=1) + 3 <= length).all()
     for (a, b), (a_length, b_length), label in zip(begins, lengths, examples.labels, strict=True):
@@ -51,7 +39,7 @@ def test_both_segments_are_of_one_document_in_the_order_the_label_says(corpus, l
 def test_half_of_the_pairs_are_swapped():
     corpus = random_corpus(1, [4000, 4000], 1000, max_length=10)
     maker = SentenceOrder(max_seq_length=64, short_seq_prob=0.1, seed=0)
-    labels = create(maker, corpus)[0].labels
+    labels = cut_all(maker, corpus)[0].labels
     assert len(labels) > 400
     assert abs(labels.mean() - 0.5) < 4 * 0.5 / np.sqrt(len(labels))
 
@@ -60,7 +48,7 @@ def test_half_of_the_pairs_are_swapped():
 @given(corpora, st.integers(4, 64), st.booleans())
 def test_full_sentences_follow_each_other_and_fill_their_rows(corpus, length, cross):
     maker = FullSentences(max_seq_length=length, short_seq_prob=0.0, seed=1, cross_documents=cross)
-    examples, _ = create(maker, corpus)
+    examples, _ = cut_all(maker, corpus)
     rows = rows_of_examples(corpus, examples, CLS, SEP)
     row_lengths = np.diff(rows.offsets)
     assert row_lengths.max() <= length
@@ -88,7 +76,7 @@ def test_a_separator_stands_between_documents():
         (False, [[CLS, 10, 11, 12, SEP], [CLS, 13, 14, 15, SEP]]),
     ]:
         maker = FullSentences(max_seq_length=9, short_seq_prob=0.0, seed=0, cross_documents=cross)
-        rows = rows_of_examples(corpus, create(maker, corpus)[0], CLS, SEP)
+        rows = rows_of_examples(corpus, cut_all(maker, corpus)[0], CLS, SEP)
         found = np.split(rows.input_ids, rows.offsets[1:-1])
         assert [row.tolist() for row in found] == expected
 

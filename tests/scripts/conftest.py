@@ -2,8 +2,11 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -52,6 +55,23 @@ def run_ok(name, *words, **flags):
     if process.returncode:
         raise AssertionError(f"{name} ended with {process.returncode}: {process.stderr[-2000:]}")
     return process.stdout
+
+
+def kill_when(is_time: Callable[[], bool], name: str, **flags) -> int:
+    """Starts a script; kills it with SIGKILL as soon as `is_time()`. Returns how it ended."""
+    process = subprocess.Popen(
+        [sys.executable, f"scripts/{name}.py", *(f"--{f}={value}" for f, value in flags.items())],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 240
+    while not is_time() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return process.returncode
 
 
 @pytest.fixture(scope="session")

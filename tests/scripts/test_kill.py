@@ -1,17 +1,12 @@
 """A run that is killed and started again equals one that was never broken, bit for bit."""
 
 import json
-import os
-import pathlib
 import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import safetensors.numpy
 
-from tests.scripts.conftest import ROOT, run_ok
+from tests.scripts.conftest import kill_when, run_ok
 
 _CLOCK = ("examples_per_second", "tokens_per_second")
 
@@ -28,24 +23,6 @@ def flags(work, folder):
     }
 
 
-def kill_after(path: pathlib.Path, work, folder):
-    """Starts the run and kills it with SIGKILL as soon as `path` is there."""
-    words = [f"--{name}={value}" for name, value in flags(work, folder).items()]
-    process = subprocess.Popen(
-        [sys.executable, "scripts/pretrain.py", *words],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 240
-    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    return process.returncode
-
-
 def curve(folder):
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return [{k: v for k, v in line.items() if k not in _CLOCK} for line in lines]
@@ -56,7 +33,8 @@ def test_killed_twice_equals_unbroken_bit_for_bit(work, tmp_path):
     run_ok("pretrain", **flags(work, unbroken))
     for step in ("step-00000060", "step-00000200"):
         # The folder appears before the checkpoint is whole: some kills leave half of one.
-        assert kill_after(broken / "checkpoints" / step, work, broken) == -signal.SIGKILL
+        moment = (broken / "checkpoints" / step).exists
+        assert kill_when(moment, "pretrain", **flags(work, broken)) == -signal.SIGKILL
     run_ok("pretrain", **flags(work, broken))
     assert curve(broken) == curve(unbroken)
     assert len(curve(broken)) == 61
