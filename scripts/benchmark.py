@@ -5,6 +5,8 @@ The first word says what:
 train   the pretraining step of --config on synthetic full batches, against our step in other
         settings and the steps of other libraries (--against).
 data    the tokenizer against the package `tokenizers`, the builder, the reader.
+serve   exported models (--served) against transformers on torch: text in, answers out, with their
+        accuracy on the texts if these have labels.
 
 Examples:
 
@@ -12,6 +14,8 @@ Examples:
     python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py \\
         --against=mixed_bfloat16,garden:mixed_bfloat16 --garden_python=garden/bin/python
     python scripts/benchmark.py data --input='books/*.txt' --output=data.json
+    python scripts/benchmark.py serve --served=served/mrpc,small/mrpc_int8 --texts=MRPC/dev.tsv \\
+        --hugging_face_model=mrpc_hf --transformers_python=torch/bin/python
 """
 
 import dataclasses
@@ -22,12 +26,15 @@ from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app
-from bert_tf.benchmark import data, harness, machine, train
+from bert_tf.benchmark import data, harness, machine, serve, train
+from bert_tf.data.classification import read_examples
 
-_COMMANDS = ("train", "data")
+_COMMANDS = {"train": train, "data": data, "serve": serve}
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("command", None, _COMMANDS, "What to measure: the first word.", required=True)
+flags.DEFINE_enum(
+    "command", None, list(_COMMANDS), "What to measure: the first word.", required=True
+)
 flags.DEFINE_string("output", None, "JSON file for all figures and the machine's description.")
 flags.DEFINE_integer("rounds", 5, "Rounds that count.")
 flags.DEFINE_integer("warmup_rounds", 1, "Rounds before them, which compile and do not count.")
@@ -51,14 +58,22 @@ flags.DEFINE_string("vocab_file", None, "data: vocabulary; default one learned f
 flags.DEFINE_float("megabytes", 5.0, "data: how much of the text to use; repeated if it is less.")
 flags.DEFINE_integer("max_seq_length", 128, "data: tokens of an example.")
 flags.DEFINE_integer("num_workers", os.cpu_count() or 1, "data: threads of tokenizer and builder.")
+flags.DEFINE_list("served", [], "serve: folders made by export.py, or model folders.")
+flags.DEFINE_string("texts", None, "serve: table of texts, as fine-tuning reads it.")
+flags.DEFINE_list("batch_sizes", ["1", "32"], "serve: texts that are answered together.")
+flags.DEFINE_integer("examples_per_round", 64, "serve: texts of a round.", lower_bound=1)
+flags.DEFINE_integer("max_texts", 1000, "serve: use the first so many.", lower_bound=1)
+flags.DEFINE_string("hugging_face_model", None, "serve: folder that transformers loads.")
+flags.DEFINE_string("transformers_python", None, "serve: the interpreter with torch.")
+flags.DEFINE_enum("task", None, ["classify", "embed"], "serve: default: what the models are for.")
 
 
 def main(argv):
     del argv
     description = machine.describe_machine()
     print(machine.summary(description))
-    result = {"train": _train, "data": _data}[FLAGS.command]()
-    print({"train": train, "data": data}[FLAGS.command].report(result))
+    result = {"train": _train, "data": _data, "serve": _serve}[FLAGS.command]()
+    print(_COMMANDS[FLAGS.command].report(result))
     if FLAGS.output:
         settings = {"rounds": FLAGS.rounds, "warmup_rounds": FLAGS.warmup_rounds}
         head = {"benchmark": FLAGS.command, "machine": description, "settings": settings}
@@ -94,6 +109,34 @@ def _data():
         num_workers=FLAGS.num_workers,
         rounds=FLAGS.rounds,
         warmup_rounds=FLAGS.warmup_rounds,
+    )
+
+
+def _serve():
+    if not FLAGS.served or not FLAGS.texts:
+        raise ValueError("serve needs --served and --texts.")
+    if not all(word.isdecimal() and int(word) for word in FLAGS.batch_sizes):
+        raise ValueError(f"--batch_sizes={','.join(FLAGS.batch_sizes)}: expected whole numbers.")
+    examples = read_examples(FLAGS.texts, with_labels=False if FLAGS.task == "embed" else None)
+    columns = [examples.texts] + ([examples.text_pairs] if examples.text_pairs else [])
+    if FLAGS.task == "embed":
+        columns = columns[:1]
+    labels = None
+    if examples.label_ids is not None:
+        labels = [str(examples.labels[label]) for label in examples.label_ids[: FLAGS.max_texts]]
+    return serve.run(
+        FLAGS.served,
+        [column[: FLAGS.max_texts] for column in columns],
+        labels,
+        batch_sizes=[int(word) for word in FLAGS.batch_sizes],
+        examples_per_round=FLAGS.examples_per_round,
+        rounds=FLAGS.rounds,
+        warmup_rounds=FLAGS.warmup_rounds,
+        num_threads=FLAGS.num_workers,
+        max_seq_length=FLAGS.max_seq_length,
+        hugging_face_model=FLAGS.hugging_face_model,
+        transformers_python=FLAGS.transformers_python,
+        task=FLAGS.task,
     )
 
 

@@ -33,13 +33,25 @@ _MAY_IMPORT = {
         "cleanup",
         "config",
         "layers",
+        "model_folder",
         "models",
         "progress",
         "tasks",
         "tokenization",
     ],
+    "inference": ["cleanup", "config", "export", "model_folder", "progress", "tasks"],
     # Measures whatever there is, so it sits on top of everything it may ever time.
-    "benchmark": ["config", "data", "progress", "tasks", "tokenization", "training"],
+    "benchmark": [
+        "config",
+        "data",
+        "export",
+        "inference",
+        "model_folder",
+        "progress",
+        "tasks",
+        "tokenization",
+        "training",
+    ],
 }
 # Flags exist in scripts alone; pickle is never a file format; torch is never needed.
 _NEVER = ["absl.flags", "dill", "joblib", "marshal", "pickle", "shelve", "torch", "transformers"]
