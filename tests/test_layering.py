@@ -39,7 +39,7 @@ _MAY_IMPORT = {
         "tasks",
         "tokenization",
     ],
-    "inference": ["cleanup", "config", "export", "model_folder", "progress", "tasks"],
+    "inference": ["cleanup", "config", "data.lines", "export", "model_folder", "tasks"],
     # Measures whatever there is, so it sits on top of everything it may ever time.
     "benchmark": [
         "config",

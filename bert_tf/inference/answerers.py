@@ -65,40 +65,48 @@ def load(path: str, wanted: str | None = None, num_threads: int | None = None) -
 
 def of_model(task: Task, model: keras.Model | Callable) -> Answerer:
     """An answerer that calls a Keras model."""
-    decoded = tf.function(lambda batch: task.decode(model(batch), batch), reduce_retracing=True)
 
-    def answer(columns):
-        batch = task.encode(*[tf.constant(column, tf.string) for column in columns])
-        return _arrays(decoded(batch))
+    def decoded(*texts):
+        batch = task.encode(*texts)
+        return task.decode(model(batch), batch)
 
-    return Answerer(task, answer)
+    function = _of_texts(decoded, task)
+    return Answerer(task, lambda columns: _arrays(function(*_tensors(columns))))
 
 
 def of_ids(task: Task, outputs_of_ids: Callable) -> Answerer:
     """An answerer of a model that takes ids, with the task's tokenizer in front."""
-    encode = tf.function(task.encode, reduce_retracing=True)
+    encode = _of_texts(task.encode, task)
     decode = tf.function(
         lambda outputs, batch: task.decode(task.from_ids(outputs, batch), batch),
         reduce_retracing=True,
     )
 
     def answer(columns):
-        batch = encode(*[tf.constant(column, tf.string) for column in columns])
+        batch = encode(*_tensors(columns))
         ids = {name: batch[name].numpy() for name in ids_model.INPUTS}
         length = ids["input_ids"].shape[1]
         room = min(-length % _WIDTH, task.config.model.max_position_embeddings - length)
-        pads = ((0, 0), (0, room))
-        ids = {name: np.pad(rows, pads) for name, rows in ids.items()}
+        ids = {name: np.pad(rows, ((0, 0), (0, room))) for name, rows in ids.items()}
         ids["input_ids"][:, length:] = task.tokenizer.vocabulary.pad_id
-        outputs = outputs_of_ids(ids)
-        # Only the outputs of tokens have the width that was rounded up.
+        # Of the outputs only those of tokens have the width that was rounded up.
         outputs = {
             name: tf.constant(rows[:, :length] if rows.ndim == 3 else rows)
-            for name, rows in outputs.items()
+            for name, rows in outputs_of_ids(ids).items()
         }
         return _arrays(decode(outputs, batch))
 
     return Answerer(task, answer)
+
+
+def _of_texts(function: Callable, task: Task) -> tf.types.experimental.ConcreteFunction:
+    """`function` of one or two vectors of texts, traced once for any number of them."""
+    specs = [tf.TensorSpec([None], tf.string)] * (2 if task.takes_pairs else 1)
+    return tf.function(function).get_concrete_function(*specs)
+
+
+def _tensors(columns: Sequence[Sequence[str]]) -> list[tf.Tensor]:
+    return [tf.constant(column, tf.string) for column in columns]
 
 
 def _of_saved_model(path: str, task: Task, wanted: str | None) -> Answerer:
@@ -114,8 +122,8 @@ def _of_saved_model(path: str, task: Task, wanted: str | None) -> Answerer:
 
     def answer(columns, model=model):
         del model
-        texts = {n: tf.constant(c, tf.string) for n, c in zip(names, columns, strict=False)}
-        answered = _arrays(serve(**texts))
+        texts = zip(names, _tensors(columns), strict=False)
+        answered = _arrays(serve(**dict(texts)))
         if wanted == "embed" and task.config.task.normalize and "pooled_output" in answered:
             norms = np.linalg.norm(answered["embedding"], axis=-1, keepdims=True)
             return {"embedding": answered["embedding"] / np.maximum(norms, 1e-12)}

@@ -31,7 +31,7 @@ def original():
 
 @pytest.fixture(scope="module", params=FORMS, ids=[f"{f}-{p}" for f, p, _ in FORMS])
 def small(request, original, tmp_path_factory):
-    """(folder, largest difference of a probability) of each form."""
+    """(folder, its answerer, largest difference of a probability) of each form."""
     form, precision, tolerance = request.param
     folder = tmp_path_factory.mktemp("small") / "model"
     ids_model.export_ids_model(
@@ -43,7 +43,7 @@ def small(request, original, tmp_path_factory):
         calibration=[TEXTS * 3] if precision == "int8" else (),
         metrics={},
     )
-    return folder, tolerance
+    return folder, answerers.load(str(folder)), tolerance
 
 
 def probabilities(task, model, texts):
@@ -51,9 +51,8 @@ def probabilities(task, model, texts):
 
 
 def test_answers_are_those_of_the_original(original, small):
-    folder, tolerance = small
+    _, answerer, tolerance = small
     task, model = original
-    answerer = answerers.load(str(folder))
     expected = probabilities(task, model, TEXTS)
     for start, stop in ((0, 4), (0, 1), (3, 4), (1, 3)):
         answered = answerer.answer([TEXTS[start:stop]])
@@ -62,15 +61,16 @@ def test_answers_are_those_of_the_original(original, small):
 
 
 def test_fuzzed_texts_are_answered_as_by_the_original(original, small):
-    folder, tolerance = small
+    _, answerer, tolerance = small
     texts = fuzzed(64, seed=5)
-    answered = answerers.load(str(folder)).answer([texts])["probabilities"]
+    answered = answerer.answer([texts])["probabilities"]
     expected = probabilities(*original, tf.constant(texts))
     np.testing.assert_allclose(answered, expected, atol=2 * tolerance)
 
 
+@pytest.mark.parametrize("small", [FORMS[1], FORMS[4]], ids=["litert", "onnx"], indirect=True)
 def test_the_script_of_thirty_lines_asks_it(original, small):
-    folder, tolerance = small
+    folder, _, tolerance = small
     process = subprocess.run(
         [sys.executable, "scripts/ask_small_model.py", str(folder), *TEXTS[:3]],
         env={**os.environ, "PYTHONPATH": "."},

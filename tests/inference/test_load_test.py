@@ -133,11 +133,14 @@ def test_the_script_prints_a_table_and_writes_figures(saved_model, tmp_path):
     assert [(level["answered"], level["batch_size"]) for level in levels] == [(5, 4), (5, 4)]
 
 
-def test_nobody_at_the_address_is_one_line(tmp_path):
-    (tmp_path / "texts.txt").write_text("a\n")
+def test_nobody_at_the_address_is_said_at_once():
     with socket.socket() as taken:  # bound, but it does not listen
         taken.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        process = run_script(url=url, served_model="tiny", input=tmp_path / "texts.txt")
-    assert process.returncode == 1 and process.stderr.splitlines()[-1].startswith("error: ")
-    assert "Traceback" not in process.stderr and "refused" in process.stderr
+        client = RestClient(f"http://127.0.0.1:{taken.getsockname()[1]}", "tiny", "embed", 60.0)
+        with pytest.raises(OSError, match="refused"):
+            client.predict({"text": TEXTS})
+
+
+def test_an_address_without_http_is_refused():
+    with pytest.raises(ValueError, match="expected a URL such as http://localhost:8501"):
+        RestClient("localhost:8501", "tiny", "embed", 60.0)

@@ -1,0 +1,96 @@
+"""scripts/predict.py on every form of a model, calibrated, interactive, and killed."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bert_tf import model_folder
+from bert_tf.export.saved_model import export_saved_model
+from tests.export.models import make
+
+ROOT = pathlib.Path(__file__).parents[2]
+TEXTS = ["the hen", "", "a b c d e f g h the hen sees the cow", "é 🙂", "b c"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model folder, a served model of it, texts and labelled texts."""
+    folder = tmp_path_factory.mktemp("predict")
+    task, model = make()
+    model_folder.save(str(folder / "model"), task, model, {})
+    export_saved_model(task, model, str(folder / "served"), TEXTS)
+    (folder / "texts.txt").write_text("\n".join(TEXTS) + "\n")
+    rows = [f"{text or 'a'}\t{label}" for label in ("no", "yes", "maybe") for text in TEXTS]
+    (folder / "dev.tsv").write_text("\n".join(["sentence\tlabel", *rows]) + "\n")
+    return folder
+
+
+def start(*words, **settings):
+    return subprocess.Popen(
+        [sys.executable, "scripts/predict.py", *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **settings,
+    )
+
+
+def test_a_served_model_answers_as_its_folder_calibrated_too(folder):
+    input_flag = f"--input={folder}/texts.txt"
+    plain = start(f"--model={folder}/model", input_flag)
+    calibrated = start(
+        f"--model={folder}/served", input_flag, f"--calibration_data={folder}/dev.tsv"
+    )
+    answers = [json.loads(line) for line in plain.communicate(timeout=300)[0].splitlines()]
+    output, error = calibrated.communicate(timeout=300)
+    mended = [json.loads(line) for line in output.splitlines()]
+    assert [a["text"] for a in answers] == [a["text"] for a in mended] == TEXTS
+    told = error.split("temperature ")[1]
+    assert "from 15 examples; expected calibration error" in told
+    temperature = float(told.split()[0])
+    assert temperature > 2  # every text has every label once: nothing is certain
+    for before, after in zip(answers, mended, strict=True):
+        powers = {label: p ** (1 / temperature) for label, p in before["probabilities"].items()}
+        expected = {label: p / sum(powers.values()) for label, p in powers.items()}
+        assert after["probabilities"] == pytest.approx(expected, abs=1e-3)
+        assert after["label"] == before["label"]
+
+
+def test_interactive_answers_each_line_when_it_is_typed(folder):
+    process = start(f"--model={folder}/model", "--interactive")
+    for text in ("the hen", "b"):
+        process.stdin.write(text + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["text"] == text
+    process.stdin.write("\n")
+    output, _ = process.communicate(timeout=60)
+    assert output == "" and process.returncode == 0
+
+
+def test_killed_it_goes_on_and_ends_with_the_same_file(folder, tmp_path):
+    texts = "\n".join(f"{text} {number}" for number in range(2000) for text in TEXTS[:3]) + "\n"
+    (tmp_path / "long.txt").write_text(texts)
+    words = [f"--model={folder}/model", f"--input={tmp_path}/long.txt", "--batch_size=8"]
+    process = start(*words, f"--output={tmp_path}/killed.jsonl")
+    journal = tmp_path / "killed.jsonl.part.json"
+    deadline = time.monotonic() + 240
+    while not journal.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.kill()
+    process.communicate()
+    done = json.loads(journal.read_text())["lines"]
+    assert 0 < done < 6000 and not (tmp_path / "killed.jsonl").exists()
+    again = start(*words, f"--output={tmp_path}/killed.jsonl")
+    error = again.communicate(timeout=300)[1]
+    assert again.returncode == 0 and f"continuing after {done} lines" in error
+    answers = (tmp_path / "killed.jsonl").read_text().splitlines()
+    assert [json.loads(answer)["text"] for answer in answers] == texts.splitlines()
+    assert not list(tmp_path.glob("killed.jsonl.part*"))
