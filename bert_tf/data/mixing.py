@@ -163,11 +163,14 @@ def _check_alike(folders: Sequence[str], manifests: Sequence[Manifest]) -> None:
         common = {name: getattr(manifest, name) for name in names}
         return common | {"objective": objective, "static max_predictions_per_seq": slots}
 
-    for name, value in shape(manifests[0]).items():
-        for folder, manifest in zip(folders, manifests, strict=True):
-            other = shape(manifest)[name]
-            if other != value and (name != "objective" or None not in (other, value)):
+    pairs = list(zip(folders, map(shape, manifests), strict=True))
+    for name in pairs[0][1]:
+        known = [(folder, values[name]) for folder, values in pairs]
+        if name == "objective":
+            known = [(folder, value) for folder, value in known if value is not None]
+        for folder, value in known[1:]:
+            if value != known[0][1]:
                 raise ValueError(
-                    f"{folders[0]} and {folder} cannot be mixed: {name} is {value} there, {other} "
-                    "here; make them with the same settings"
+                    f"{known[0][0]} and {folder} cannot be mixed: {name} is {known[0][1]} there, "
+                    f"{value} here; make them with the same settings"
                 )

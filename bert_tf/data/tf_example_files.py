@@ -5,6 +5,7 @@ record is checked, and a folder is written that points at parts of them: a data 
 read in the order of any other, from the files where they are.
 """
 
+import hashlib
 import os
 from collections.abc import Iterable
 
@@ -13,21 +14,57 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import progress
-from bert_tf.data import documents, order, records, release_format, tf_record_parts
+from bert_tf.data import documents, mixing, order, records, release_format, tf_record_parts
 from bert_tf.data.records import Manifest
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 INPUT_FORMAT = "tf_example"
 
 
-def index(patterns: str, tokenizer: Tokenizer, folder: str) -> Manifest:
+def resolve(data: str, tokenizer: Tokenizer | None, index_dir: str) -> str:
+    """Replaces patterns of files in `data` by folders that point at them, for `Mixture.open`.
+
+    Args:
+        data: names of folders and patterns of files, with weights or without.
+        tokenizer: of the files; None if there should be none.
+        index_dir: where such folders are made; from there a run that goes on takes them again.
+
+    Raises ValueError as `index` does, or if there are files and no tokenizer.
+    """
+    names, weights = mixing.parse(data)
+    resolved = []
+    for name in names:
+        if not _is_pattern(name):
+            resolved.append(name)
+            continue
+        if tokenizer is None:
+            raise ValueError(
+                f"{name} holds no {records.MANIFEST}. If these are records that a "
+                "create_pretraining_data.py of google-research/bert or Model Garden made, say with "
+                "--vocab_file for which vocabulary"
+            )
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        resolved.append(os.path.join(index_dir, digest))
+        index(name, tokenizer, resolved[-1])
+    if weights is not None:
+        resolved = [f"{name}:{weight}" for name, weight in zip(resolved, weights, strict=True)]
+    return ",".join(resolved)
+
+
+def _is_pattern(name: str) -> bool:
+    if tf.io.gfile.exists(name):
+        return not tf.io.gfile.isdir(name)
+    return any(character in name for character in "*?[")
+
+
+def index(pattern: str, tokenizer: Tokenizer, folder: str) -> Manifest:
     """Makes `folder` a data set of the records in all files that match.
 
     If it is one already, of files of the same names and sizes, nothing is read again; every part is
     compared with its SHA-256 when its rows are needed.
 
     Args:
-        patterns: files or glob patterns, separated by commas. Masks are stored in the records.
+        pattern: a file or a glob pattern. Masks are stored in the records.
         tokenizer: whose ids the records hold; is copied into the folder.
         folder: gets manifest.json, vocab.txt and tokenizer_config.json.
 
@@ -35,14 +72,14 @@ def index(patterns: str, tokenizer: Tokenizer, folder: str) -> Manifest:
         ValueError: no file matches, a file is no TFRecord file, or a record is not of the format
             (`release_format`), of another length than the first, or of another vocabulary.
     """
-    files = documents.expand_globs(patterns.split(","))
+    files = documents.expand_globs(pattern)
     inputs = [{"file": path, "bytes": tf.io.gfile.stat(path).length} for path in files]
     if tf.io.gfile.exists(os.path.join(folder, records.MANIFEST)):
         existing = Manifest.load(folder)
         same_vocabulary = existing.vocabulary_sha256 == tokenizer.vocabulary.sha256
         if existing.inputs == inputs and same_vocabulary:
             return existing
-    logging.info("reading %s once, to count and check the records", patterns)
+    logging.info("reading %s once, to count and check the records", pattern)
     sizes = _first_sizes(files[0])
     max_seq_length, num_slots = sizes["input_ids"], sizes["masked_lm_positions"]
     entries, counts = [], {"examples": 0, "row_tokens": 0, "predictions": 0}
