@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data import builder, documents, records
+from bert_tf.data import builder, documents, duplicates, records
+from bert_tf.data.duplicates import Deduplication
 from bert_tf.data.release_format import StaticMasks
 from bert_tf.tokenization.wordpiece import Tokenizer
 
@@ -89,6 +90,29 @@ _MAX_PREDICTIONS_PER_SEQ = flags.DEFINE_integer(
 _DO_WHOLE_WORD_MASK = flags.DEFINE_bool(
     "do_whole_word_mask", False, "With --static_masks: mask all pieces of a word together."
 )
+_DEDUPLICATE = flags.DEFINE_enum(
+    "deduplicate",
+    "none",
+    ("none", *duplicates.METHODS),
+    "exact: of documents with the same tokens the first stays. near: of those with nearly the same "
+    "stretches of five words as well (MinHash).",
+)
+_DEDUPLICATE_UNIT = flags.DEFINE_enum(
+    "deduplicate_unit",
+    "document",
+    duplicates.UNITS,
+    "What is compared: whole documents, or each sentence (each line of the format lines).",
+)
+_DEDUPLICATE_THRESHOLD = flags.DEFINE_float(
+    "deduplicate_threshold",
+    0.8,
+    "With --deduplicate=near: the similarity from which two are duplicates (Jaccard, estimated).",
+)
+_EXCLUDE_FILE = flags.DEFINE_list(
+    "exclude_file",
+    [],
+    "Files or patterns of held-out text (.txt, .jsonl, .parquet): its sentences are left out.",
+)
 _SKIP_BAD_RECORDS = flags.DEFINE_bool(
     "skip_bad_records",
     False,
@@ -120,6 +144,8 @@ def main(argv: Sequence[str]) -> None:
         objective=_OBJECTIVE.value,
         cross_documents=_CROSS_DOCUMENTS.value,
         static_masks=_static_masks(),
+        deduplicate=_deduplicate(),
+        exclude=_EXCLUDE_FILE.value,
         input_format=_INPUT_FORMAT.value,
         skip_bad_records=_SKIP_BAD_RECORDS.value,
         num_workers=_NUM_WORKERS.value,
@@ -142,6 +168,15 @@ def _static_masks() -> StaticMasks | None:
     return None
 
 
+def _deduplicate() -> Deduplication | None:
+    if _DEDUPLICATE.value == "none":
+        for setting in (_DEDUPLICATE_UNIT, _DEDUPLICATE_THRESHOLD):
+            if setting.present:
+                raise ValueError(f"--{setting.name} needs --deduplicate=exact or near")
+        return None
+    return Deduplication(_DEDUPLICATE.value, _DEDUPLICATE_UNIT.value, _DEDUPLICATE_THRESHOLD.value)
+
+
 def summary(manifest: records.Manifest) -> str:
     """The counts of a data set as a small table."""
     counts = manifest.counts
@@ -162,6 +197,13 @@ def summary(manifest: records.Manifest) -> str:
         if name in counts:
             words = name.removeprefix("examples_").replace("_", " ")
             lines[words] = f"{counts[name] / counts['examples']:.1%} of the examples"
+    if manifest.deduplicate:
+        lines["duplicates"] = (
+            f"{counts['duplicates_exact']:,} equal and {counts['duplicates_near']:,} similar "
+            f"{manifest.deduplicate['unit']}s removed, {counts['duplicate_tokens']:,} tokens"
+        )
+    if manifest.exclude:
+        lines["held out"] = f"{counts['sentences_excluded']:,} sentences left out"
     if "predictions" in counts:
         share = counts["predictions"] / counts["row_tokens"]
         lines["predictions"] = f"{counts['predictions']:,} ({share:.1%} of the tokens in rows)"

@@ -4,6 +4,7 @@ Three passes, each in constant memory and on all cores, through a work folder be
 
 1. The text is read in chunks, tokenized in threads and appended to flat files
    (bert_tf.data.corpus).
+   Duplicates are removed from these, if that is asked for (bert_tf.data.duplicates).
 2. It is decided at which sentences examples begin (bert_tf.data.examples).
 3. Shard after shard is cut, serialized and written, in threads. A shard has its name when it is
    whole; the manifest comes last.
@@ -28,9 +29,11 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import progress
-from bert_tf.data import documents, order, shard_writing, sources, work_folder
+from bert_tf.data import documents, duplicates, order, shard_writing, sources, work_folder
 from bert_tf.data.corpus import Corpus, CorpusWriter, map_in_order, tokenize_chunk
+from bert_tf.data.duplicates import Deduplication
 from bert_tf.data.examples import Objective
+from bert_tf.data.excluded import ExcludedSentences
 from bert_tf.data.full_sentences import FullSentences
 from bert_tf.data.masking import Masker
 from bert_tf.data.next_sentence import NextSentence
@@ -59,6 +62,8 @@ def create_pretraining_data(
     objective: str = "next_sentence",
     cross_documents: bool = True,
     static_masks: StaticMasks | None = None,
+    deduplicate: Deduplication | None = None,
+    exclude: str | Sequence[str] = (),
     input_format: str = "auto",
     skip_bad_records: bool = False,
     shard_size: int = order.ROWS_PER_SHARD,
@@ -88,6 +93,8 @@ def create_pretraining_data(
         cross_documents: objective "none": an example may go on in the next document.
         static_masks: draw the masks now and write the records of google-research/bert
             (`release_format`); None draws them when the records are read.
+        deduplicate: which duplicates to remove; None removes none.
+        exclude: files or patterns of held-out text; its sentences are left out of the data.
         input_format: one of `documents.FORMATS`.
         skip_bad_records: leave out and count what cannot be read.
         shard_size: rows of a shard.
@@ -127,8 +134,9 @@ def create_pretraining_data(
     make = functools.partial(_CLASSES[objective], **settings, **crossing)
     objectives = [make(copy=copy) for copy in range(dupe_factor)]
     files = documents.expand_globs(inputs)
-    for path in files:
-        sources.format_of(path, input_format)
+    excluded = documents.expand_globs(exclude) if exclude else []
+    for path, kind in [*((path, input_format) for path in files), *((p, "auto") for p in excluded)]:
+        sources.format_of(path, kind)
     wanted = Manifest(
         objective=objective,
         **settings,
@@ -136,6 +144,8 @@ def create_pretraining_data(
         dupe_factor=dupe_factor,
         max_examples_per_row=max_examples_per_row,
         static_masks=dataclasses.asdict(static_masks) if static_masks else None,
+        deduplicate=deduplicate.settings() if deduplicate else None,
+        exclude=list(map_in_order(work_folder.describe_input, excluded, num_workers)),
         shard_size=shard_size,
         vocab_size=len(tokenizer.vocabulary),
         vocabulary_sha256=tokenizer.vocabulary.sha256,
@@ -150,7 +160,18 @@ def create_pretraining_data(
         shutil.rmtree(work_dir, ignore_errors=True)
         return existing
     check_free(output_dir, tokenizer)
-    build = _Build(files, tokenizer, output_dir, work_dir, objectives, wanted, num_workers, masker)
+    build = _Build(
+        files=files,
+        excluded=excluded,
+        tokenizer=tokenizer,
+        output_dir=output_dir,
+        work_dir=work_dir,
+        objectives=objectives,
+        wanted=wanted,
+        num_workers=num_workers,
+        masker=masker,
+        deduplicate=deduplicate,
+    )
     with build.tidy_up():
         return build.run(skip_bad_records)
 
@@ -165,6 +186,7 @@ class _Build:
     """
 
     files: list[str]
+    excluded: list[str]  # files
     tokenizer: Tokenizer
     output_dir: str
     work_dir: str
@@ -172,11 +194,12 @@ class _Build:
     wanted: Manifest
     num_workers: int
     masker: Masker | None
+    deduplicate: Deduplication | None
 
     def run(self, skip_bad_records: bool) -> Manifest:
         """All passes, as far as an earlier run has not done them."""
         self._make_work_dir()
-        counts = self._tokenize(skip_bad_records)
+        counts = self._tokenize(skip_bad_records) | self._remove_duplicates()
         plan = self._plan()
         entries = shard_writing.write_shards(
             plan,
@@ -249,6 +272,8 @@ class _Build:
         signature = [tf.TensorSpec([None], tf.string)]
         tokenize = tf.function(self.tokenizer.tokenize, input_signature=signature)
 
+        excluded = ExcludedSentences(self.excluded, self.tokenizer) if self.excluded else None
+
         def work(chunk: sources.Chunk) -> Any:
             return tokenize_chunk(
                 chunk,
@@ -256,6 +281,7 @@ class _Build:
                 unk_id,
                 token_type,
                 skip_bad_records=skip_bad_records,
+                is_excluded=excluded and excluded.contain,
             )
 
         megabytes = sum(entry["bytes"] for entry in self.wanted.inputs) / 1e6
@@ -275,7 +301,7 @@ class _Build:
                     writer.append(chunk)
                     bar.update(chunk.file_bytes / 1e6)
             state = writer.state
-        names = ("tokens", "tokens_unknown", "bad_records", "bad_files")
+        names = ("tokens", "tokens_unknown", "bad_records", "bad_files", "sentences_excluded")
         pairs = ("sentences", "documents")
         return {
             **{name: state[name] for name in names},
@@ -287,7 +313,21 @@ class _Build:
         return np.dtype(np.uint16 if self.wanted.vocab_size <= 1 << 16 else np.int32)
 
     def _corpus(self) -> Corpus:
-        return Corpus.open(self.work_dir, self._token_type)
+        folder = self._path("unique") if self.deduplicate else self.work_dir
+        return Corpus.open(folder, self._token_type)
+
+    def _remove_duplicates(self) -> dict[str, int]:
+        """Between the passes. Returns the counts that change, and those of what was removed."""
+        if not self.deduplicate:
+            return {}
+        return duplicates.remove(
+            lambda: Corpus.open(self.work_dir, self._token_type),
+            self._path("unique"),
+            self.deduplicate,
+            is_continuation=self.tokenizer.vocabulary.is_continuation,
+            unk_id=self.tokenizer.vocabulary.unk_id,
+            num_workers=self.num_workers,
+        )
 
     def _plan(self) -> Plan:
         """Pass 2: writes where examples begin."""

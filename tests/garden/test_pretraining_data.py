@@ -68,7 +68,16 @@ def test_we_read_what_model_garden_writes(text, tmp_path, whole_word, use_v2_fea
     VOCABULARY.save(str(tmp_path / "vocab.txt"))
     their_tokenizer = tokenization.FullTokenizer(str(tmp_path / "vocab.txt"), do_lower_case=True)
     instances = garden_builder.create_training_instances(
-        [text], their_tokenizer, LENGTH, 2, 0.1, 0.15, SLOTS, random.Random(5), whole_word
+        [text],
+        their_tokenizer,
+        tokenization.convert_to_unicode,
+        LENGTH,
+        dupe_factor=2,
+        short_seq_prob=0.1,
+        masked_lm_prob=0.15,
+        max_predictions_per_seq=SLOTS,
+        rng=random.Random(5),
+        do_whole_word_mask=whole_word,
     )
     files = [str(tmp_path / f"{name}.tfrecord") for name in "ab"]
     garden_builder.write_instance_to_example_files(
