@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data import builder, documents, records
+from bert_tf.data import builder, documents, records, report
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 _INPUT = flags.DEFINE_list("input", None, "Files or patterns, separated by commas.", required=True)
@@ -86,6 +86,13 @@ _WORK_DIR = flags.DEFINE_string(
     "Local folder for tokens between the passes, about as large as the text; from it a run that "
     "was killed goes on. Default: beside the output, ending in .incomplete.",
 )
+_REPORT = flags.DEFINE_bool(
+    "report",
+    False,
+    "Measure the finished data: report.html and report.json in the output folder, with lengths, "
+    "padding, masks, unknown words and examples. Also for data that are there already, and with "
+    "other mask settings: report_pretraining_data.py.",
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -108,6 +115,9 @@ def main(argv: Sequence[str]) -> None:
         work_dir=_WORK_DIR.value,
     )
     print(summary(manifest))
+    if _REPORT.value:
+        report.write(_OUTPUT_DIR.value, num_workers=_NUM_WORKERS.value)
+        print(f"report: {os.path.join(_OUTPUT_DIR.value, report.HTML)}")
     print(f"{_OUTPUT_DIR.value}: {time.monotonic() - start:.1f} seconds")
 
 

@@ -31,7 +31,7 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import progress
-from bert_tf.data import documents, examples, order, packing, records, sources
+from bert_tf.data import documents, examples, order, packing, records, sources, unknown_words
 from bert_tf.data.corpus import Corpus, CorpusWriter, map_in_order, tokenize_chunk
 from bert_tf.data.examples import Objective, Window
 from bert_tf.data.full_sentences import FullSentences
@@ -191,6 +191,7 @@ class _Build:
         plan = self._plan()
         entries = self._write_shards(plan)
         self.tokenizer.save(self.output_dir)
+        unknown_words.save(self.output_dir, self._path(unknown_words.LIST))
         sums = {name: sum(e["counts"][name] for e in entries) for name in entries[0]["counts"]}
         shards = [{k: v for k, v in entry.items() if k != "counts"} for entry in entries]
         manifest = Manifest(
@@ -250,6 +251,7 @@ class _Build:
         # As one function: op by op, Python's lock would keep the threads from running together.
         signature = [tf.TensorSpec([None], tf.string)]
         tokenize = tf.function(self.tokenizer.tokenize, input_signature=signature)
+        find_unknown = functools.partial(unknown_words.find_unknown, tokenizer=self.tokenizer)
 
         def work(chunk: sources.Chunk) -> Any:
             return tokenize_chunk(
@@ -258,6 +260,7 @@ class _Build:
                 unk_id,
                 token_type,
                 skip_bad_records=skip_bad_records,
+                find_unknown=find_unknown,
             )
 
         megabytes = sum(entry["bytes"] for entry in self.wanted.inputs) / 1e6

@@ -1,7 +1,8 @@
 """A tokenized corpus: one flat array of tokens with the borders of sentences and documents.
 
 Built chunk by chunk on disk (`CorpusWriter`, which can be stopped at any moment and goes on), then
-read at random places (`Corpus`). The files are plain arrays: `tokens`, `sentences`, `documents`.
+read at random places (`Corpus`). The files are plain arrays, `tokens`, `sentences` and `documents`,
+and a list of the words that became [UNK], `unknown_words`, one a line.
 """
 
 import collections
@@ -14,12 +15,13 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.data import unknown_words
 from bert_tf.data.documents import parse
 from bert_tf.data.ranges import offsets_of, ranges
 from bert_tf.data.sources import Chunk, Position
 
 _OFFSET = np.dtype(np.int64)
-_ARRAYS = ("tokens", "sentences", "documents")
+_FILES = ("tokens", "sentences", "documents", unknown_words.LIST)
 _NEAR_TOKENS = 4096  # stretches this close are read at one go
 
 
@@ -121,6 +123,7 @@ class TokenizedChunk:
         num_sentences: sentences of the text.
         counts: `tokens_unknown`, `bad_records`, `bad_files`.
         following, file_bytes: see `sources.Chunk`.
+        unknown: words that became [UNK].
     """
 
     tokens: np.ndarray
@@ -132,6 +135,7 @@ class TokenizedChunk:
     counts: dict[str, int]
     following: Position
     file_bytes: int
+    unknown: list[str] = dataclasses.field(default_factory=list)
 
 
 def tokenize_chunk(
@@ -141,6 +145,7 @@ def tokenize_chunk(
     token_type: np.dtype = np.int32,
     *,
     skip_bad_records: bool = False,
+    find_unknown: Callable[[list[str], tf.RaggedTensor], list[str]] = lambda texts, ragged: [],
 ) -> TokenizedChunk:
     """Parses and tokenizes a chunk of text.
 
@@ -150,6 +155,7 @@ def tokenize_chunk(
         unk_id: the token to count.
         token_type: of the tokens in the result.
         skip_bad_records: see `documents.parse`, also for the errors.
+        find_unknown: texts and their tokens -> the words that became [UNK].
     """
     texts, ends, is_record, bad_records = [], [], [], 0
     for piece in chunk.pieces:
@@ -176,6 +182,7 @@ def tokenize_chunk(
         counts=counts,
         following=chunk.following,
         file_bytes=chunk.file_bytes,
+        unknown=find_unknown(texts, ragged),
     )
 
 
@@ -214,7 +221,7 @@ class CorpusWriter:
         self.state, good_bytes = self._last_state()
         self._files = {
             name: os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT, 0o666)
-            for name in _ARRAYS
+            for name in _FILES
         }
         self._files["journal"] = os.open(self._journal, os.O_RDWR | os.O_CREAT, 0o666)
         self._truncate(good_bytes)
@@ -240,6 +247,7 @@ class CorpusWriter:
         self._write("tokens", chunk.tokens)
         self._write("sentences", np.cumsum(chunk.lengths, dtype=_OFFSET) + state["tokens"])
         self._write("documents", written.astype(_OFFSET))
+        self._write(unknown_words.LIST, "".join(word + "\n" for word in chunk.unknown).encode())
         is_document = (raw > 0) | chunk.is_record
         self.state = {
             "following": chunk.following,
@@ -252,7 +260,7 @@ class CorpusWriter:
             "documents_skipped": state["documents_skipped"]
             + int(np.count_nonzero(is_document & (kept <= 0))),
             **{name: state[name] + count for name, count in counts.items()},
-            "bytes": [os.lseek(self._files[name], 0, os.SEEK_CUR) for name in _ARRAYS],
+            "bytes": [os.lseek(self._files[name], 0, os.SEEK_CUR) for name in _FILES],
         }
         self._write("journal", json.dumps(self.state).encode() + b"\n")
 
@@ -270,9 +278,9 @@ class CorpusWriter:
         return state | {"following": Position(*state["following"])}, sum(map(len, lines))
 
     def _truncate(self, journal_bytes: int) -> None:
-        for name, size in zip(_ARRAYS, self.state.get("bytes", [0, 0, 0]), strict=True):
+        for name, size in zip(_FILES, self.state.get("bytes", [0] * len(_FILES)), strict=True):
             self._cut(name, size)
-            if not size and name != "tokens":
+            if not size and name in ("sentences", "documents"):
                 self._write(name, np.zeros(1, _OFFSET))
         self._cut("journal", journal_bytes)
 

@@ -8,6 +8,7 @@ Shapes: B rows of a replica batch, S tokens of a row, P predictions of a row, E 
 
 import concurrent.futures
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -51,6 +52,7 @@ def make_pretraining_dataset(
     Returns:
         Batches of static shape, int32 unless said: `input_ids`, `input_mask`, `segment_ids` [B, S];
         `masked_lm_positions`, `masked_lm_ids`, float32 `masked_lm_weights` [B, P];
+        `masked_lm_left_out` [B] (see `masking.mask_tokens`);
         `next_sentence_labels`, float32 `next_sentence_weights` [B, E] (of sentence-order examples
         too; the weights are 0 if the objective of the data has no labels). If rows may hold several
         examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E].
@@ -61,18 +63,53 @@ def make_pretraining_dataset(
     """
     manifest = Manifest.load(folder)
     manifest.check(vocabulary_sha256=vocabulary.sha256)
-    _check(masked_lm_prob, max_predictions_per_seq, start_row, training)
-    order.check_seed(seed)
+    if start_row < 0 or (start_row and not training):
+        raise ValueError(f"start_row is {start_row}; it must be >= 0, and 0 in evaluation")
+    mask = make_masker(
+        manifest,
+        vocabulary,
+        masked_lm_prob=masked_lm_prob,
+        max_predictions_per_seq=max_predictions_per_seq,
+        whole_word=whole_word,
+        seed=seed,
+    )
+    reader = _Reader(folder, manifest, vocabulary, batch_slice, seed, training, start_row)
+    signature = row_signature(manifest, batch_slice.replica_batch_size)
+    rows = dataset_of_items(reader.read, signature, reader.num_batches)
+    dataset = rows.map(mask, num_parallel_calls=2, deterministic=True).prefetch(_PREFETCH)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.with_options(options)
 
-    def finish(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+
+def make_masker(
+    manifest: Manifest,
+    vocabulary: Vocabulary,
+    *,
+    masked_lm_prob: float,
+    max_predictions_per_seq: int,
+    whole_word: bool,
+    seed: int,
+) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    """Makes the function from rows (`row_signature`) to a batch with masks.
+
+    For the arguments see `make_pretraining_dataset`. ValueError if one is out of range.
+    """
+    if not 0 < masked_lm_prob <= 1:
+        raise ValueError(f"masked_lm_prob is {masked_lm_prob}; it must be above 0 and at most 1")
+    if max_predictions_per_seq < 1:
+        raise ValueError(
+            f"max_predictions_per_seq is {max_predictions_per_seq}; at least 1 expected"
+        )
+    order.check_seed(seed)
+    packed = manifest.max_examples_per_row > 1
+
+    def mask(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        batch = dict(batch)
         epoch, example = batch.pop("epoch"), batch.pop("example")
         example = batch.pop("example_indices", example)
         return masking.mask_tokens(
-            _add_inputs(
-                batch,
-                packed=manifest.max_examples_per_row > 1,
-                has_labels=manifest.has_labels,
-            ),
+            _add_inputs(batch, packed=packed, has_labels=manifest.has_labels),
             seed=seed,
             epoch=epoch,
             example_index=example,
@@ -85,13 +122,7 @@ def make_pretraining_dataset(
             is_continuation=tf.constant(vocabulary.is_continuation) if whole_word else None,
         )
 
-    reader = _Reader(folder, manifest, vocabulary, batch_slice, seed, training, start_row)
-    signature = _signature(manifest, batch_slice.replica_batch_size)
-    rows = dataset_of_items(reader.read, signature, reader.num_batches)
-    dataset = rows.map(finish, num_parallel_calls=2, deterministic=True).prefetch(_PREFETCH)
-    options = tf.data.Options()
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
-    return dataset.with_options(options)
+    return mask
 
 
 def num_eval_batches(folder: str, batch_slice: BatchSlice) -> int:
@@ -99,20 +130,8 @@ def num_eval_batches(folder: str, batch_slice: BatchSlice) -> int:
     return -(-Manifest.load(folder).rows // batch_slice.global_batch_size)
 
 
-def _check(
-    masked_lm_prob: float, max_predictions_per_seq: int, start_row: int, training: bool
-) -> None:
-    if not 0 < masked_lm_prob <= 1:
-        raise ValueError(f"masked_lm_prob is {masked_lm_prob}; it must be above 0 and at most 1")
-    if max_predictions_per_seq < 1:
-        raise ValueError(
-            f"max_predictions_per_seq is {max_predictions_per_seq}; at least 1 expected"
-        )
-    if start_row < 0 or (start_row and not training):
-        raise ValueError(f"start_row is {start_row}; it must be >= 0, and 0 in evaluation")
-
-
-def _signature(manifest: Manifest, batch_size: int) -> dict[str, tf.TensorSpec]:
+def row_signature(manifest: Manifest, batch_size: int | None) -> dict[str, tf.TensorSpec]:
+    """Padded rows before they are masked: `Rows.padded`, and of each row `epoch` and `example`."""
     tokens = tf.TensorSpec((batch_size, manifest.max_seq_length), tf.int32)
     examples = tf.TensorSpec((batch_size, manifest.max_examples_per_row), tf.int32)
     counter = tf.TensorSpec((batch_size,), tf.int64)
@@ -154,7 +173,7 @@ class _Reader:
         self._lock = threading.Lock()
 
     def read(self, local_batch: int) -> dict[str, np.ndarray]:
-        """The arrays of `_signature` for a replica batch."""
+        """The arrays of `row_signature` for a replica batch."""
         size = self._batch_slice.replica_batch_size
         position = self._start_row + self._batch_slice.position(local_batch)
         parts = self._order.at(position, size)
