@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data import masking, order, records
+from bert_tf.data import damaged, masking, order, records
 from bert_tf.data.indexed import dataset_of_items
 from bert_tf.data.order import BatchSlice, GroupSlice
 from bert_tf.data.records import Manifest, Rows
@@ -33,6 +33,7 @@ def make_pretraining_dataset(
     seed: int = 0,
     training: bool = True,
     start_row: int = 0,
+    skip_damaged: bool = False,
 ) -> tf.data.Dataset:
     """Reads replica batches; those of one global batch follow each other, first replica first.
 
@@ -48,6 +49,8 @@ def make_pretraining_dataset(
         seed: of order and masks, in [0, 2**32).
         training: see above.
         start_row: rows consumed so far, by all workers and through all epochs (training only).
+        skip_damaged: a record that cannot be read or used becomes a row of weight 0 in its place
+            (see bert_tf.data.damaged), where the default is an error.
 
     Returns:
         Batches of static shape, int32 unless said: `input_ids`, `input_mask`, `segment_ids` [B, S];
@@ -55,7 +58,8 @@ def make_pretraining_dataset(
         `masked_lm_left_out` [B] (see `masking.mask_tokens`);
         `next_sentence_labels`, float32 `next_sentence_weights` [B, E] (of sentence-order examples
         too; the weights are 0 if the objective of the data has no labels). If rows may hold several
-        examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E].
+        examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E]. With
+        `skip_damaged`, in training, `is_skipped` [B], 1 for a record that is left out.
 
     Raises:
         ValueError: no or wrong manifest, another vocabulary, or a setting out of range. While
@@ -73,10 +77,20 @@ def make_pretraining_dataset(
         whole_word=whole_word,
         seed=seed,
     )
-    reader = _Reader(folder, manifest, vocabulary, batch_slice, seed, training, start_row)
+
+    def finish(rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        batch = mask(rows)
+        if skip_damaged and training:
+            is_empty_B = tf.reduce_all(rows["example_lengths"] == 0, axis=1)
+            batch["is_skipped"] = tf.cast(is_empty_B, tf.int32)
+        return batch
+
+    reader = _Reader(
+        folder, manifest, vocabulary, batch_slice, seed, training, start_row, skip_damaged
+    )
     signature = row_signature(manifest, batch_slice.replica_batch_size)
     rows = dataset_of_items(reader.read, signature, reader.num_batches)
-    dataset = rows.map(mask, num_parallel_calls=2, deterministic=True).prefetch(_PREFETCH)
+    dataset = rows.map(finish, num_parallel_calls=2, deterministic=True).prefetch(_PREFETCH)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return dataset.with_options(options)
@@ -159,6 +173,7 @@ class _Reader:
         seed: int,
         training: bool,
         start_row: int,
+        skip_damaged: bool,
     ):
         self._folder, self._manifest, self._vocabulary = folder, manifest, vocabulary
         self._batch_slice, self._start_row = batch_slice, start_row
@@ -168,6 +183,7 @@ class _Reader:
         )
         global_batches = -(-manifest.rows // batch_slice.global_batch_size)
         self.num_batches = None if training else global_batches * batch_slice.local_replicas
+        self._skip_damaged = skip_damaged
         self._pool = concurrent.futures.ThreadPoolExecutor(1)
         self._tables = {}  # (epoch, shards) -> Future of Rows
         self._lock = threading.Lock()
@@ -193,10 +209,12 @@ class _Reader:
         return table.result()
 
     def _load(self, shards: np.ndarray) -> Rows:
-        size = len(self._vocabulary)
-        return records.concatenate(
-            [records.read_shard(self._folder, self._manifest, shard, size) for shard in shards]
-        )
+        return records.concatenate([self._read_shard(shard) for shard in shards])
+
+    def _read_shard(self, shard: int) -> Rows:
+        if self._skip_damaged:
+            return damaged.read_shard(self._folder, self._manifest, shard, self._vocabulary)
+        return records.read_shard(self._folder, self._manifest, shard, len(self._vocabulary))
 
 
 def _key(group: GroupSlice) -> tuple[int, ...]:

@@ -103,6 +103,7 @@ class PretrainingTask(base.Task):
             seed=self.config.train.seed if training else 0,
             training=training,
             start_row=start_row,
+            skip_damaged=config.skip_damaged_records,
         )
 
     def loss_weights(self, batch):
