@@ -12,14 +12,16 @@ shifted by a constant.
 import os
 import struct
 from collections.abc import Sequence
+from types import ModuleType
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.data import records
+from bert_tf.data import records, release_format
 from bert_tf.data.ranges import offsets_of, ranges
-from bert_tf.data.records import DamagedError, Manifest, Rows
+from bert_tf.data.records import DamagedError, Manifest
+from bert_tf.data.row_tables import Predictions, Rows
 from bert_tf.tokenization.vocabulary import Vocabulary
 
 _POLYNOMIAL = 0x82F63B78  # of Castagnoli, bits reversed
@@ -33,9 +35,11 @@ def read_shard(folder: str, manifest: Manifest, shard: int, vocabulary: Vocabula
     the manifest says.
     """
     try:
-        return records.read_shard(folder, manifest, shard, len(vocabulary))
+        return _format_of(manifest).read_shard(folder, manifest, shard, len(vocabulary))
     except DamagedError as error:
         reason = str(error)
+        if "offset" in manifest.shards[shard]:  # a part of a file of somebody else's
+            raise
     entry = manifest.shards[shard]
     path = os.path.join(folder, entry["file"])
     contents = _readable_records(path)
@@ -52,16 +56,25 @@ def read_shard(folder: str, manifest: Manifest, shard: int, vocabulary: Vocabula
     )
     good = [content for content, keep in zip(contents, is_good, strict=True) if keep]
     if not good:
-        table = _no_rows(manifest.max_examples_per_row)
+        table = _no_rows(manifest)
     else:
-        table = records.parse_records(path, good, manifest, len(vocabulary))
+        table = _format_of(manifest).parse_records(path, good, manifest, len(vocabulary))
     return _spread(table, is_good, vocabulary.cls_id)
 
 
-def _no_rows(max_examples: int) -> Rows:
-    nothing, none = np.zeros(0, np.int32), np.zeros((0, max_examples), np.int32)
-    indices = none.astype(np.int64) if max_examples > 1 else None
-    return Rows(nothing, nothing.astype(np.int8), np.zeros(1, np.int64), none, none, indices)
+def _format_of(manifest: Manifest) -> ModuleType:
+    return release_format if manifest.static_masks else records
+
+
+def _no_rows(manifest: Manifest) -> Rows:
+    nothing = np.zeros(0, np.int32)
+    none, predictions = np.zeros((0, manifest.max_examples_per_row), np.int32), None
+    if manifest.static_masks:
+        slots = np.zeros((0, manifest.static_masks["max_predictions_per_seq"]), np.int32)
+        predictions = Predictions(slots, slots, slots.astype(np.float32))
+    indices = none.astype(np.int64) if manifest.max_examples_per_row > 1 else None
+    offsets = np.zeros(1, np.int64)
+    return Rows(nothing, nothing.astype(np.int8), offsets, none, none, indices, predictions)
 
 
 def _readable_records(path: str) -> list[bytes | None]:
@@ -119,7 +132,7 @@ def _find_good(path: str, contents: list[bytes], manifest: Manifest, vocab_size:
     if not contents:
         return []
     try:
-        records.parse_records(path, contents, manifest, vocab_size)
+        _format_of(manifest).parse_records(path, contents, manifest, vocab_size)
     except DamagedError:
         if len(contents) == 1:
             return [False]
@@ -148,6 +161,9 @@ def _spread(table: Rows, is_good: np.ndarray, cls_id: int) -> Rows:
         spread[is_good] = values
         return spread
 
+    masks = table.predictions
+    if masks is not None:
+        masks = Predictions(**{name: examples(values) for name, values in vars(masks).items()})
     return Rows(
         input_ids=tokens(table.input_ids, cls_id),
         segment_ids=tokens(table.segment_ids, 0),
@@ -155,4 +171,5 @@ def _spread(table: Rows, is_good: np.ndarray, cls_id: int) -> Rows:
         next_sentence_labels=examples(table.next_sentence_labels),
         example_lengths=examples(table.example_lengths),
         example_indices=examples(table.example_indices),
+        predictions=masks,
     )

@@ -18,11 +18,13 @@ import tensorflow as tf
 
 from bert_tf import progress
 from bert_tf.cleanup import removed_on_failure
-from bert_tf.data import records, report_page, unknown_words
+from bert_tf.data import records, release_format, report_page, unknown_words
 from bert_tf.data.corpus import map_in_order
-from bert_tf.data.pretraining import make_masker, row_signature
-from bert_tf.data.records import Manifest, Rows
+from bert_tf.data.masking import Masker
+from bert_tf.data.pretraining import batch_maker, row_signature
+from bert_tf.data.records import Manifest
 from bert_tf.data.report_checks import find_checks
+from bert_tf.data.row_tables import Rows
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 
@@ -48,7 +50,8 @@ def write(
 
     Args:
         folder: made by `builder.create_pretraining_data`.
-        masked_lm_prob, whole_word, seed: of the masks, as the training will have them.
+        masked_lm_prob, whole_word, seed: of the masks, as the training will have them; static masks
+            have their own.
         max_predictions_per_seq: likewise; None: as many as a full row has predictions.
         num_workers: threads. Has no influence on the result.
 
@@ -100,6 +103,9 @@ def measure(
         "whole_word": whole_word,
         "seed": seed,
     }
+    if masks := manifest.static_masks:
+        settings |= {name: masks[name] for name in ("masked_lm_prob", "max_predictions_per_seq")}
+        settings |= {"whole_word": masks["do_whole_word_mask"], "seed": manifest.seed}
     measured = _Measurement(folder, manifest, tokenizer.vocabulary, settings)
     tally = measured.run(num_workers)
     report = {
@@ -155,9 +161,9 @@ class _Measurement:
     def __init__(self, folder: str, manifest: Manifest, vocabulary: Vocabulary, settings: dict):
         self._folder, self._manifest, self._vocabulary = folder, manifest, vocabulary
         self._settings = settings
-        masker = make_masker(manifest, vocabulary, **settings)
+        maker = batch_maker(manifest, Masker(vocabulary, **settings))
         signature = row_signature(manifest, None)
-        self._mask = tf.function(masker, input_signature=[signature], autograph=False)
+        self._mask = tf.function(maker, input_signature=[signature], autograph=False)
         most = settings["masked_lm_prob"] * manifest.max_seq_length * manifest.rows
         self._every = max(1, round(most / _PREDICTIONS))
         self._firsts = np.cumsum([0, *manifest.shard_rows])
@@ -185,13 +191,14 @@ class _Measurement:
         return total
 
     def _shard(self, shard: int) -> _Tally:
-        table = records.read_shard(self._folder, self._manifest, shard, len(self._vocabulary))
+        read = release_format.read_shard if self._manifest.static_masks else records.read_shard
+        table = read(self._folder, self._manifest, shard, len(self._vocabulary))
         length, first = self._manifest.max_seq_length, int(self._firsts[shard])
         is_example = table.example_lengths > 0
         masked_rows = np.arange(-first % self._every, len(table), self._every)
         shown = self._shown[(self._shown >= first) & (self._shown < first + len(table))] - first
         return _Tally(
-            tokens=np.bincount(table.input_ids, minlength=len(self._vocabulary)),
+            tokens=np.bincount(_unmasked(table), minlength=len(self._vocabulary)),
             row_lengths=np.bincount(np.diff(table.offsets), minlength=length + 1),
             example_lengths=np.bincount(table.example_lengths[is_example], minlength=length + 1),
             labels=np.bincount(table.next_sentence_labels[is_example], minlength=2),
@@ -201,9 +208,14 @@ class _Measurement:
 
     def _masked(self, table: Rows, rows: np.ndarray, first: int) -> tuple[dict, dict]:
         """(the padded rows, the batch with masks of epoch 0), NumPy arrays."""
-        before = table.padded(rows, self._manifest.max_seq_length)
-        counters = {"epoch": np.zeros(len(rows), np.int64), "example": first + rows}
-        after = self._mask({**before, **counters})
+        length = self._manifest.max_seq_length
+        before = dataclasses.replace(table, input_ids=_unmasked(table)).padded(rows, length)
+        others = {
+            "epoch": np.zeros(len(rows), np.int64),
+            "example": first + rows,
+            "has_labels": np.full(len(rows), self._manifest.has_labels, np.int32),
+        }
+        after = self._mask({**table.padded(rows, length), **others})
         return before, {name: values.numpy() for name, values in after.items()}
 
     def _count_masks(self, table: Rows, rows: np.ndarray, first: int) -> np.ndarray:
@@ -221,7 +233,7 @@ class _Measurement:
                 "rows": len(size),
                 "candidates": candidates.sum(),
                 "predictions": len(was),
-                "left_out": after["masked_lm_left_out"].sum(),
+                "left_out": after.get("masked_lm_left_out", np.zeros(1)).sum(),
                 "masked": (now == vocabulary.mask_id).sum(),
                 "kept": (now == was).sum(),
                 "replaced": ((now != vocabulary.mask_id) & (now != was)).sum(),
@@ -260,6 +272,17 @@ class _Measurement:
                 }
             )
         return found
+
+
+def _unmasked(table: Rows) -> np.ndarray:
+    """The tokens as they were before static masks were drawn."""
+    if table.predictions is None:
+        return table.input_ids
+    masks, tokens = table.predictions, table.input_ids.copy()
+    row_K, slot_K = np.nonzero(masks.masked_lm_weights > 0)
+    places = table.offsets[row_K] + masks.masked_lm_positions[row_K, slot_K]
+    tokens[places] = masks.masked_lm_ids[row_K, slot_K]
+    return tokens
 
 
 def _description(manifest: Manifest) -> dict[str, Any]:

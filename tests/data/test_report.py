@@ -9,9 +9,10 @@ import re
 import numpy as np
 import pytest
 
-from bert_tf.data import builder, pretraining, records, report, report_page
+from bert_tf.data import builder, pretraining, records, report, report_page, row_tables
 from bert_tf.data.order import BatchSlice
 from bert_tf.data.records import Manifest
+from bert_tf.data.release_format import StaticMasks
 from bert_tf.data.unknown_words import count_commonest
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
@@ -54,7 +55,7 @@ def batch(folder):
     )
     shards = range(len(manifest.shards))
     tables = [records.read_shard(str(folder), manifest, i, len(VOCABULARY)) for i in shards]
-    stored = records.concatenate(tables).padded(np.arange(manifest.rows), LENGTH)
+    stored = row_tables.concatenate(tables).padded(np.arange(manifest.rows), LENGTH)
     return {**{name: value.numpy() for name, value in batch.items()}, "stored": stored["input_ids"]}
 
 
@@ -251,3 +252,26 @@ def test_a_folder_from_before_unknown_words_were_counted_is_reported(folder, tmp
     found = report.write(str(tmp_path))
     assert found["unknown"]["words"] is None
     assert "not known" in pathlib.Path(tmp_path, report.HTML).read_text()
+
+
+def test_static_masks_are_measured_and_tokens_counted_as_they_were_before(tmp_path):
+    """The same text with masks stored and not: the same tokens, and masks of the same kind."""
+    documents = ["\n".join(sentences(i, 30)) for i in range(4)]
+    (tmp_path / "a.txt").write_text("\n\n".join(documents))
+    found = {}
+    for name, masks in {"stored": StaticMasks(0.2, SLOTS, True), "drawn": None}.items():
+        builder.create_pretraining_data(
+            str(tmp_path / "a.txt"),
+            tokenizer(),
+            str(tmp_path / name),
+            max_seq_length=LENGTH,
+            static_masks=masks,
+        )
+        found[name] = report.write(str(tmp_path / name), masked_lm_prob=0.2, whole_word=True)
+    stored, drawn = found["stored"], found["drawn"]
+    assert stored["vocabulary"] == drawn["vocabulary"]
+    assert stored["lengths"] == drawn["lengths"] and stored["size"] == drawn["size"]
+    assert stored["masks"]["candidates"] == drawn["masks"]["candidates"]
+    assert stored["masks"]["settings"]["max_predictions_per_seq"] == SLOTS
+    assert 0 < stored["masks"]["predictions"] <= SLOTS * stored["size"]["rows"]
+    assert stored["masks"]["masked_share"] == pytest.approx(0.8, abs=0.1)

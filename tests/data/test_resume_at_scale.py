@@ -12,7 +12,8 @@ import pytest
 
 from bert_tf.data import order, pretraining, records
 from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import Manifest, Rows
+from bert_tf.data.records import Manifest
+from bert_tf.data.row_tables import Rows
 from tests.data.fake_tokenizer import VOCABULARY, tokenizer
 
 NUM_ROWS = 100_000_000
