@@ -22,6 +22,7 @@ from bert_tf.data.sources import Chunk, Position
 
 _OFFSET = np.dtype(np.int64)
 _FILES = ("tokens", "sentences", "documents", unknown_words.LIST)
+_COPIED_BYTES = 1 << 22
 _NEAR_TOKENS = 4096  # stretches this close are read at one go
 
 
@@ -262,6 +263,28 @@ class CorpusWriter:
             **{name: state[name] + count for name, count in counts.items()},
             "bytes": [os.lseek(self._files[name], 0, os.SEEK_CUR) for name in _FILES],
         }
+        self._write("journal", json.dumps(self.state).encode() + b"\n")
+
+    def append_corpus(self, folder: str, following: Position) -> None:
+        """Adds all that another writer finished in `folder`; no document is open on either side.
+
+        `following` is where the text goes on behind it.
+        """
+        with CorpusWriter(folder) as other:
+            added = other.state
+        state = self.state
+        shifts = {"sentences": state["tokens"], "documents": state["sentences"]}
+        for name in _FILES:
+            with open(os.path.join(folder, name), "rb") as file:
+                if name in shifts:
+                    file.seek(_OFFSET.itemsize)  # the 0 in front
+                while block := file.read(_COPIED_BYTES):
+                    if name in shifts:
+                        block = np.frombuffer(block, _OFFSET) + shifts[name]
+                    self._write(name, block)
+        sums = {n: state[n] + added[n] for n in _FRESH if n not in ("following", "open")}
+        sizes = [os.lseek(self._files[name], 0, os.SEEK_CUR) for name in _FILES]
+        self.state = {**state, **sums, "following": following, "bytes": sizes}
         self._write("journal", json.dumps(self.state).encode() + b"\n")
 
     def _last_state(self) -> tuple[dict, int]:

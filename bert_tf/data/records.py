@@ -169,6 +169,11 @@ class Manifest:
         return {k: v for k, v in dataclasses.asdict(self).items() if k not in results}
 
     @property
+    def token_type(self) -> np.dtype:
+        """The smallest type that holds the vocabulary, of the tokens between the passes."""
+        return np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.int32)
+
+    @property
     def shard_rows(self) -> list[int]:
         """The number of rows of each shard, in storage order."""
         return [shard["rows"] for shard in self.shards]
