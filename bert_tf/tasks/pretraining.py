@@ -89,8 +89,8 @@ class PretrainingTask(base.Task):
         """`data` is a folder made by scripts/create_pretraining_data.py, or several with weights
         (`Mixture.open`).
 
-        Evaluations all draw their masks from one seed, so that runs can be compared. ValueError if
-        there is a head for pairs and the data have no labels for it.
+        Evaluations all draw their masks from one seed and with one share, so that runs can be
+        compared. ValueError if there is a head for pairs and the data have no labels for it.
         """
         config = self.config.data
         Mixture.open(data).check(needs_labels=self.config.task.next_sentence)
@@ -98,7 +98,7 @@ class PretrainingTask(base.Task):
             data,
             self.tokenizer.vocabulary,
             batch_slice=batch_slice,
-            masked_lm_prob=config.masked_lm_prob,
+            masked_lm_prob=config.masked_lm_prob if training else config.eval_masked_lm_prob,
             max_predictions_per_seq=config.max_predictions_per_seq,
             whole_word=config.do_whole_word_mask,
             seed=self.config.train.seed if training else 0,
