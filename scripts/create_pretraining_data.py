@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data import builder, documents, duplicates, records
+from bert_tf.data import builder, documents, duplicates, freed_memory, records, report
+from bert_tf.data.cluster import Cluster
 from bert_tf.data.duplicates import Deduplication
 from bert_tf.data.release_format import StaticMasks
 from bert_tf.tokenization.wordpiece import Tokenizer
@@ -127,10 +128,25 @@ _WORK_DIR = flags.DEFINE_string(
     "Local folder for tokens between the passes, about as large as the text; from it a run that "
     "was killed goes on. Default: beside the output, ending in .incomplete.",
 )
+_BEAM_OPTIONS = flags.DEFINE_string(
+    "beam_options",
+    None,
+    "Run the heavy passes as Apache Beam pipelines (extra beam) with these options, for example "
+    "'--runner=DirectRunner --direct_num_workers=2 --direct_running_mode=multi_processing'. "
+    "--work_dir must be a folder that all workers see.",
+)
+_REPORT = flags.DEFINE_bool(
+    "report",
+    False,
+    "Measure the finished data: report.html and report.json in the output folder, with lengths, "
+    "padding, masks, unknown words and examples. Also for data that are there already, and with "
+    "other mask settings: report_pretraining_data.py.",
+)
 
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    freed_memory.give_back()
     start = time.monotonic()
     manifest = builder.create_pretraining_data(
         _INPUT.value,
@@ -150,9 +166,21 @@ def main(argv: Sequence[str]) -> None:
         skip_bad_records=_SKIP_BAD_RECORDS.value,
         num_workers=_NUM_WORKERS.value,
         work_dir=_WORK_DIR.value,
+        cluster=_cluster(),
     )
     print(summary(manifest))
+    if _REPORT.value:
+        report.write(_OUTPUT_DIR.value, num_workers=_NUM_WORKERS.value)
+        print(f"report: {os.path.join(_OUTPUT_DIR.value, report.HTML)}")
     print(f"{_OUTPUT_DIR.value}: {time.monotonic() - start:.1f} seconds")
+
+
+def _cluster() -> Cluster | None:
+    if _BEAM_OPTIONS.value is None:
+        return None
+    from bert_tf.data.beam_cluster import BeamCluster  # imports much
+
+    return BeamCluster(_BEAM_OPTIONS.value.split())
 
 
 def _static_masks() -> StaticMasks | None:

@@ -16,36 +16,37 @@ seconds on importing TensorFlow.
 
 import contextlib
 import dataclasses
-import functools
 import json
 import os
 import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from bert_tf import progress
-from bert_tf.data import documents, duplicates, order, shard_writing, sources, work_folder
-from bert_tf.data.corpus import Corpus, CorpusWriter, map_in_order, tokenize_chunk
+from bert_tf.data import (
+    documents,
+    duplicates,
+    order,
+    shard_writing,
+    sources,
+    unknown_words,
+    work_folder,
+)
+from bert_tf.data.chunk_tokenizer import make_chunk_tokenizer
+from bert_tf.data.cluster import Cluster
+from bert_tf.data.corpus import Corpus, CorpusWriter, map_in_order
 from bert_tf.data.duplicates import Deduplication
 from bert_tf.data.examples import Objective
-from bert_tf.data.excluded import ExcludedSentences
-from bert_tf.data.full_sentences import FullSentences
 from bert_tf.data.masking import Masker
-from bert_tf.data.next_sentence import NextSentence
+from bert_tf.data.objectives import OBJECTIVES, make_objectives
 from bert_tf.data.output_folder import check_free, find_existing
 from bert_tf.data.plan import Plan
 from bert_tf.data.records import Manifest
 from bert_tf.data.release_format import StaticMasks
-from bert_tf.data.sentence_order import SentenceOrder
 from bert_tf.tokenization.wordpiece import Tokenizer
 
-OBJECTIVES = ("next_sentence", "sentence_order", "none")
-_CLASSES = {"next_sentence": NextSentence, "sentence_order": SentenceOrder, "none": FullSentences}
 _SHORT_SEQ_PROB = {"next_sentence": 0.1, "sentence_order": 0.1, "none": 0.0}
 
 
@@ -69,6 +70,7 @@ def create_pretraining_data(
     shard_size: int = order.ROWS_PER_SHARD,
     num_workers: int = 1,
     work_dir: str | None = None,
+    cluster: Cluster | None = None,
 ) -> Manifest:
     """Reads text, cuts it into examples and writes them as shards with a manifest.
 
@@ -102,6 +104,7 @@ def create_pretraining_data(
         work_dir: local folder for what lies between the passes, removed at the end; about as large
             as the text. Default: `output_dir` + ".incomplete", or, if that is on object storage, in
             the folder for temporary files.
+        cluster: does the heavy passes on other machines (`beam_cluster.BeamCluster`).
 
     Returns:
         The manifest; its `counts` say what the data hold.
@@ -130,9 +133,6 @@ def create_pretraining_data(
     if short_seq_prob is None:
         short_seq_prob = _SHORT_SEQ_PROB[objective]
     settings = {"max_seq_length": max_seq_length, "short_seq_prob": short_seq_prob, "seed": seed}
-    crossing = {"cross_documents": cross_documents} if objective == "none" else {}
-    make = functools.partial(_CLASSES[objective], **settings, **crossing)
-    objectives = [make(copy=copy) for copy in range(dupe_factor)]
     files = documents.expand_globs(inputs)
     excluded = documents.expand_globs(exclude) if exclude else []
     for path, kind in [*((path, input_format) for path in files), *((p, "auto") for p in excluded)]:
@@ -140,7 +140,7 @@ def create_pretraining_data(
     wanted = Manifest(
         objective=objective,
         **settings,
-        cross_documents=crossing.get("cross_documents", False),
+        cross_documents=cross_documents and objective == "none",
         dupe_factor=dupe_factor,
         max_examples_per_row=max_examples_per_row,
         static_masks=dataclasses.asdict(static_masks) if static_masks else None,
@@ -154,6 +154,7 @@ def create_pretraining_data(
         input_format=input_format,
         inputs=list(map_in_order(work_folder.describe_input, files, num_workers)),
     )
+    objectives = make_objectives(wanted)
     work_dir = work_dir or work_folder.default_work_dir(output_dir)
     if existing := find_existing(output_dir, wanted):
         logging.info("%s already holds this data set, complete and intact", output_dir)
@@ -171,6 +172,7 @@ def create_pretraining_data(
         num_workers=num_workers,
         masker=masker,
         deduplicate=deduplicate,
+        cluster=cluster,
     )
     with build.tidy_up():
         return build.run(skip_bad_records)
@@ -195,12 +197,26 @@ class _Build:
     num_workers: int
     masker: Masker | None
     deduplicate: Deduplication | None
+    cluster: Cluster | None
 
     def run(self, skip_bad_records: bool) -> Manifest:
         """All passes, as far as an earlier run has not done them."""
         self._make_work_dir()
+        if self.cluster:
+            self.cluster.tokenize(
+                self.files,
+                self.excluded,
+                self.tokenizer,
+                self.wanted,
+                self.work_dir,
+                skip_bad_records=skip_bad_records,
+            )
         counts = self._tokenize(skip_bad_records) | self._remove_duplicates()
         plan = self._plan()
+        if self.cluster:
+            self.cluster.write_shards(
+                plan.num_rows, self.wanted, self._corpus_dir, self.work_dir, self.output_dir
+            )
         entries = shard_writing.write_shards(
             plan,
             self._corpus,
@@ -208,10 +224,11 @@ class _Build:
             self.wanted,
             self.masker,
             output_dir=self.output_dir,
-            journal=self._path("shards.jsonl"),
+            journal=self._path(shard_writing.JOURNAL),
             num_workers=self.num_workers,
         )
         self.tokenizer.save(self.output_dir)
+        unknown_words.save(self.output_dir, self._path(unknown_words.LIST))
         sums = {name: sum(e["counts"][name] for e in entries) for name in entries[0]["counts"]}
         shards = [{k: v for k, v in entry.items() if k != "counts"} for entry in entries]
         manifest = Manifest(
@@ -267,23 +284,9 @@ class _Build:
 
     def _tokenize(self, skip_bad_records: bool) -> dict[str, int]:
         """Pass 1. Returns the counts for the manifest."""
-        unk_id, token_type = self.tokenizer.vocabulary.unk_id, self._token_type
-        # As one function: op by op, Python's lock would keep the threads from running together.
-        signature = [tf.TensorSpec([None], tf.string)]
-        tokenize = tf.function(self.tokenizer.tokenize, input_signature=signature)
-
-        excluded = ExcludedSentences(self.excluded, self.tokenizer) if self.excluded else None
-
-        def work(chunk: sources.Chunk) -> Any:
-            return tokenize_chunk(
-                chunk,
-                tokenize,
-                unk_id,
-                token_type,
-                skip_bad_records=skip_bad_records,
-                is_excluded=excluded and excluded.contain,
-            )
-
+        work = make_chunk_tokenizer(
+            self.tokenizer, self.wanted, self.excluded, skip_bad_records=skip_bad_records
+        )
         megabytes = sum(entry["bytes"] for entry in self.wanted.inputs) / 1e6
         with CorpusWriter(self.work_dir) as writer:
             chunks = sources.read_chunks(
@@ -308,21 +311,20 @@ class _Build:
             **{name: state[name] for pair in pairs for name in (pair, f"{pair}_skipped")},
         }
 
-    @property
-    def _token_type(self) -> np.dtype:
-        return np.dtype(np.uint16 if self.wanted.vocab_size <= 1 << 16 else np.int32)
-
     def _corpus(self) -> Corpus:
-        folder = self._path("unique") if self.deduplicate else self.work_dir
-        return Corpus.open(folder, self._token_type)
+        return Corpus.open(self._corpus_dir, self.wanted.token_type)
+
+    @property
+    def _corpus_dir(self) -> str:
+        return self._path("unique") if self.deduplicate else self.work_dir
 
     def _remove_duplicates(self) -> dict[str, int]:
         """Between the passes. Returns the counts that change, and those of what was removed."""
         if not self.deduplicate:
             return {}
         return duplicates.remove(
-            lambda: Corpus.open(self.work_dir, self._token_type),
-            self._path("unique"),
+            lambda: Corpus.open(self.work_dir, self.wanted.token_type),
+            self._corpus_dir,
             self.deduplicate,
             is_continuation=self.tokenizer.vocabulary.is_continuation,
             unk_id=self.tokenizer.vocabulary.unk_id,

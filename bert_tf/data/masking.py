@@ -94,7 +94,7 @@ def mask_tokens(
     `max_predictions_per_seq`; candidates are all real tokens but [CLS] and [SEP]. Of the predicted,
     80 % become [MASK], 10 % stay, 10 % become a token drawn uniformly from the vocabulary. A row of
     several examples has P slots all the same: tokens beyond them, from the left, stay as they are
-    and are not predicted.
+    and are not predicted. How many that are is counted.
 
     Args:
         batch: `input_ids`, `input_mask`, int32 [B, S]; other entries are passed through. Rows of
@@ -111,7 +111,7 @@ def mask_tokens(
     Returns:
         The batch with masked `input_ids` and with `masked_lm_positions` (ascending),
         `masked_lm_ids`, int32 [B, P], and `masked_lm_weights`, float32 [B, P]; slots that are not
-        used are 0.
+        used are 0. `masked_lm_left_out`, int32 [B]: predictions that found no slot in their row.
     """
     ids_BS = batch["input_ids"]
     position_BS, example_BS, index_BS = _counters(batch, example_index)
@@ -126,14 +126,16 @@ def mask_tokens(
     if is_continuation is not None:
         word_begin_BS &= ~_continues(ids_BS, candidate_BS, is_continuation)
     max_examples = 1 if example_index.shape.rank == 1 else example_index.shape[1]
-    number_BE = _numbers(
-        candidate_BS, example_BS, max_examples, masked_lm_prob, max_predictions_per_seq
-    )
+    wanted_BE = _numbers(candidate_BS, example_BS, max_examples, masked_lm_prob)
+    number_BE = tf.minimum(wanted_BE, max_predictions_per_seq)
     chosen_BS = _choose_words(
         candidate_BS, word_begin_BS, example_BS, draw_BS(order.STREAM_MASK_ORDER), number_BE
     )
+    left_out_B = tf.cast(tf.reduce_sum(wanted_BE - number_BE, axis=1), tf.int32)
     if max_examples > 1:
-        chosen_BS &= tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1) <= max_predictions_per_seq
+        rank_BS = tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1)
+        left_out_B += tf.maximum(rank_BS[:, -1] - max_predictions_per_seq, 0)
+        chosen_BS &= rank_BS <= max_predictions_per_seq
     kind_BS = draw_BS(order.STREAM_MASK_KIND)
     token_BS = _shift_right(draw_BS(order.STREAM_MASK_TOKEN) * vocab_size, 32)
     replacement_BS = tf.where(
@@ -149,6 +151,7 @@ def mask_tokens(
         "masked_lm_positions": positions_BP,
         "masked_lm_ids": tf.where(is_used_BP, masked_ids_BP, 0),
         "masked_lm_weights": tf.cast(is_used_BP, tf.float32),
+        "masked_lm_left_out": left_out_B,
     }
 
 
@@ -214,13 +217,12 @@ def _numbers(
     example_BS: tf.Tensor,
     max_examples: int,
     masked_lm_prob: float,
-    max_predictions_per_seq: int,
 ) -> tf.Tensor:
     """int64 [B, E]: how many tokens to predict. In float64, as the NumPy twin; halves to even."""
     count_BE = _sum_per_group(tf.cast(candidate_BS, tf.int64), example_BS, max_examples)
     share_BE = tf.cast(count_BE, tf.float64) * tf.constant(masked_lm_prob, tf.float64)
     wanted_BE = tf.maximum(tf.cast(tf.round(share_BE), tf.int64), 1)
-    return tf.minimum(tf.minimum(wanted_BE, max_predictions_per_seq), count_BE)
+    return tf.minimum(wanted_BE, count_BE)
 
 
 def _sum_per_group(

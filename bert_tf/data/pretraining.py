@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data import order, records, release_format, row_tables
+from bert_tf.data import damaged, order, records, release_format, row_tables
 from bert_tf.data.indexed import dataset_of_items
 from bert_tf.data.masking import Masker
 from bert_tf.data.mixing import Mixture, Shares
@@ -39,6 +39,7 @@ def make_pretraining_dataset(
     seed: int = 0,
     training: bool = True,
     start_row: int = 0,
+    skip_damaged: bool = False,
 ) -> tf.data.Dataset:
     """Reads replica batches; those of one global batch follow each other, first replica first.
 
@@ -57,13 +58,17 @@ def make_pretraining_dataset(
         seed: of order and masks, in [0, 2**32).
         training: see above.
         start_row: rows consumed so far, by all workers and through all epochs (training only).
+        skip_damaged: a record that cannot be read or used becomes a row of weight 0 in its place
+            (see bert_tf.data.damaged), where the default is an error.
 
     Returns:
         Batches of static shape, int32 unless said: `input_ids`, `input_mask`, `segment_ids` [B, S];
         `masked_lm_positions`, `masked_lm_ids`, float32 `masked_lm_weights` [B, P];
+        `masked_lm_left_out` [B] (see `masking.mask_tokens`);
         `next_sentence_labels`, float32 `next_sentence_weights` [B, E] (of sentence-order examples
         too; the weights are 0 if the objective of the data has no labels). If rows may hold several
-        examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E].
+        examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E]. With
+        `skip_damaged`, in training, `is_skipped` [B], 1 for a record that is left out.
 
     Raises:
         ValueError: no or wrong manifest, another vocabulary, or a setting out of range. While
@@ -76,10 +81,18 @@ def make_pretraining_dataset(
     if start_row < 0 or (start_row and not training):
         raise ValueError(f"start_row is {start_row}; it must be >= 0, and 0 in evaluation")
     masker = Masker(vocabulary, seed, masked_lm_prob, max_predictions_per_seq, whole_word)
-    reader = _Reader(mixture, vocabulary, batch_slice, seed, training, start_row)
+    reader = _Reader(mixture, vocabulary, batch_slice, seed, training, start_row, skip_damaged)
     signature = row_signature(mixture.first, batch_slice.replica_batch_size)
     rows = dataset_of_items(reader.read, signature, reader.num_batches)
-    finish = batch_maker(mixture.first, masker)
+    make_batch = batch_maker(mixture.first, masker)
+
+    def finish(rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        batch = make_batch(rows)
+        if skip_damaged and training:
+            is_empty_B = tf.reduce_all(rows["example_lengths"] == 0, axis=1)
+            batch["is_skipped"] = tf.cast(is_empty_B, tf.int32)
+        return batch
+
     dataset = rows.map(finish, num_parallel_calls=2, deterministic=True).prefetch(_PREFETCH)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
@@ -141,13 +154,21 @@ class _Reader:
         seed: int,
         training: bool,
         start_row: int,
+        skip_damaged: bool,
     ):
         self._batch_slice, self._start_row = batch_slice, start_row
         self._signature = row_signature(mixture.first, batch_slice.replica_batch_size)
         self._cls_id = vocabulary.cls_id
         pairs = zip(mixture.folders, mixture.manifests, strict=True)
         self._sources = [
-            _Source(folder, manifest, len(vocabulary), number, seed if training else None)
+            _Source(
+                folder,
+                manifest,
+                vocabulary,
+                number,
+                seed if training else None,
+                skip_damaged=skip_damaged,
+            )
             for number, (folder, manifest) in enumerate(pairs)
         ]
         in_full = [manifest.rows for manifest in mixture.manifests]
@@ -185,15 +206,24 @@ class _Source:
 
     Args:
         folder, manifest: of the data set.
-        vocab_size: no token id may be greater.
+        vocabulary: of the data set.
         number: of the data set among those that are read together.
         seed: of the order; None for the order of storage.
+        skip_damaged: see `make_pretraining_dataset`.
     """
 
     def __init__(
-        self, folder: str, manifest: Manifest, vocab_size: int, number: int, seed: int | None
+        self,
+        folder: str,
+        manifest: Manifest,
+        vocabulary: Vocabulary,
+        number: int,
+        seed: int | None,
+        *,
+        skip_damaged: bool,
     ):
-        self._folder, self._manifest, self._vocab_size = folder, manifest, vocab_size
+        self._folder, self._manifest, self._vocabulary = folder, manifest, vocabulary
+        self._skip_damaged = skip_damaged
         self._first_example = number << _SOURCE_SHIFT
         if seed is None:
             self._order = order.StorageOrder(manifest.shard_rows)
@@ -230,10 +260,13 @@ class _Source:
         return table.result()
 
     def _load(self, shards: np.ndarray) -> Rows:
+        return row_tables.concatenate([self._read_shard(shard) for shard in shards])
+
+    def _read_shard(self, shard: int) -> Rows:
+        if self._skip_damaged:
+            return damaged.read_shard(self._folder, self._manifest, shard, self._vocabulary)
         read = release_format.read_shard if self._manifest.static_masks else records.read_shard
-        return row_tables.concatenate(
-            [read(self._folder, self._manifest, shard, self._vocab_size) for shard in shards]
-        )
+        return read(self._folder, self._manifest, shard, len(self._vocabulary))
 
 
 def _key(group: GroupSlice) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -33,6 +33,10 @@ _SINCE_VERSION = {
 _HINT = "make the data with scripts/create_pretraining_data.py"
 _FEATURES = ("input_ids", "segment_ids", "next_sentence_labels", "example_lengths")
 _INDICES = "example_indices"
+
+
+class DamagedError(ValueError):
+    """A shard is truncated, or a record of it cannot be used; names shard and record."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +169,11 @@ class Manifest:
         return {k: v for k, v in dataclasses.asdict(self).items() if k not in results}
 
     @property
+    def token_type(self) -> np.dtype:
+        """The smallest type that holds the vocabulary, of the tokens between the passes."""
+        return np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.int32)
+
+    @property
     def shard_rows(self) -> list[int]:
         """The number of rows of each shard, in storage order."""
         return [shard["rows"] for shard in self.shards]
@@ -224,14 +233,20 @@ def read_shard(folder: str, manifest: Manifest, shard: int, vocab_size: int) -> 
     """Reads and checks one shard.
 
     Raises:
-        ValueError: the shard is missing, truncated, damaged, has another number of records than the
-            manifest says, or a record breaks the format or holds a token id that is not in
-            [0, vocab_size). Names the shard and the record (counted from 0).
+        ValueError: the shard is missing or has more records than the manifest says.
+        DamagedError: it is truncated or damaged, or a record breaks the format or holds a token id
+            that is not in [0, vocab_size). Names the shard and the record (counted from 0).
     """
     entry = manifest.shards[shard]
     path = os.path.join(folder, entry["file"])
-    records = read_records(path, entry["rows"])
-    table = _parse(path, records, manifest.max_examples_per_row)
+    return parse_records(path, read_records(path, entry["rows"]), manifest, vocab_size)
+
+
+def parse_records(
+    path: str, contents: tf.Tensor | Sequence[bytes], manifest: Manifest, vocab_size: int
+) -> Rows:
+    """Serialized records, string [rows > 0], as a table. DamagedError for one that is no good."""
+    table = _parse(path, tf.convert_to_tensor(contents), manifest.max_examples_per_row)
     _check_rows(path, table, manifest, vocab_size)
     return table
 
@@ -246,13 +261,14 @@ def read_records(path: str, num_rows: int) -> tf.Tensor:
     try:
         batches = list(tf.data.TFRecordDataset(path).batch(max(num_rows, 1)))
     except tf.errors.OpError as error:
-        raise ValueError(
+        raise DamagedError(
             f"{path}, record {_count_readable(path)}: truncated or damaged ({error.message}); "
             f"copy the file again or {_HINT} again"
         ) from error
     found = sum(len(batch) for batch in batches)
     if found != num_rows:
-        raise ValueError(
+        kind = ValueError if found > num_rows else DamagedError
+        raise kind(
             f"{path}, record {min(found, num_rows)}: the file holds {found} records, the manifest "
             f"says {num_rows}; copy the file again or {_HINT} again"
         )
@@ -276,7 +292,9 @@ def _parse(path: str, records: tf.Tensor, max_examples: int) -> Rows:
         parsed = tf.io.parse_example(records, spec)
     except tf.errors.OpError as error:
         bad = next(i for i, record in enumerate(records.numpy()) if not _is_example(record))
-        raise ValueError(f"{path}, record {bad}: not a tf.train.Example of int64 lists") from error
+        raise DamagedError(
+            f"{path}, record {bad}: not a tf.train.Example of int64 lists"
+        ) from error
     splits = {name: parsed[name].row_splits.numpy() for name in names}
     for first, second in (names[:2], names[2:4], (names[-1], "example_lengths")):
         _refuse(
@@ -323,7 +341,7 @@ def _check_rows(path: str, table: Rows, manifest: Manifest, vocab_size: int) -> 
     outside = (ids < 0) | (ids >= vocab_size)
     if outside.any():
         first = int(np.argmax(outside))
-        raise ValueError(
+        raise DamagedError(
             f"{path}, record {of_row[first]}: token id {ids[first]} is outside the vocabulary of "
             f"{vocab_size} tokens; the data were made with another vocabulary"
         )
@@ -339,12 +357,12 @@ def _check_rows(path: str, table: Rows, manifest: Manifest, vocab_size: int) -> 
     bad_segments = (table.segment_ids < 0) | (table.segment_ids > 1)
     if bad_segments.any():
         record = of_row[np.argmax(bad_segments)]
-        raise ValueError(f"{path}, record {record}: segment_ids are not 0 or 1; {_HINT} again")
+        raise DamagedError(f"{path}, record {record}: segment_ids are not 0 or 1; {_HINT} again")
 
 
 def _refuse(path: str, bad: np.ndarray, what: str) -> None:
     if bad.any():
-        raise ValueError(f"{path}, record {int(np.argmax(bad))}: {what}; {_HINT} again")
+        raise DamagedError(f"{path}, record {int(np.argmax(bad))}: {what}; {_HINT} again")
 
 
 def file_sha256(path: str) -> str:

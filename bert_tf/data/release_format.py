@@ -10,7 +10,7 @@ Shapes: N rows, S tokens of a row, P predictions of a row.
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -111,14 +111,24 @@ def read_shard(folder: str, manifest: Manifest, shard: int, vocab_size: int) -> 
         serialized, first = tf_record_parts.read(path, entry), entry["first_record"]
     else:
         serialized = records.read_records(path, entry["rows"])
-    num_slots = manifest.static_masks["max_predictions_per_seq"]
+    return parse_records(path, serialized, manifest, vocab_size, first)
+
+
+def parse_records(
+    path: str,
+    contents: tf.Tensor | Sequence[bytes],
+    manifest: Manifest,
+    vocab_size: int,
+    first_record: int = 0,
+) -> Rows:
+    """Serialized records, string [rows > 0], as a table. DamagedError for one that is no good."""
     columns = checked_columns(
         path,
-        serialized,
+        tf.convert_to_tensor(contents),
         manifest.max_seq_length,
-        num_slots,
+        manifest.static_masks["max_predictions_per_seq"],
         vocab_size=vocab_size,
-        first_record=first,
+        first_record=first_record,
     )
     is_real_NS = columns["input_mask"] > 0
     lengths = is_real_NS.sum(axis=1)
@@ -176,7 +186,7 @@ def _parse(
         parsed = tf.io.parse_example(serialized, spec)
     except tf.errors.OpError as error:
         bad = next(i for i, record in enumerate(serialized) if not _can_parse(record, spec))
-        raise ValueError(
+        raise records.DamagedError(
             f"{path}, record {first_record + bad}: not an example of {max_seq_length} tokens and "
             f"{num_slots} predictions ({error.message})"
         ) from error
@@ -225,4 +235,4 @@ def _check(path: str, columns: dict[str, np.ndarray], vocab_size: int, first: in
     for fault, is_bad in faults.items():
         if is_bad.any():
             record = first + int(np.argmax(is_bad.any(axis=1)))
-            raise ValueError(f"{path}, record {record}: {fault}")
+            raise records.DamagedError(f"{path}, record {record}: {fault}")

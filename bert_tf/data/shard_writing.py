@@ -25,6 +25,7 @@ from bert_tf.data.row_tables import Rows
 from bert_tf.tokenization.vocabulary import Vocabulary
 
 _ROWS_PER_TABLE = 2048
+JOURNAL = "shards.jsonl"  # in the work folder of the builder
 
 
 def write_shards(

@@ -108,6 +108,7 @@ def test_a_folder_holds_full_shards_the_manifest_and_the_tokenizer(text, tmp_pat
         "manifest.json",
         "vocab.txt",
         "tokenizer_config.json",
+        "unknown_words.json",
     }
     assert names[1] == f"shard-00001-of-{len(names):05d}.tfrecord"
     assert set(manifest.shard_rows[:-1]) == {10} and sum(manifest.shard_rows) == manifest.rows

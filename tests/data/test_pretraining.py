@@ -80,6 +80,7 @@ def test_batches_have_the_names_types_and_static_shapes_of_the_design(folder):
         "masked_lm_positions": ((4, SLOTS), i),
         "masked_lm_ids": ((4, SLOTS), i),
         "masked_lm_weights": ((4, SLOTS), f),
+        "masked_lm_left_out": ((4,), i),
         "next_sentence_labels": ((4, 1), i),
         "next_sentence_weights": ((4, 1), f),
     }
