@@ -44,6 +44,8 @@ class DataConfig:
       text_column, text_pair_column, label_column: columns of a fine-tuning file; empty: found by
         their usual names.
       max_train_examples: use only the first so many rows of a fine-tuning file; 0: all.
+      skip_damaged_records: pretraining: a record that cannot be read counts nothing, instead of
+        ending the run; all others keep their places. How many there were is reported.
     """
 
     max_seq_length: int = 128
@@ -55,6 +57,7 @@ class DataConfig:
     text_pair_column: str = ""
     label_column: str = ""
     max_train_examples: int = 0
+    skip_damaged_records: bool = False
 
 
 @dataclasses.dataclass

@@ -4,7 +4,11 @@ The first word says what:
 
 train   the pretraining step of --config on synthetic full batches, against our step in other
         settings and the steps of other libraries (--against).
-data    the tokenizer against the package `tokenizers`, the builder, the reader.
+data    the tokenizer against tensorflow-text, `tokenizers` and flash-tokenizer; learning a
+        vocabulary against `tokenizers`; the builder and the reader. With the --config of a
+        pretraining also its step beside the reader. With
+        configs/benchmark/create_pretraining_data.py instead: whole commands against Model Garden's,
+        with the memory of all their processes.
 serve   exported models (--served) against transformers on torch: text in, answers out, with their
         accuracy on the texts if these have labels.
 
@@ -14,6 +18,9 @@ Examples:
     python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py \\
         --against=mixed_bfloat16,garden:mixed_bfloat16 --garden_python=garden/bin/python
     python scripts/benchmark.py data --input='books/*.txt' --output=data.json
+    python scripts/benchmark.py data --config=configs/pretrain/mini.py --output=data.json
+    python scripts/benchmark.py data --config=configs/benchmark/create_pretraining_data.py \\
+        --input='books/*.txt' --vocab_file=vocab.txt --garden_python=garden/bin/python
     python scripts/benchmark.py serve --served=served/mrpc,small/mrpc_int8 --texts=MRPC/dev.tsv \\
         --hugging_face_model=mrpc_hf --transformers_python=torch/bin/python
 """
@@ -26,19 +33,19 @@ from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app
-from bert_tf.benchmark import data, harness, machine, serve, train
+from bert_tf.benchmark import commands, data, harness, machine, serve, train
 from bert_tf.data.classification import read_examples
 
-_COMMANDS = {"train": train, "data": data, "serve": serve}
+_WORDS = ("train", "data", "serve")
 
 FLAGS = flags.FLAGS
-flags.DEFINE_enum(
-    "command", None, list(_COMMANDS), "What to measure: the first word.", required=True
-)
+flags.DEFINE_enum("command", None, _WORDS, "What to measure: the first word.", required=True)
 flags.DEFINE_string("output", None, "JSON file for all figures and the machine's description.")
 flags.DEFINE_integer("rounds", 5, "Rounds that count.")
 flags.DEFINE_integer("warmup_rounds", 1, "Rounds before them, which compile and do not count.")
-config_flags.DEFINE_config_file("config", None, "train: for example configs/benchmark/l4_h256.py.")
+config_flags.DEFINE_config_file(
+    "config", None, "train: for example configs/benchmark/l4_h256.py. data: see above."
+)
 flags.DEFINE_list(
     "against",
     ["bert_tf:all", "keras_hub", "garden"],
@@ -51,11 +58,12 @@ flags.DEFINE_bool(
     "isolate", True, "train: each contestant in its own process; else its peak memory is unknown."
 )
 flags.DEFINE_string(
-    "garden_python", None, "train: the interpreter that has tf-models-official; default this one."
+    "garden_python", None, "The interpreter that has tf-models-official; default this one."
 )
 flags.DEFINE_list("input", [], "data: text files or patterns; default Python's own documentation.")
 flags.DEFINE_string("vocab_file", None, "data: vocabulary; default one learned from the text.")
 flags.DEFINE_float("megabytes", 5.0, "data: how much of the text to use; repeated if it is less.")
+flags.DEFINE_integer("vocab_size", 8000, "data: tokens of the vocabularies that are learned.")
 flags.DEFINE_integer("max_seq_length", 128, "data: tokens of an example.")
 flags.DEFINE_integer("num_workers", os.cpu_count() or 1, "data: threads of tokenizer and builder.")
 flags.DEFINE_list("served", [], "serve: folders made by export.py, or model folders.")
@@ -72,8 +80,14 @@ def main(argv):
     del argv
     description = machine.describe_machine()
     print(machine.summary(description))
-    result = {"train": _train, "data": _data, "serve": _serve}[FLAGS.command]()
-    print(_COMMANDS[FLAGS.command].report(result))
+    is_commands = isinstance(FLAGS.config, commands.CommandsConfig)
+    if is_commands and FLAGS.command != "data":
+        raise ValueError("that --config is for data; train needs the config of a training.")
+    kind = "commands" if is_commands else FLAGS.command
+    runs = {"train": _train, "data": _data, "commands": _commands, "serve": _serve}
+    result = runs[kind]()
+    modules = {"train": train, "data": data, "commands": commands, "serve": serve}
+    print(modules[kind].report(result))
     if FLAGS.output:
         settings = {"rounds": FLAGS.rounds, "warmup_rounds": FLAGS.warmup_rounds}
         head = {"benchmark": FLAGS.command, "machine": description, "settings": settings}
@@ -109,7 +123,24 @@ def _data():
         num_workers=FLAGS.num_workers,
         rounds=FLAGS.rounds,
         warmup_rounds=FLAGS.warmup_rounds,
+        vocab_size=FLAGS.vocab_size,
+        step_config=FLAGS.config,
     )
+
+
+def _commands():
+    if not FLAGS.input or not FLAGS.vocab_file:
+        raise ValueError("whole commands need --input and --vocab_file.")
+    result = commands.run(
+        FLAGS.config,
+        FLAGS.input,
+        FLAGS.vocab_file,
+        num_workers=FLAGS.num_workers,
+        rounds=FLAGS.rounds,
+        warmup_rounds=FLAGS.warmup_rounds,
+        garden_python=FLAGS.garden_python,
+    )
+    return {"config": dataclasses.asdict(FLAGS.config), **result}
 
 
 def _serve():

@@ -1,19 +1,24 @@
 """How fast text becomes tokens, tokens become records, and records become batches."""
 
-import concurrent.futures
 import contextlib
+import dataclasses
 import io
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pydoc_data.topics import topics
 from typing import Any
 
-import tensorflow as tf
-
-from bert_tf.benchmark import harness, timing
+from bert_tf.benchmark import (
+    harness,
+    own_step,
+    timing,
+    tokenizer_contestants,
+    vocabulary_contestants,
+)
 from bert_tf.benchmark.harness import Contestant
+from bert_tf.config import ExperimentConfig
 from bert_tf.data import builder, documents
 from bert_tf.data.order import BatchSlice
 from bert_tf.data.pretraining import make_pretraining_dataset
@@ -21,8 +26,8 @@ from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 _VOCABULARY_SIZE = 8000
-_LINES_PER_BATCH = 4096
 _BATCH_SIZE = 32
+_STEPS_PER_ROUND = 5
 
 
 def run(
@@ -34,52 +39,53 @@ def run(
     num_workers: int,
     rounds: int,
     warmup_rounds: int,
+    vocab_size: int = 8000,
+    step_config: ExperimentConfig | None = None,
 ) -> dict[str, Any]:
-    """Measures the tokenizer (against `tokenizers` if it is there), the builder and the reader.
+    """Measures tokenizer and vocabulary learning (against other packages), builder and reader.
 
     Args:
       inputs: files of text, see `documents.read_documents`; none: Python's language reference.
       vocab_file: a vocabulary; None: one of 8,000 tokens is learned from the text.
       megabytes: how much text to use, 10^6 bytes; it is repeated if it is shorter.
-      max_seq_length: of the examples.
+      max_seq_length: of the examples, unless `step_config` says it.
       num_workers: threads of tokenizer and builder.
       rounds, warmup_rounds: see `harness.measure_in_turn`.
+      vocab_size: of the vocabularies that are learned.
+      step_config: a pretraining whose step is measured beside the reader.
 
     Returns:
       `comparisons` (see `harness.compare`), `left_out` {contestant: why it cannot run here}, and
       `text` with its size.
     """
+    if step_config is not None:
+        max_seq_length = step_config.data.max_seq_length
     corpus = list(documents.read_documents(inputs)) if inputs else _language_reference()
     corpus = _of_size(corpus, megabytes * 1e6)
     lines = [line for document in corpus for line in document]
     num_bytes = sum(len(line.encode()) for line in lines)
     tokenizer = _tokenizer(vocab_file, lines)
-    left_out = {}
     with tempfile.TemporaryDirectory() as folder:
         text = os.path.join(folder, "text.txt")
         with open(text, "w", encoding="utf-8") as file:
             file.write("\n\n".join("\n".join(document) for document in corpus) + "\n")
-        tokenizers = [
-            _own_tokenizer(tokenizer, lines, num_bytes, num_workers),
-            _own_tokenizer(tokenizer, lines, num_bytes, num_workers, offsets=True),
-            _tensorflow_text(tokenizer, lines, num_bytes, num_workers),
-        ]
-        try:
-            tokenizers.append(_tokenizers_package(tokenizer, lines, num_bytes))
-        except ImportError as error:
-            left_out["tokenizers"] = str(error)
+        tokenizers, left_out = tokenizer_contestants.make_contestants(tokenizer, lines, num_workers)
+        learners, learner_left_out = vocabulary_contestants.make_contestants(lines, vocab_size)
+        left_out |= learner_left_out
         build = _Builder(text, tokenizer, folder, max_seq_length, num_workers)
         records = build()
         builders = [
             Contestant("builder", timing.rate_of(build, build.rows), {"examples": build.rows}),
         ]
         readers = [_reader(records, tokenizer, build.rows)]
-        figures = harness.measure_in_turn(
-            [*tokenizers, *builders, *readers], rounds=rounds, warmup_rounds=warmup_rounds
-        )
+        if step_config is not None:
+            readers.append(_step(step_config))
+        everyone = [*tokenizers, *learners, *builders, *readers]
+        figures = harness.measure_in_turn(everyone, rounds=rounds, warmup_rounds=warmup_rounds)
     return {
         "comparisons": [
             harness.compare("tokenizer", "MB/s", tokenizers, figures),
+            harness.compare("vocabulary", "MB/s", learners, figures),
             harness.compare("builder", "examples/s", builders, figures),
             harness.compare("reader", "examples/s", readers, figures),
         ],
@@ -93,9 +99,14 @@ def report(result: dict[str, Any]) -> str:
     text = result["text"]
     lines = [f"{text['bytes'] / 1e6:.1f} MB of text in {text['lines']:,} lines"]
     tokens = {"tokens": lambda entry: harness.format_number(entry["info"]["tokens"])}
-    tokenizers, *others = result["comparisons"]
+    tokenizers, learners, *others = result["comparisons"]
     lines.append(harness.table(tokenizers, tokens))
+    per_word = {"tokens/word": lambda entry: f"{entry['info']['tokens_per_word']:.4f}"}
+    lines.append(harness.table(learners, per_word))
     lines += [harness.table(comparison, {}) for comparison in others]
+    for ratio in others[-1]["ratios"]:
+        share = 1 / ratio["median"]
+        lines.append(f"reading a batch takes {share:.1%} of the time of a {ratio['other']}")
     lines += [f"left out: {name}: {why}" for name, why in result["left_out"].items()]
     return "\n\n".join(lines)
 
@@ -124,84 +135,6 @@ def _tokenizer(vocab_file: str | None, lines: list[str]) -> Tokenizer:
         return Tokenizer.from_folder(vocab_file)
     counts = count_words(lines, True)
     return Tokenizer(learn_vocabulary(counts, _VOCABULARY_SIZE), do_lower_case=True)
-
-
-def _own_tokenizer(
-    tokenizer: Tokenizer,
-    lines: list[str],
-    num_bytes: int,
-    num_workers: int,
-    *,
-    offsets: bool = False,
-) -> Contestant:
-    if not offsets:
-        return _in_threads("bert_tf tokenizer", tokenizer.tokenize, lines, num_bytes, num_workers)
-    return _in_threads(
-        "bert_tf tokenizer with offsets",
-        lambda batch: tokenizer.tokenize_with_offsets(batch)[0],
-        lines,
-        num_bytes,
-        num_workers,
-    )
-
-
-def _tensorflow_text(
-    tokenizer: Tokenizer, lines: list[str], num_bytes: int, num_workers: int
-) -> Contestant:
-    """Its `FastBertTokenizer`, which is fast but does not cut all text as BERT does."""
-    import tensorflow_text as tf_text
-
-    other = tf_text.FastBertTokenizer(
-        list(tokenizer.vocabulary.tokens),
-        token_out_type=tf.int32,
-        lower_case_nfd_strip_accents=tokenizer.do_lower_case,
-    )
-    return _in_threads("tensorflow-text", other.tokenize, lines, num_bytes, num_workers)
-
-
-def _in_threads(
-    name: str,
-    tokenize: Callable[[tf.Tensor], tf.RaggedTensor],
-    lines: list[str],
-    num_bytes: int,
-    num_workers: int,
-) -> Contestant:
-    """As the builder calls it: batches of lines, a graph function, in threads."""
-    function = tf.function(
-        tokenize, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
-    )
-    batches = [
-        tf.constant(lines[i : i + _LINES_PER_BATCH]) for i in range(0, len(lines), _LINES_PER_BATCH)
-    ]
-
-    def work():
-        with concurrent.futures.ThreadPoolExecutor(num_workers) as pool:
-            return sum(pool.map(lambda batch: int(tf.size(function(batch).values)), batches))
-
-    info = {"tokens": work(), "threads": num_workers}
-    return Contestant(name, timing.rate_of(work, num_bytes / 1e6), info)
-
-
-def _tokenizers_package(tokenizer: Tokenizer, lines: list[str], num_bytes: int) -> Contestant:
-    """`encode_batch_fast` of the package `tokenizers`, which uses all cores."""
-    import tokenizers
-
-    vocabulary = {token: i for i, token in enumerate(tokenizer.vocabulary.tokens)}
-    model = tokenizers.models.WordPiece(
-        vocabulary,
-        unk_token="[UNK]",
-        max_input_chars_per_word=tokenizer.max_input_chars_per_word,
-    )
-    other = tokenizers.Tokenizer(model)
-    other.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=tokenizer.do_lower_case)
-    other.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
-    encode = other.encode_batch_fast
-
-    def work():
-        return sum(len(row.ids) for row in encode(lines, add_special_tokens=False))
-
-    info = {"tokens": work(), "version": tokenizers.__version__}
-    return Contestant("tokenizers", timing.rate_of(work, num_bytes / 1e6), info)
 
 
 class _Builder:
@@ -242,3 +175,10 @@ def _reader(records: str, tokenizer: Tokenizer, rows: int) -> Contestant:
             pass
 
     return Contestant("reader", timing.rate_of(work, num_batches * _BATCH_SIZE))
+
+
+def _step(config: ExperimentConfig) -> Contestant:
+    """The training step that would wait for the reader."""
+    settings = {"config": dataclasses.asdict(config), "steps_per_round": _STEPS_PER_ROUND}
+    measure_round, _ = own_step.make_round(settings)
+    return Contestant("training step", measure_round)

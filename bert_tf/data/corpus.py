@@ -1,12 +1,14 @@
 """A tokenized corpus: one flat array of tokens with the borders of sentences and documents.
 
 Built chunk by chunk on disk (`CorpusWriter`, which can be stopped at any moment and goes on), then
-read at random places (`Corpus`). The files are plain arrays: `tokens`, `sentences`, `documents`.
+read at random places (`Corpus`). The files are plain arrays, `tokens`, `sentences` and `documents`,
+and a list of the words that became [UNK], `unknown_words`, one a line.
 """
 
 import collections
 import concurrent.futures
 import dataclasses
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -14,12 +16,14 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.data import unknown_words
 from bert_tf.data.documents import parse
 from bert_tf.data.ranges import offsets_of, ranges
 from bert_tf.data.sources import Chunk, Position
 
 _OFFSET = np.dtype(np.int64)
-_ARRAYS = ("tokens", "sentences", "documents")
+_FILES = ("tokens", "sentences", "documents", unknown_words.LIST)
+_COPIED_BYTES = 1 << 22
 _NEAR_TOKENS = 4096  # stretches this close are read at one go
 
 
@@ -119,8 +123,9 @@ class TokenizedChunk:
             tokens; what is behind the last belongs to a document that goes on in the next chunk.
         is_record: bool, for each end whether the document counts even if it is empty.
         num_sentences: sentences of the text.
-        counts: `tokens_unknown`, `bad_records`, `bad_files`.
+        counts: `sentences_excluded`, `tokens_unknown`, `bad_records`, `bad_files`.
         following, file_bytes: see `sources.Chunk`.
+        unknown: words that became [UNK].
     """
 
     tokens: np.ndarray
@@ -132,6 +137,7 @@ class TokenizedChunk:
     counts: dict[str, int]
     following: Position
     file_bytes: int
+    unknown: list[str] = dataclasses.field(default_factory=list)
 
 
 def tokenize_chunk(
@@ -141,6 +147,8 @@ def tokenize_chunk(
     token_type: np.dtype = np.int32,
     *,
     skip_bad_records: bool = False,
+    is_excluded: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+    find_unknown: Callable[[list[str], tf.RaggedTensor], list[str]] = lambda texts, ragged: [],
 ) -> TokenizedChunk:
     """Parses and tokenizes a chunk of text.
 
@@ -150,6 +158,8 @@ def tokenize_chunk(
         unk_id: the token to count.
         token_type: of the tokens in the result.
         skip_bad_records: see `documents.parse`, also for the errors.
+        is_excluded: tokens and lengths of all sentences -> which are left out, bool.
+        find_unknown: texts and their tokens -> the words that became [UNK].
     """
     texts, ends, is_record, bad_records = [], [], [], 0
     for piece in chunk.pieces:
@@ -159,9 +169,16 @@ def tokenize_chunk(
         is_record += found.is_record
         bad_records += found.bad_records
     ragged = tokenize(tf.constant(texts, tf.string, shape=[len(texts)]))
-    tokens, lengths = ragged.values.numpy(), ragged.row_lengths().numpy()
-    ends = np.asarray(ends, np.int64)
+    lengths = ragged.row_lengths().numpy()
+    ends, num_excluded = np.asarray(ends, np.int64), 0
+    if is_excluded is not None:
+        drop = is_excluded(ragged.values.numpy(), lengths)
+        texts = list(itertools.compress(texts, ~drop))
+        ragged, lengths = tf.ragged.boolean_mask(ragged, ~drop), np.where(drop, 0, lengths)
+        num_excluded = int(np.count_nonzero(drop))
+    tokens = ragged.values.numpy()
     counts = {
+        "sentences_excluded": num_excluded,
         "tokens_unknown": int(np.count_nonzero(tokens == unk_id)),
         "bad_records": bad_records,
         "bad_files": chunk.bad_files,
@@ -172,10 +189,11 @@ def tokenize_chunk(
         ends=ends,
         kept_ends=offsets_of(lengths > 0)[ends],
         is_record=np.asarray(is_record, bool),
-        num_sentences=len(texts),
+        num_sentences=len(lengths),
         counts=counts,
         following=chunk.following,
         file_bytes=chunk.file_bytes,
+        unknown=find_unknown(texts, ragged),
     )
 
 
@@ -186,6 +204,7 @@ _FRESH = {
     "tokens": 0,
     "sentences": 0,
     "sentences_skipped": 0,
+    "sentences_excluded": 0,
     "documents": 0,
     "documents_skipped": 0,
     "tokens_unknown": 0,
@@ -214,7 +233,7 @@ class CorpusWriter:
         self.state, good_bytes = self._last_state()
         self._files = {
             name: os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT, 0o666)
-            for name in _ARRAYS
+            for name in _FILES
         }
         self._files["journal"] = os.open(self._journal, os.O_RDWR | os.O_CREAT, 0o666)
         self._truncate(good_bytes)
@@ -233,6 +252,7 @@ class CorpusWriter:
         raw = np.diff(chunk.ends, prepend=-raw_open)
         kept = np.diff(chunk.kept_ends, prepend=-kept_open)
         num_kept, counts = len(chunk.lengths), chunk.counts
+        num_skipped = chunk.num_sentences - num_kept - counts["sentences_excluded"]
         written = chunk.kept_ends[kept > 0] + state["sentences"]
         last_raw, last_kept = -raw_open, -kept_open
         if len(chunk.ends):
@@ -240,6 +260,7 @@ class CorpusWriter:
         self._write("tokens", chunk.tokens)
         self._write("sentences", np.cumsum(chunk.lengths, dtype=_OFFSET) + state["tokens"])
         self._write("documents", written.astype(_OFFSET))
+        self._write(unknown_words.LIST, "".join(word + "\n" for word in chunk.unknown).encode())
         is_document = (raw > 0) | chunk.is_record
         self.state = {
             "following": chunk.following,
@@ -247,13 +268,35 @@ class CorpusWriter:
             "open": [chunk.num_sentences - last_raw, num_kept - last_kept],
             "tokens": state["tokens"] + len(chunk.tokens),
             "sentences": state["sentences"] + num_kept,
-            "sentences_skipped": state["sentences_skipped"] + chunk.num_sentences - num_kept,
+            "sentences_skipped": state["sentences_skipped"] + num_skipped,
             "documents": state["documents"] + len(written),
             "documents_skipped": state["documents_skipped"]
             + int(np.count_nonzero(is_document & (kept <= 0))),
             **{name: state[name] + count for name, count in counts.items()},
-            "bytes": [os.lseek(self._files[name], 0, os.SEEK_CUR) for name in _ARRAYS],
+            "bytes": [os.lseek(self._files[name], 0, os.SEEK_CUR) for name in _FILES],
         }
+        self._write("journal", json.dumps(self.state).encode() + b"\n")
+
+    def append_corpus(self, folder: str, following: Position) -> None:
+        """Adds all that another writer finished in `folder`; no document is open on either side.
+
+        `following` is where the text goes on behind it.
+        """
+        with CorpusWriter(folder) as other:
+            added = other.state
+        state = self.state
+        shifts = {"sentences": state["tokens"], "documents": state["sentences"]}
+        for name in _FILES:
+            with open(os.path.join(folder, name), "rb") as file:
+                if name in shifts:
+                    file.seek(_OFFSET.itemsize)  # the 0 in front
+                while block := file.read(_COPIED_BYTES):
+                    if name in shifts:
+                        block = np.frombuffer(block, _OFFSET) + shifts[name]
+                    self._write(name, block)
+        sums = {n: state[n] + added[n] for n in _FRESH if n not in ("following", "open")}
+        sizes = [os.lseek(self._files[name], 0, os.SEEK_CUR) for name in _FILES]
+        self.state = {**state, **sums, "following": following, "bytes": sizes}
         self._write("journal", json.dumps(self.state).encode() + b"\n")
 
     def _last_state(self) -> tuple[dict, int]:
@@ -270,9 +313,9 @@ class CorpusWriter:
         return state | {"following": Position(*state["following"])}, sum(map(len, lines))
 
     def _truncate(self, journal_bytes: int) -> None:
-        for name, size in zip(_ARRAYS, self.state.get("bytes", [0, 0, 0]), strict=True):
+        for name, size in zip(_FILES, self.state.get("bytes", [0] * len(_FILES)), strict=True):
             self._cut(name, size)
-            if not size and name != "tokens":
+            if not size and name in ("sentences", "documents"):
                 self._write(name, np.zeros(1, _OFFSET))
         self._cut("journal", journal_bytes)
 

@@ -1,4 +1,5 @@
-"""Masked-LM positions, drawn when a batch is read: in TF ops on whole batches, on the host.
+"""Masked-LM positions, drawn in TF ops on whole batches: when a batch is read, on the host, or
+once and for all when the records are made.
 
 A mask is a function of (seed, epoch, example, position) through the hash of bert_tf.data.order, so
 it does not depend on batch size, shards, workers or threads. Where a row holds several examples,
@@ -7,15 +8,69 @@ each is masked as it would be in a row of its own.
 Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row, W words of a row.
 """
 
+import dataclasses
+
 import tensorflow as tf
 
 from bert_tf.data import order
+from bert_tf.tokenization.vocabulary import Vocabulary
 
 _SHARE_MASKED, _SHARE_MASKED_OR_KEPT = 0.8, 0.9
 _NEVER = tf.int64.max
 # Words are sorted by one integer: example of the row, hash of 32 bits, position.
 _POSITION_BITS = 16
 _EXAMPLE_SHIFT = _POSITION_BITS + 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Masker:
+    """`mask_tokens` with everything but the batch decided. Reading and building share it.
+
+    Attributes:
+        vocabulary: of the data.
+        seed: in [0, 2**32).
+        masked_lm_prob, max_predictions_per_seq: see `mask_tokens`.
+        whole_word: mask all pieces of a word together.
+
+    Raises ValueError if a setting is out of range.
+    """
+
+    vocabulary: Vocabulary
+    seed: int = 0
+    masked_lm_prob: float = 0.15
+    max_predictions_per_seq: int = 20
+    whole_word: bool = False
+
+    def __post_init__(self) -> None:
+        order.check_seed(self.seed)
+        if not 0 < self.masked_lm_prob <= 1:
+            raise ValueError(
+                f"masked_lm_prob is {self.masked_lm_prob}; it must be above 0 and at most 1"
+            )
+        if self.max_predictions_per_seq < 1:
+            raise ValueError(
+                f"max_predictions_per_seq is {self.max_predictions_per_seq}; at least 1 expected"
+            )
+
+    def __call__(
+        self, batch: dict[str, tf.Tensor], epoch: tf.Tensor, example_index: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """See `mask_tokens`."""
+        vocabulary = self.vocabulary
+        is_continuation = tf.constant(vocabulary.is_continuation) if self.whole_word else None
+        return mask_tokens(
+            batch,
+            seed=self.seed,
+            epoch=epoch,
+            example_index=example_index,
+            masked_lm_prob=self.masked_lm_prob,
+            max_predictions_per_seq=self.max_predictions_per_seq,
+            cls_id=vocabulary.cls_id,
+            sep_id=vocabulary.sep_id,
+            mask_id=vocabulary.mask_id,
+            vocab_size=len(vocabulary),
+            is_continuation=is_continuation,
+        )
 
 
 @tf.autograph.experimental.do_not_convert
@@ -39,7 +94,7 @@ def mask_tokens(
     `max_predictions_per_seq`; candidates are all real tokens but [CLS] and [SEP]. Of the predicted,
     80 % become [MASK], 10 % stay, 10 % become a token drawn uniformly from the vocabulary. A row of
     several examples has P slots all the same: tokens beyond them, from the left, stay as they are
-    and are not predicted.
+    and are not predicted. How many that are is counted.
 
     Args:
         batch: `input_ids`, `input_mask`, int32 [B, S]; other entries are passed through. Rows of
@@ -56,7 +111,7 @@ def mask_tokens(
     Returns:
         The batch with masked `input_ids` and with `masked_lm_positions` (ascending),
         `masked_lm_ids`, int32 [B, P], and `masked_lm_weights`, float32 [B, P]; slots that are not
-        used are 0.
+        used are 0. `masked_lm_left_out`, int32 [B]: predictions that found no slot in their row.
     """
     ids_BS = batch["input_ids"]
     position_BS, example_BS, index_BS = _counters(batch, example_index)
@@ -71,14 +126,16 @@ def mask_tokens(
     if is_continuation is not None:
         word_begin_BS &= ~_continues(ids_BS, candidate_BS, is_continuation)
     max_examples = 1 if example_index.shape.rank == 1 else example_index.shape[1]
-    number_BE = _numbers(
-        candidate_BS, example_BS, max_examples, masked_lm_prob, max_predictions_per_seq
-    )
+    wanted_BE = _numbers(candidate_BS, example_BS, max_examples, masked_lm_prob)
+    number_BE = tf.minimum(wanted_BE, max_predictions_per_seq)
     chosen_BS = _choose_words(
         candidate_BS, word_begin_BS, example_BS, draw_BS(order.STREAM_MASK_ORDER), number_BE
     )
+    left_out_B = tf.cast(tf.reduce_sum(wanted_BE - number_BE, axis=1), tf.int32)
     if max_examples > 1:
-        chosen_BS &= tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1) <= max_predictions_per_seq
+        rank_BS = tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1)
+        left_out_B += tf.maximum(rank_BS[:, -1] - max_predictions_per_seq, 0)
+        chosen_BS &= rank_BS <= max_predictions_per_seq
     kind_BS = draw_BS(order.STREAM_MASK_KIND)
     token_BS = _shift_right(draw_BS(order.STREAM_MASK_TOKEN) * vocab_size, 32)
     replacement_BS = tf.where(
@@ -94,6 +151,7 @@ def mask_tokens(
         "masked_lm_positions": positions_BP,
         "masked_lm_ids": tf.where(is_used_BP, masked_ids_BP, 0),
         "masked_lm_weights": tf.cast(is_used_BP, tf.float32),
+        "masked_lm_left_out": left_out_B,
     }
 
 
@@ -159,13 +217,12 @@ def _numbers(
     example_BS: tf.Tensor,
     max_examples: int,
     masked_lm_prob: float,
-    max_predictions_per_seq: int,
 ) -> tf.Tensor:
     """int64 [B, E]: how many tokens to predict. In float64, as the NumPy twin; halves to even."""
     count_BE = _sum_per_group(tf.cast(candidate_BS, tf.int64), example_BS, max_examples)
     share_BE = tf.cast(count_BE, tf.float64) * tf.constant(masked_lm_prob, tf.float64)
     wanted_BE = tf.maximum(tf.cast(tf.round(share_BE), tf.int64), 1)
-    return tf.minimum(tf.minimum(wanted_BE, max_predictions_per_seq), count_BE)
+    return tf.minimum(wanted_BE, count_BE)
 
 
 def _sum_per_group(

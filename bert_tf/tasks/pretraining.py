@@ -9,12 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config import ExperimentConfig
+from bert_tf.data.mixing import Mixture
 from bert_tf.data.pretraining import make_pretraining_dataset
-from bert_tf.data.records import Manifest
 from bert_tf.layers.heads import MaskedLanguageModelHead, NextSentenceHead
 from bert_tf.tasks import task as base
 
 NUM_GUESSES = 5
+# Shares of what the data held and the training did not get; reported when there is any.
+_LOSSES_OF_DATA = ("predictions_left_out", "rows_skipped")
 
 
 class PretrainingModel(base.TaskModel):
@@ -78,19 +80,20 @@ class PretrainingTask(base.Task):
         super().__init__(config, tokenizer)
         heads = ("masked_lm", "next_sentence") if config.task.next_sentence else ("masked_lm",)
         self.loss_names = tuple(f"{head}_loss" for head in heads)
-        self.metric_names = tuple(f"{head}_accuracy" for head in heads)
+        self.metric_names = (*(f"{head}_accuracy" for head in heads), *_LOSSES_OF_DATA)
 
     def build_model(self) -> PretrainingModel:
         return PretrainingModel(self.config)
 
     def make_dataset(self, data: str, batch_slice, *, training, start_row=0) -> tf.data.Dataset:
-        """`data` is a folder made by scripts/create_pretraining_data.py.
+        """`data` is a folder made by scripts/create_pretraining_data.py, or several with weights
+        (`Mixture.open`).
 
         Evaluations all draw their masks from one seed and with one share, so that runs can be
         compared. ValueError if there is a head for pairs and the data have no labels for it.
         """
         config = self.config.data
-        Manifest.load(data).check(data, needs_labels=self.config.task.next_sentence)
+        Mixture.open(data).check(needs_labels=self.config.task.next_sentence)
         return make_pretraining_dataset(
             data,
             self.tokenizer.vocabulary,
@@ -101,6 +104,7 @@ class PretrainingTask(base.Task):
             seed=self.config.train.seed if training else 0,
             training=training,
             start_row=start_row,
+            skip_damaged=config.skip_damaged_records,
         )
 
     def loss_weights(self, batch):
@@ -111,7 +115,23 @@ class PretrainingTask(base.Task):
         return self._sums(base.weighted_cross_entropy, "loss", outputs, batch)
 
     def compute_metrics(self, outputs, batch):
-        return self._sums(base.weighted_hits, "accuracy", outputs, batch)
+        """Accuracies, and the shares of predictions without a slot and of rows without text."""
+        used_BP = batch["masked_lm_weights"]
+        left_out = tf.cast(tf.reduce_sum(batch.get("masked_lm_left_out", 0)), tf.float32)
+        is_skipped_B = tf.cast(batch.get("is_skipped", tf.zeros_like(used_BP[:, 0])), tf.float32)
+        return {
+            **self._sums(base.weighted_hits, "accuracy", outputs, batch),
+            "predictions_left_out": (left_out, left_out + tf.reduce_sum(used_BP)),
+            "rows_skipped": (
+                tf.reduce_sum(is_skipped_B),
+                tf.cast(tf.size(is_skipped_B), tf.float32),
+            ),
+        }
+
+    def ratios(self, totals):
+        """As of every task; what was lost is named only if something was."""
+        values = super().ratios(totals)
+        return {n: v for n, v in values.items() if v or n not in _LOSSES_OF_DATA}
 
     def _sums(self, function, name, outputs, batch):
         weights = self.loss_weights(batch)

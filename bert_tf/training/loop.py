@@ -28,6 +28,7 @@ from bert_tf.training.step import TrainState, TrainStep, weights_of
 # These may differ between the run that wrote a checkpoint and the one that continues it.
 _FREE = (
     "checkpoint_every",
+    "data.skip_damaged_records",
     "eval_batch_size",
     "eval_every",
     "jit_compile",

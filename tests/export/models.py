@@ -3,8 +3,11 @@
 import random
 
 import numpy as np
+import pytest
+import tensorflow as tf
 
 from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig
+from bert_tf.export import saved_model
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
@@ -38,6 +41,20 @@ def make(task="classification", dtype="float32", **task_settings):
     for weight in model.weights:
         weight.assign(weight.numpy() + 0.3 * generator.standard_normal(weight.shape))
     return made, model
+
+
+def export_in_this_process(*words):
+    """`export_saved_model` without its clean process, which takes long: one test has that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saved_model, "_load_and_ask", _load_and_ask)
+        return saved_model.export_saved_model(*words)
+
+
+def _load_and_ask(folder, inputs):
+    outputs = tf.saved_model.load(folder).signatures["serving_default"](
+        **{name: tf.constant(texts) for name, texts in inputs.items()}
+    )
+    return {name: value.numpy().tolist() for name, value in outputs.items()}
 
 
 def fuzzed(count: int, seed: int) -> list[bytes]:

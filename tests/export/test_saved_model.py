@@ -11,10 +11,10 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from bert_tf import model_folder
-from bert_tf.export import description, saved_model, tf_serving
+from bert_tf.export import description, tf_serving
 from bert_tf.export.saved_model import ServedModel, export_saved_model
 from tests.export import fuzz
-from tests.export.models import MAX_SEQ_LENGTH, make
+from tests.export.models import MAX_SEQ_LENGTH, export_in_this_process, make
 from tests.tokenization.test_saved_model import CORE_OPS, TEXT_OPS
 
 SAMPLES = ["the hen sees the cow", "", "a [MASK] b [MASK], é 中文 🙂"]
@@ -61,28 +61,13 @@ OUTPUTS = {
 }
 
 
-def load_and_ask_here(folder, inputs):
-    outputs = tf.saved_model.load(folder).signatures["serving_default"](
-        **{name: tf.constant(texts) for name, texts in inputs.items()}
-    )
-    return {name: value.numpy().tolist() for name, value in outputs.items()}
-
-
-@pytest.fixture(scope="module")
-def monkeypatch_of_module():
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
 @pytest.fixture(scope="module", params=OUTPUTS)
 def exported(request, tmp_path_factory):
     """(name, task, model, folder) of an exported model of each task."""
     task, model = make(request.param)
-    if request.param != "classification":  # a clean process for each would take long
-        patch = request.getfixturevalue("monkeypatch_of_module")
-        patch.setattr(saved_model, "_load_and_ask", load_and_ask_here)
     folder = tmp_path_factory.mktemp("served") / request.param / "1"
-    export_saved_model(task, model, str(folder), SAMPLES, {"eval": {"accuracy": 0.75}})
+    export = export_saved_model if request.param == "classification" else export_in_this_process
+    export(task, model, str(folder), SAMPLES, {"eval": {"accuracy": 0.75}})
     return request.param, task, model, folder
 
 

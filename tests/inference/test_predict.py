@@ -10,8 +10,8 @@ import time
 import pytest
 
 from bert_tf import model_folder
-from bert_tf.export.saved_model import export_saved_model
-from tests.export.models import make
+from tests.export.models import export_in_this_process, make
+from tests.scripts.test_bad_input import call
 
 ROOT = pathlib.Path(__file__).parents[2]
 TEXTS = ["the hen", "", "a b c d e f g h the hen sees the cow", "é 🙂", "b c"]
@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("predict")
     task, model = make()
     model_folder.save(str(folder / "model"), task, model, {})
-    export_saved_model(task, model, str(folder / "served"), TEXTS)
+    export_in_this_process(task, model, str(folder / "served"), TEXTS)
     (folder / "texts.txt").write_text("\n".join(TEXTS) + "\n")
     rows = [f"{text or 'a'}\t{label}" for label in ("no", "yes", "maybe") for text in TEXTS]
     (folder / "dev.tsv").write_text("\n".join(["sentence\tlabel", *rows]) + "\n")
@@ -43,15 +43,16 @@ def start(*words, **settings):
     )
 
 
-def test_a_served_model_answers_as_its_folder_calibrated_too(folder):
-    input_flag = f"--input={folder}/texts.txt"
-    plain = start(f"--model={folder}/model", input_flag)
-    calibrated = start(
-        f"--model={folder}/served", input_flag, f"--calibration_data={folder}/dev.tsv"
-    )
-    answers = [json.loads(line) for line in plain.communicate(timeout=300)[0].splitlines()]
-    output, error = calibrated.communicate(timeout=300)
-    mended = [json.loads(line) for line in output.splitlines()]
+def test_a_served_model_answers_as_its_folder_calibrated_too(folder, tmp_path, capsys):
+    def answers_of(model, **values):
+        output = tmp_path / "answers.jsonl"
+        values |= {"input": folder / "texts.txt", "output": output}
+        code, error = call("predict", capsys, model=folder / model, **values)
+        assert code == 0, error
+        return [json.loads(line) for line in output.read_text().splitlines()], error
+
+    answers, _ = answers_of("model")
+    mended, error = answers_of("served", calibration_data=folder / "dev.tsv")
     assert [a["text"] for a in answers] == [a["text"] for a in mended] == TEXTS
     told = error.split("temperature ")[1]
     assert "from 15 examples; expected calibration error" in told
@@ -75,8 +76,8 @@ def test_interactive_answers_each_line_when_it_is_typed(folder):
     assert output == "" and process.returncode == 0
 
 
-def test_killed_it_goes_on_and_ends_with_the_same_file(folder, tmp_path):
-    texts = "\n".join(f"{text} {number}" for number in range(2000) for text in TEXTS[:3]) + "\n"
+def test_killed_it_goes_on_and_ends_with_the_same_file(folder, tmp_path, capsys):
+    texts = "\n".join(f"{text} {number}" for number in range(500) for text in TEXTS[:3]) + "\n"
     (tmp_path / "long.txt").write_text(texts)
     words = [f"--model={folder}/model", f"--input={tmp_path}/long.txt", "--batch_size=8"]
     process = start(*words, f"--output={tmp_path}/killed.jsonl")
@@ -87,10 +88,10 @@ def test_killed_it_goes_on_and_ends_with_the_same_file(folder, tmp_path):
     process.kill()
     process.communicate()
     done = json.loads(journal.read_text())["lines"]
-    assert 0 < done < 6000 and not (tmp_path / "killed.jsonl").exists()
-    again = start(*words, f"--output={tmp_path}/killed.jsonl")
-    error = again.communicate(timeout=300)[1]
-    assert again.returncode == 0 and f"continuing after {done} lines" in error
+    assert 0 < done < 1500 and not (tmp_path / "killed.jsonl").exists()
+    flags = dict(word.removeprefix("--").split("=", 1) for word in words)
+    code, error = call("predict", capsys, output=tmp_path / "killed.jsonl", **flags)
+    assert code == 0 and f"continuing after {done} lines" in error
     answers = (tmp_path / "killed.jsonl").read_text().splitlines()
     assert [json.loads(answer)["text"] for answer in answers] == texts.splitlines()
     assert not list(tmp_path.glob("killed.jsonl.part*"))

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from bert_tf.benchmark import child, data, flops, harness, synthetic, train
+from bert_tf.benchmark import child, commands, data, flops, harness, synthetic, train
 from bert_tf.benchmark.harness import Contestant
 from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig, TrainConfig
 from bert_tf.tasks.pretraining import PretrainingModel
@@ -265,17 +265,76 @@ def test_data_measures_tokenizer_builder_and_reader(tmp_path, own_text):
         num_workers=2,
         rounds=1,
         warmup_rounds=0,
+        vocab_size=300,
+        step_config=TINY if own_text else None,
     )
-    tokenizers, builder, reader = result["comparisons"]
+    tokenizers, learners, builder, reader = result["comparisons"]
     tokens = {entry["name"]: entry["info"]["tokens"] for entry in tokenizers["contestants"]}
     ours = tokens["bert_tf tokenizer"]
     assert ours == tokens["bert_tf tokenizer with offsets"] == tokens["tokenizers"] > 5000
+    own, other = (entry["info"] for entry in learners["contestants"])
+    assert own["tokens"] == other["tokens"] == 300
+    assert own["tokens_per_word"] == pytest.approx(other["tokens_per_word"], rel=0.03)
+    steps = [entry["name"] for entry in reader["contestants"][1:]]
+    assert steps == (["training step"] if own_text else [])
     assert tokens["tensorflow-text"] == pytest.approx(ours, rel=0.001)  # "…" becomes "..."
     assert 50_000 <= result["text"]["bytes"] < 60_000
     assert builder["unit"] == reader["unit"] == "examples/s"
     assert builder["contestants"][0]["info"]["examples"] > 100
     text = data.report(result)
     assert all(name in text for name in ("bert_tf tokenizer", "tokenizers", "builder", "reader"))
+    assert ("of the time of a training step" in text) == own_text
+
+
+def test_whole_commands_are_measured_with_their_memory(work, tmp_path):
+    """On our side; Model Garden is left out, with the reason, where it is not installed."""
+    text = (work / "train.txt").read_text()
+    config = commands.CommandsConfig(
+        small_megabytes=0.01, large_megabytes=0.02, flags=("--max_seq_length=32",)
+    )
+    result = commands.run(
+        config,
+        [str(work / "train.txt")],
+        str(work / "vocab"),
+        num_workers=2,
+        rounds=1,
+        warmup_rounds=0,
+        garden_python="/no/python",
+    )
+    assert 10_000 <= result["text"]["small"] < 11_000 < len(text)
+    assert 20_000 <= result["text"]["large"] < 21_000
+    for comparison, name in zip(result["comparisons"], ("large", "small"), strict=True):
+        (entry,) = comparison["contestants"]
+        info = entry["info"]
+        assert entry["figures"] == [pytest.approx(result["text"][name] / 1e6 / info["seconds"])]
+        assert 100e6 < info["peak_memory_bytes"] < 3e9
+    assert "/no/python has no official.nlp" in result["left_out"]["Model Garden"]
+    assert "peak MB" in commands.report(result) and "left out: Model Garden" in commands.report(
+        result
+    )
+
+
+def test_commands_that_cannot_be_measured_say_why(work, tmp_path):
+    (tmp_path / "text.txt").write_text("A line.\n\nAnother.\n")
+    config = commands.CommandsConfig(small_megabytes=1e-6, large_megabytes=1e-6)
+    settings = {"num_workers": 1, "rounds": 1, "warmup_rounds": 0}
+    with pytest.raises(ValueError, match="1.0 MB short of 1 MB"):
+        commands.run(
+            commands.CommandsConfig(large_megabytes=1),
+            [str(tmp_path / "text.txt")],
+            str(work / "vocab"),
+            **settings,
+        )
+    with pytest.raises(ValueError, match="ended with 1: error: .*next-sentence"):
+        commands.run(config, [str(tmp_path / "text.txt")], str(work / "vocab"), **settings)
+
+
+def test_the_config_of_the_commands_has_the_settings_of_the_comparison():
+    path = ROOT / "configs/benchmark/create_pretraining_data.py"
+    config = runpy.run_path(str(path))["get_config"]()
+    assert (config.small_megabytes, config.large_megabytes) == (10, 126)
+    assert {"--max_seq_length=128", "--dupe_factor=1"} <= set(config.flags)
+    assert "--max_predictions_per_seq=20" in config.garden_flags
 
 
 def test_the_configs_are_the_published_sizes_in_the_batches_they_name():

@@ -1,0 +1,360 @@
+"""The report of a data set as one HTML page: no script, no font, no picture from elsewhere.
+
+Everything that comes from the data is escaped. Light or dark as the reader's system has it.
+"""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+_MARKS = ("[CLS]", "[SEP]", "[PAD]")
+_BINS = 64
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 720, 230, 64, 34, 12  # of a histogram, in its own units
+_COUNTS = {
+    "documents": "documents with text",
+    "documents_skipped": "documents without text, skipped",
+    "sentences": "sentences with tokens",
+    "sentences_skipped": "sentences without tokens, skipped",
+    "sentences_left_out": "sentences of a single token, left out",
+    "tokens": "tokens of the text",
+    "tokens_unknown": "of them [UNK]",
+    "examples": "examples",
+    "examples_truncated": "examples that were too long and were cut",
+    "tokens_truncated": "tokens cut off them",
+    "examples_random_next": "examples with a second text from another document",
+    "examples_swapped": "examples with their two texts swapped",
+    "row_tokens": "tokens in rows, [CLS] and [SEP] included",
+    "bad_records": "lines or records that could not be read, skipped",
+    "bad_files": "files that could not be read (further), skipped",
+}
+
+_STYLE = """
+:root { color-scheme: light dark; --text: #1c2024; --soft: #5b6570; --line: #d9dee3;
+  --page: #ffffff; --tile: #f4f6f8; --accent: #2f6db3; --good: #1a7f42; --look: #b25000;
+  --masked: #cfe3fa; --kept: #d5efdb; --replaced: #fbe0c4; --second: #f6f0fb; }
+@media (prefers-color-scheme: dark) { :root { --text: #e6e9ec; --soft: #9aa5b1; --line: #363d45;
+  --page: #15181c; --tile: #1f242a; --accent: #6aa7ea; --good: #5fcf8b; --look: #f0a45d;
+  --masked: #21446b; --kept: #20492e; --replaced: #5c3a17; --second: #2a2235; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; color: var(--text);
+  background: var(--page); font: 16px/1.55 system-ui, sans-serif; }
+h1 { font-size: 1.7rem; margin: 0; } h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem; }
+p { margin: .4rem 0; } .soft, caption, figcaption { color: var(--soft); }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.6rem, 1fr)); gap: .7rem;
+  margin: 1.4rem 0; padding: 0; list-style: none; }
+.tiles li { background: var(--tile); border-radius: .5rem; padding: .7rem .9rem; }
+.tiles b { display: block; font-size: 1.3rem; font-variant-numeric: tabular-nums; }
+.checks { list-style: none; padding: 0; margin: .4rem 0; }
+.checks li { padding: .25rem 0 .25rem 5.2rem; text-indent: -5.2rem; }
+.checks b { display: inline-block; width: 5.2rem; text-indent: 0; }
+.good { color: var(--good); } .look { color: var(--look); }
+.wide { overflow-x: auto; } figure { margin: .8rem 0; } svg { display: block; width: 100%; }
+svg text { fill: var(--soft); font-size: 12px; } svg .bar { fill: var(--accent); }
+svg .bar:hover { opacity: .7; } svg line { stroke: var(--line); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .28rem .9rem .28rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top; } th { color: var(--soft); font-weight: 500; }
+.n { text-align: right; } td.word { overflow-wrap: anywhere; max-width: 24rem; }
+.side { display: flex; flex-wrap: wrap; gap: 1rem 2.4rem; align-items: flex-start; }
+.example { border-left: 3px solid var(--line); margin: 1.1rem 0; padding: .1rem 0 .1rem 1rem; }
+.text { line-height: 2.5; overflow-wrap: anywhere; } .second { background: var(--second); }
+.mark { color: var(--soft); font-size: .8em; } ruby { border-radius: .25rem; padding: 0 .2rem;
+  white-space: nowrap; }
+rt { color: var(--soft); font-size: .68em; } .masked { background: var(--masked); }
+.kept { background: var(--kept); } .replaced { background: var(--replaced); }
+"""
+
+
+def render(report: dict[str, Any]) -> str:
+    """The page of a report (see `report.measure`)."""
+    data = report["data"]
+    title = (
+        f"Pretraining data: {data['objective'].replace('_', ' ')}, {data['max_seq_length']} tokens"
+    )
+    sections = (
+        _tiles(report),
+        _section("Checks", _checks(report["checks"])),
+        _section("Lengths", _lengths(report)),
+        _section("Masks", _masks(report["masks"])),
+        _section("Pairs", _pairs(report["pairs"])) if report["pairs"] else "",
+        _section("Unknown words", _unknown(report["unknown"])),
+        _section("Vocabulary", _vocabulary(report["vocabulary"])),
+        _section("Counts", _counts(report["counts"])),
+        _section("Examples", _examples(report)),
+        _section("Settings", _settings(data)),
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{escape(title)}</h1>\n" + "\n".join(filter(None, sections)) + "\n</body>\n</html>\n"
+    )
+
+
+def _section(title: str, content: str) -> str:
+    return f"<section>\n<h2>{escape(title)}</h2>\n{content}\n</section>"
+
+
+def _tiles(report: dict[str, Any]) -> str:
+    size, counts = report["size"], report["counts"]
+    duplicates = [value for name, value in counts.items() if "duplicate" in name]
+    tiles = {
+        "examples": _number(size["examples"]),
+        "rows": _number(size["rows"]),
+        "documents": _number(counts.get("documents")),
+        "tokens in rows": _number(size["tokens"]),
+        "tokens of the text": _number(counts.get("tokens")),
+        "padding": f"{size['padding_share']:.1%}",
+        "[UNK]": f"{report['unknown']['share']:.3%}",
+        "vocabulary used": f"{report['vocabulary']['used_share']:.1%}",
+        "duplicates removed": _number(sum(duplicates)) if duplicates else "–",
+    }
+    items = (f"<li><b>{escape(v)}</b>{escape(name)}</li>" for name, v in tiles.items() if v)
+    return f'<ul class="tiles">{"".join(items)}</ul>'
+
+
+def _checks(checks: Sequence[dict[str, Any]]) -> str:
+    items = (
+        f'<li><b class="{"good" if check["ok"] else "look"}">'
+        f"{'✓ fine' if check['ok'] else '! look'}</b>{escape(check['text'])}</li>"
+        for check in checks
+    )
+    return f'<ul class="checks">{"".join(items)}</ul>'
+
+
+def _lengths(report: dict[str, Any]) -> str:
+    lengths, size = report["lengths"], report["size"]
+    text = (
+        f"<p>{size['tokens'] / size['rows']:.1f} tokens a row on average; "
+        f"{size['padding']:,} of {size['tokens'] + size['padding']:,} places are padding. "
+        f"{_quantiles(lengths['examples'])}</p>"
+    )
+    figures = _histogram(lengths["rows"], "rows", "tokens of a row")
+    if report["data"]["max_examples_per_row"] > 1:
+        figures += _histogram(lengths["examples"], "examples", "tokens of an example")
+    return text + figures
+
+
+def _quantiles(counts: Sequence[int]) -> str:
+    """What the histogram does not show where most examples are full."""
+    total, shares, seen = sum(counts), [0.01, 0.1, 0.25, 0.5], 0
+    found = []
+    for length, count in enumerate(counts):
+        seen += count
+        while shares and seen >= shares[0] * total:
+            found.append(f"{shares.pop(0):.0%} have {length} or less")
+    return f"Of the examples, in tokens: {', '.join(found)}."
+
+
+def _histogram(counts: Sequence[int], what: str, caption: str) -> str:
+    """Counts of the lengths 0, 1, ... as bars, a few lengths in each."""
+    per_bin = -(-(len(counts) - 1) // _BINS)
+    firsts = range(1, len(counts), per_bin)
+    sums = [sum(counts[first : first + per_bin]) for first in firsts]
+    highest = max(*sums, 1)
+    plot_width, plot_height = _WIDTH - _LEFT, _HEIGHT - _BOTTOM - _TOP
+    step = plot_width / len(sums)
+    bars = []
+    for number, (first, count) in enumerate(zip(firsts, sums, strict=True)):
+        height = plot_height * count / highest
+        last = min(first + per_bin, len(counts)) - 1
+        label = f"{first}" if last == first else f"{first} to {last}"
+        bars.append(
+            f'<rect class="bar" x="{_LEFT + number * step:.2f}" '
+            f'y="{_TOP + plot_height - height:.2f}" width="{max(step - 1, 0.5):.2f}" '
+            f'height="{height:.2f}"><title>{label} tokens: {count:,} {what}</title></rect>'
+        )
+    rules = []
+    for part in (0, 0.5, 1):
+        y = _TOP + plot_height * (1 - part)
+        rules.append(f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        number = f"{round(highest * part):,}"
+        rules.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{number}</text>')
+    longest = len(counts) - 1
+    for length in sorted({1, longest // 4, longest // 2, longest * 3 // 4, longest}):
+        x = _LEFT + ((length - 1) // per_bin + 0.5) * step
+        anchor = "end" if length == longest else "middle"
+        rules.append(
+            f'<text x="{x + (step / 2 if length == longest else 0):.1f}" y="{_HEIGHT - 14}" '
+            f'text-anchor="{anchor}">{length}</text>'
+        )
+    return (
+        f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="Histogram: {escape(caption)}">{"".join(rules)}{"".join(bars)}</svg>'
+        f"<figcaption>{escape(what)} by {escape(caption)}</figcaption></figure>"
+    )
+
+
+def _masks(masks: dict[str, Any]) -> str:
+    settings = masks["settings"]
+    words = "whole words" if settings["whole_word"] else "single tokens"
+    text = (
+        f"<p>Measured on {masks['rows']:,} rows, spread evenly, as the training would mask them in "
+        f"its first epoch: {words}, masked_lm_prob {settings['masked_lm_prob']}, at most "
+        f"{settings['max_predictions_per_seq']} in a row, seed {settings['seed']}.</p>"
+    )
+    rows = [
+        (
+            "predicted, of all tokens",
+            masks["predictions"],
+            masks["predicted_share"],
+            settings["masked_lm_prob"],
+        ),
+        ("of these: became [MASK]", masks["masked"], masks["masked_share"], 0.8),
+        ("kept as they are", masks["kept"], masks["kept_share"], 0.1),
+        ("became a random token", masks["replaced"], masks["replaced_share"], 0.1),
+        ("left out for lack of a slot", masks["left_out"], masks["left_out_share"], 0.0),
+    ]
+    return text + _table(
+        ("", "tokens", "share", "expected"),
+        (
+            (name, f"{count:,}", f"{share:.3%}", f"{wanted:.0%}")
+            for name, count, share, wanted in rows
+        ),
+    )
+
+
+def _pairs(pairs: dict[str, Any]) -> str:
+    total = max(sum(label["examples"] for label in pairs["labels"]), 1)
+    rows = (
+        (label["meaning"], f"{label['examples']:,}", f"{label['examples'] / total:.2%}")
+        for label in pairs["labels"]
+    )
+    return _table(("second text", "examples", "share"), rows)
+
+
+def _unknown(unknown: dict[str, Any]) -> str:
+    text = f"<p>{unknown['tokens']:,} tokens of the rows are [UNK] ({unknown['share']:.4%}).</p>"
+    words = unknown["words"]
+    if words is None:
+        return text + (
+            '<p class="soft">Which words they were is not known: this data set was made before '
+            "they were counted.</p>"
+        )
+    if not words["words"]:
+        return text
+    different = words["different"]
+    if different is None:
+        text += (
+            '<p class="soft">Too many different words to count all; a count below is too low by at '
+            f"most {words['error']:,}.</p>"
+        )
+    else:
+        text += (
+            f"<p>In the text: {words['total']:,} unknown words, {different:,} different ones."
+            " The commonest:</p>"
+        )
+    half = -(-len(words["words"][:40]) // 2)
+    columns = (words["words"][:half], words["words"][half:40])
+    tables = "".join(
+        _table(("word", "times"), ((word, f"{count:,}") for word, count in column))
+        for column in columns
+        if column
+    )
+    return f'{text}<div class="side">{tables}</div>'
+
+
+def _vocabulary(vocabulary: dict[str, Any]) -> str:
+    covered = _table(
+        ("commonest tokens", "share of the text"),
+        ((f"{row['tokens']:,}", f"{row['share']:.1%}") for row in vocabulary["covered"]),
+    )
+    used = _table(
+        ("of the vocabulary", "tokens", "share"),
+        (
+            (name, f"{vocabulary[key]:,}", f"{vocabulary[key] / vocabulary['size']:.1%}")
+            for name, key in (
+                ("all", "size"),
+                ("occur", "used"),
+                ("occur 10 times or more", "used_10_times"),
+                ("occur 100 times or more", "used_100_times"),
+            )
+        ),
+    )
+    commonest = _table(
+        ("token", "times", "share"),
+        (
+            (row["token"], f"{row['count']:,}", f"{row['share']:.2%}")
+            for row in vocabulary["commonest"][:12]
+        ),
+    )
+    text = f"<p>{vocabulary['tokens_per_word']:.3f} tokens for a word on average.</p>"
+    return f'{text}<div class="side">{used}{covered}{commonest}</div>'
+
+
+def _counts(counts: dict[str, int]) -> str:
+    names = [name for name in _COUNTS if name in counts]
+    names += [name for name in counts if name not in _COUNTS]
+    rows = ((_COUNTS.get(n, n.replace("_", " ")), f"{counts[n]:,}") for n in names)
+    return _table(("", "number"), rows)
+
+
+def _examples(report: dict[str, Any]) -> str:
+    legend = (
+        "<p>Rows from all over the data set with the masks of the first epoch: "
+        '<ruby class="masked">[MASK]<rt>what is to be predicted</rt></ruby> '
+        '<ruby class="replaced">a random token<rt>what is to be predicted</rt></ruby> '
+        '<ruby class="kept">kept, and predicted</ruby> '
+        '<span class="second">the second text</span></p>'
+    )
+    labels = report["pairs"] and [label["meaning"] for label in report["pairs"]["labels"]]
+    return legend + "".join(_example(row, labels) for row in report["examples"])
+
+
+def _example(row: dict[str, Any], labels: Sequence[str] | None) -> str:
+    parts, begin = [], 0
+    for length, label in zip(row["example_lengths"], row["labels"], strict=True):
+        tokens, begin = row["tokens"][begin : begin + length], begin + length
+        note = f", second text: {labels[label]}" if labels else ""
+        heading = f"row {row['row']:,}, {length} tokens{note}"
+        parts.append(f'<p class="soft">{escape(heading)}</p><p class="text">{_text(tokens)}</p>')
+    return f'<div class="example">{"".join(parts)}</div>'
+
+
+def _text(tokens: Sequence[dict[str, Any]]) -> str:
+    """Tokens as running text; pieces of a word stand together."""
+    pieces, segment = [], 0
+    for number, token in enumerate(tokens):
+        if token["segment"] != segment:
+            pieces.append('<span class="second">' if token["segment"] else "</span>")
+            segment = token["segment"]
+        if number and not token.get("was", token["token"]).startswith("##"):
+            pieces.append(" ")
+        pieces.append(_token(token))
+    return "".join(pieces) + ("</span>" if segment else "")
+
+
+def _token(token: dict[str, Any]) -> str:
+    text = escape(token["token"])
+    if token["token"] in _MARKS and "was" not in token:
+        return f'<span class="mark">{text}</span>'
+    if "was" not in token:
+        return text.removeprefix("##")
+    if token["was"] == token["token"]:
+        return f'<ruby class="kept">{text.removeprefix("##")}</ruby>'
+    kind = "masked" if token["token"] == "[MASK]" else "replaced"
+    return f'<ruby class="{kind}">{text}<rt>{escape(token["was"])}</rt></ruby>'
+
+
+def _settings(data: dict[str, Any]) -> str:
+    return _table(("", ""), ((name, str(value)) for name, value in sorted(data.items())))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Text in the first column, numbers in the others, all escaped."""
+    classes = ("word", *["n"] * (len(head) - 1))
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        found = (
+            f'<{tag} class="{kind}">{escape(cell)}</{tag}>'
+            for kind, cell in zip(classes, cells, strict=True)
+        )
+        return f"<tr>{''.join(found)}</tr>"
+
+    top = f"<thead>{line(head, 'th')}</thead>" if any(head) else ""
+    body = "".join(line(row, "td") for row in rows)
+    return f'<div class="wide"><table>{top}<tbody>{body}</tbody></table></div>'
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
