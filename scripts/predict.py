@@ -16,6 +16,8 @@ Input of any size is read, answered and written bit by bit. With --output, a run
 goes on where it was when the command is given again.
 """
 
+import hashlib
+import itertools
 import sys
 
 from bert_tf import app  # before TensorFlow: it says how much TensorFlow logs
@@ -83,20 +85,37 @@ def _answer(answerer, window) -> list[str]:
 def _answer_into_file(answerer, temperature: float | None) -> None:
     settings = {
         "model": FLAGS.model,
+        "model_written": answerers.time_written(FLAGS.model),
         "task": FLAGS.task,
         "input": FLAGS.input,
         "temperature": temperature,
     }
-    lines = stream.read(FLAGS.input)
+    lines, digest = stream.read(FLAGS.input), hashlib.sha256()
     with AnswersFile(FLAGS.output, settings) as file:
-        if file.num_lines:
-            print(f"continuing after {file.num_lines} lines", file=sys.stderr)
         done = file.num_lines
-        rest = (line for line in lines if line.number > done)
+        if done:
+            _skip(lines, file, digest)
         with progress.bar(unit="lines", description="predicting", initial=done) as bar:
-            for window in stream.windows(rest, FLAGS.batch_size):
-                file.write(_answer(answerer, window))
+            for window in stream.windows(lines, FLAGS.batch_size):
+                _add(digest, window)
+                file.write(_answer(answerer, window), digest.hexdigest())
                 bar.update(len(window))
+
+
+def _skip(lines, file: AnswersFile, digest) -> None:
+    """Reads the lines that are answered already; ValueError if they are not those."""
+    _add(digest, itertools.islice(lines, file.num_lines))
+    if digest.hexdigest() != file.input_sha256:
+        raise ValueError(
+            f"{FLAGS.output}.part was begun with other input. Remove it, or choose another "
+            "--output."
+        )
+    print(f"continuing after {file.num_lines} lines", file=sys.stderr)
+
+
+def _add(digest, lines) -> None:
+    for line in lines:
+        digest.update(line.text.encode() + b"\n")
 
 
 def _converse(answerer) -> None:

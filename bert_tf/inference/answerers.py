@@ -63,6 +63,15 @@ def load(path: str, wanted: str | None = None, num_threads: int | None = None) -
     return of_ids(task, ids_model.load(path, about["format"], num_threads))
 
 
+def time_written(path: str) -> int:
+    """When what is at `path` was written, in nanoseconds; 0 if its files are others than ours."""
+    for name in (description.MANIFEST_FILE, "model.safetensors", "model/model.safetensors"):
+        file = posixpath.join(path, name)
+        if tf.io.gfile.exists(file):
+            return tf.io.gfile.stat(file).mtime_nsec
+    return 0
+
+
 def of_model(task: Task, model: keras.Model | Callable) -> Answerer:
     """An answerer that calls a Keras model."""
 
@@ -113,7 +122,8 @@ def _of_saved_model(path: str, task: Task, wanted: str | None) -> Answerer:
     import tensorflow_text  # noqa: F401 - registers the op that the tokenizer is made of
 
     model = tf.saved_model.load(path)  # kept: its signatures only refer to its tables
-    if wanted == "embed" and task.config.task.name != "embedding":
+    is_mean = wanted == "embed" and task.config.task.name != "embedding"
+    if is_mean:
         serve, task = model.signatures["embed"], _embedding(task)
     else:
         _check(task, wanted)
@@ -124,7 +134,7 @@ def _of_saved_model(path: str, task: Task, wanted: str | None) -> Answerer:
         del model
         texts = zip(names, _tensors(columns), strict=False)
         answered = _arrays(serve(**dict(texts)))
-        if wanted == "embed" and task.config.task.normalize and "pooled_output" in answered:
+        if is_mean:  # of length 1, as the task decodes it
             norms = np.linalg.norm(answered["embedding"], axis=-1, keepdims=True)
             return {"embedding": answered["embedding"] / np.maximum(norms, 1e-12)}
         return answered

@@ -21,6 +21,7 @@ class AnswersFile:
 
     Attributes:
       num_lines: how many answers are there already.
+      input_sha256: of the input lines that they answer, as `write` was told.
 
     Raises:
       ValueError: `path` is a folder.
@@ -31,7 +32,7 @@ class AnswersFile:
             raise ValueError(f"{path} is a folder; expected the name of a file to write.")
         self._path, self._part, self._journal = path, path + ".part", path + ".part.json"
         self._settings = settings
-        self.num_lines, size = self._find()
+        self.num_lines, size, self.input_sha256 = self._find()
         if not self.num_lines:
             self._file = tf.io.gfile.GFile(self._part, "wb")
             self._file.write(b"")  # opens it, before the work begins
@@ -40,18 +41,19 @@ class AnswersFile:
             self._cut(size)
             self._file, self._size = tf.io.gfile.GFile(self._part, "ab"), size
 
-    def _find(self) -> tuple[int, int]:
-        """Lines and bytes that an earlier run of the same settings has left."""
+    def _find(self) -> tuple[int, int, str]:
+        """Lines, bytes and input of what an earlier run of the same settings has left."""
+        nothing = (0, 0, "")
         if not tf.io.gfile.exists(self._part) or not tf.io.gfile.exists(self._journal):
-            return 0, 0
+            return nothing
         with tf.io.gfile.GFile(self._journal) as file:
             try:
                 journal = json.load(file)
             except json.JSONDecodeError:  # killed while it was written
-                return 0, 0
+                return nothing
         size = tf.io.gfile.stat(self._part).length
         same = journal["settings"] == self._settings and journal["bytes"] <= size
-        return (journal["lines"], journal["bytes"]) if same else (0, 0)
+        return (journal["lines"], journal["bytes"], journal["input_sha256"]) if same else nothing
 
     def _cut(self, size: int) -> None:
         """Drops what was written after the last whole window."""
@@ -66,14 +68,19 @@ class AnswersFile:
                 left -= len(chunk)
         tf.io.gfile.rename(temporary, self._part, overwrite=True)
 
-    def write(self, lines: Sequence[str]) -> None:
-        """Adds the answers of a window, for good."""
+    def write(self, lines: Sequence[str], input_sha256: str) -> None:
+        """Adds the answers of a window, for good; the hash is that of all input so far."""
         content = "".join(line + "\n" for line in lines).encode()
         self._file.write(content)
         self._file.flush()
         self._size += len(content)
         self.num_lines += len(lines)
-        journal = {"lines": self.num_lines, "bytes": self._size, "settings": self._settings}
+        journal = {
+            "lines": self.num_lines,
+            "bytes": self._size,
+            "input_sha256": input_sha256,
+            "settings": self._settings,
+        }
         with tf.io.gfile.GFile(self._journal + ".tmp", "w") as file:
             file.write(json.dumps(journal))
         tf.io.gfile.rename(self._journal + ".tmp", self._journal, overwrite=True)

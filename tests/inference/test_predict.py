@@ -89,7 +89,13 @@ def test_killed_it_goes_on_and_ends_with_the_same_file(folder, tmp_path, capsys)
     process.communicate()
     done = json.loads(journal.read_text())["lines"]
     assert 0 < done < 1500 and not (tmp_path / "killed.jsonl").exists()
+    (tmp_path / "other.txt").write_text("something else\n" * done)
+    (tmp_path / "long.txt").rename(tmp_path / "kept.txt")
+    (tmp_path / "other.txt").rename(tmp_path / "long.txt")
     flags = dict(word.removeprefix("--").split("=", 1) for word in words)
+    code, error = call("predict", capsys, output=tmp_path / "killed.jsonl", **flags)
+    assert code == 1 and "killed.jsonl.part was begun with other input" in error
+    (tmp_path / "kept.txt").rename(tmp_path / "long.txt")
     code, error = call("predict", capsys, output=tmp_path / "killed.jsonl", **flags)
     assert code == 0 and f"continuing after {done} lines" in error
     answers = (tmp_path / "killed.jsonl").read_text().splitlines()

@@ -80,7 +80,7 @@ def write(path, groups, settings, fail_after=None):
         for number, group in enumerate(groups[begun // 2 :]):
             if number == fail_after:
                 raise KeyboardInterrupt
-            file.write(group)
+            file.write(group, "hash")
     return begun
 
 
