@@ -283,7 +283,10 @@ CASES = {
         ({"data": "{b}/no_label.tsv"}, "no_label.tsv:1: no column has a usual name for labels"),
         ({"data": "{b}/pairs.tsv"}, "pairs.tsv:1: pairs of texts .*trained on single texts"),
         ({"data": "{w}/valid"}, "{w}/valid: a table's name ends in .tsv"),
-        ({"model": "{w}/pretrained"}, "{w}/dev.tsv holds no manifest.json"),
+        (
+            {"model": "{w}/pretrained"},
+            "{w}/dev.tsv, behind record 0: .*not a TFRecord file; expected",
+        ),
         (
             {"model": "{w}/pretrained", "data": "{b}/other_vocabulary"},
             "{b}/other_vocabulary: made with vocabulary_sha256",
@@ -409,6 +412,7 @@ def largest_file(size):
                 "examples",
                 "examples.json",
                 "shards.jsonl",
+                "unknown_words",
             },
         ),
         ("pretrain", {"config.json", "metrics.jsonl", "tensorboard"}),
