@@ -285,7 +285,7 @@ CASES = {
         ({"data": "{w}/valid"}, "{w}/valid: a table's name ends in .tsv"),
         (
             {"model": "{w}/pretrained"},
-            "{w}/dev.tsv, behind record 0: .*not a TFRecord file; expected",
+            "dev.tsv, behind record 0: .*not a TFRecord file; expected",
         ),
         (
             {"model": "{w}/pretrained", "data": "{b}/other_vocabulary"},
