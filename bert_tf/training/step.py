@@ -136,6 +136,9 @@ class TrainStep:
 
     def _gradients(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
         """This replica's share of the gradient and of the (sum, weight) pairs that are reported."""
+        return self._task.at_its_width(batch, lambda part: self._gradients_of(part, global_weights))
+
+    def _gradients_of(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
         task, count = self._task, self._config.train.num_micro_batches
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         gradients = [tf.zeros(weight.shape, weight.dtype) for weight in self._weights]
