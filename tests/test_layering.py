@@ -60,7 +60,16 @@ _MAY_IMPORT = {
         "tokenization",
     ],
     # Measures whatever there is, so it sits on top of everything it may ever time.
-    "benchmark": ["config", "data", "progress", "tasks", "tokenization", "training"],
+    "benchmark": [
+        "config",
+        "data",
+        "finetuning",
+        "model_folder",
+        "progress",
+        "tasks",
+        "tokenization",
+        "training",
+    ],
 }
 # Flags exist in scripts alone; pickle is never a file format; torch is never needed.
 _NEVER = ["absl.flags", "dill", "joblib", "marshal", "pickle", "shelve", "torch", "transformers"]
