@@ -6,6 +6,7 @@ Of each task the weights of the best run are kept; scores, predictions and page 
 """
 
 import dataclasses
+import io
 import json
 import os
 import statistics
@@ -271,14 +272,13 @@ def _write_archive(path: str, best: Sequence[_Run]) -> list[str]:
         folder = tf.io.gfile.join(run_.folder, "submission")
         if tf.io.gfile.exists(folder):
             there |= {name: tf.io.gfile.join(folder, name) for name in tf.io.gfile.listdir(folder)}
-    with (
-        removed_on_failure(path + ".tmp"),
-        tf.io.gfile.GFile(path + ".tmp", "wb") as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
-    ):
+    content = io.BytesIO()  # a GFile cannot tell where it is while it is written
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(there):
             with tf.io.gfile.GFile(there[name], "rb") as source:
                 archive.writestr(zipfile.ZipInfo(name), source.read())
+    with removed_on_failure(path + ".tmp"), tf.io.gfile.GFile(path + ".tmp", "wb") as file:
+        file.write(content.getvalue())
     tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
     return [name for name in glue.SUBMISSION_FILES if name not in there]
 
