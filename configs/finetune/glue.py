@@ -1,6 +1,6 @@
 """The recipe of Hugging Face's run_glue example, for every task of GLUE and files like them.
 
-    python scripts/finetune.py --task=mrpc --data_dir=glue \\
+    python scripts/finetune.py --config=configs/finetune/glue.py --task=mrpc --data_dir=glue \\
         --init_checkpoint=MODEL --work_dir=work/mrpc
 
 Columns, labels and metrics of a task come with --task. It is also what scripts/finetune.py takes
