@@ -4,6 +4,8 @@ The first word says what:
 
 train   the pretraining step of --config on synthetic full batches, against our step in other
         settings and the steps of other libraries (--against).
+finetune  a fine-tuning step on the task --task of GLUE, ours with batches by length against
+        transformers on torch (--peer_python is the interpreter that has them).
 data    the tokenizer against tensorflow-text, `tokenizers` and flash-tokenizer; learning a
         vocabulary against `tokenizers`; the builder and the reader. With the --config of a
         pretraining also its step beside the reader. With
@@ -15,6 +17,9 @@ Examples:
     python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py --output=train.json
     python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py \\
         --against=mixed_bfloat16,garden:mixed_bfloat16 --garden_python=garden/bin/python
+    python scripts/benchmark.py finetune --config=configs/finetune/glue.py --task=mrpc \\
+        --data_dir=glue --init_checkpoint=MINILM \\
+        --peer_python=torch/bin/python
     python scripts/benchmark.py data --input='books/*.txt' --output=data.json
     python scripts/benchmark.py data --config=configs/pretrain/mini.py --output=data.json
     python scripts/benchmark.py data --config=configs/benchmark/create_pretraining_data.py \\
@@ -29,9 +34,11 @@ from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app
-from bert_tf.benchmark import commands, data, harness, machine, train
+from bert_tf.benchmark import commands, data, finetune, harness, machine, train
+from bert_tf.data import glue
+from bert_tf.finetuning.glue import apply_format
 
-_WORDS = ("train", "data")
+_WORDS = ("train", "finetune", "data")
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("command", None, _WORDS, "What to measure: the first word.", required=True)
@@ -55,6 +62,15 @@ flags.DEFINE_bool(
 flags.DEFINE_string(
     "garden_python", None, "The interpreter that has tf-models-official; default this one."
 )
+flags.DEFINE_enum("task", "mrpc", glue.TRAINED, "finetune: which task of GLUE.")
+flags.DEFINE_string("data_dir", None, "finetune: the folder with CoLA, MRPC, ... in it.")
+flags.DEFINE_string("init_checkpoint", None, "finetune: Hugging Face folder of the encoder.")
+flags.DEFINE_list(
+    "contestants", [*finetune.OWN[::-1], *finetune.PEERS], "finetune: who, the first is compared."
+)
+flags.DEFINE_string(
+    "peer_python", None, "finetune: the interpreter that has torch and transformers."
+)
 flags.DEFINE_list("input", [], "data: text files or patterns; default Python's own documentation.")
 flags.DEFINE_string("vocab_file", None, "data: vocabulary; default one learned from the text.")
 flags.DEFINE_float("megabytes", 5.0, "data: how much of the text to use; repeated if it is less.")
@@ -68,11 +84,15 @@ def main(argv):
     description = machine.describe_machine()
     print(machine.summary(description))
     is_commands = isinstance(FLAGS.config, commands.CommandsConfig)
-    if is_commands and FLAGS.command == "train":
-        raise ValueError("that --config is for data; train needs the config of a training.")
+    if is_commands and FLAGS.command != "data":
+        raise ValueError(
+            f"that --config is for data; {FLAGS.command} needs the config of a training."
+        )
     kind = "commands" if is_commands else FLAGS.command
-    result = {"train": _train, "data": _data, "commands": _commands}[kind]()
-    print({"train": train, "data": data, "commands": commands}[kind].report(result))
+    runs = {"train": _train, "finetune": _finetune, "data": _data, "commands": _commands}
+    result = runs[kind]()
+    modules = {"train": train, "finetune": finetune, "data": data, "commands": commands}
+    print(modules[kind].report(result))
     if FLAGS.output:
         settings = {"rounds": FLAGS.rounds, "warmup_rounds": FLAGS.warmup_rounds}
         head = {"benchmark": FLAGS.command, "machine": description, "settings": settings}
@@ -97,6 +117,28 @@ def _train():
         "steps_per_round": FLAGS.steps_per_round,
         **result,
     }
+
+
+def _finetune():
+    if FLAGS.config is None or not FLAGS.data_dir or not FLAGS.init_checkpoint:
+        raise ValueError(
+            "finetune needs --config=configs/finetune/glue.py, --data_dir and --init_checkpoint."
+        )
+    apply_format(FLAGS.config, FLAGS.task)
+    train_file = glue.find_files(FLAGS.data_dir, FLAGS.task).train
+    if not train_file:
+        raise ValueError(f"{FLAGS.data_dir} holds no training file of {FLAGS.task}.")
+    result = finetune.run(
+        FLAGS.config,
+        train_file=train_file,
+        init_checkpoint=FLAGS.init_checkpoint,
+        contestants=FLAGS.contestants,
+        rounds=FLAGS.rounds,
+        warmup_rounds=FLAGS.warmup_rounds,
+        steps_per_round=FLAGS.steps_per_round,
+        peer_python=FLAGS.peer_python,
+    )
+    return {"config": dataclasses.asdict(FLAGS.config), "task": FLAGS.task, **result}
 
 
 def _data():

@@ -4,6 +4,7 @@ python scripts/evaluate.py --model=work/mini --data=data/valid
 python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --output=scores.json
 """
 
+import importlib
 import json
 import tempfile
 
@@ -11,7 +12,6 @@ from absl import flags
 
 from bert_tf import app, model_folder
 from bert_tf.data import tf_example_files
-from bert_tf.data.classification import encode_examples, read_examples
 from bert_tf.data.mixing import Mixture
 from bert_tf.data.order import BatchSlice
 from bert_tf.training import distribution
@@ -20,6 +20,9 @@ from bert_tf.training.evaluate import Evaluator
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "Model folder or work directory.")
 flags.DEFINE_string("data", None, "Pretraining data (see pretrain.py), or a labelled file.")
+flags.DEFINE_list(
+    "header", [], "Names of the columns, if the labelled file has no header line like training's."
+)
 flags.DEFINE_string("output", None, "Also write the scores to this JSON file.")
 flags.DEFINE_integer("batch_size", 64, "Rows of a step, over all replicas.", lower_bound=1)
 flags.DEFINE_enum("dtype", "float32", ("float32", "mixed_bfloat16"), "Compute in this dtype.")
@@ -56,16 +59,10 @@ def _read_data(task, scratch):
             needs_labels=config.task.next_sentence,
         )
         return data
-    examples = read_examples(
-        FLAGS.data,
-        text_column=config.data.text_column or None,
-        text_pair_column=config.data.text_pair_column or None,
-        label_column=config.data.label_column or None,
-        labels=config.task.labels,
-        in_pairs=config.task.text_pairs,
-        with_labels=True,
-    )
-    return encode_examples(examples, task.tokenizer, config.data.max_seq_length)[0]
+    around = importlib.import_module(f"bert_tf.finetuning.{config.task.name}")
+    if FLAGS.header:
+        config.data.header = tuple(FLAGS.header)
+    return around.encode(around.read(FLAGS.data, config), config, task.tokenizer).arrays
 
 
 if __name__ == "__main__":

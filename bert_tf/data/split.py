@@ -1,0 +1,74 @@
+"""Sets examples aside for evaluation where nobody has done it: stratified, and without leaks.
+
+Examples of the same texts stay on one side. NumPy only.
+"""
+
+import hashlib
+
+import numpy as np
+
+from bert_tf.data import order
+from bert_tf.data.classification import Examples
+
+_STRATA_OF_NUMBERS = 10
+
+
+def text_keys(examples: Examples) -> list[bytes]:
+    """A hash of the texts of each example: equal for equal texts, whatever space and case."""
+    pairs = examples.text_pairs or [""] * len(examples)
+    return [
+        hashlib.sha256("\0".join(" ".join(text.lower().split()) for text in both).encode()).digest()
+        for both in zip(examples.texts, pairs, strict=True)
+    ]
+
+
+def split(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
+    """(training part, held-out part): the same share of every label is held out.
+
+    Numbers are cut into ten strata of like size, sets of labels go by their rarest label.
+
+    Args:
+        examples: with labels.
+        fraction: share of the examples that is held out, between 0 and 1.
+        seed: of the choice.
+
+    Raises:
+        ValueError: there are too few examples.
+    """
+    strata = _strata(examples.label_ids)
+    keys = text_keys(examples)
+    first_of = {}
+    for row, key in enumerate(keys):
+        first_of.setdefault(key, row)
+    groups = np.array([first_of[key] for key in keys])
+    # Every copy of a text has the hash and the stratum of its first appearance.
+    chance = order.hash_u32(seed, groups, order.STREAM_SPLIT_ROWS)
+    held_out = np.zeros(len(examples), bool)
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata[groups] == stratum)
+        count = round(fraction * len(members))
+        if not count:
+            continue
+        in_order = members[np.lexsort((groups[members], chance[members]))]
+        last = in_order[count - 1]
+        while count < len(in_order) and groups[in_order[count]] == groups[last]:
+            count += 1
+        held_out[in_order[:count]] = True
+    if held_out.all() or not held_out.any():
+        raise ValueError(
+            f"{examples.path}: {len(examples)} examples are too few to hold {fraction:.0%} of them "
+            "out. Pass --eval_data, or data.dev_fraction=0 for no evaluation."
+        )
+    return examples.take(np.flatnonzero(~held_out)), examples.take(np.flatnonzero(held_out))
+
+
+def _strata(label_ids: np.ndarray) -> np.ndarray:
+    """int [E]: which examples are alike in what they are labelled with."""
+    if label_ids.ndim == 2:
+        counts = label_ids.sum(axis=0)
+        rarity = np.where(label_ids > 0, counts, np.inf)
+        return np.where(label_ids.any(axis=1), rarity.argmin(axis=1), -1)
+    if label_ids.dtype == np.int32:
+        return label_ids
+    ranks = np.argsort(np.argsort(label_ids, kind="stable"), kind="stable")
+    return ranks * _STRATA_OF_NUMBERS // len(label_ids)
