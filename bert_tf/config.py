@@ -43,6 +43,13 @@ class DataConfig:
       text_column, text_pair_column, label_column: columns of a fine-tuning file; empty: found by
         their usual names.
       max_train_examples: use only the first so many rows of a fine-tuning file; 0: all.
+      doc_stride: tokens between the beginnings of two windows over a text that is longer than a
+        row.
+      max_query_length: tokens of a question; the rest of the row is for its context.
+      skip_bad_answers: leave out training questions whose answer is not in their context.
+      tag_scheme: of a file of tags: "iob1", "iob2", "bioes", "plain", or "auto": found out.
+      repair_tags: read a tag that cannot stand where it does as the beginning of an entity.
+      document_context: rows of tagged words reach over whole documents, not single sentences.
     """
 
     max_seq_length: int = 128
@@ -53,6 +60,12 @@ class DataConfig:
     text_pair_column: str = ""
     label_column: str = ""
     max_train_examples: int = 0
+    doc_stride: int = 64
+    max_query_length: int = 64
+    skip_bad_answers: bool = False
+    tag_scheme: str = "auto"
+    repair_tags: bool = False
+    document_context: bool = False
 
 
 @dataclasses.dataclass
@@ -68,6 +81,14 @@ class TaskConfig:
       classifier_dropout_prob: classification: dropout of the pooled output.
       pooling: embedding: "mean" over the tokens, their "max", the "cls" token, or the "pooler".
       normalize: embedding: scale to length 1.
+      tag_scheme: token_classification: that of the labels: "iob1", "iob2", "bioes" or "plain".
+      null_answers: question_answering: there are questions without an answer (SQuAD 2.0);
+        scripts/finetune.py sets it.
+      null_threshold: question_answering: no answer, if its score is better by more than this;
+        scripts/finetune.py sets it to the best on the evaluation data.
+      max_answer_length: question_answering: tokens of the longest answer.
+      n_best: question_answering: how many answers are kept for each question.
+      answer_metric: question_answering: "squad", or "cmrc" for Chinese.
     """
 
     name: str = "pretraining"
@@ -77,6 +98,12 @@ class TaskConfig:
     classifier_dropout_prob: float = 0.1
     pooling: str = "mean"
     normalize: bool = True
+    tag_scheme: str = "iob2"
+    null_answers: bool = False
+    null_threshold: float = 0.0
+    max_answer_length: int = 30
+    n_best: int = 20
+    answer_metric: str = "squad"
 
 
 @dataclasses.dataclass
@@ -163,6 +190,8 @@ class ExperimentConfig:
                 f"data.max_seq_length is {self.data.max_seq_length}, but the model has "
                 f"max_position_embeddings {self.model.max_position_embeddings}."
             )
+        if self.data.doc_stride < 1:
+            raise ValueError(f"data.doc_stride is {self.data.doc_stride}; expected at least 1.")
         for name, least in _LEAST.items():
             if getattr(train, name) < least:
                 value = getattr(train, name)

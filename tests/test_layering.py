@@ -22,7 +22,8 @@ _MAY_IMPORT = {
     "layers": [],
     "models": ["layers"],
     "config": ["models"],
-    "tasks": ["config", "data", "layers", "models", "progress", "tokenization"],
+    "metrics": [],
+    "tasks": ["config", "data", "layers", "metrics", "models", "progress", "tokenization"],
     # Of the layers only how seeds are folded: the step folds where the layers go on folding.
     "training": ["cleanup", "config", "data.order", "layers.dropout", "progress", "tasks.task"],
     "features": ["cleanup", "progress", "tokenization"],

@@ -10,6 +10,7 @@ import abc
 import dataclasses
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -101,6 +102,36 @@ class Task(abc.ABC):
         values = {name: float(s / weight) if weight else 0.0 for name, (s, weight) in pairs}
         return {**values, "loss": sum(values[name] for name in self.loss_names)}
 
+    def row_outputs(self, outputs: Batch, batch: Batch) -> Batch:
+        """What `score` needs to know of each row of an evaluation, first axis B, with `row_ids`
+        int32 [B] (-1: no row); {}: nothing."""
+        del outputs, batch
+        return {}
+
+    def score(self, rows: dict[str, np.ndarray], data: Any) -> dict[str, float]:
+        """The metrics that are no ratio of sums.
+
+        Args:
+          rows: `row_outputs` of all of `data`, by `row_ids`.
+          data: what was evaluated, as `make_dataset` takes it.
+        """
+        del rows, data
+        return {}
+
+    def calibrate(self, rows: dict[str, np.ndarray], data: Any) -> None:
+        """Sets what is chosen on the evaluation data, in `config.task`; arguments as `score`."""
+        del rows, data
+
+    def prediction_files(self, rows: dict[str, np.ndarray], data: Any) -> dict[str, Iterable[str]]:
+        """{file name: its lines}, the answers to all of `data`; arguments as `score`."""
+        del rows, data
+        return {}
+
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether `encode` takes two texts."""
+        return self.config.task.text_pairs
+
     def describe(self, row: dict[str, np.ndarray]) -> dict[str, Any]:
         """One row of what `decode` gave, for JSON."""
         return {name: _plain(value) for name, value in row.items()}
@@ -134,11 +165,15 @@ class TaskModel(keras.Model):
 
 def make_task(config: ExperimentConfig, tokenizer: Tokenizer) -> Task:
     """The task that `config.task.name` names; ValueError with the known names if there is none."""
+    return find_task(config.task.name)(config, tokenizer)
+
+
+def find_task(name: str) -> type[Task]:
+    """The class of the task of that name; ValueError with the known names if there is none."""
     known = sorted({module.name for module in pkgutil.iter_modules(tasks.__path__)} - {"task"})
-    if config.task.name not in known:
-        raise ValueError(f"unknown task.name {config.task.name!r}. Known: {', '.join(known)}.")
-    module = importlib.import_module(f"bert_tf.tasks.{config.task.name}")
-    return module.Task(config, tokenizer)
+    if name not in known:
+        raise ValueError(f"unknown task.name {name!r}. Known: {', '.join(known)}.")
+    return importlib.import_module(f"bert_tf.tasks.{name}").Task
 
 
 def make_encoder(config: ExperimentConfig) -> keras.Model:

@@ -211,7 +211,7 @@ GOLDENS = {
         Golden(
             ClassifierHead,
             _built(ClassifierHead, hidden_size=D, num_labels=3, name="classifier"),
-            {"pooled_BD": _pooled()},
+            {"inputs": _pooled()},
             has_dropout=True,
         ),
         Golden(
