@@ -2,9 +2,12 @@
 
 python scripts/evaluate.py --model=work/mini --data=data/valid
 python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --output=scores.json
+python scripts/evaluate.py --model=work/squad --data=dev-v1.1.json --predictions_dir=answers
 """
 
+import importlib
 import json
+import os
 
 from absl import flags
 
@@ -19,6 +22,9 @@ FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "Model folder or work directory.")
 flags.DEFINE_string("data", None, "Folder of pretraining data, or a labelled file.")
 flags.DEFINE_string("output", None, "Also write the scores to this JSON file.")
+flags.DEFINE_string(
+    "predictions_dir", None, "Also write the answers to all data there (tags, spans)."
+)
 flags.DEFINE_integer("batch_size", 64, "Rows of a step, over all replicas.", lower_bound=1)
 flags.DEFINE_enum("dtype", "float32", ("float32", "mixed_bfloat16"), "Compute in this dtype.")
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
@@ -32,13 +38,20 @@ def main(argv):
     with strategy.scope():
         task, model = model_folder.load(FLAGS.model, dtype=FLAGS.dtype)
     data = _read_data(task)
-    scores = Evaluator(task, model, strategy, FLAGS.batch_size).run(data)
+    scores, rows = Evaluator(task, model, strategy, FLAGS.batch_size).run_with_rows(data)
     part = BatchSlice(FLAGS.batch_size)
     scores |= task.baselines(task.make_dataset(data, part, training=False))
     for name, value in scores.items():
         print(f"{name}: {value:.4f}")
     if FLAGS.output:
         app.write_lines(FLAGS.output, [json.dumps(scores, indent=2)])
+    if FLAGS.predictions_dir:
+        files = task.prediction_files(rows, data)
+        if not files:
+            raise ValueError(f"--predictions_dir: a {task.config.task.name} model has no files.")
+        os.makedirs(FLAGS.predictions_dir, exist_ok=True)
+        for name, lines in files.items():
+            app.write_lines(os.path.join(FLAGS.predictions_dir, name), lines)
 
 
 def _read_data(task):
@@ -52,6 +65,9 @@ def _read_data(task):
             needs_labels=config.task.next_sentence,
         )
         return FLAGS.data
+    if config.task.name != "classification":
+        around = importlib.import_module(f"bert_tf.finetuning.{config.task.name}")
+        return around.encode(around.read(FLAGS.data, config), config, task.tokenizer).arrays
     examples = read_examples(
         FLAGS.data,
         text_column=config.data.text_column or None,

@@ -1,14 +1,22 @@
-"""Fine-tunes a pretrained model on labelled texts or pairs of texts: TSV, CSV or JSON lines.
+"""Fine-tunes a pretrained model on labelled texts, tagged words, or questions and answers.
 
     python scripts/finetune.py --config=configs/finetune/sst2.py \\
         --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \\
         --init_checkpoint=work/mini --work_dir=work/sst2
+
+    python scripts/finetune.py --config=configs/finetune/conll2003.py \\
+        --train_data=eng.train --eval_data=eng.testa --init_checkpoint=MODEL --work_dir=work/ner
+    python scripts/finetune.py --config=configs/finetune/squad.py \\
+        --train_data=train-v1.1.json --eval_data=dev-v1.1.json \\
+        --init_checkpoint=MODEL --work_dir=work/squad
 
 The shape of the model comes from the checkpoint. Without --init_checkpoint the weights are random,
 the shape is that of the config, and --vocab_file is needed. Columns are found by their usual names
 (sentence; text; sentence1 and sentence2; label); others: --config.data.text_column=... Run it again
 to continue. At the end the work directory holds model/, with the labels in it.
 """
+
+import importlib
 
 from absl import flags
 from ml_collections import config_flags
@@ -20,11 +28,16 @@ from bert_tf.data.records import file_sha256
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training import distribution
+from bert_tf.training.evaluate import Evaluator
 from bert_tf.training.loop import train
 
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file("config", None, "For example configs/finetune/sst2.py.")
-flags.DEFINE_string("train_data", None, "Labelled file: .tsv, .csv or .jsonl, also .gz.")
+flags.DEFINE_string(
+    "train_data",
+    None,
+    "Labelled file: .tsv, .csv or .jsonl, columns of words and tags, or JSON like SQuAD's; also .gz.",
+)
 flags.DEFINE_string("eval_data", None, "The same, held out.")
 flags.DEFINE_string("work_dir", None, "Where the run keeps everything.")
 flags.DEFINE_string(
@@ -52,6 +65,8 @@ def main(argv):
     else:
         tokenizer = Tokenizer.from_folder(FLAGS.vocab_file)
     config.check()
+    if config.task.name != "classification":
+        return _finetune(config, tokenizer, strategy)
     train_data, eval_data = _read_data(config, tokenizer)
     config.train.resolve_steps(len(train_data["label_ids"]))
     task = make_task(config, tokenizer)
@@ -73,6 +88,48 @@ def main(argv):
         print(f"model: {FLAGS.work_dir}/model")
     for name, value in metrics.items():
         print(f"{name}: {value:.4f}")
+
+
+def _finetune(config, tokenizer, strategy):
+    around = importlib.import_module(f"bert_tf.finetuning.{config.task.name}")
+    dev = {"dev": FLAGS.eval_data} if FLAGS.eval_data else {}
+    data = around.prepare(config, around.Files(FLAGS.train_data, dev), tokenizer)
+    config.train.resolve_steps(len(data.train.examples))
+    task = make_task(config, tokenizer)
+    watched = next(iter(data.dev.values()), None)
+    model, _ = train(
+        task,
+        config,
+        train_data=data.train.arrays,
+        eval_data=watched and watched.arrays,
+        work_dir=FLAGS.work_dir,
+        strategy=strategy,
+        initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
+        data_id=file_sha256(FLAGS.train_data),
+    )
+    results = _evaluate(around, task, model, strategy, data)
+    scores = next((result.scores for result in results.values()), {})
+    if distribution.is_chief(strategy):
+        model_folder.save(f"{FLAGS.work_dir}/model", task, model, {"eval": scores})
+        around.write_results(FLAGS.work_dir, task, data, results)
+        print(f"model: {FLAGS.work_dir}/model")
+    for name, value in scores.items():
+        print(f"{name}: {value:.4f}")
+
+
+def _evaluate(around, task, model, strategy, data) -> dict:
+    """{name of the set: scores and answers}; what is chosen on evaluation data is from the first."""
+    evaluator = Evaluator(task, model, strategy, task.config.train.eval_batch_size)
+    part = BatchSlice(task.config.train.eval_batch_size)
+    results = {}
+    for name, split in data.dev.items():
+        scores, rows = evaluator.run_with_rows(split.arrays)
+        if not results:
+            task.calibrate(rows, split.arrays)
+            scores |= task.score(rows, split.arrays)
+        scores |= task.baselines(task.make_dataset(split.arrays, part, training=False))
+        results[name] = around.Result(scores, rows)
+    return results
 
 
 def _read_data(config, tokenizer):

@@ -26,6 +26,17 @@ _MAY_IMPORT = {
     "tasks": ["config", "data", "layers", "metrics", "models", "progress", "tokenization"],
     # Of the layers only how seeds are folded: the step folds where the layers go on folding.
     "training": ["cleanup", "config", "data.order", "layers.dropout", "progress", "tasks.task"],
+    # What fine-tuning has around the loop, one file per task: its data before, its report after.
+    "finetuning": [
+        "cleanup",
+        "config",
+        "data",
+        "metrics",
+        "progress",
+        "report",
+        "tasks",
+        "tokenization",
+    ],
     "features": ["cleanup", "progress", "tokenization"],
     "model_folder": ["checkpoints", "cleanup", "config", "models", "tasks", "tokenization"],
     "checkpoints": ["cleanup", "config", "layers", "models", "progress", "tokenization"],

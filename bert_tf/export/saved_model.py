@@ -2,7 +2,8 @@
 
 Signatures (their output names are an interface: clients depend on them):
     serving_default   text (and text_pair, for a task on pairs), string [B]; gives what the task
-                      decodes: label and probabilities, or tokens and probabilities of each [MASK]
+                      decodes: label and probabilities, tokens and probabilities of each [MASK],
+                      entities, or the answer to the question `text` in the context `text_pair`
     ids               input_ids, input_mask, segment_ids, int32 [B, S]; gives the model's outputs
     embed             text, string [B]; gives pooled_output and embedding (mean over the tokens)
 """
@@ -56,7 +57,7 @@ class ServedModel(tf.Module):
 
     def signatures(self) -> dict:
         """The concrete functions by signature name."""
-        takes_pairs = self._task.config.task.text_pairs
+        takes_pairs = self._task.takes_pairs
         serve = tf.function(self._serve_pair if takes_pairs else self._serve)
         texts = {"text": _TEXT, "text_pair": _TEXT} if takes_pairs else {"text": _TEXT}
         ids = {name: _IDS for name in ("input_ids", "input_mask", "segment_ids")}

@@ -17,10 +17,8 @@ from bert_tf.data.question_answering import (
     SquadData,
     Tokens,
     check_lengths,
-    encode_squad,
     lay_out_spans,
 )
-from bert_tf.data.squad import read_squad
 from bert_tf.layers.heads import SpanHead
 from bert_tf.metrics import squad as metrics
 from bert_tf.tasks import task as base
@@ -77,23 +75,6 @@ class QuestionAnsweringTask(base.Task):
         if task.answer_metric not in metrics.METRICS:
             known = ", ".join(metrics.METRICS)
             raise ValueError(f"task.answer_metric is {task.answer_metric!r}. Known: {known}.")
-
-    @classmethod
-    def read(cls, config, tokenizer, path, *, training) -> SquadData:
-        data, squad = config.data, read_squad(path)
-        if training:
-            config.task.null_answers = any(not q.answers for q in squad.questions)
-        encoded = encode_squad(
-            squad,
-            tokenizer,
-            max_seq_length=data.max_seq_length,
-            max_query_length=data.max_query_length,
-            stride=data.doc_stride,
-            training=training,
-            skip_bad=data.skip_bad_answers,
-        )
-        limit = data.max_train_examples if training else 0
-        return encoded.first(limit) if limit else encoded
 
     @property
     def takes_pairs(self) -> bool:

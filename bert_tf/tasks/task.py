@@ -119,7 +119,7 @@ class Task(abc.ABC):
         return {}
 
     def calibrate(self, rows: dict[str, np.ndarray], data: Any) -> None:
-        """Sets what is chosen on the evaluation data, in `config.task`; arguments as `score`."""
+        """Sets in `config.task` what is chosen on evaluation data; arguments as `score`."""
         del rows, data
 
     def prediction_files(self, rows: dict[str, np.ndarray], data: Any) -> dict[str, Iterable[str]]:
@@ -165,15 +165,11 @@ class TaskModel(keras.Model):
 
 def make_task(config: ExperimentConfig, tokenizer: Tokenizer) -> Task:
     """The task that `config.task.name` names; ValueError with the known names if there is none."""
-    return find_task(config.task.name)(config, tokenizer)
-
-
-def find_task(name: str) -> type[Task]:
-    """The class of the task of that name; ValueError with the known names if there is none."""
     known = sorted({module.name for module in pkgutil.iter_modules(tasks.__path__)} - {"task"})
-    if name not in known:
-        raise ValueError(f"unknown task.name {name!r}. Known: {', '.join(known)}.")
-    return importlib.import_module(f"bert_tf.tasks.{name}").Task
+    if config.task.name not in known:
+        raise ValueError(f"unknown task.name {config.task.name!r}. Known: {', '.join(known)}.")
+    module = importlib.import_module(f"bert_tf.tasks.{config.task.name}")
+    return module.Task(config, tokenizer)
 
 
 def make_encoder(config: ExperimentConfig) -> keras.Model:

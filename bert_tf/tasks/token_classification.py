@@ -14,13 +14,9 @@ import tensorflow as tf
 
 from bert_tf.config import ExperimentConfig
 from bert_tf.data import tags as tag_lib
+from bert_tf.data.columns import Sentence
 from bert_tf.data.in_memory import make_array_dataset
-from bert_tf.data.token_classification import (
-    TaggedData,
-    encode_tagged,
-    lay_out_words,
-    read_tagged,
-)
+from bert_tf.data.token_classification import TaggedData, lay_out_words
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.heads import ClassifierHead
 from bert_tf.metrics.entities import entity_scores
@@ -93,32 +89,6 @@ class TokenClassificationTask(base.Task):
         self._decoder = _TagDecoder(labels, scheme)
         self._find_words = WordStarts(tokenizer.vocabulary)
 
-    @classmethod
-    def read(cls, config, tokenizer, path, *, training) -> TaggedData:
-        data, task = config.data, config.task
-        sentences, labels, scheme = read_tagged(
-            path,
-            word_column=_column_number("data.text_column", data.text_column),
-            tag_column=_column_number("data.label_column", data.label_column),
-            scheme=data.tag_scheme,
-            model_scheme=task.tag_scheme,
-            labels=[str(label) for label in task.labels] or None,
-            repair=data.repair_tags,
-        )
-        if training:
-            task.labels, task.tag_scheme = labels, scheme
-        encoded = encode_tagged(
-            path,
-            sentences,
-            labels,
-            tokenizer,
-            max_seq_length=data.max_seq_length,
-            stride=data.doc_stride,
-            document_context=data.document_context,
-        )
-        limit = data.max_train_examples if training else 0
-        return encoded.first(limit) if limit else encoded
-
     def build_model(self) -> TokenClassificationModel:
         return TokenClassificationModel(self.config)
 
@@ -166,16 +136,13 @@ class TokenClassificationTask(base.Task):
         )
 
     def prediction_files(self, rows, data: TaggedData):
-        """`predictions.txt`: word, tag, predicted tag; what conlleval reads."""
-
-        def lines() -> Iterator[str]:
-            predicted = self._tags_of(rows, data)
-            for sentence, answers in zip(data.sentences, predicted, strict=True):
-                for columns in zip(sentence.words, sentence.tags, answers, strict=True):
-                    yield " ".join(columns)
-                yield ""
-
-        return {"predictions.txt": lines()}
+        """`predictions.txt`: word, tag, predicted tag, which is what conlleval reads; `errors.txt`:
+        the entities that were missed or made up, each with its sentence."""
+        predicted = self._tags_of(rows, data)
+        files = {"predictions.txt": _columns(data.sentences, predicted)}
+        if self.config.task.tag_scheme != "plain":
+            files["errors.txt"] = _errors(data.sentences, predicted)
+        return files
 
     def _tags_of(self, rows, data: TaggedData) -> list[list[str]]:
         """The tags of each sentence, decoded as a whole even if it lies in several windows."""
@@ -271,10 +238,23 @@ class TokenClassificationTask(base.Task):
         return {"majority_accuracy": float(counts.max() / max(counts.sum(), 1))}
 
 
-def _column_number(name: str, value: str) -> int | None:
-    if value and not value.isdecimal():
-        raise ValueError(f"{name} is {value!r}; expected the number of a column, from 1.")
-    return int(value) if value else None
+def _columns(sentences: list[Sentence], predicted: list[list[str]]) -> Iterator[str]:
+    for sentence, answers in zip(sentences, predicted, strict=True):
+        for columns in zip(sentence.words, sentence.tags, answers, strict=True):
+            yield " ".join(columns)
+        yield ""
+
+
+def _errors(sentences: list[Sentence], predicted: list[list[str]]) -> Iterator[str]:
+    """`line<TAB>missed or made up<TAB>type<TAB>entity<TAB>sentence`."""
+    for sentence, answers in zip(sentences, predicted, strict=True):
+        expected, found = (set(tag_lib.spans(tags)) for tags in (sentence.tags, answers))
+        for kind, begin, end in sorted(expected ^ found, key=lambda span: span[1:]):
+            fault = "missed" if (kind, begin, end) in expected else "made up"
+            entity = " ".join(sentence.words[begin:end])
+            yield "\t".join(
+                [str(sentence.lines[begin]), fault, kind, entity, " ".join(sentence.words)]
+            )
 
 
 class _TagDecoder:

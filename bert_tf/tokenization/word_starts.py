@@ -43,7 +43,9 @@ class WordStarts:
     """
 
     def __init__(self, vocabulary: Vocabulary):
-        tokens = [token if isinstance(token, str) else token.decode() for token in vocabulary.tokens]
+        tokens = [
+            token if isinstance(token, str) else token.decode() for token in vocabulary.tokens
+        ]
         self._is_mark_V = tf.constant([_is_mark(token) for token in tokens])
         self._is_ideograph_V = tf.constant([_is_ideograph(token) for token in tokens])
         self._is_apostrophe_V = tf.constant([token in ("'", "’") for token in tokens])
