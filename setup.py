@@ -37,6 +37,7 @@ setuptools.setup(
         "pyyaml>=6",  # ml_collections brings it
         "rich>=13",
         "sentencex>=1.0",
+        "seqeval>=1.2.2",
         "tensorboard>=2.20",
         "tensorflow==2.20.*",
         "tensorflow-text==2.20.*",

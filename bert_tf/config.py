@@ -45,7 +45,8 @@ class DataConfig:
       max_train_examples: use only the first so many rows of a fine-tuning file; 0: all.
       doc_stride: tokens between the beginnings of two windows over a text that is longer than a
         row.
-      max_query_length: tokens of a question; the rest of the row is for its context.
+      max_query_length: tokens of a question, at most half of the row; the rest of the row is for
+        its context.
       skip_bad_answers: leave out training questions whose answer is not in their context.
       tag_scheme: of a file of tags: "iob1", "iob2", "bioes", "plain", or "auto": found out.
       repair_tags: read a tag that cannot stand where it does as the beginning of an entity.
@@ -81,7 +82,8 @@ class TaskConfig:
       classifier_dropout_prob: classification: dropout of the pooled output.
       pooling: embedding: "mean" over the tokens, their "max", the "cls" token, or the "pooler".
       normalize: embedding: scale to length 1.
-      tag_scheme: token_classification: that of the labels: "iob1", "iob2", "bioes" or "plain".
+      tag_scheme: token_classification: that of the labels: "iob1", "iob2", "bioes", "plain", or
+        "auto": iob2 for the labels of a training file with entities, else what the labels say.
       null_answers: question_answering: there are questions without an answer (SQuAD 2.0);
         scripts/finetune.py sets it.
       null_threshold: question_answering: no answer, if its score is better by more than this;
@@ -98,7 +100,7 @@ class TaskConfig:
     classifier_dropout_prob: float = 0.1
     pooling: str = "mean"
     normalize: bool = True
-    tag_scheme: str = "iob2"
+    tag_scheme: str = "auto"
     null_answers: bool = False
     null_threshold: float = 0.0
     max_answer_length: int = 30

@@ -36,7 +36,7 @@ config_flags.DEFINE_config_file("config", None, "For example configs/finetune/ss
 flags.DEFINE_string(
     "train_data",
     None,
-    "Labelled file: .tsv, .csv or .jsonl, columns of words and tags, or JSON like SQuAD's; also .gz.",
+    "Labelled file: .tsv, .csv or .jsonl; columns of words and tags; JSON like SQuAD's; also .gz.",
 )
 flags.DEFINE_string("eval_data", None, "The same, held out.")
 flags.DEFINE_string("work_dir", None, "Where the run keeps everything.")
@@ -118,7 +118,7 @@ def _finetune(config, tokenizer, strategy):
 
 
 def _evaluate(around, task, model, strategy, data) -> dict:
-    """{name of the set: scores and answers}; what is chosen on evaluation data is from the first."""
+    """{name of the set: scores and answers}; what is chosen on such data is from the first."""
     evaluator = Evaluator(task, model, strategy, task.config.train.eval_batch_size)
     part = BatchSlice(task.config.train.eval_batch_size)
     results = {}

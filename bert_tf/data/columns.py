@@ -89,10 +89,10 @@ def _rows(path: str) -> Iterator[tuple[int, list[str] | None]]:
         row = text.split("\t") if by_tabs else _BLANKS.split(text.strip(" \t"))
         if text.startswith("#") and not is_inside and len(row) != (num_columns or 2):
             continue
-        is_inside = True
-        if DOCUMENT_START == row[0] and not num_columns:  # may have columns of its own
+        if row[0] == DOCUMENT_START:  # with any number of columns
             yield number, row
             continue
+        is_inside = True
         num_columns = num_columns or len(row)
         _check_row(path, number, row, num_columns)
         yield number, row
@@ -104,7 +104,7 @@ def _check_row(path: str, line: int, row: list[str], num_columns: int) -> None:
             f"{path}:{line}: one column ({row[0][:40]!r}). Expected a word and its tag, with a "
             "space or tab between them."
         )
-    if len(row) != num_columns and row[0] != DOCUMENT_START:
+    if len(row) != num_columns:
         raise ValueError(
             f"{path}:{line}: {len(row)} columns where the rows before have {num_columns}."
         )

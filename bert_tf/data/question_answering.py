@@ -43,7 +43,8 @@ def lay_out_spans(
     """The rows of all questions, those of a question after each other, in TF ops.
 
     Args:
-        questions: int32 [Q, (tokens)]; what is longer than `max_query_length` loses its end.
+        questions: int32 [Q, (tokens)]; what is longer than `max_query_length`, or half of the row,
+            loses its end.
         contexts: the context of each question.
         tokenizer: gives the special tokens.
         max_seq_length: S at most.
@@ -51,12 +52,22 @@ def lay_out_spans(
         stride: tokens between the beginnings of two windows.
         pad: make every row `max_seq_length` long, not only as long as the longest.
 
+    Raises:
+        ValueError: no room for a question and its context.
+
     Returns:
         int32 [R, S] `input_ids`, `input_mask`, `segment_ids`; `answer_places`: 1 on the context, 2
         on those of its tokens that have most context in this row, where an answer may begin;
         `char_starts` and `char_ends` of the context's tokens; int32 [R] `question_rows`, the
         question of each row.
     """
+    max_query_length = min(max_query_length, (max_seq_length - 3) // 2)
+    if max_query_length < 1:
+        raise ValueError(
+            f"a row of {max_seq_length} tokens has no room for a question of up to "
+            f"{max_query_length}, its context and 3 special tokens (data.max_seq_length, "
+            "data.max_query_length)."
+        )
     questions = questions[:, :max_query_length]
     num_question_Q = tf.cast(questions.row_lengths(), tf.int32)
     room_Q = max_seq_length - 3 - num_question_Q
@@ -133,9 +144,8 @@ def encode_squad(
         skip_bad: leave a training question whose answer is not there out.
 
     Raises:
-        ValueError: what `locate_answers` raises; rows too short for a question and its context.
+        ValueError: what `locate_answers` and `lay_out_spans` raise.
     """
-    check_lengths(max_seq_length, max_query_length)
     places = locate_answers(squad, skip_bad=skip_bad or not training)
     questions = [q for q in squad.questions if q.id in places or not training]
     if not questions:
@@ -177,15 +187,6 @@ def encode_squad(
     )
     host = {name: arrays.pop(name) for name in ("char_starts", "char_ends", "question_rows")}
     return SquadData(squad.path, squad.contexts, questions, arrays, **host)
-
-
-def check_lengths(max_seq_length: int, max_query_length: int) -> None:
-    """ValueError if a row leaves no room for the context."""
-    if max_query_length < 1 or max_seq_length < max_query_length + 4:
-        raise ValueError(
-            f"data.max_seq_length is {max_seq_length} and data.max_query_length "
-            f"{max_query_length}: expected room for a question, its context and 3 special tokens."
-        )
 
 
 def _tokenize(texts: list[str], tokenizer: Tokenizer) -> Tokens:

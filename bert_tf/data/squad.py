@@ -1,4 +1,4 @@
-"""Questions about texts in the format of SQuAD 1.1 and 2.0, which CMRC 2018, XQuAD and others share.
+"""Questions about texts in the format of SQuAD 1.1 and 2.0, CMRC 2018, XQuAD and others.
 
     {"data": [{"paragraphs": [{"context": "...", "qas": [{"id": "...", "question": "...",
         "answers": [{"text": "...", "answer_start": 0}], "is_impossible": false}]}]}]}

@@ -114,3 +114,15 @@ def detect_scheme(tags: Iterable[Sequence[str]]) -> str:
     if not has_entities:
         return "plain"
     return "iob1" if begun["I"] > begun["B"] else "iob2"
+
+
+def scheme_of_labels(labels: Sequence[str]) -> str:
+    """The scheme that a model's labels are of."""
+    if OUTSIDE not in labels or not all(map(is_entity_tag, labels)):
+        return "plain"
+    prefixes = {label[0] for label in labels} - {OUTSIDE}
+    if prefixes & {"E", "S"}:
+        return "bioes"
+    pairs = set(map(split_tag, labels))
+    has_first_tags = all(("B", kind) in pairs for prefix, kind in pairs if prefix == "I")
+    return "iob2" if has_first_tags else "iob1"

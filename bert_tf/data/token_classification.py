@@ -111,7 +111,7 @@ def read_tagged(
     word_column: int | None = None,
     tag_column: int | None = None,
     scheme: str = "auto",
-    model_scheme: str = "iob2",
+    model_scheme: str = "auto",
     labels: Sequence[str] | None = None,
     repair: bool = False,
 ) -> tuple[list[Sentence], tuple[str, ...], str]:
@@ -120,7 +120,8 @@ def read_tagged(
     Args:
         path, word_column, tag_column: see `columns.read_sentences`.
         scheme: of the file; "auto" finds out.
-        model_scheme: of the labels; plain tags stay plain.
+        model_scheme: of the labels; plain tags stay plain. "auto": what the labels say, iob2
+            without labels.
         labels: those of the training data; None makes them from this file.
         repair: read a tag that cannot stand where it does as the beginning of an entity.
 
@@ -135,6 +136,8 @@ def read_tagged(
         if name not in ("auto", *tag_lib.SCHEMES):
             raise ValueError(f"tag scheme {name!r}. Known: auto, {', '.join(tag_lib.SCHEMES)}.")
     sentences = read_sentences(path, word_column=word_column, tag_column=tag_column)
+    if model_scheme == "auto":
+        model_scheme = tag_lib.scheme_of_labels(labels) if labels else "iob2"
     if scheme == "auto":
         found = tag_lib.detect_scheme([sentence.tags for sentence in sentences])
         # What a model trained on entities is scored on are entities, in whatever scheme.

@@ -16,7 +16,6 @@ from bert_tf.data.question_answering import (
     BEGIN,
     SquadData,
     Tokens,
-    check_lengths,
     lay_out_spans,
 )
 from bert_tf.layers.heads import SpanHead
@@ -66,7 +65,6 @@ class QuestionAnsweringTask(base.Task):
     def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
         super().__init__(config, tokenizer)
         task = config.task
-        check_lengths(config.data.max_seq_length, config.data.max_query_length)
         if task.max_answer_length < 1 or task.n_best < 1:
             raise ValueError(
                 f"task.max_answer_length is {task.max_answer_length} and task.n_best "

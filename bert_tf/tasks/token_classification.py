@@ -76,8 +76,10 @@ class TokenClassificationTask(base.Task):
                 f"tags need at least two labels, received {config.task.labels!r} (task.labels, or "
                 "the tags of the training file)."
             )
+        if scheme == "auto":
+            scheme = tag_lib.scheme_of_labels(labels)
         if scheme not in tag_lib.SCHEMES:
-            known = ", ".join(tag_lib.SCHEMES)
+            known = ", ".join(["auto", *tag_lib.SCHEMES])
             raise ValueError(f"task.tag_scheme is {scheme!r}. Known: {known}.")
         wrong = [label for label in labels if not tag_lib.is_entity_tag(label)]
         if scheme != "plain" and (wrong or tag_lib.OUTSIDE not in labels):
@@ -85,7 +87,7 @@ class TokenClassificationTask(base.Task):
                 f"task.tag_scheme is {scheme!r}, but the labels are {', '.join(labels)}; expected "
                 "O and tags such as B-PER, or --config.task.tag_scheme=plain."
             )
-        self._labels = labels
+        self._labels, self._is_plain = labels, scheme == "plain"
         self._decoder = _TagDecoder(labels, scheme)
         self._find_words = WordStarts(tokenizer.vocabulary)
 
@@ -126,7 +128,7 @@ class TokenClassificationTask(base.Task):
 
     def score(self, rows, data: TaggedData):
         """`precision`, `recall`, `f1` of entities, or nothing for plain tags."""
-        if self.config.task.tag_scheme == "plain":
+        if self._is_plain:
             return {}
         tags = [sentence.tags for sentence in data.sentences]
         predicted = self._tags_of(rows, data)
@@ -140,7 +142,7 @@ class TokenClassificationTask(base.Task):
         the entities that were missed or made up, each with its sentence."""
         predicted = self._tags_of(rows, data)
         files = {"predictions.txt": _columns(data.sentences, predicted)}
-        if self.config.task.tag_scheme != "plain":
+        if not self._is_plain:
             files["errors.txt"] = _errors(data.sentences, predicted)
         return files
 
@@ -213,7 +215,8 @@ class TokenClassificationTask(base.Task):
         return self._decoder.entities(scores_NWL, batch)
 
     def describe(self, row):
-        """`{"entities": [{"label": "PER", "start": 0, "end": 4, "text": "Anna", "score": 0.9}]}`."""
+        """`{"entities": [{"label": "LOC", "start": 0, "end": 4, "text": "Rome", "score": 0.9}]}`:
+        characters of the text."""
         columns = (row[name] for name in ("label", "start", "end", "entity", "score"))
         return {
             "entities": [
