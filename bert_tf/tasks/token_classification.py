@@ -156,12 +156,16 @@ class TokenClassificationTask(base.Task):
             first, last = ends[start] - lengths[start], ends[start + len(part) - 1]
             scores = tf.RaggedTensor.from_row_lengths(scores_XL[first:last], part)
             mask_NW = tf.sequence_mask(part, max(part))
-            ids_NW = self._decoder.best(scores.to_tensor(), mask_NW).numpy()
+            ids_NW = self.best_tags(scores.to_tensor(), mask_NW).numpy()
             tags += [
                 [self._labels[tag] for tag in row[:length]]
                 for row, length in zip(ids_NW, part, strict=True)
             ]
         return tags
+
+    def best_tags(self, scores_NWL: tf.Tensor, mask_NW: tf.Tensor) -> tf.Tensor:
+        """int32 [N, W]: for each text the valid sequence of tags with the largest sum of scores."""
+        return self._decoder.best(scores_NWL, mask_NW)
 
     def encode(self, texts, text_pairs=None):
         """Texts of any length: windows [B, S], and where each word of each text is predicted.

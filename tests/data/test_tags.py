@@ -64,7 +64,7 @@ def test_the_first_fault_is_found(scheme, tags, fault):
 
 
 def test_faulty_tags_are_read_as_conlleval_reads_them():
-    tags = "I-A I-B B-B E-B I-B S-B O E-A".split()
+    tags = ["I-A", "I-B", "B-B", "E-B", "I-B", "S-B", "O", "E-A"]
     kinds = [("A", 0, 1), ("B", 1, 2), ("B", 2, 4), ("B", 4, 5), ("B", 5, 6), ("A", 7, 8)]
     assert lib.spans(tags) == kinds
 

@@ -6,9 +6,7 @@ from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.word_starts import WordStarts
 from bert_tf.tokenization.wordpiece import Tokenizer
 
-VOCABULARY = Vocabulary(
-    [*SPECIAL_TOKENS, *"u n s a b t 's . , ( ) ' ’ - ? 中 国 3 5 %".split(), "ab", "##ab", "##b"]
-)
+VOCABULARY = Vocabulary([*SPECIAL_TOKENS, *"unsabt.,()'’-?中国35%", "ab", "##ab", "##b"])
 
 
 def words(text, lower=True):
