@@ -56,7 +56,7 @@ def test_scores_of_squad_1_are_the_official_ones(cases):
     answers = {name: texts for name, texts in cases[0].items() if texts}
     expected = squad_evaluate_v1_1.evaluate(as_dataset(answers), cases[1])
     found = answer_scores(answers, cases[1])
-    assert 0.2 < found["exact_match"] < found["f1"] < 0.8
+    assert 0.2 < found["exact_match"] < found["f1"] < 0.9
     assert found["exact_match"] == pytest.approx(expected["exact_match"])
     assert found["f1"] == pytest.approx(expected["final_f1"])
 
@@ -79,4 +79,4 @@ def test_scores_and_best_thresholds_of_squad_2_are_the_official_ones(cases):
         assert found[ours] == pytest.approx(expected[theirs] / 100), ours
     assert found["best_f1_threshold"] == expected["final_f1_thresh"]
     assert found["best_exact_match_threshold"] == expected["final_exact_thresh"]
-    assert found["best_f1"] > found["f1"] > 0.2
+    assert found["f1"] > 0.2 and found["best_f1_threshold"] > 0
