@@ -198,10 +198,8 @@ class TokenClassificationTask(base.Task):
             "word_starts": tf.boolean_mask(starts.values, begins.values),
             "word_ends": tf.boolean_mask(ends.values, ends_word),
         }
-        # One place at least, so that there is something to decode in a text without words.
-        width = tf.maximum(tf.reduce_max(tf.concat([counts_N, [1]], axis=0)), 1)
         dense = {
-            name: tf.RaggedTensor.from_row_lengths(flat, counts_N).to_tensor(shape=[None, width])
+            name: tf.RaggedTensor.from_row_lengths(flat, counts_N).to_tensor()
             for name, flat in words.items()
         }
         return {**rows.inputs, **dense, "text": texts}
@@ -294,11 +292,11 @@ class _TagDecoder:
 
         Args:
           scores_NWL: float32, log probabilities.
-          mask_NW: bool, which words there are: the first ones of each row; W is 1 at least.
+          mask_NW: bool, which words there are: the first ones of each row.
         """
-        # With a word that is absent behind, because tf.scan cannot go over nothing.
-        words_WNL = tf.pad(tf.transpose(scores_NWL, [1, 0, 2]), [[0, 1], [0, 0], [0, 0]])
-        present_WN1 = tf.pad(tf.transpose(mask_NW), [[0, 1], [0, 0]])[..., tf.newaxis]
+        # With two words that are absent behind, because tf.scan cannot go over nothing.
+        words_WNL = tf.pad(tf.transpose(scores_NWL, [1, 0, 2]), [[0, 2], [0, 0], [0, 0]])
+        present_WN1 = tf.pad(tf.transpose(mask_NW), [[0, 2], [0, 0]])[..., tf.newaxis]
         start_NL = words_WNL[0] + self._first_L
         stay_NL = tf.zeros_like(start_NL, tf.int32) + tf.range(start_NL.shape[-1])
 
@@ -316,7 +314,8 @@ class _TagDecoder:
         def backward(tag_N, before_NL):
             return tf.gather(before_NL, tag_N, batch_dims=1)
 
-        return tf.transpose(tf.scan(backward, before_WNL, initializer=last_N, reverse=True))
+        tags_WN = tf.scan(backward, before_WNL, initializer=last_N, reverse=True)
+        return tf.transpose(tags_WN)[:, :-1]
 
     def entities(self, scores_NWL: tf.Tensor, words: base.Batch) -> base.Batch:
         """See `TokenClassificationTask.decode`; `words` is what `encode` gave."""

@@ -99,6 +99,10 @@ def test_entities_come_with_their_characters_even_over_several_windows():
     assert all(e["score"] > 0.99 for e in first + third)
 
 
+def test_texts_without_words_have_no_entities():
+    assert decode(make(), ["", " "], [[], []]) == [[], []]
+
+
 def test_entities_of_the_other_schemes():
     bioes = make(tag_lib.all_tags(["A"], "bioes"))
     (found,) = decode(bioes, ["a b c d"], [["B-A", "E-A", "S-A", "O"]])
