@@ -39,6 +39,7 @@ setuptools.setup(
         "scikit-learn>=1.5",
         "scipy>=1.13",
         "sentencex>=1.0",
+        "seqeval>=1.2.2",
         "tensorboard>=2.20",
         "tensorflow==2.20.*",
         "tensorflow-text==2.20.*",

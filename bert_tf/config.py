@@ -55,6 +55,14 @@ class DataConfig:
       num_widths: fine-tuning: rows of like length come together in batches of so many widths;
         0: rows in the order of the seed, all padded to max_seq_length.
       widths: those widths, the last max_seq_length; empty: chosen for the training data.
+      doc_stride: tokens between the beginnings of two windows over a text that is longer than a
+        row.
+      max_query_length: tokens of a question, at most half of the row; the rest of the row is for
+        its context.
+      skip_bad_answers: leave out training questions whose answer is not in their context.
+      tag_scheme: of a file of tags: "iob1", "iob2", "bioes", "plain", or "auto": found out.
+      repair_tags: read a tag that cannot stand where it does as the beginning of an entity.
+      document_context: rows of tagged words reach over whole documents, not single sentences.
     """
 
     max_seq_length: int = 128
@@ -74,6 +82,12 @@ class DataConfig:
     dev_fraction: float = 0.1
     num_widths: int = 0
     widths: tuple[int, ...] = ()
+    doc_stride: int = 64
+    max_query_length: int = 64
+    skip_bad_answers: bool = False
+    tag_scheme: str = "auto"
+    repair_tags: bool = False
+    document_context: bool = False
 
 
 @dataclasses.dataclass
@@ -97,6 +111,15 @@ class TaskConfig:
       classifier_dropout_prob: classification: dropout of the pooled output.
       pooling: embedding: "mean" over the tokens, their "max", the "cls" token, or the "pooler".
       normalize: embedding: scale to length 1.
+      tag_scheme: token_classification: that of the labels: "iob1", "iob2", "bioes", "plain", or
+        "auto": iob2 for the labels of a training file with entities, else what the labels say.
+      null_answers: question_answering: there are questions without an answer (SQuAD 2.0);
+        scripts/finetune.py sets it.
+      null_threshold: question_answering: no answer, if its score is better by more than this;
+        scripts/finetune.py sets it to the best on the evaluation data.
+      max_answer_length: question_answering: tokens of the longest answer.
+      n_best: question_answering: how many answers are kept for each question.
+      answer_metric: question_answering: "squad", or "cmrc" for Chinese.
     """
 
     name: str = "pretraining"
@@ -110,6 +133,12 @@ class TaskConfig:
     classifier_dropout_prob: float = 0.1
     pooling: str = "mean"
     normalize: bool = True
+    tag_scheme: str = "auto"
+    null_answers: bool = False
+    null_threshold: float = 0.0
+    max_answer_length: int = 30
+    n_best: int = 20
+    answer_metric: str = "squad"
 
 
 @dataclasses.dataclass
@@ -206,6 +235,8 @@ class ExperimentConfig:
             raise ValueError(
                 f"data.dev_fraction is {self.data.dev_fraction}; expected 0 <= dev_fraction < 1."
             )
+        if self.data.doc_stride < 1:
+            raise ValueError(f"data.doc_stride is {self.data.doc_stride}; expected at least 1.")
         for name, least in _LEAST.items():
             if getattr(train, name) < least:
                 value = getattr(train, name)

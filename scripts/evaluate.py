@@ -2,6 +2,7 @@
 
 python scripts/evaluate.py --model=work/mini --data=data/valid
 python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --output=scores.json
+python scripts/evaluate.py --model=work/squad --data=dev-v1.1.json --predictions_dir=answers
 """
 
 import importlib
@@ -24,6 +25,9 @@ flags.DEFINE_list(
     "header", [], "Names of the columns, if the labelled file has no header line like training's."
 )
 flags.DEFINE_string("output", None, "Also write the scores to this JSON file.")
+flags.DEFINE_string(
+    "predictions_dir", None, "Also write the answers to all data there (tags, spans)."
+)
 flags.DEFINE_integer("batch_size", 64, "Rows of a step, over all replicas.", lower_bound=1)
 flags.DEFINE_enum("dtype", "float32", ("float32", "mixed_bfloat16"), "Compute in this dtype.")
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
@@ -38,13 +42,20 @@ def main(argv):
         task, model = model_folder.load(FLAGS.model, dtype=FLAGS.dtype)
     with tempfile.TemporaryDirectory() as scratch:
         data = _read_data(task, scratch)
-        scores = Evaluator(task, model, strategy, FLAGS.batch_size).run(data)
+        scores, rows = Evaluator(task, model, strategy, FLAGS.batch_size).run_with_rows(data)
         part = BatchSlice(FLAGS.batch_size)
         scores |= task.baselines(task.make_dataset(data, part, training=False))
     for name, value in scores.items():
         print(f"{name}: {value:.4f}")
     if FLAGS.output:
         app.write_lines(FLAGS.output, [json.dumps(scores, indent=2)])
+    if FLAGS.predictions_dir:
+        files = task.prediction_files(rows, data)
+        if not files:
+            raise ValueError(f"--predictions_dir: a {task.config.task.name} model has no files.")
+        os.makedirs(FLAGS.predictions_dir, exist_ok=True)
+        for name, lines in files.items():
+            app.write_lines(os.path.join(FLAGS.predictions_dir, name), lines)
 
 
 def _read_data(task, scratch):

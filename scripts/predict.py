@@ -5,10 +5,15 @@
     echo "The [MASK] sat on the mat." | python scripts/predict.py --model=work/mini
 
     python scripts/predict.py --model=all-MiniLM-L6-v2 --task=embed --input=texts.txt
+    echo "Anna lives in Paris." | python scripts/predict.py --model=work/ner
+    echo '{"question": "Who lives?", "context": "Anna lives."}' | \\
+        python scripts/predict.py --model=work/squad
 
 A classifier gives label and probabilities; a pretrained model guesses each [MASK]; an encoder gives
-a vector a text. For a classifier of pairs, a line holds both texts with a tab between them. --model
-may be a checkpoint of another project.
+a vector a text; a model of tags the entities, one of spans the answer, both with their characters
+in the text [start, end). For a classifier of pairs, a line holds both texts with a tab between
+them; for a model of spans it is a JSON object with question and context (other keys come back).
+--model may be a checkpoint of another project.
 """
 
 import dataclasses
@@ -31,7 +36,7 @@ flags.DEFINE_string("model", None, "Model folder, work directory or foreign chec
 flags.DEFINE_enum(
     "task",
     None,
-    ["classify", "fill_mask", "embed"],
+    ["classify", "fill_mask", "embed", "tag", "answer"],
     "Default: what the model was trained for. embed: one vector a text from any model (that of "
     "sentence-transformers where its folder says how; else mean over the tokens, length 1).",
 )
@@ -39,6 +44,14 @@ flags.DEFINE_string("input", None, "Text file, one example a line; default: stan
 flags.DEFINE_string("output", None, "Where to write; default: standard output.")
 flags.DEFINE_integer("batch_size", 32, "Lines of a step.", lower_bound=1)
 flags.mark_flags_as_required(["model"])
+
+
+_TASKS = {
+    "classify": "classification",
+    "fill_mask": "pretraining",
+    "tag": "token_classification",
+    "answer": "question_answering",
+}
 
 
 def main(argv):
@@ -59,7 +72,7 @@ def main(argv):
 def _for_task(task, model):
     """Both as --task asks for them; ValueError if the model has no such head."""
     name = task.config.task.name
-    needed = {"classify": "classification", "fill_mask": "pretraining"}.get(FLAGS.task, name)
+    needed = _TASKS.get(FLAGS.task, name)
     if FLAGS.task == "embed" and name != "embedding":
         config = dataclasses.replace(task.config, task=TaskConfig(name="embedding"))
         return make_task(config, task.tokenizer), lambda batch: model.encoder(
@@ -105,12 +118,35 @@ def _predict(task, answer, lines: list[str]) -> Iterator[str]:
     """One JSON object a line: the text, then what the task has to say."""
     for start in range(0, len(lines), FLAGS.batch_size):
         texts = lines[start : start + FLAGS.batch_size]
-        columns = _columns(texts, start) if task.config.task.text_pairs else [texts]
+        if task.config.task.name == "question_answering":
+            columns, known = _questions(texts, start)
+        else:
+            columns = _columns(texts, start) if task.takes_pairs else [texts]
+            known = [{"text": text} for text in texts]
         outputs = answer(task.encode(*[tf.constant(column) for column in columns]))
         rows = {name: tensor.numpy() for name, tensor in outputs.items()}
-        for index, text in enumerate(texts):
+        for index, about in enumerate(known):
             said = task.describe({name: values[index] for name, values in rows.items()})
-            yield json.dumps({"text": text, **said}, ensure_ascii=False)
+            yield json.dumps({**about, **said}, ensure_ascii=False)
+
+
+def _questions(texts: list[str], start: int) -> tuple[list[list[str]], list[dict]]:
+    """Questions and contexts of JSON lines, and what of each line comes back."""
+    records = []
+    for number, text in enumerate(texts, start + 1):
+        try:
+            record = json.loads(text)
+        except (ValueError, RecursionError):
+            record = None
+        keys = ("question", "context")
+        if not isinstance(record, dict) or not all(isinstance(record.get(k), str) for k in keys):
+            raise ValueError(
+                f'{_name(FLAGS.input)}:{number}: expected {{"question": "...", "context": "..."}}.'
+            )
+        records.append(record)
+    columns = [[record[key] for record in records] for key in ("question", "context")]
+    known = [{k: v for k, v in record.items() if k != "context"} for record in records]
+    return columns, known
 
 
 def _columns(texts: list[str], start: int) -> list[list[str]]:

@@ -2,7 +2,8 @@
 
 Signatures (their output names are an interface: clients depend on them):
     serving_default   text (and text_pair, for a task on pairs), string [B]; gives what the task
-                      decodes: label and probabilities, or tokens and probabilities of each [MASK]
+                      decodes: label and probabilities, tokens and probabilities of each [MASK],
+                      entities, or the answer to the question `text` in the context `text_pair`
     ids               input_ids, input_mask, segment_ids, int32 [B, S]; gives the model's outputs
     embed             text, string [B]; gives pooled_output and embedding (mean over the tokens)
 """
@@ -56,7 +57,7 @@ class ServedModel(tf.Module):
 
     def signatures(self) -> dict:
         """The concrete functions by signature name."""
-        takes_pairs = self._task.config.task.text_pairs
+        takes_pairs = self._task.takes_pairs
         serve = tf.function(self._serve_pair if takes_pairs else self._serve)
         texts = {"text": _TEXT, "text_pair": _TEXT} if takes_pairs else {"text": _TEXT}
         ids = {name: _IDS for name in ("input_ids", "input_mask", "segment_ids")}
@@ -150,7 +151,7 @@ def _compare(expected: dict[str, tf.Tensor], answered: dict[str, list]) -> float
     largest = 0.0
     for name, tensor in expected.items():
         if tensor.dtype == tf.string:
-            if np.array(answered[name], dtype=bytes).tolist() != tensor.numpy().tolist():
+            if _as_bytes(answered[name]) != tensor.numpy().tolist():
                 raise ValueError(f"the exported model gives another {name!r} in a clean process.")
             continue
         difference = np.abs(np.array(answered[name]) - tensor.numpy()).max(initial=0.0)
@@ -158,3 +159,7 @@ def _compare(expected: dict[str, tf.Tensor], answered: dict[str, list]) -> float
     if largest > 1e-5:
         raise ValueError(f"the exported model differs by {largest:.1e} in a clean process.")
     return largest
+
+
+def _as_bytes(texts: list | str) -> list | bytes:
+    return [_as_bytes(text) for text in texts] if isinstance(texts, list) else texts.encode()

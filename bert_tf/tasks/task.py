@@ -12,6 +12,7 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -137,6 +138,20 @@ class Task(abc.ABC):
         """
         del rows, data
         return {}
+
+    def calibrate(self, rows: dict[str, np.ndarray], data: Any) -> None:
+        """Sets in `config.task` what is chosen on evaluation data; arguments as `score`."""
+        del rows, data
+
+    def prediction_files(self, rows: dict[str, np.ndarray], data: Any) -> dict[str, Iterable[str]]:
+        """{file name: its lines}, the answers to all of `data`; arguments as `score`."""
+        del rows, data
+        return {}
+
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether `encode` takes two texts."""
+        return self.config.task.text_pairs
 
     def describe(self, row: dict[str, np.ndarray]) -> dict[str, Any]:
         """One row of what `decode` gave, for JSON."""
