@@ -47,7 +47,8 @@ class DataConfig:
       label_separator: stands between several labels in one column.
       header: names of the columns of a fine-tuning file that has no header line.
       skip_faulty_rows: leave out (and count) labelled rows that are ragged or hold an empty text.
-      max_train_examples: use only the first so many rows of a fine-tuning file; 0: all.
+      max_train_examples: use only the first so many rows (sentences, questions) of a fine-tuning
+        file; 0: all.
       skip_damaged_records: pretraining: a record that cannot be read counts nothing, instead of
         ending the run; all others keep their places. How many there were is reported.
       dev_fraction: fine-tuning: share of the training file that is held out where there is no

@@ -15,6 +15,7 @@ from bert_tf import app, model_folder
 from bert_tf.data import tf_example_files
 from bert_tf.data.mixing import Mixture
 from bert_tf.data.order import BatchSlice
+from bert_tf.finetuning.results import write_files
 from bert_tf.training import distribution
 from bert_tf.training.evaluate import Evaluator
 
@@ -26,7 +27,7 @@ flags.DEFINE_list(
 )
 flags.DEFINE_string("output", None, "Also write the scores to this JSON file.")
 flags.DEFINE_string(
-    "predictions_dir", None, "Also write the answers to all data there (tags, spans)."
+    "predictions_dir", None, "Also write the answers to all data into this folder, in files."
 )
 flags.DEFINE_integer("batch_size", 64, "Rows of a step, over all replicas.", lower_bound=1)
 flags.DEFINE_enum("dtype", "float32", ("float32", "mixed_bfloat16"), "Compute in this dtype.")
@@ -53,9 +54,7 @@ def main(argv):
         files = task.prediction_files(rows, data)
         if not files:
             raise ValueError(f"--predictions_dir: a {task.config.task.name} model has no files.")
-        os.makedirs(FLAGS.predictions_dir, exist_ok=True)
-        for name, lines in files.items():
-            app.write_lines(os.path.join(FLAGS.predictions_dir, name), lines)
+        write_files(FLAGS.predictions_dir, files)
 
 
 def _read_data(task, scratch):

@@ -1,4 +1,4 @@
-"""Fine-tunes a pretrained model on labelled texts or pairs of texts, and scores it.
+"""Fine-tunes a pretrained model on labelled texts, tagged words, or questions, and scores it.
 
     python scripts/finetune.py --config=configs/finetune/sst2.py \\
         --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \\
@@ -7,11 +7,16 @@
         --init_checkpoint=MODEL --work_dir=work/mrpc
     python scripts/finetune.py --task=glue --data_dir=glue --seeds=1,2,3 \\
         --learning_rates=3e-5,5e-5 --init_checkpoint=MODEL --work_dir=work/glue
+    python scripts/finetune.py --config=configs/finetune/conll2003.py --train_data=eng.train \\
+        --eval_data=eng.testa --init_checkpoint=MODEL --work_dir=work/ner
+    python scripts/finetune.py --config=configs/finetune/squad.py --train_data=train-v1.1.json \\
+        --eval_data=dev-v1.1.json --init_checkpoint=MODEL --work_dir=work/squad
 
-Files are .tsv, .csv, .jsonl (also compressed) or .parquet. Columns are found by their usual names
-(sentence; text; sentence1 and sentence2; label); others: --config.data.text_column=... Numbers in
-place of labels: --config.task.problem_type=regression; several labels at a time:
-multi_label_classification. Without --eval_data a stratified tenth is held out.
+Labelled texts are .tsv, .csv, .jsonl (also compressed) or .parquet. Columns are found by their
+usual names (sentence; text; sentence1 and sentence2; label); others: --config.data.text_column=...
+Numbers in place of labels: --config.task.problem_type=regression; several labels at a time:
+multi_label_classification. Tagged words stand in columns, a blank line behind each sentence.
+Questions are JSON like SQuAD's. Without --eval_data a tenth is held out.
 
 The shape of the model comes from the checkpoint. Without --init_checkpoint the weights are random,
 the shape is that of the config, and --vocab_file is needed. Run it again to continue. At the end
@@ -31,7 +36,8 @@ from bert_tf.data import glue
 from bert_tf.data.order import BatchSlice
 from bert_tf.data.records import file_sha256
 from bert_tf.finetuning import glue as glue_runs
-from bert_tf.finetuning.classification import Files
+from bert_tf.finetuning.results import write_results
+from bert_tf.finetuning.sets import Files, Result
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training import distribution
@@ -54,7 +60,12 @@ flags.DEFINE_enum(
     "them, with every seed and rate, ending in a table and the archive for the leaderboard.",
 )
 flags.DEFINE_string("data_dir", None, "The folder with CoLA, MRPC, ... in it; for --task.")
-flags.DEFINE_string("train_data", None, "Labelled file: .tsv, .csv, .jsonl (also .gz), .parquet.")
+flags.DEFINE_string(
+    "train_data",
+    None,
+    "Labelled file: .tsv, .csv, .jsonl (also .gz), .parquet; words and tags in columns; JSON like "
+    "SQuAD's.",
+)
 flags.DEFINE_list("eval_data", [], "The same, held out. Of several files the first is watched.")
 flags.DEFINE_list("test_data", [], "Files to answer, with or without labels.")
 flags.DEFINE_string("work_dir", None, "Where the run keeps everything.")
@@ -84,7 +95,10 @@ def main(argv):
     strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     config = FLAGS.config
     if config.task.name == "pretraining":
-        raise ValueError("task.name of --config is 'pretraining'; expected 'classification'.")
+        raise ValueError(
+            "task.name of --config is 'pretraining'; expected 'classification', "
+            "'token_classification' or 'question_answering'."
+        )
     if bool(FLAGS.init_checkpoint) == bool(FLAGS.vocab_file):
         raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
     files = _files(config)
@@ -96,6 +110,7 @@ def main(argv):
     config.check()
     around = importlib.import_module(f"bert_tf.finetuning.{config.task.name}")
     data = around.prepare(config, files, tokenizer)
+    print("\n".join(data.look_lines), flush=True)
     config.train.resolve_steps(len(data.train.examples))
     task = make_task(config, tokenizer)
     # Without evaluations in between there is none in the loop: `_evaluate` follows.
@@ -110,7 +125,7 @@ def main(argv):
         initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
         data_id=file_sha256(files.train),
     )
-    results = _evaluate(around, task, model, strategy, data)
+    results = _evaluate(task, model, strategy, data)
     scores = {name: result.scores for name, result in results.items() if result.scores}
     if distribution.is_chief(strategy):
         _save(around, task, model, data, results, scores)
@@ -148,16 +163,22 @@ def _named(paths: list[str], name: str) -> dict[str, str]:
     return dict(zip(names, paths, strict=True))
 
 
-def _evaluate(around, task, model, strategy, data) -> dict:
-    """{name of the set: scores and answers}; sets without labels have answers alone."""
+def _evaluate(task, model, strategy, data) -> dict[str, Result]:
+    """{name of the set: scores and answers}; test sets have answers alone.
+
+    What is chosen on evaluation data (a threshold) is chosen on the first set, before its scores.
+    """
     evaluator = Evaluator(task, model, strategy, task.config.train.eval_batch_size)
     part = BatchSlice(task.config.train.eval_batch_size)
     results = {}
     for name, part_of in {**data.dev, **data.test}.items():
         scores, rows = evaluator.run_with_rows(part_of.arrays)
+        if not results and data.dev:
+            task.calibrate(rows, part_of.arrays)
+            scores |= task.score(rows, part_of.arrays)
         if name in data.dev:
             scores |= task.baselines(task.make_dataset(part_of.arrays, part, training=False))
-        results[name] = around.Result(scores if name in data.dev else {}, rows)
+        results[name] = Result(scores if name in data.dev else {}, rows)
     return results
 
 
@@ -166,9 +187,8 @@ def _save(around, task, model, data, results, scores) -> None:
     others = dict(list(scores.items())[1:])
     model_folder.save(f"{FLAGS.work_dir}/model", task, model, {"eval": first, **others})
     if FLAGS.task:
-        answers = {name: task.answers(result.rows["logits"]) for name, result in results.items()}
-        glue_runs.write_submission_files(FLAGS.work_dir, FLAGS.task, answers)
-    around.write_results(FLAGS.work_dir, task, data, results)
+        glue_runs.write_submission_files(FLAGS.work_dir, FLAGS.task, task, results)
+    write_results(FLAGS.work_dir, around, task, data, results)
     print(f"model: {FLAGS.work_dir}/model")
     print(f"report: {FLAGS.work_dir}/report.html")
 

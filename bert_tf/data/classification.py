@@ -1,13 +1,11 @@
 """Labelled texts, single or in pairs: table -> examples -> arrays -> batches.
 
-Knows nothing of models. The order of training is that of `bert_tf.data.order`; an evaluation reads
-every row once, in storage order, and fills its last global batch with rows of weight 0.
+Knows nothing of models.
 
 Shapes: E examples, S tokens, b rows of one replica's batch.
 """
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,9 +15,8 @@ from absl import logging
 from bert_tf import progress
 from bert_tf.data import labels as label_columns_of
 from bert_tf.data import order, tables
-from bert_tf.data.indexed import dataset_of_items
+from bert_tf.data.in_memory import make_array_dataset
 from bert_tf.data.labels import MULTI, REGRESSION, SINGLE
-from bert_tf.data.length_buckets import BucketedRows, sorted_rows
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 # Columns as GLUE and other well-known tables call them; the first that a file has is taken.
@@ -227,7 +224,8 @@ def encode_examples(
 
     Returns:
         (arrays, num_truncated). The arrays are int32: `input_ids`, `input_mask`, `segment_ids`
-        [E,S], `num_truncated_tokens` [E] and, if the examples have labels, `label_ids` as they are.
+        [E,S], `num_truncated_tokens`, `lines` [E] (where the examples stand in their file) and, if
+        the examples have labels, `label_ids` as they are.
         `num_truncated` counts the examples that lost tokens because they are longer than
         `max_seq_length`; it is logged too.
     """
@@ -243,6 +241,7 @@ def encode_examples(
         name: np.concatenate([np.asarray(part[name], np.int32) for part in parts])
         for name in (*_TOKENS, "num_truncated_tokens")
     }
+    arrays["lines"] = np.array(examples.lines, np.int32)
     if examples.label_ids is not None:
         arrays["label_ids"] = examples.label_ids
     num_truncated = int(np.count_nonzero(arrays["num_truncated_tokens"]))
@@ -265,90 +264,32 @@ def make_classification_dataset(
     start_row: int = 0,
     widths: Sequence[int] = (),
 ) -> tf.data.Dataset:
-    """Makes the replica batches of one worker, of static shape, first replica first.
-
-    Training: without end, order and epochs from (seed, position). Evaluation: every row once, in
-    storage order, with `widths` the longest first; `seed` and `start_row` have no effect, and every
-    worker gets the same number of batches.
+    """The batches of `in_memory.make_array_dataset` (which says what the arguments are).
 
     Args:
         arrays: from `encode_examples`.
-        batch_slice: the global batch size and which replicas belong to this worker.
-        seed: of the order, 0 <= seed < 2**32.
-        training: see above.
-        start_row: rows consumed so far by all workers, to continue a run.
-        widths: rows of like length come together, and each batch says to which of these widths its
-            rows may be cut (see `length_buckets`); empty: any rows, no cutting.
 
     Returns:
         A dataset of dicts: `input_ids`, `input_mask`, `segment_ids` int32 [b,S], `label_ids` [b]
-        (as in `Examples`), `label_weights` float32 [b]: 1 for a labelled example, 0 for a row that
-        fills the batch (a copy of the first) and for an example without label; `row_ids` int32 [b],
-        the example's number, -1 for a row that fills the batch; with `widths`, `width_index` int32
-        scalar, the same on all replicas.
+        (as in `Examples`), `label_weights` float32 [b]: 1 for a labelled example, 0 for one without
+        label and for a row that fills the batch; `row_ids` and, with `widths`, `width_index`.
 
     Raises:
         ValueError: training without labels, or no rows.
     """
-    num_rows, seq_length = arrays["input_ids"].shape
     if training and "label_ids" not in arrays:
         raise ValueError("the training data has no labels. Expected a label column.")
-    if not num_rows:
-        raise ValueError("the data set holds no rows. Expected at least one.")
-
-    lengths = arrays["input_mask"].sum(axis=1)
-    num_batches = None
-    if training and widths:
-        take = BucketedRows(lengths, seed, batch_slice, widths, start_row).batch
-    elif training:
-        in_order = order.MemoryOrder(num_rows, seed, batch_slice, start_row).rows
-        take = lambda local_batch: (in_order(local_batch), 0)  # noqa: E731
-    else:
-        global_batches = -(-num_rows // batch_slice.global_batch_size)
-        num_batches = global_batches * batch_slice.local_replicas
-        rows = sorted_rows(lengths) if widths else np.arange(num_rows)
-        take = functools.partial(_evaluation_rows, batch_slice, rows, lengths, widths)
-
-    size = batch_slice.replica_batch_size
-    signature = dict.fromkeys(_TOKENS, tf.TensorSpec([size, seq_length], tf.int32))
-    labels = arrays.get("label_ids", np.zeros(1, np.int32))
-    signature["label_ids"] = tf.TensorSpec([size, *labels.shape[1:]], labels.dtype)
-    signature["label_weights"] = tf.TensorSpec([size], tf.float32)
-    signature["row_ids"] = tf.TensorSpec([size], tf.int32)
-    if widths:
-        signature["width_index"] = tf.TensorSpec([], tf.int32)
-    return dataset_of_items(
-        lambda local_batch: _take_rows(arrays, *take(local_batch)), signature, num_batches
-    )
-
-
-def _evaluation_rows(
-    batch_slice: order.BatchSlice,
-    rows: np.ndarray,
-    lengths: np.ndarray,
-    widths: Sequence[int],
-    local_batch: int,
-) -> tuple[np.ndarray, int]:
-    """(int64 [b] the rows of a replica batch, -1 for no row; the width of the global batch)."""
-    first = batch_slice.position(local_batch)
-    places = np.arange(first, first + batch_slice.replica_batch_size)
-    found = np.where(places < len(rows), rows[np.minimum(places, len(rows) - 1)], -1)
-    longest = lengths[rows[first - first % batch_slice.global_batch_size]]  # of the global batch
-    return found, int(np.searchsorted(widths, longest)) if len(widths) else 0
-
-
-def _take_rows(
-    arrays: dict[str, np.ndarray], rows: np.ndarray, width_index: int
-) -> dict[str, np.ndarray]:
-    """The rows [b] of every array; where there is none (-1), the first one with weight 0."""
-    exists = rows >= 0
-    safe_rows = np.where(exists, rows, 0)
-    batch = {name: arrays[name][safe_rows] for name in _TOKENS}
+    num_rows = len(arrays["input_ids"])
+    rows = {name: arrays[name] for name in _TOKENS}
     labelled = "label_ids" in arrays
-    batch["label_ids"] = (
-        arrays["label_ids"][safe_rows] if labelled else np.zeros(len(rows), np.int32)
+    rows["label_ids"] = arrays["label_ids"] if labelled else np.zeros(num_rows, np.int32)
+    rows["label_weights"] = np.full(num_rows, labelled, np.float32)
+    return make_array_dataset(
+        rows,
+        weights="label_weights",
+        batch_slice=batch_slice,
+        seed=seed,
+        training=training,
+        start_row=start_row,
+        widths=widths,
     )
-    batch["label_weights"] = (exists & labelled).astype(np.float32)
-    batch["row_ids"] = rows.astype(np.int32)
-    batch["width_index"] = np.int32(width_index)
-    return batch

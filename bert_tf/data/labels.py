@@ -133,3 +133,12 @@ def numbers(path: str, rows: Sequence[Row], column: str) -> np.ndarray:
                 "(task.problem_type is 'regression')."
             )
     return targets_E
+
+
+def in_words(label: np.ndarray, labels: Sequence[str]) -> str | float | list[str]:
+    """A label in words, several (0/1 [L]) as a list; without `labels`, the number."""
+    if not labels:
+        return float(label)
+    if np.ndim(label):
+        return [name for name, is_one in zip(labels, label, strict=True) if is_one]
+    return labels[label]

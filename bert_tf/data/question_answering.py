@@ -117,11 +117,6 @@ class SquadData:
     def __len__(self) -> int:
         return len(self.question_rows)
 
-    def first(self, num_rows: int) -> "SquadData":
-        """The same with only the first rows (for training)."""
-        arrays = {name: array[:num_rows] for name, array in self.arrays.items()}
-        return dataclasses.replace(self, arrays=arrays, question_rows=self.question_rows[:num_rows])
-
 
 def encode_squad(
     squad: Squad,

@@ -4,6 +4,7 @@ Examples of the same texts stay on one side. NumPy only.
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -35,15 +36,26 @@ def split(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Exa
     Raises:
         ValueError: there are too few examples.
     """
-    strata = _strata(examples.label_ids)
-    keys = text_keys(examples)
+    held_out = hold_out(text_keys(examples), _strata(examples.label_ids), fraction, seed)
+    check_both(held_out, examples.path, "examples", fraction)
+    return examples.take(np.flatnonzero(~held_out)), examples.take(np.flatnonzero(held_out))
+
+
+def hold_out(keys: Sequence[bytes], strata: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """bool [E]: what is held out, the same share of every stratum.
+
+    Args:
+        keys: E; equal keys stay on one side.
+        strata: int [E].
+        fraction, seed: see `split`.
+    """
     first_of = {}
     for row, key in enumerate(keys):
         first_of.setdefault(key, row)
     groups = np.array([first_of[key] for key in keys])
-    # Every copy of a text has the hash and the stratum of its first appearance.
+    # Every copy has the hash and the stratum of its first appearance.
     chance = order.hash_u32(seed, groups, order.STREAM_SPLIT_ROWS)
-    held_out = np.zeros(len(examples), bool)
+    held_out = np.zeros(len(keys), bool)
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata[groups] == stratum)
         count = round(fraction * len(members))
@@ -54,12 +66,16 @@ def split(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Exa
         while count < len(in_order) and groups[in_order[count]] == groups[last]:
             count += 1
         held_out[in_order[:count]] = True
+    return held_out
+
+
+def check_both(held_out: np.ndarray, path: str, units: str, fraction: float) -> None:
+    """ValueError if one side has nothing."""
     if held_out.all() or not held_out.any():
         raise ValueError(
-            f"{examples.path}: {len(examples)} examples are too few to hold {fraction:.0%} of them "
-            "out. Pass --eval_data, or data.dev_fraction=0 for no evaluation."
+            f"{path}: {len(held_out)} {units} are too few to hold {fraction:.0%} of them out. "
+            "Pass --eval_data, or data.dev_fraction=0 for no evaluation."
         )
-    return examples.take(np.flatnonzero(~held_out)), examples.take(np.flatnonzero(held_out))
 
 
 def _strata(label_ids: np.ndarray) -> np.ndarray:

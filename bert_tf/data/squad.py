@@ -43,8 +43,12 @@ class Squad:
     questions: list[Question]
 
 
-def read_squad(path: str) -> Squad:
+def read_squad(path: str, *, with_answers: bool = True) -> Squad:
     """Reads a file, also compressed.
+
+    Args:
+        path: the file.
+        with_answers: False: questions may lack their list of answers, as in files for tests.
 
     Raises:
         ValueError: no such file, not UTF-8 or not JSON (with the line), something missing or of
@@ -57,6 +61,8 @@ def read_squad(path: str) -> Squad:
             place = f"{where}.paragraphs[{index}]"
             contexts.append(_text(path, paragraph, place, "context"))
             for place_in, qa in enumerate(_items(path, paragraph, place, "qas")):
+                if not with_answers and isinstance(qa, dict):
+                    qa = {"answers": [], **qa}
                 question = _question(path, qa, f"{place}.qas[{place_in}]", len(contexts) - 1)
                 if question.id in seen:
                     raise ValueError(f"{path}: two questions have the id {question.id!r}.")

@@ -99,11 +99,6 @@ class TaggedData:
     def __len__(self) -> int:
         return len(self.arrays["input_ids"])
 
-    def first(self, num_rows: int) -> "TaggedData":
-        """The same with only the first rows (for training)."""
-        arrays = {name: array[:num_rows] for name, array in self.arrays.items()}
-        return dataclasses.replace(self, arrays=arrays)
-
 
 def read_tagged(
     path: str,

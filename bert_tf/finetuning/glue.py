@@ -16,12 +16,14 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from bert_tf.cleanup import removed_on_failure
+from bert_tf.cleanup import removed_on_failure, write_lines
 from bert_tf.config import ExperimentConfig
 from bert_tf.data import glue
+from bert_tf.finetuning.results import write_files
+from bert_tf.finetuning.sets import Result
+from bert_tf.tasks.classification import ClassificationTask
 
 _LOG_LINES = 3
 # Flags of the whole that a single run does not get, or gets with another value.
@@ -53,25 +55,24 @@ def apply_format(config: ExperimentConfig, name: str) -> None:
     config.data.skip_faulty_rows = columns.skip_faulty_rows
 
 
-def write_submission_files(folder: str, name: str, answers: Mapping[str, np.ndarray]) -> None:
+def write_submission_files(
+    folder: str, name: str, task: ClassificationTask, results: Mapping[str, Result]
+) -> None:
     """Writes what the leaderboard takes of a run into `folder`/submission.
 
     Args:
       folder: work directory of the run.
-      name: the task.
-      answers: {name of a set: ids of labels or numbers, in the order of its file}; other sets than
-        the task's test sets are left out.
+      name: the task of GLUE.
+      task: what was trained.
+      results: {name of a set: what came out}; other sets than the test sets are left out.
     """
-    task = glue.task_of(name)
-    files = {**task.submissions, **(glue.TASKS["ax"].submissions if name == "mnli" else {})}
+    official = glue.task_of(name)
+    files = {**official.submissions, **(glue.TASKS["ax"].submissions if name == "mnli" else {})}
     target = tf.io.gfile.join(folder, "submission")
     for set_name, file_name in files.items():
-        if set_name not in answers:
-            continue
-        tf.io.gfile.makedirs(target)
-        with tf.io.gfile.GFile(tf.io.gfile.join(target, file_name), "w") as file:
-            for line in glue.submission_lines(task.labels, answers[set_name]):
-                file.write(line + "\n")
+        if set_name in results:
+            answers = task.answers(results[set_name].rows["logits"])
+            write_files(target, {file_name: glue.submission_lines(official.labels, answers)})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +154,7 @@ def run(grid: Grid, script: str, words: Sequence[str]) -> str:
     archive = tf.io.gfile.join(grid.work_dir, "submission.zip")
     missing = _write_archive(archive, best.values())
     rows = _table_rows(runs)
-    _write(os.path.join(grid.work_dir, "table.json"), json.dumps(rows, indent=2))
+    write_lines(os.path.join(grid.work_dir, "table.json"), [json.dumps(rows, indent=2)])
     lines = [_format_table(rows), _average_line(rows), f"archive: {archive}"]
     if missing:
         lines.append(f"NOT in the archive, for want of a test file: {', '.join(missing)}")
@@ -203,7 +204,7 @@ def _check_same_grid(grid: Grid, words: Sequence[str]) -> None:
             )
         return
     tf.io.gfile.makedirs(grid.work_dir)
-    _write(path, json.dumps(settings, indent=2))
+    write_lines(path, [json.dumps(settings, indent=2)])
 
 
 def _finished_run(
@@ -327,9 +328,3 @@ def _average_line(rows: Sequence[Mapping[str, Any]]) -> str:
     scores = [max(statistics.mean(means) for means in rates.values()) for rates in by_task.values()]
     average = 100 * statistics.mean(scores)
     return f"average over {len(scores)} tasks, each at its best rate: {average:.2f}"
-
-
-def _write(path: str, content: str) -> None:
-    with removed_on_failure(path + ".tmp"), tf.io.gfile.GFile(path + ".tmp", "w") as file:
-        file.write(content + "\n")
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)

@@ -1,17 +1,14 @@
 """The data sets of a fine-tuning run and what came out for each, whatever the task."""
 
 import dataclasses
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from absl import logging
 
-from bert_tf.cleanup import removed_on_failure
-from bert_tf.tasks.task import Task
-
-FORMAT_VERSION = 1
+from bert_tf.config import ExperimentConfig
+from bert_tf.data import length_buckets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +22,12 @@ class Files:
 
 @dataclasses.dataclass
 class Split:
-    """One set: its examples, whose number is that of the rows, and what `make_dataset` takes."""
+    """One set.
+
+    Attributes:
+      examples: what was read; its length is the number of rows.
+      arrays: what `make_dataset` of the task takes.
+    """
 
     examples: Any
     arrays: Any
@@ -33,11 +35,23 @@ class Split:
 
 @dataclasses.dataclass
 class Prepared:
-    """The sets of a run, by name."""
+    """Everything that is trained on, evaluated and answered.
+
+    Attributes:
+      train: to train on.
+      dev, test: {name of the set: it}.
+      looked: what there is to know of the sets before training, for JSON.
+      look_lines: the same to read.
+      held_out: the lines of a file with what was held out of the training file, by its name; empty
+        if there was an evaluation file.
+    """
 
     train: Split
     dev: dict[str, Split]
     test: dict[str, Split]
+    looked: dict[str, Any]
+    look_lines: list[str]
+    held_out: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -48,28 +62,15 @@ class Result:
     rows: dict[str, np.ndarray]
 
 
-def write_results(
-    folder: str, task: Task, prepared: Prepared, results: Mapping[str, Result]
-) -> None:
-    """Writes the answers to every set below predictions/, and results.json with the scores."""
-    splits = {**prepared.dev, **prepared.test}
-    for name, result in results.items():
-        place = tf.io.gfile.join(folder, "predictions", name)
-        tf.io.gfile.makedirs(place)
-        for file, lines in task.prediction_files(result.rows, splits[name].arrays).items():
-            write_lines(tf.io.gfile.join(place, file), lines)
-    content = {
-        "format_version": FORMAT_VERSION,
-        "scores": {name: result.scores for name, result in results.items() if result.scores},
-        "config": dataclasses.asdict(task.config),
-    }
-    # The last: who finds it, finds everything.
-    write_lines(tf.io.gfile.join(folder, "results.json"), [json.dumps(content, indent=2)])
+def choose_widths(config: ExperimentConfig, input_mask: np.ndarray) -> None:
+    """Writes into `config` the widths that it wants chosen, from the rows of the training data.
 
-
-def write_lines(path: str, lines: Iterable[str]) -> None:
-    """Writes a file beside its place, then puts it there."""
-    with removed_on_failure(path + ".tmp"), tf.io.gfile.GFile(path + ".tmp", "w") as file:
-        for line in lines:
-            file.write(line + "\n")
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    Args:
+      config: `data.num_widths` says how many; `data.widths` stays if it is given.
+      input_mask: int [R, S].
+    """
+    data = config.data
+    if data.num_widths and not data.widths:
+        lengths = input_mask.sum(axis=1)
+        data.widths = length_buckets.choose_widths(lengths, data.max_seq_length, data.num_widths)
+        logging.info("widths of batches: %s", ", ".join(map(str, data.widths)))

@@ -10,6 +10,16 @@ import string
 from collections.abc import Callable, Mapping, Sequence
 
 METRICS = ("squad", "cmrc")
+# What can be wrong with an answer, the first is nothing.
+OUTCOMES = (
+    "right",
+    "too long",
+    "too short",
+    "beside it",
+    "elsewhere",
+    "no answer given",
+    "answered, but there is none",
+)
 _PUNCTUATION = frozenset(string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 # As in the official evaluation of CMRC 2018.
@@ -155,3 +165,32 @@ def _best_threshold(
         if is_last and current > best:
             best, threshold = current, null_odds[name]
     return best / max(len(scores), 1), threshold
+
+
+def answer_outcome(answers: Sequence[str], prediction: str, metric: str = "squad") -> str:
+    """Which of OUTCOMES it is.
+
+    Args:
+        answers: any of them is right; none if there is no answer.
+        prediction: "" for no answer.
+        metric: one of METRICS, says what is compared.
+
+    Returns:
+        "too long" if the prediction holds an answer, "too short" if an answer holds it, "beside it"
+        if they share a word, "elsewhere" if they share none.
+    """
+    compare_exact, compare_f1 = _PAIRS[metric, True]
+    normalize = _without_marks if metric == "cmrc" else normalize_answer
+    if not answers:
+        return "answered, but there is none" if prediction else "right"
+    if not prediction:
+        return "no answer given"
+    if any(compare_exact(answer, prediction) for answer in answers):
+        return "right"
+    said, texts = normalize(prediction), [normalize(answer) for answer in answers]
+    if any(text and text in said for text in texts):
+        return "too long"
+    if said and any(said in text for text in texts):
+        return "too short"
+    shares = any(compare_f1(answer, prediction) for answer in answers)
+    return "beside it" if shares else "elsewhere"

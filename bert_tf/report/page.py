@@ -7,9 +7,7 @@ import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-import tensorflow as tf
-
-from bert_tf.cleanup import removed_on_failure
+from bert_tf.cleanup import write_lines
 
 _STYLE = """
 body { font: 15px/1.5 sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; color: #222 }
@@ -34,11 +32,9 @@ def write_page(path: str, title: str, sections: Iterable[tuple[str, str]]) -> No
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{_text(title)}</title>"
-        f"<style>{_STYLE}</style></head>\n<body><h1>{_text(title)}</h1>\n{body}</body></html>\n"
+        f"<style>{_STYLE}</style></head>\n<body><h1>{_text(title)}</h1>\n{body}</body></html>"
     )
-    with removed_on_failure(path + ".tmp"), tf.io.gfile.GFile(path + ".tmp", "w") as file:
-        file.write(page)
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    write_lines(path, [page])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

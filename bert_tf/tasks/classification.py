@@ -3,12 +3,15 @@
 Shape suffixes: B batch, S sequence, L labels.
 """
 
+import json
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 
 from bert_tf.config import ExperimentConfig
 from bert_tf.data.classification import make_classification_dataset
-from bert_tf.data.labels import MULTI, REGRESSION, SINGLE
+from bert_tf.data.labels import MULTI, REGRESSION, SINGLE, in_words
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.heads import ClassifierHead
 from bert_tf.metrics import classification as metrics
@@ -159,9 +162,24 @@ class ClassificationTask(base.Task):
         return (logits > 0).astype(np.float32) if self.problem_type == MULTI else logits[:, 0]
 
     @property
-    def known_by(self) -> tuple[str, ...]:
-        """The metrics the task is known by; the first is the one to select by."""
+    def known_by(self):
         return tuple(self.config.task.metrics) or _KNOWN_BY[self.problem_type]
+
+    def prediction_files(self, rows, data):
+        """`predictions.jsonl`: line of the file, its label as far as there is one, the answer."""
+        return {"predictions.jsonl": self._prediction_lines(rows["logits"], data)}
+
+    def _prediction_lines(self, logits, data) -> Iterator[str]:
+        decoded = {
+            name: values.numpy()
+            for name, values in self.decode({"logits": tf.constant(logits)}, {}).items()
+        }
+        for index, line in enumerate(data["lines"].tolist()):
+            said = self.describe({name: values[index] for name, values in decoded.items()})
+            known = {}
+            if "label_ids" in data:
+                known["expected"] = in_words(data["label_ids"][index], self.labels)
+            yield json.dumps({"line": line, **known, **said}, ensure_ascii=False)
 
     def decode(self, outputs, batch):
         """`label` string [B] and `probabilities` float32 [B, L] in the order of task.labels.

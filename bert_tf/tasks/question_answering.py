@@ -212,26 +212,53 @@ class QuestionAnsweringTask(base.Task):
         if self.config.task.null_answers:
             self.config.task.null_threshold = self.score(rows, data)["best_f1_threshold"]
 
+    @property
+    def known_by(self):
+        return ("f1", "exact_match")
+
+    def outcomes(self, rows, data: SquadData) -> list[tuple[str, str, str, str, str]]:
+        """(id, what became of it, question, expected answers, answer) of each question."""
+        final = self._final(self._answers_of(rows, data), data)
+        metric = self.config.task.answer_metric
+        return [
+            (
+                question.id,
+                metrics.answer_outcome(question.answers, final[question.id], metric),
+                question.question,
+                " / ".join(dict.fromkeys(question.answers)),
+                final[question.id],
+            )
+            for question in data.questions
+        ]
+
+    def _final(self, answers, data: SquadData) -> dict[str, str]:
+        """{id: the answer, "" for none}."""
+        rows = zip(data.questions, self._texts(answers, data), self._is_null(answers), strict=True)
+        return {question.id: "" if is_null else texts[0] for question, texts, is_null in rows}
+
     def prediction_files(self, rows, data: SquadData):
         """`predictions.json` {id: answer}, `nbest_predictions.json` and, with null answers,
-        `null_odds.json` {id: odds}: what the official evaluations read."""
+        `null_odds.json` {id: odds}: what the official evaluations read. `errors.txt`: id, fault,
+        question, expected answers, answer."""
         answers = self._answers_of(rows, data)
-        texts, is_null_Q = self._texts(answers, data), self._is_null(answers)
-        final, n_best = {}, {}
-        for index, (question, row) in enumerate(zip(data.questions, texts, strict=True)):
-            final[question.id] = "" if is_null_Q[index] else row[0]
+        n_best = {}
+        for index, row in enumerate(self._texts(answers, data)):
             columns = [answers[f"n_best_{name}"][index] for name in ("start", "end", "probability")]
-            n_best[question.id] = [
+            n_best[data.questions[index].id] = [
                 {"text": text, "start": int(start), "end": int(end), "probability": float(p)}
                 for text, start, end, p in zip(row, *columns, strict=False)
             ]
-        files = {"predictions.json": final, "nbest_predictions.json": n_best}
+        files = {"predictions.json": self._final(answers, data), "nbest_predictions.json": n_best}
         if self.config.task.null_answers:
             files["null_odds.json"] = self._null_odds(answers, data)
-        return {
+        written = {
             name: [json.dumps(content, ensure_ascii=False, indent=1)]
             for name, content in files.items()
         }
+        if any(question.answers for question in data.questions):
+            wrong = (row for row in self.outcomes(rows, data) if row[1] != metrics.OUTCOMES[0])
+            written["errors.txt"] = ["\t".join(" ".join(t.split()) for t in row) for row in wrong]
+        return written
 
     def _answers_of(self, rows, data: SquadData) -> dict[str, np.ndarray]:
         """`_answers` to all questions of a file, as arrays."""

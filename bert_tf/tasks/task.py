@@ -11,8 +11,7 @@ import dataclasses
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -39,6 +38,8 @@ class Task(abc.ABC):
     # The terms of the loss, then the metrics: the keys of `compute_loss` and `compute_metrics`.
     loss_names: tuple[str, ...]
     metric_names: tuple[str, ...]
+    # What of a batch is [B, S] and cut where rows are cut.
+    token_names = ("input_ids", "input_mask", "segment_ids", "position_ids", "example_ids")
 
     def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer):
         self.config = config
@@ -119,9 +120,8 @@ class Task(abc.ABC):
         return tf.switch_case(batch["width_index"], branches)
 
     def _cut(self, batch: Batch, width: int) -> Batch:
-        inputs = encoder_inputs(batch)
-        inputs.pop("cls_positions", None)
-        return {**batch, **{name: rows[:, :width] for name, rows in inputs.items()}}
+        tokens = {name: batch[name] for name in self.token_names if name in batch}
+        return {**batch, **{name: rows[:, :width] for name, rows in tokens.items()}}
 
     def row_outputs(self, outputs: Batch, batch: Batch) -> Batch:
         """What `score` needs to know of each row of an evaluation, first axis B, with `row_ids`
@@ -138,6 +138,11 @@ class Task(abc.ABC):
         """
         del rows, data
         return {}
+
+    @property
+    def known_by(self) -> tuple[str, ...]:
+        """The scores the task is known by; the first is the one to select by."""
+        return self.metric_names[:1]
 
     def calibrate(self, rows: dict[str, np.ndarray], data: Any) -> None:
         """Sets in `config.task` what is chosen on evaluation data; arguments as `score`."""

@@ -87,7 +87,7 @@ class TokenClassificationTask(base.Task):
                 f"task.tag_scheme is {scheme!r}, but the labels are {', '.join(labels)}; expected "
                 "O and tags such as B-PER, or --config.task.tag_scheme=plain."
             )
-        self._labels, self._is_plain = labels, scheme == "plain"
+        self._labels, self.is_plain = labels, scheme == "plain"
         self._decoder = _TagDecoder(labels, scheme)
         self._find_words = WordStarts(tokenizer.vocabulary)
 
@@ -128,25 +128,29 @@ class TokenClassificationTask(base.Task):
 
     def score(self, rows, data: TaggedData):
         """`precision`, `recall`, `f1` of entities, or nothing for plain tags."""
-        if self._is_plain:
+        if self.is_plain:
             return {}
         tags = [sentence.tags for sentence in data.sentences]
-        predicted = self._tags_of(rows, data)
+        predicted = self.tags_of(rows, data)
         return entity_scores(
             [tag_lib.convert(row, "iob2") for row in tags],
             [tag_lib.convert(row, "iob2") for row in predicted],
         )
 
+    @property
+    def known_by(self):
+        return ("accuracy",) if self.is_plain else ("f1", "precision", "recall")
+
     def prediction_files(self, rows, data: TaggedData):
         """`predictions.txt`: word, tag, predicted tag, which is what conlleval reads; `errors.txt`:
         the entities that were missed or made up, each with its sentence."""
-        predicted = self._tags_of(rows, data)
+        predicted = self.tags_of(rows, data)
         files = {"predictions.txt": _columns(data.sentences, predicted)}
-        if not self._is_plain:
-            files["errors.txt"] = _errors(data.sentences, predicted)
+        if not self.is_plain:
+            files["errors.txt"] = map("\t".join, entity_errors(data.sentences, predicted))
         return files
 
-    def _tags_of(self, rows, data: TaggedData) -> list[list[str]]:
+    def tags_of(self, rows, data: TaggedData) -> list[list[str]]:
         """The tags of each sentence, decoded as a whole even if it lies in several windows."""
         scores_XL = rows["log_probabilities"][data.word_rows, data.word_positions]
         lengths = [len(sentence.words) for sentence in data.sentences]
@@ -250,16 +254,16 @@ def _columns(sentences: list[Sentence], predicted: list[list[str]]) -> Iterator[
         yield ""
 
 
-def _errors(sentences: list[Sentence], predicted: list[list[str]]) -> Iterator[str]:
-    """`line<TAB>missed or made up<TAB>type<TAB>entity<TAB>sentence`."""
+def entity_errors(
+    sentences: list[Sentence], predicted: list[list[str]]
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """(line of the file, "missed" or "made up", type, entity, sentence) of each wrong entity."""
     for sentence, answers in zip(sentences, predicted, strict=True):
         expected, found = (set(tag_lib.spans(tags)) for tags in (sentence.tags, answers))
         for kind, begin, end in sorted(expected ^ found, key=lambda span: span[1:]):
             fault = "missed" if (kind, begin, end) in expected else "made up"
             entity = " ".join(sentence.words[begin:end])
-            yield "\t".join(
-                [str(sentence.lines[begin]), fault, kind, entity, " ".join(sentence.words)]
-            )
+            yield str(sentence.lines[begin]), fault, kind, entity, " ".join(sentence.words)
 
 
 class _TagDecoder:
