@@ -34,8 +34,8 @@ def make_array_dataset(
 
     Training: without end, order and epochs from (seed, position). Evaluation: every row once, in
     storage order, with `widths` the longest first; `seed` and `start_row` have no effect, and every
-    worker gets the same number of batches. What fills the last one are copies of the first row with
-    weight 0.
+    worker gets the same number of batches. What fills the last one are copies with weight 0 of the
+    first row, with `widths` of the shortest.
 
     Args:
         arrays: int32 or float32, each [R, ...]; with `widths`, `input_mask` is among them.
@@ -65,10 +65,12 @@ def make_array_dataset(
         num_batches = -(-num_rows // batch_slice.global_batch_size) * batch_slice.local_replicas
         take = _evaluation_rows(arrays, num_rows, batch_slice, widths)
 
+    filler = int(arrays["input_mask"].sum(axis=1).argmin()) if widths else 0
+
     def batch(local_batch: int) -> dict[str, np.ndarray]:
         rows, width_index = take(local_batch)
         exists = rows >= 0
-        taken = {name: array[np.where(exists, rows, 0)] for name, array in arrays.items()}
+        taken = {name: array[np.where(exists, rows, filler)] for name, array in arrays.items()}
         taken[weights] = taken[weights] * exists.reshape(-1, *[1] * (taken[weights].ndim - 1))
         return {**taken, "row_ids": rows, "width_index": width_index}
 

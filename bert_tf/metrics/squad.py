@@ -15,7 +15,7 @@ OUTCOMES = (
     "right",
     "too long",
     "too short",
-    "beside it",
+    "shares words",
     "elsewhere",
     "no answer given",
     "answered, but there is none",
@@ -176,8 +176,8 @@ def answer_outcome(answers: Sequence[str], prediction: str, metric: str = "squad
         metric: one of METRICS, says what is compared.
 
     Returns:
-        "too long" if the prediction holds an answer, "too short" if an answer holds it, "beside it"
-        if they share a word, "elsewhere" if they share none.
+        "too long" if the prediction holds an answer, "too short" if an answer holds it, "shares
+        words" if they share one, "elsewhere" if they do not.
     """
     compare_exact, compare_f1 = _PAIRS[metric, True]
     normalize = _without_marks if metric == "cmrc" else normalize_answer
@@ -193,4 +193,4 @@ def answer_outcome(answers: Sequence[str], prediction: str, metric: str = "squad
     if said and any(said in text for text in texts):
         return "too short"
     shares = any(compare_f1(answer, prediction) for answer in answers)
-    return "beside it" if shares else "elsewhere"
+    return "shares words" if shares else "elsewhere"

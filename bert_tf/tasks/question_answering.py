@@ -61,6 +61,7 @@ class QuestionAnsweringTask(base.Task):
 
     loss_names = ("loss",)
     metric_names = ("start_accuracy", "end_accuracy")
+    token_names = (*base.Task.token_names, "answer_places")
 
     def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
         super().__init__(config, tokenizer)
@@ -89,6 +90,7 @@ class QuestionAnsweringTask(base.Task):
             seed=self.config.train.seed,
             training=training,
             start_row=start_row,
+            widths=self.config.data.widths,
         )
 
     def loss_weights(self, batch):

@@ -67,6 +67,7 @@ class TokenClassificationTask(base.Task):
 
     loss_names = ("loss",)
     metric_names = ("accuracy",)
+    token_names = (*base.Task.token_names, "label_ids", "label_weights")
 
     def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
         super().__init__(config, tokenizer)
@@ -102,6 +103,7 @@ class TokenClassificationTask(base.Task):
             seed=self.config.train.seed,
             training=training,
             start_row=start_row,
+            widths=self.config.data.widths,
         )
 
     def loss_weights(self, batch):
@@ -120,9 +122,11 @@ class TokenClassificationTask(base.Task):
         return {name: (value, weight)}
 
     def row_outputs(self, outputs, batch):
-        """`log_probabilities` float32 [B, S, L]."""
+        """`log_probabilities` float32 [B, S, L], 0 where the rows are cut."""
+        log_probs_BSL = tf.nn.log_softmax(tf.cast(outputs["logits"], tf.float32))
+        cut = self.config.data.max_seq_length - log_probs_BSL.shape[1]
         return {
-            "log_probabilities": tf.nn.log_softmax(tf.cast(outputs["logits"], tf.float32)),
+            "log_probabilities": tf.pad(log_probs_BSL, [[0, 0], [0, cut], [0, 0]]),
             "row_ids": batch["row_ids"],
         }
 

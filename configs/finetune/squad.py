@@ -14,7 +14,7 @@ from bert_tf import config as c
 def get_config() -> c.ExperimentConfig:
     return c.ExperimentConfig(
         model=c.BertConfig.from_size("mini", use_pooler=False),
-        data=c.DataConfig(max_seq_length=384, doc_stride=128, max_query_length=64),
+        data=c.DataConfig(max_seq_length=384, doc_stride=128, max_query_length=64, num_widths=4),
         task=c.TaskConfig(name="question_answering"),
         optimizer=c.OptimizerConfig(learning_rate=5e-5, bias_correction=True),
         train=c.TrainConfig(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bert_tf.metrics.squad import answer_scores, chinese_exact_match, chinese_f1
+from bert_tf.metrics.squad import answer_outcome, answer_scores, chinese_exact_match, chinese_f1
 
 
 def test_the_best_of_several_answers_counts():
@@ -36,3 +36,22 @@ def test_chinese_answers_are_compared_by_ideographs():
     # 4 units each (2008, 年, 北, 京); the longest common stretch has 3.
     assert chinese_f1("2008年北京", "2007年北京") == pytest.approx(0.75)
     assert chinese_f1("北京", "上海") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("answers", "prediction", "metric", "outcome"),
+    [
+        (["the Rome"], "Rome!", "squad", "right"),
+        (["Rome", "the old Rome"], "old Rome city", "squad", "too long"),
+        (["the old Rome"], "old", "squad", "too short"),
+        (["old Rome"], "new Rome", "squad", "shares words"),
+        (["Rome"], "Paris", "squad", "elsewhere"),
+        (["Rome"], "", "squad", "no answer given"),
+        ([], "Rome", "squad", "answered, but there is none"),
+        ([], "", "squad", "right"),
+        (["《长城》"], "长城", "cmrc", "right"),
+        (["长城"], "古长城", "cmrc", "too long"),
+    ],
+)
+def test_what_is_wrong_with_an_answer_has_a_name(answers, prediction, metric, outcome):
+    assert answer_outcome(answers, prediction, metric) == outcome

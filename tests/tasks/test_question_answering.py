@@ -128,17 +128,23 @@ def model():
     return model
 
 
-@pytest.mark.parametrize("null_answers", [False, True])
+@pytest.mark.parametrize(("null_answers", "widths"), [(False, ()), (True, (14, LENGTH))])
 def test_the_best_answers_are_the_best_of_all_spans_in_files_and_in_the_graph(
-    write, model, null_answers
+    write, model, null_answers, widths
 ):
     task = make(null_answers=null_answers)
+    task.config.data.widths = widths
     squad = read_squad(write(QUESTIONS))
     data = encode(squad)
     scores, rows = Evaluator(task, model, strategy_of(1), 4).run_with_rows(data)
     inputs = {n: data.arrays[n] for n in ("input_ids", "input_mask", "segment_ids")}
     outputs = {name: value.numpy() for name, value in model(inputs).items()}
-    files = {n: json.loads("".join(v)) for n, v in task.prediction_files(rows, data).items()}
+    if widths:
+        lengths = data.arrays["input_mask"].sum(axis=1)
+        assert len(data) % 4 == (lengths <= widths[0]).sum() == 1  # the last batch is cut
+    files = task.prediction_files(rows, data)
+    errors = [line.split("\t") for line in files.pop("errors.txt")]
+    files = {n: json.loads("".join(v)) for n, v in files.items()}
     assert ("null_odds.json" in files) == null_answers
     questions = [q.question for q in squad.questions]
     decode = tf.function(lambda batch: task.decode(model(batch), batch))
@@ -152,6 +158,7 @@ def test_the_best_answers_are_the_best_of_all_spans_in_files_and_in_the_graph(
         null = (outputs["start_logits"] + outputs["end_logits"])[own, 0].min()
         is_null = null_answers and null - spans[0][0] > 0
         final = files["predictions.json"][question.id]
+        assert (final in (question.answers or [""])) == all(e[0] != question.id for e in errors)
         assert final == ("" if is_null else kept[0]["text"])
         if null_answers:
             odds = files["null_odds.json"][question.id]

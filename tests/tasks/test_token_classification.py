@@ -124,10 +124,11 @@ def tagged_sentences():
     return sentences
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
-def test_scores_are_those_of_whole_sentences_on_any_number_of_replicas(model, replicas):
+@pytest.mark.parametrize(("replicas", "widths"), [(1, ()), (2, (5, 8))])
+def test_scores_are_those_of_whole_sentences_on_any_layout(model, replicas, widths):
     """Against the words' scores picked by hand, decoded one sentence at a time."""
     task, sentences = make(), tagged_sentences()
+    task.config.data.widths = widths
     data = encode_tagged("x", sentences, LABELS, TOKENIZER, max_seq_length=8, stride=3)
     strategy = strategy_of(replicas)
     with strategy.scope():
@@ -136,7 +137,9 @@ def test_scores_are_those_of_whole_sentences_on_any_number_of_replicas(model, re
         weight.assign(source.numpy())
     scores, rows = Evaluator(task, copy, strategy, 4).run_with_rows(data)
     outputs = tf.nn.log_softmax(model({k: data.arrays[k] for k in _INPUTS})["logits"]).numpy()
-    np.testing.assert_allclose(rows["log_probabilities"], outputs, atol=1e-5)
+    places = data.word_rows, data.word_positions
+    np.testing.assert_allclose(rows["log_probabilities"][places], outputs[places], atol=1e-5)
+    assert rows["log_probabilities"].shape == outputs.shape
     hits, predicted, expected, word = 0, 0, 0, 0
     lines = "\n".join(task.prediction_files(rows, data)["predictions.txt"]).split("\n\n")
     for sentence, written in zip(sentences, lines, strict=True):
