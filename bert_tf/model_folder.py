@@ -198,7 +198,8 @@ def build(checkpoint: Checkpoint, *, dtype: str = "float32") -> tuple[Task, kera
 def _loadable(checkpoint: Checkpoint) -> TaskConfig:
     """Its task, or that of a bare encoder where bert_tf knows the head but has no task for it."""
     task, known = checkpoint.task, {module.name for module in pkgutil.iter_modules(tasks.__path__)}
-    needs_labels = task.name == "classification" and task.problem_type != REGRESSION
+    has_labels = task.name in ("classification", "token_classification")
+    needs_labels = has_labels and task.problem_type != REGRESSION
     too_few_labels = needs_labels and len(task.labels) < 2
     if task.name not in variables.HEADS or task.name in known and not too_few_labels:
         return task
