@@ -11,6 +11,8 @@ data    the tokenizer against tensorflow-text, `tokenizers` and flash-tokenizer;
         pretraining also its step beside the reader. With
         configs/benchmark/create_pretraining_data.py instead: whole commands against Model Garden's,
         with the memory of all their processes.
+serve   exported models (--served) against transformers on torch: text in, answers out, with their
+        accuracy on the texts if these have labels.
 
 Examples:
 
@@ -24,6 +26,8 @@ Examples:
     python scripts/benchmark.py data --config=configs/pretrain/mini.py --output=data.json
     python scripts/benchmark.py data --config=configs/benchmark/create_pretraining_data.py \\
         --input='books/*.txt' --vocab_file=vocab.txt --garden_python=garden/bin/python
+    python scripts/benchmark.py serve --served=served/mrpc,small/mrpc_int8 --texts=MRPC/dev.tsv \\
+        --hugging_face_model=mrpc_hf --transformers_python=torch/bin/python
 """
 
 import dataclasses
@@ -34,11 +38,13 @@ from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app
-from bert_tf.benchmark import commands, data, finetune, harness, machine, train
+from bert_tf.benchmark import commands, data, finetune, harness, machine, serve, train
 from bert_tf.data import glue
+from bert_tf.data.classification import read_examples
 from bert_tf.finetuning.glue import apply_format
 
-_WORDS = ("train", "finetune", "data")
+_WORDS = ("train", "finetune", "data", "serve")
+_SERVED_TASKS = ("classify", "embed")
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("command", None, _WORDS, "What to measure: the first word.", required=True)
@@ -62,7 +68,12 @@ flags.DEFINE_bool(
 flags.DEFINE_string(
     "garden_python", None, "The interpreter that has tf-models-official; default this one."
 )
-flags.DEFINE_enum("task", "mrpc", glue.TRAINED, "finetune: which task of GLUE.")
+flags.DEFINE_enum(
+    "task",
+    None,
+    [*glue.TRAINED, *_SERVED_TASKS],
+    "finetune: which task of GLUE, default mrpc. serve: default what the models are for.",
+)
 flags.DEFINE_string("data_dir", None, "finetune: the folder with CoLA, MRPC, ... in it.")
 flags.DEFINE_string("init_checkpoint", None, "finetune: Hugging Face folder of the encoder.")
 flags.DEFINE_list(
@@ -77,6 +88,13 @@ flags.DEFINE_float("megabytes", 5.0, "data: how much of the text to use; repeate
 flags.DEFINE_integer("vocab_size", 8000, "data: tokens of the vocabularies that are learned.")
 flags.DEFINE_integer("max_seq_length", 128, "data: tokens of an example.")
 flags.DEFINE_integer("num_workers", os.cpu_count() or 1, "data: threads of tokenizer and builder.")
+flags.DEFINE_list("served", [], "serve: folders made by export.py, or model folders.")
+flags.DEFINE_string("texts", None, "serve: table of texts, as fine-tuning reads it.")
+flags.DEFINE_list("batch_sizes", ["1", "32"], "serve: texts that are answered together.")
+flags.DEFINE_integer("examples_per_round", 64, "serve: texts of a round.", lower_bound=1)
+flags.DEFINE_integer("max_texts", 1000, "serve: use the first so many.", lower_bound=1)
+flags.DEFINE_string("hugging_face_model", None, "serve: folder that transformers loads.")
+flags.DEFINE_string("transformers_python", None, "serve: the interpreter with torch.")
 
 
 def main(argv):
@@ -90,8 +108,9 @@ def main(argv):
         )
     kind = "commands" if is_commands else FLAGS.command
     runs = {"train": _train, "finetune": _finetune, "data": _data, "commands": _commands}
-    result = runs[kind]()
+    result = (runs | {"serve": _serve})[kind]()
     modules = {"train": train, "finetune": finetune, "data": data, "commands": commands}
+    modules["serve"] = serve
     print(modules[kind].report(result))
     if FLAGS.output:
         settings = {"rounds": FLAGS.rounds, "warmup_rounds": FLAGS.warmup_rounds}
@@ -124,10 +143,11 @@ def _finetune():
         raise ValueError(
             "finetune needs --config=configs/finetune/glue.py, --data_dir and --init_checkpoint."
         )
-    apply_format(FLAGS.config, FLAGS.task)
-    train_file = glue.find_files(FLAGS.data_dir, FLAGS.task).train
+    task = FLAGS.task or "mrpc"
+    apply_format(FLAGS.config, task)
+    train_file = glue.find_files(FLAGS.data_dir, task).train
     if not train_file:
-        raise ValueError(f"{FLAGS.data_dir} holds no training file of {FLAGS.task}.")
+        raise ValueError(f"{FLAGS.data_dir} holds no training file of {task}.")
     result = finetune.run(
         FLAGS.config,
         train_file=train_file,
@@ -138,7 +158,7 @@ def _finetune():
         steps_per_round=FLAGS.steps_per_round,
         peer_python=FLAGS.peer_python,
     )
-    return {"config": dataclasses.asdict(FLAGS.config), "task": FLAGS.task, **result}
+    return {"config": dataclasses.asdict(FLAGS.config), "task": task, **result}
 
 
 def _data():
@@ -168,6 +188,36 @@ def _commands():
         garden_python=FLAGS.garden_python,
     )
     return {"config": dataclasses.asdict(FLAGS.config), **result}
+
+
+def _serve():
+    if not FLAGS.served or not FLAGS.texts:
+        raise ValueError("serve needs --served and --texts.")
+    if FLAGS.task and FLAGS.task not in _SERVED_TASKS:
+        raise ValueError(f"serve: --task={FLAGS.task}; expected {' or '.join(_SERVED_TASKS)}.")
+    if not all(word.isdecimal() and int(word) for word in FLAGS.batch_sizes):
+        raise ValueError(f"--batch_sizes={','.join(FLAGS.batch_sizes)}: expected whole numbers.")
+    examples = read_examples(FLAGS.texts, with_labels=False if FLAGS.task == "embed" else None)
+    columns = [examples.texts] + ([examples.text_pairs] if examples.text_pairs else [])
+    if FLAGS.task == "embed":
+        columns = columns[:1]
+    labels = None
+    if examples.label_ids is not None:
+        labels = [str(examples.labels[label]) for label in examples.label_ids[: FLAGS.max_texts]]
+    return serve.run(
+        FLAGS.served,
+        [column[: FLAGS.max_texts] for column in columns],
+        labels,
+        batch_sizes=[int(word) for word in FLAGS.batch_sizes],
+        examples_per_round=FLAGS.examples_per_round,
+        rounds=FLAGS.rounds,
+        warmup_rounds=FLAGS.warmup_rounds,
+        num_threads=FLAGS.num_workers,
+        max_seq_length=FLAGS.max_seq_length,
+        hugging_face_model=FLAGS.hugging_face_model,
+        transformers_python=FLAGS.transformers_python,
+        task=FLAGS.task,
+    )
 
 
 if __name__ == "__main__":

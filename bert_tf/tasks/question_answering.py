@@ -312,6 +312,12 @@ class QuestionAnsweringTask(base.Task):
         )
         return {**rows, "context": contexts}
 
+    def from_ids(self, outputs, batch):
+        """Without the tokens that rows were filled up with."""
+        width = tf.shape(batch["input_ids"])[1]
+        ends = ("start_logits", "end_logits")
+        return {**outputs, **{name: outputs[name][:, :width] for name in ends}}
+
     def decode(self, outputs, batch):
         """The answer to each question.
 

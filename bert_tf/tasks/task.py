@@ -158,6 +158,11 @@ class Task(abc.ABC):
         """Whether `encode` takes two texts."""
         return self.config.task.text_pairs
 
+    def from_ids(self, outputs: Batch, batch: Batch) -> Batch:
+        """What a model called with ids alone (`export.ids`) answered, as `decode` takes it."""
+        del batch
+        return outputs
+
     def describe(self, row: dict[str, np.ndarray]) -> dict[str, Any]:
         """One row of what `decode` gave, for JSON."""
         return {name: _plain(value) for name, value in row.items()}

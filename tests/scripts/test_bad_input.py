@@ -246,7 +246,7 @@ CASES = {
         ({"train_data": "{b}/odd_version"}, "manifest.json is not a manifest of bert_tf"),
         (
             {"train_data": "{b}/truncated_records", "eval_data": None},
-            "shard-00000-of-00001.tfrecord, record 1..: truncated or damaged .*; copy the file",
+            "shard-00000-of-00001.tfrecord, record 1..: truncated or damaged; copy the file",
         ),
         (
             {"train_data": "{b}/id_outside", "eval_data": None},
@@ -293,14 +293,17 @@ CASES = {
         ({"data": "{b}/no_label.tsv"}, "no_label.tsv:1: no column has a usual name for labels"),
         ({"data": "{b}/pairs.tsv"}, "pairs.tsv:1: pairs of texts .*trained on single texts"),
         ({"data": "{w}/valid"}, "{w}/valid: a table's name ends in .tsv"),
-        ({"model": "{w}/pretrained"}, "{w}/dev.tsv holds no manifest.json"),
+        (
+            {"model": "{w}/pretrained"},
+            "dev.tsv, behind record 0: .*not a TFRecord file; expected",
+        ),
         (
             {"model": "{w}/pretrained", "data": "{b}/other_vocabulary"},
             "{b}/other_vocabulary: made with vocabulary_sha256",
         ),
         (
             {"model": "{w}/pretrained", "data": "{b}/truncated_records"},
-            "record 1..: truncated or damaged .*; copy the file again",
+            "record 1..: truncated or damaged; copy the file again",
         ),
         ({"batch_size": 0}, "--batch_size=0: 0 is not a positive integer"),
         ({"batch_size": 15, "strategy": "mirrored"}, "15 cannot be divided by 2 replicas"),
@@ -316,6 +319,8 @@ CASES = {
         ({"output": "{b}/a_folder"}, "{b}/a_folder is a folder; expected the name of a file"),
         ({"output": "{b}/no/x.jsonl"}, "{b}/no/x.jsonl"),
         ({"batch_size": 0}, "--batch_size=0: 0 is not a positive integer"),
+        ({"calibration_data": "{b}/no.tsv"}, "{b}/no.tsv: no such file"),
+        ({"model": "{w}/pretrained", "temperature": 2}, "only the probabilities of a classifier"),
         ({"model": "{b}/pair_model"}, "valid.txt:1: .*two texts with a tab between"),
         ({"model": "{b}/three_labels"}, r"three_labels: .*shape \(32, 2\), .*\(32, 3\)"),
         ({"model": "{b}/resized_model"}, r"resized_model: .*shape \(160, 32\), .*\(160, 48\)"),
@@ -335,6 +340,14 @@ CASES = {
         *MODEL,
         ({"output_dir": "{b}/a_folder"}, "{b}/a_folder exists. Choose another --output_dir"),
         ({"output_dir": "{b}/a_file"}, "{b}/a_file exists. Choose another --output_dir"),
+        (
+            {"format": "onnx", "precision": "bfloat16"},
+            "--format=onnx has no bfloat16; it has: float32, int8",
+        ),
+        (
+            {"format": "litert", "precision": "int8"},
+            "--precision=int8 needs --calibration_data: a file of texts",
+        ),
     ],
 }
 ALL = [(name, changes, message) for name in CASES for changes, message in CASES[name]]
@@ -419,6 +432,7 @@ def largest_file(size):
                 "examples",
                 "examples.json",
                 "shards.jsonl",
+                "unknown_words",
             },
         ),
         ("pretrain", {"config.json", "metrics.jsonl", "tensorboard"}),
