@@ -38,7 +38,10 @@ setuptools.setup(
         "pyarrow>=17",
         "pyyaml>=6",  # ml_collections brings it
         "rich>=13",
+        "scikit-learn>=1.5",
+        "scipy>=1.13",
         "sentencex>=1.0",
+        "seqeval>=1.2.2",
         "tensorboard>=2.20",
         "tensorflow==2.20.*",
         "tensorflow-text==2.20.*",

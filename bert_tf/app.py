@@ -27,7 +27,7 @@ import tensorflow as tf  # noqa: E402
 from absl import app as absl_app  # noqa: E402
 from absl import logging  # noqa: E402
 
-from bert_tf.cleanup import removed_on_failure  # noqa: E402
+from bert_tf import cleanup  # noqa: E402
 
 _USER_ERRORS = (ValueError, OSError, tf.errors.OpError)
 # "{{function_node ...}} the reason [Op:ReadFile] name:" around what TensorFlow has to say.
@@ -152,9 +152,4 @@ def write_lines(path: str, lines: Iterable[str]) -> None:
     """Writes `lines` to a temporary file that takes the place of `path` when it is whole."""
     if tf.io.gfile.isdir(path):
         raise ValueError(f"{path} is a folder; expected the name of a file to write.")
-    temporary = path + ".tmp"
-    with removed_on_failure(temporary), tf.io.gfile.GFile(temporary, "w") as file:
-        file.write("")  # opens it, before the work begins
-        for line in lines:
-            file.write(line + "\n")
-    tf.io.gfile.rename(temporary, path, overwrite=True)
+    cleanup.write_lines(path, lines)

@@ -1,7 +1,7 @@
 """Nothing half written stays behind."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
@@ -21,3 +21,13 @@ def removed_on_failure(path: str) -> Iterator[None]:
             elif tf.io.gfile.exists(path):
                 tf.io.gfile.remove(path)
         raise
+
+
+def write_lines(path: str, lines: Iterable[str]) -> None:
+    """Writes `lines` to a temporary file that takes the place of `path` when it is whole."""
+    temporary = path + ".tmp"
+    with removed_on_failure(temporary), tf.io.gfile.GFile(temporary, "w") as file:
+        file.write("")  # opens it, before the work begins
+        for line in lines:
+            file.write(line + "\n")
+    tf.io.gfile.rename(temporary, path, overwrite=True)

@@ -43,9 +43,27 @@ class DataConfig:
       do_whole_word_mask: mask all pieces of a word together.
       text_column, text_pair_column, label_column: columns of a fine-tuning file; empty: found by
         their usual names.
-      max_train_examples: use only the first so many rows of a fine-tuning file; 0: all.
+      label_columns: several labels, one 0/1 column each, in place of label_column.
+      label_separator: stands between several labels in one column.
+      header: names of the columns of a fine-tuning file that has no header line.
+      skip_faulty_rows: leave out (and count) labelled rows that are ragged or hold an empty text.
+      max_train_examples: use only the first so many rows (sentences, questions) of a fine-tuning
+        file; 0: all.
       skip_damaged_records: pretraining: a record that cannot be read counts nothing, instead of
         ending the run; all others keep their places. How many there were is reported.
+      dev_fraction: fine-tuning: share of the training file that is held out where there is no
+        evaluation file; 0: none.
+      num_widths: fine-tuning: rows of like length come together in batches of so many widths;
+        0: rows in the order of the seed, all padded to max_seq_length.
+      widths: those widths, the last max_seq_length; empty: chosen for the training data.
+      doc_stride: tokens between the beginnings of two windows over a text that is longer than a
+        row.
+      max_query_length: tokens of a question, at most half of the row; the rest of the row is for
+        its context.
+      skip_bad_answers: leave out training questions whose answer is not in their context.
+      tag_scheme: of a file of tags: "iob1", "iob2", "bioes", "plain", or "auto": found out.
+      repair_tags: read a tag that cannot stand where it does as the beginning of an entity.
+      document_context: rows of tagged words reach over whole documents, not single sentences.
     """
 
     max_seq_length: int = 128
@@ -56,8 +74,21 @@ class DataConfig:
     text_column: str = ""
     text_pair_column: str = ""
     label_column: str = ""
+    label_columns: tuple[str, ...] = ()
+    label_separator: str = ","
+    header: tuple[str, ...] = ()
+    skip_faulty_rows: bool = False
     max_train_examples: int = 0
     skip_damaged_records: bool = False
+    dev_fraction: float = 0.1
+    num_widths: int = 0
+    widths: tuple[int, ...] = ()
+    doc_stride: int = 64
+    max_query_length: int = 64
+    skip_bad_answers: bool = False
+    tag_scheme: str = "auto"
+    repair_tags: bool = False
+    document_context: bool = False
 
 
 @dataclasses.dataclass
@@ -70,18 +101,45 @@ class TaskConfig:
       labels: classification: the labels in the order of the logits; empty: those of the training
         file.
       text_pairs: classification: an example is a pair of texts; scripts/finetune.py sets it.
+      problem_type: classification: "single_label_classification", "multi_label_classification" or
+        "regression" (then `labels` is empty and the label column holds numbers).
+      class_weights: classification: weight of each label in the loss, in the order of `labels`
+        (several labels: of the examples that have it); empty: all 1.
+      balance_classes: classification: class_weights from the training data, so that every label
+        weighs the same in sum.
+      metrics: classification: the scores the task is known by, the first is the one to select by;
+        empty: accuracy, micro_f1 or spearman.
       classifier_dropout_prob: classification: dropout of the pooled output.
       pooling: embedding: "mean" over the tokens, their "max", the "cls" token, or the "pooler".
       normalize: embedding: scale to length 1.
+      tag_scheme: token_classification: that of the labels: "iob1", "iob2", "bioes", "plain", or
+        "auto": iob2 for the labels of a training file with entities, else what the labels say.
+      null_answers: question_answering: there are questions without an answer (SQuAD 2.0);
+        scripts/finetune.py sets it.
+      null_threshold: question_answering: no answer, if its score is better by more than this;
+        scripts/finetune.py sets it to the best on the evaluation data.
+      max_answer_length: question_answering: tokens of the longest answer.
+      n_best: question_answering: how many answers are kept for each question.
+      answer_metric: question_answering: "squad", or "cmrc" for Chinese.
     """
 
     name: str = "pretraining"
     next_sentence: bool = True
     labels: tuple[str, ...] = ()
     text_pairs: bool = False
+    problem_type: str = "single_label_classification"
+    class_weights: tuple[float, ...] = ()
+    balance_classes: bool = False
+    metrics: tuple[str, ...] = ()
     classifier_dropout_prob: float = 0.1
     pooling: str = "mean"
     normalize: bool = True
+    tag_scheme: str = "auto"
+    null_answers: bool = False
+    null_threshold: float = 0.0
+    max_answer_length: int = 30
+    n_best: int = 20
+    answer_metric: str = "squad"
 
 
 @dataclasses.dataclass
@@ -168,6 +226,18 @@ class ExperimentConfig:
                 f"data.max_seq_length is {self.data.max_seq_length}, but the model has "
                 f"max_position_embeddings {self.model.max_position_embeddings}."
             )
+        widths = list(self.data.widths)
+        if widths and (sorted(set(widths)) != widths or widths[-1] != self.data.max_seq_length):
+            raise ValueError(
+                f"data.widths is {self.data.widths}; expected ascending widths of which the last "
+                f"is data.max_seq_length ({self.data.max_seq_length})."
+            )
+        if not 0 <= self.data.dev_fraction < 1:
+            raise ValueError(
+                f"data.dev_fraction is {self.data.dev_fraction}; expected 0 <= dev_fraction < 1."
+            )
+        if self.data.doc_stride < 1:
+            raise ValueError(f"data.doc_stride is {self.data.doc_stride}; expected at least 1.")
         for name, least in _LEAST.items():
             if getattr(train, name) < least:
                 value = getattr(train, name)

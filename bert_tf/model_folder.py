@@ -31,6 +31,7 @@ from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.mapping import Row, Weights
 from bert_tf.cleanup import removed_on_failure
 from bert_tf.config import DataConfig, ExperimentConfig, TaskConfig
+from bert_tf.data.labels import REGRESSION
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tokenization import tokenizer_config
 from bert_tf.tokenization.vocabulary import Vocabulary
@@ -219,7 +220,9 @@ def build(checkpoint: Checkpoint, *, dtype: str = "float32") -> tuple[Task, kera
 def _loadable(checkpoint: Checkpoint) -> TaskConfig:
     """Its task, or that of a bare encoder where bert_tf knows the head but has no task for it."""
     task, known = checkpoint.task, {module.name for module in pkgutil.iter_modules(tasks.__path__)}
-    too_few_labels = task.name == "classification" and len(task.labels) < 2
+    has_labels = task.name in ("classification", "token_classification")
+    needs_labels = has_labels and task.problem_type != REGRESSION
+    too_few_labels = needs_labels and len(task.labels) < 2
     if task.name not in variables.HEADS or task.name in known and not too_few_labels:
         return task
     logging.warning(
@@ -321,4 +324,19 @@ def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:
             f"{tokenizer.vocabulary.sha256[:12]}). Build the data with that vocabulary."
         )
     optional = () if checkpoint.config.use_pooler else variables.POOLER
-    assign(model, checkpoint.weights, source=path, optional=optional)
+    assign(model, _of_the_same_task(checkpoint, model.config.task), source=path, optional=optional)
+
+
+def _of_the_same_task(checkpoint: Checkpoint, task: TaskConfig) -> Weights:
+    """The weights, without those of a classifier that was trained for other labels."""
+    theirs = checkpoint.task
+    same = (theirs.name, tuple(theirs.labels), theirs.problem_type)
+    classifier = [path for path in checkpoint.weights if path.startswith("classifier/")]
+    if not classifier or same == (task.name, tuple(task.labels), task.problem_type):
+        return checkpoint.weights
+    logging.warning(
+        "%s: its classifier answers %s and is LEFT OUT.",
+        checkpoint.source,
+        ", ".join(map(str, theirs.labels)) or "numbers",
+    )
+    return checkpoint.weights.replaced(dict.fromkeys(classifier))

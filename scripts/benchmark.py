@@ -4,6 +4,8 @@ The first word says what:
 
 train   the pretraining step of --config on synthetic full batches, against our step in other
         settings and the steps of other libraries (--against).
+finetune  a fine-tuning step on the task --task of GLUE, ours with batches by length against
+        transformers on torch (--peer_python is the interpreter that has them).
 data    the tokenizer against tensorflow-text, `tokenizers` and flash-tokenizer; learning a
         vocabulary against `tokenizers`; the builder and the reader. With the --config of a
         pretraining also its step beside the reader. With
@@ -17,6 +19,9 @@ Examples:
     python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py --output=train.json
     python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py \\
         --against=mixed_bfloat16,garden:mixed_bfloat16 --garden_python=garden/bin/python
+    python scripts/benchmark.py finetune --config=configs/finetune/glue.py --task=mrpc \\
+        --data_dir=glue --init_checkpoint=MINILM \\
+        --peer_python=torch/bin/python
     python scripts/benchmark.py data --input='books/*.txt' --output=data.json
     python scripts/benchmark.py data --config=configs/pretrain/mini.py --output=data.json
     python scripts/benchmark.py data --config=configs/benchmark/create_pretraining_data.py \\
@@ -33,10 +38,13 @@ from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app
-from bert_tf.benchmark import commands, data, harness, machine, serve, train
+from bert_tf.benchmark import commands, data, finetune, harness, machine, serve, train
+from bert_tf.data import glue
 from bert_tf.data.classification import read_examples
+from bert_tf.finetuning.glue import apply_format
 
-_WORDS = ("train", "data", "serve")
+_WORDS = ("train", "finetune", "data", "serve")
+_SERVED_TASKS = ("classify", "embed")
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("command", None, _WORDS, "What to measure: the first word.", required=True)
@@ -60,6 +68,20 @@ flags.DEFINE_bool(
 flags.DEFINE_string(
     "garden_python", None, "The interpreter that has tf-models-official; default this one."
 )
+flags.DEFINE_enum(
+    "task",
+    None,
+    [*glue.TRAINED, *_SERVED_TASKS],
+    "finetune: which task of GLUE, default mrpc. serve: default what the models are for.",
+)
+flags.DEFINE_string("data_dir", None, "finetune: the folder with CoLA, MRPC, ... in it.")
+flags.DEFINE_string("init_checkpoint", None, "finetune: Hugging Face folder of the encoder.")
+flags.DEFINE_list(
+    "contestants", [*finetune.OWN[::-1], *finetune.PEERS], "finetune: who, the first is compared."
+)
+flags.DEFINE_string(
+    "peer_python", None, "finetune: the interpreter that has torch and transformers."
+)
 flags.DEFINE_list("input", [], "data: text files or patterns; default Python's own documentation.")
 flags.DEFINE_string("vocab_file", None, "data: vocabulary; default one learned from the text.")
 flags.DEFINE_float("megabytes", 5.0, "data: how much of the text to use; repeated if it is less.")
@@ -73,7 +95,6 @@ flags.DEFINE_integer("examples_per_round", 64, "serve: texts of a round.", lower
 flags.DEFINE_integer("max_texts", 1000, "serve: use the first so many.", lower_bound=1)
 flags.DEFINE_string("hugging_face_model", None, "serve: folder that transformers loads.")
 flags.DEFINE_string("transformers_python", None, "serve: the interpreter with torch.")
-flags.DEFINE_enum("task", None, ["classify", "embed"], "serve: default: what the models are for.")
 
 
 def main(argv):
@@ -82,11 +103,14 @@ def main(argv):
     print(machine.summary(description))
     is_commands = isinstance(FLAGS.config, commands.CommandsConfig)
     if is_commands and FLAGS.command != "data":
-        raise ValueError("that --config is for data; train needs the config of a training.")
+        raise ValueError(
+            f"that --config is for data; {FLAGS.command} needs the config of a training."
+        )
     kind = "commands" if is_commands else FLAGS.command
-    runs = {"train": _train, "data": _data, "commands": _commands, "serve": _serve}
-    result = runs[kind]()
-    modules = {"train": train, "data": data, "commands": commands, "serve": serve}
+    runs = {"train": _train, "finetune": _finetune, "data": _data, "commands": _commands}
+    result = (runs | {"serve": _serve})[kind]()
+    modules = {"train": train, "finetune": finetune, "data": data, "commands": commands}
+    modules["serve"] = serve
     print(modules[kind].report(result))
     if FLAGS.output:
         settings = {"rounds": FLAGS.rounds, "warmup_rounds": FLAGS.warmup_rounds}
@@ -112,6 +136,29 @@ def _train():
         "steps_per_round": FLAGS.steps_per_round,
         **result,
     }
+
+
+def _finetune():
+    if FLAGS.config is None or not FLAGS.data_dir or not FLAGS.init_checkpoint:
+        raise ValueError(
+            "finetune needs --config=configs/finetune/glue.py, --data_dir and --init_checkpoint."
+        )
+    task = FLAGS.task or "mrpc"
+    apply_format(FLAGS.config, task)
+    train_file = glue.find_files(FLAGS.data_dir, task).train
+    if not train_file:
+        raise ValueError(f"{FLAGS.data_dir} holds no training file of {task}.")
+    result = finetune.run(
+        FLAGS.config,
+        train_file=train_file,
+        init_checkpoint=FLAGS.init_checkpoint,
+        contestants=FLAGS.contestants,
+        rounds=FLAGS.rounds,
+        warmup_rounds=FLAGS.warmup_rounds,
+        steps_per_round=FLAGS.steps_per_round,
+        peer_python=FLAGS.peer_python,
+    )
+    return {"config": dataclasses.asdict(FLAGS.config), "task": task, **result}
 
 
 def _data():
@@ -146,6 +193,8 @@ def _commands():
 def _serve():
     if not FLAGS.served or not FLAGS.texts:
         raise ValueError("serve needs --served and --texts.")
+    if FLAGS.task and FLAGS.task not in _SERVED_TASKS:
+        raise ValueError(f"serve: --task={FLAGS.task}; expected {' or '.join(_SERVED_TASKS)}.")
     if not all(word.isdecimal() and int(word) for word in FLAGS.batch_sizes):
         raise ValueError(f"--batch_sizes={','.join(FLAGS.batch_sizes)}: expected whole numbers.")
     examples = read_examples(FLAGS.texts, with_labels=False if FLAGS.task == "embed" else None)

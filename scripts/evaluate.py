@@ -2,8 +2,10 @@
 
 python scripts/evaluate.py --model=work/mini --data=data/valid
 python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --output=scores.json
+python scripts/evaluate.py --model=work/squad --data=dev-v1.1.json --predictions_dir=answers
 """
 
+import importlib
 import json
 import tempfile
 
@@ -11,16 +13,22 @@ from absl import flags
 
 from bert_tf import app, model_folder
 from bert_tf.data import tf_example_files
-from bert_tf.data.classification import encode_examples, read_examples
 from bert_tf.data.mixing import Mixture
 from bert_tf.data.order import BatchSlice
+from bert_tf.finetuning.results import write_files
 from bert_tf.training import distribution
 from bert_tf.training.evaluate import Evaluator
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "Model folder or work directory.")
 flags.DEFINE_string("data", None, "Pretraining data (see pretrain.py), or a labelled file.")
+flags.DEFINE_list(
+    "header", [], "Names of the columns, if the labelled file has no header line like training's."
+)
 flags.DEFINE_string("output", None, "Also write the scores to this JSON file.")
+flags.DEFINE_string(
+    "predictions_dir", None, "Also write the answers to all data into this folder, in files."
+)
 flags.DEFINE_integer("batch_size", 64, "Rows of a step, over all replicas.", lower_bound=1)
 flags.DEFINE_enum("dtype", "float32", ("float32", "mixed_bfloat16"), "Compute in this dtype.")
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
@@ -35,13 +43,18 @@ def main(argv):
         task, model = model_folder.load(FLAGS.model, dtype=FLAGS.dtype)
     with tempfile.TemporaryDirectory() as scratch:
         data = _read_data(task, scratch)
-        scores = Evaluator(task, model, strategy, FLAGS.batch_size).run(data)
+        scores, rows = Evaluator(task, model, strategy, FLAGS.batch_size).run_with_rows(data)
         part = BatchSlice(FLAGS.batch_size)
         scores |= task.baselines(task.make_dataset(data, part, training=False))
     for name, value in scores.items():
         print(f"{name}: {value:.4f}")
     if FLAGS.output:
         app.write_lines(FLAGS.output, [json.dumps(scores, indent=2)])
+    if FLAGS.predictions_dir:
+        files = task.prediction_files(rows, data)
+        if not files:
+            raise ValueError(f"--predictions_dir: a {task.config.task.name} model has no files.")
+        write_files(FLAGS.predictions_dir, files)
 
 
 def _read_data(task, scratch):
@@ -56,16 +69,10 @@ def _read_data(task, scratch):
             needs_labels=config.task.next_sentence,
         )
         return data
-    examples = read_examples(
-        FLAGS.data,
-        text_column=config.data.text_column or None,
-        text_pair_column=config.data.text_pair_column or None,
-        label_column=config.data.label_column or None,
-        labels=config.task.labels,
-        in_pairs=config.task.text_pairs,
-        with_labels=True,
-    )
-    return encode_examples(examples, task.tokenizer, config.data.max_seq_length)[0]
+    around = importlib.import_module(f"bert_tf.finetuning.{config.task.name}")
+    if FLAGS.header:
+        config.data.header = tuple(FLAGS.header)
+    return around.encode(around.read(FLAGS.data, config), config, task.tokenizer).arrays
 
 
 if __name__ == "__main__":

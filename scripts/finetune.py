@@ -1,31 +1,73 @@
-"""Fine-tunes a pretrained model on labelled texts or pairs of texts: TSV, CSV or JSON lines.
+"""Fine-tunes a pretrained model on labelled texts, tagged words, or questions, and scores it.
 
     python scripts/finetune.py --config=configs/finetune/sst2.py \\
         --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \\
         --init_checkpoint=work/mini --work_dir=work/sst2
+    python scripts/finetune.py --task=mrpc --data_dir=glue \\
+        --init_checkpoint=MODEL --work_dir=work/mrpc
+    python scripts/finetune.py --task=glue --data_dir=glue --seeds=1,2,3 \\
+        --learning_rates=3e-5,5e-5 --init_checkpoint=MODEL --work_dir=work/glue
+    python scripts/finetune.py --config=configs/finetune/conll2003.py --train_data=eng.train \\
+        --eval_data=eng.testa --init_checkpoint=MODEL --work_dir=work/ner
+    python scripts/finetune.py --config=configs/finetune/squad.py --train_data=train-v1.1.json \\
+        --eval_data=dev-v1.1.json --init_checkpoint=MODEL --work_dir=work/squad
+
+Labelled texts are .tsv, .csv, .jsonl (also compressed) or .parquet. Columns are found by their
+usual names (sentence; text; sentence1 and sentence2; label); others: --config.data.text_column=...
+Numbers in place of labels: --config.task.problem_type=regression; several labels at a time:
+multi_label_classification. Tagged words stand in columns, a blank line behind each sentence.
+Questions are JSON like SQuAD's. Without --eval_data a tenth is held out.
 
 The shape of the model comes from the checkpoint. Without --init_checkpoint the weights are random,
-the shape is that of the config, and --vocab_file is needed. Columns are found by their usual names
-(sentence; text; sentence1 and sentence2; label); others: --config.data.text_column=... Run it again
-to continue. At the end the work directory holds model/, with the labels in it.
+the shape is that of the config, and --vocab_file is needed. Run it again to continue. At the end
+the work directory holds model/, results.json, predictions/ and report.html.
 """
+
+import importlib
+import os
+import pathlib
+import sys
 
 from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app, model_folder
-from bert_tf.data.classification import encode_examples, read_examples
+from bert_tf.data import glue
 from bert_tf.data.order import BatchSlice
 from bert_tf.data.records import file_sha256
+from bert_tf.finetuning import glue as glue_runs
+from bert_tf.finetuning.results import write_results
+from bert_tf.finetuning.sets import Files, Result
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training import distribution
+from bert_tf.training.evaluate import Evaluator
 from bert_tf.training.loop import train
 
+_ROOT = pathlib.Path(__file__).parents[1]
+
 FLAGS = flags.FLAGS
-config_flags.DEFINE_config_file("config", None, "For example configs/finetune/sst2.py.")
-flags.DEFINE_string("train_data", None, "Labelled file: .tsv, .csv or .jsonl, also .gz.")
-flags.DEFINE_string("eval_data", None, "The same, held out.")
+config_flags.DEFINE_config_file(
+    "config",
+    os.path.relpath(_ROOT / "configs" / "finetune" / "glue.py"),
+    "The recipe, for example configs/finetune/sst2.py.",
+)
+flags.DEFINE_enum(
+    "task",
+    None,
+    [*glue.TRAINED, "glue"],
+    "A task of GLUE: its columns, labels and metrics, its files below --data_dir. glue: all of "
+    "them, with every seed and rate, ending in a table and the archive for the leaderboard.",
+)
+flags.DEFINE_string("data_dir", None, "The folder with CoLA, MRPC, ... in it; for --task.")
+flags.DEFINE_string(
+    "train_data",
+    None,
+    "Labelled file: .tsv, .csv, .jsonl (also .gz), .parquet; words and tags in columns; JSON like "
+    "SQuAD's.",
+)
+flags.DEFINE_list("eval_data", [], "The same, held out. Of several files the first is watched.")
+flags.DEFINE_list("test_data", [], "Files to answer, with or without labels.")
 flags.DEFINE_string("work_dir", None, "Where the run keeps everything.")
 flags.DEFINE_string(
     "init_checkpoint",
@@ -35,70 +77,137 @@ flags.DEFINE_string(
 flags.DEFINE_string("vocab_file", None, "vocab.txt or its folder; only without --init_checkpoint.")
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
 flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")
-flags.mark_flags_as_required(["config", "train_data", "work_dir"])
+flags.DEFINE_list("seeds", ["1", "2", "3"], "--task=glue: seeds of the runs.")
+flags.DEFINE_list("learning_rates", [], "--task=glue: rates of the runs; default: the config's.")
+flags.DEFINE_list("tasks", [], "--task=glue: which tasks; default: all whose files are there.")
+flags.DEFINE_list(
+    "from_mnli",
+    [],
+    "--task=glue: tasks that start from the best model of MNLI in place of --init_checkpoint, for "
+    "example rte,mrpc,stsb.",
+)
+flags.mark_flags_as_required(["work_dir"])
 
 
 def main(argv):
-    del argv
+    if FLAGS.task == "glue":
+        return _run_grid(argv[0])
     strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     config = FLAGS.config
     if config.task.name == "pretraining":
-        raise ValueError("task.name of --config is 'pretraining'; expected 'classification'.")
+        raise ValueError(
+            "task.name of --config is 'pretraining'; expected 'classification', "
+            "'token_classification' or 'question_answering'."
+        )
     if bool(FLAGS.init_checkpoint) == bool(FLAGS.vocab_file):
         raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
+    files = _files(config)
     if FLAGS.init_checkpoint:
         config.model = model_folder.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
         tokenizer = model_folder.load_tokenizer(FLAGS.init_checkpoint)
     else:
         tokenizer = Tokenizer.from_folder(FLAGS.vocab_file)
     config.check()
-    train_data, eval_data = _read_data(config, tokenizer)
-    config.train.resolve_steps(len(train_data["label_ids"]))
+    around = importlib.import_module(f"bert_tf.finetuning.{config.task.name}")
+    data = around.prepare(config, files, tokenizer)
+    print("\n".join(data.look_lines), flush=True)
+    config.train.resolve_steps(len(data.train.examples))
     task = make_task(config, tokenizer)
-    model, metrics = train(
+    # Without evaluations in between there is none in the loop: `_evaluate` follows.
+    watched = next(iter(data.dev.values()), None) if config.train.eval_every else None
+    model, _ = train(
         task,
         config,
-        train_data=train_data,
-        eval_data=eval_data,
+        train_data=data.train.arrays,
+        eval_data=watched and watched.arrays,
         work_dir=FLAGS.work_dir,
         strategy=strategy,
         initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
-        data_id=file_sha256(FLAGS.train_data),
+        data_id=file_sha256(files.train),
     )
-    if eval_data:
-        part = BatchSlice(config.train.eval_batch_size)
-        metrics |= task.baselines(task.make_dataset(eval_data, part, training=False))
+    results = _evaluate(task, model, strategy, data)
+    scores = {name: result.scores for name, result in results.items() if result.scores}
     if distribution.is_chief(strategy):
-        model_folder.save(f"{FLAGS.work_dir}/model", task, model, {"eval": metrics})
-        print(f"model: {FLAGS.work_dir}/model")
-    for name, value in metrics.items():
-        print(f"{name}: {value:.4f}")
+        _save(around, task, model, data, results, scores)
+    for name, values in scores.items():
+        for metric, value in values.items():
+            print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
+    return 0
 
 
-def _read_data(config, tokenizer):
-    """Both files as arrays; labels and kind of texts of the training file go into the config."""
-    examples = _read(FLAGS.train_data, config, config.task.labels or None)
-    config.task.labels = examples.labels
-    config.task.text_pairs = examples.text_pairs is not None
-    train_data, _ = encode_examples(examples, tokenizer, config.data.max_seq_length)
-    if config.data.max_train_examples:
-        train_data = {k: rows[: config.data.max_train_examples] for k, rows in train_data.items()}
-    if not FLAGS.eval_data:
-        return train_data, None
-    held_out = _read(FLAGS.eval_data, config, examples.labels, config.task.text_pairs)
-    return train_data, encode_examples(held_out, tokenizer, config.data.max_seq_length)[0]
+def _files(config) -> Files:
+    """The files that the flags name; with --task the config gets the task's format."""
+    if FLAGS.task:
+        if not FLAGS.data_dir:
+            raise ValueError(f"--task={FLAGS.task} needs --data_dir, the folder with its folder.")
+        glue_runs.apply_format(config, FLAGS.task)
+        found = glue.find_files(FLAGS.data_dir, FLAGS.task)
+        train_file = FLAGS.train_data or found.train
+        dev = _named(FLAGS.eval_data, "dev") or found.dev
+        files = Files(train_file, dev, _named(FLAGS.test_data, "test") or found.test)
+    else:
+        dev, test = _named(FLAGS.eval_data, "dev"), _named(FLAGS.test_data, "test")
+        files = Files(FLAGS.train_data, dev, test)
+    if not files.train:
+        raise ValueError("--train_data is missing; --help shows all flags.")
+    return files
 
 
-def _read(path, config, labels, in_pairs=None):
-    return read_examples(
-        path,
-        text_column=config.data.text_column or None,
-        text_pair_column=config.data.text_pair_column or None,
-        label_column=config.data.label_column or None,
-        labels=labels and [str(label) for label in labels],
-        in_pairs=in_pairs,
-        with_labels=True,
+def _named(paths: list[str], name: str) -> dict[str, str]:
+    """{name: path}: one file has the given name, several have those of their files."""
+    if len(paths) < 2:
+        return dict(zip([name], paths, strict=False))
+    names = [f"{name}_{pathlib.Path(path).name.split('.')[0]}" for path in paths]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two files have one name: {', '.join(paths)}. Rename one of them.")
+    return dict(zip(names, paths, strict=True))
+
+
+def _evaluate(task, model, strategy, data) -> dict[str, Result]:
+    """{name of the set: scores and answers}; test sets have answers alone.
+
+    What is chosen on evaluation data (a threshold) is chosen on the first set, before its scores.
+    """
+    evaluator = Evaluator(task, model, strategy, task.config.train.eval_batch_size)
+    part = BatchSlice(task.config.train.eval_batch_size)
+    results = {}
+    for name, part_of in {**data.dev, **data.test}.items():
+        scores, rows = evaluator.run_with_rows(part_of.arrays)
+        if not results and data.dev:
+            task.calibrate(rows, part_of.arrays)
+            scores |= task.score(rows, part_of.arrays)
+        if name in data.dev:
+            scores |= task.baselines(task.make_dataset(part_of.arrays, part, training=False))
+        results[name] = Result(scores if name in data.dev else {}, rows)
+    return results
+
+
+def _save(around, task, model, data, results, scores) -> None:
+    first = next(iter(scores.values()), {})
+    others = dict(list(scores.items())[1:])
+    model_folder.save(f"{FLAGS.work_dir}/model", task, model, {"eval": first, **others})
+    if FLAGS.task:
+        glue_runs.write_submission_files(FLAGS.work_dir, FLAGS.task, task, results)
+    write_results(FLAGS.work_dir, around, task, data, results)
+    print(f"model: {FLAGS.work_dir}/model")
+    print(f"report: {FLAGS.work_dir}/report.html")
+
+
+def _run_grid(script: str) -> int:
+    """Runs this script for every task, rate and seed; the flags of this run go along."""
+    if not FLAGS.data_dir:
+        raise ValueError("--task=glue needs --data_dir, the folder with CoLA, MRPC, ... in it.")
+    grid = glue_runs.Grid(
+        data_dir=FLAGS.data_dir,
+        work_dir=FLAGS.work_dir,
+        init_checkpoint=FLAGS.init_checkpoint,
+        tasks=tuple(FLAGS.tasks),
+        seeds=tuple(FLAGS.seeds),
+        learning_rates=tuple(FLAGS.learning_rates) or (str(FLAGS.config.optimizer.learning_rate),),
+        from_mnli=tuple(FLAGS.from_mnli),
     )
+    print(glue_runs.run(grid, script, glue_runs.passed_on(sys.argv[1:])))
+    return 0
 
 
 if __name__ == "__main__":

@@ -4,13 +4,18 @@
     python scripts/predict.py --model=work/sst2 --input=texts.txt --output=answers.jsonl
     echo "The [MASK] sat on the mat." | python scripts/predict.py --model=work/mini
     python scripts/predict.py --model=all-MiniLM-L6-v2 --task=embed --input=texts.txt
+    echo "Anna lives in Paris." | python scripts/predict.py --model=work/ner
+    echo '{"question": "Who lives?", "context": "Anna lives."}' | \\
+        python scripts/predict.py --model=work/squad
     python scripts/predict.py --model=work/sst2 --interactive
     python scripts/predict.py --model=served/sst2 --calibration_data=dev.tsv --input=texts.txt
 
 --model is a model folder, a work directory, a checkpoint of another project, or what export.py
 wrote: SavedModel, LiteRT or ONNX. A classifier gives label and probabilities; a pretrained model
-guesses each [MASK]; an encoder gives a vector a text. For a classifier of pairs, a line holds both
-texts with a tab between them; for a model of spans it is a JSON object with question and context.
+guesses each [MASK]; an encoder gives a vector a text; a model of tags the entities, one of spans
+the answer, both with their characters in the text [start, end). For a classifier of pairs, a line
+holds both texts with a tab between them; for a model of spans it is a JSON object with question and
+context (other keys come back).
 
 Input of any size is read, answered and written bit by bit. With --output, a run that was killed
 goes on where it was when the command is given again.
@@ -27,7 +32,7 @@ import numpy as np
 from absl import flags
 
 from bert_tf import progress
-from bert_tf.data.classification import read_examples
+from bert_tf.finetuning import classification
 from bert_tf.inference import answerers, calibration, stream
 from bert_tf.inference.answers_file import AnswersFile
 
@@ -140,15 +145,9 @@ def _temperature(answerer) -> float | None:
     if not FLAGS.calibration_data:
         return FLAGS.temperature
     config = answerer.task.config
-    examples = read_examples(
-        FLAGS.calibration_data,
-        text_column=config.data.text_column or None,
-        text_pair_column=config.data.text_pair_column or None,
-        label_column=config.data.label_column or None,
-        labels=config.task.labels,
-        in_pairs=answerer.task.takes_pairs,
-        with_labels=True,
-    )
+    if config.task.name != "classification":
+        raise ValueError("--calibration_data is for classifiers.")
+    examples = classification.read(FLAGS.calibration_data, config)
     columns = [examples.texts] + ([examples.text_pairs] if examples.text_pairs else [])
     rows = []
     for start in range(0, len(examples), FLAGS.batch_size):

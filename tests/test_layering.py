@@ -22,11 +22,32 @@ _MAY_IMPORT = {
     "layers": [],
     "models": ["layers"],
     "config": ["models"],
-    "tasks": ["config", "data", "layers", "models", "progress", "tokenization"],
+    "metrics": [],
+    "report": ["cleanup"],
+    "tasks": ["config", "data", "layers", "metrics", "models", "progress", "tokenization"],
     # Of the layers only how seeds are folded: the step folds where the layers go on folding.
     "training": ["cleanup", "config", "data.order", "layers.dropout", "progress", "tasks.task"],
+    # What fine-tuning has around the loop, one file per task: its data before, its report after.
+    "finetuning": [
+        "cleanup",
+        "config",
+        "data",
+        "metrics",
+        "progress",
+        "report",
+        "tasks",
+        "tokenization",
+    ],
     "features": ["cleanup", "progress", "tokenization"],
-    "model_folder": ["checkpoints", "cleanup", "config", "models", "tasks", "tokenization"],
+    "model_folder": [
+        "checkpoints",
+        "cleanup",
+        "config",
+        "data.labels",
+        "models",
+        "tasks",
+        "tokenization",
+    ],
     "checkpoints": ["cleanup", "config", "layers", "models", "progress", "tokenization"],
     "export": [
         "checkpoints",
@@ -44,6 +65,7 @@ _MAY_IMPORT = {
     "benchmark": [
         "config",
         "data",
+        "finetuning",
         "export",
         "inference",
         "model_folder",

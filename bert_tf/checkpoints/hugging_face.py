@@ -84,6 +84,7 @@ _DTYPES = {
     "float16": np.dtype(np.float16),
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
 }
+_MULTI = "multi_label_classification"
 _NOT_IN_CONFIG = ("masked_lm_hidden_act", "masked_lm_layer_norm_eps", "use_pooler", "other_keys")
 
 
@@ -245,8 +246,13 @@ def _task(values: Mapping[str, Any], shapes: Mapping[str, tuple], config: BertCo
     elif "classifier.weight" in shapes:
         kinds = {"TokenClassification": "token_classification", "MultipleChoice": "multiple_choice"}
         task.name = next((kinds[kind] for kind in kinds if kind in classes), "classification")
-        if task.name != "multiple_choice":
-            task.labels = _labels(values, shapes["classifier.weight"][0])
+        count = shapes["classifier.weight"][0]
+        if task.name == "classification" and count == 1:
+            task.problem_type = "regression"
+        elif task.name != "multiple_choice":
+            task.labels = _labels(values, count)
+        if task.name == "classification" and values.get("problem_type") == _MULTI and count > 1:
+            task.problem_type = _MULTI
     return task
 
 
@@ -349,4 +355,6 @@ def _config(checkpoint: Checkpoint, class_name: str, dtype: str) -> dict[str, An
         values["label2id"] = {label: i for i, label in enumerate(labels)}
     elif checkpoint.task.name == "question_answering" or "classifier/bias" in checkpoint.weights:
         values["num_labels"] = 2 if checkpoint.task.name == "question_answering" else 1
+    if checkpoint.task.name == "classification":
+        values["problem_type"] = checkpoint.task.problem_type
     return values

@@ -1,14 +1,11 @@
 """Labelled texts, single or in pairs: table -> examples -> arrays -> batches.
 
-Knows nothing of models. The order of training is that of `bert_tf.data.order`; an evaluation reads
-every row once, in storage order, and fills its last global batch with rows of weight 0.
+Knows nothing of models.
 
 Shapes: E examples, S tokens, b rows of one replica's batch.
 """
 
 import dataclasses
-import functools
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,8 +13,10 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import progress
+from bert_tf.data import labels as label_columns_of
 from bert_tf.data import order, tables
-from bert_tf.data.indexed import dataset_of_items
+from bert_tf.data.in_memory import make_array_dataset
+from bert_tf.data.labels import MULTI, REGRESSION, SINGLE
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 # Columns as GLUE and other well-known tables call them; the first that a file has is taken.
@@ -34,9 +33,40 @@ _TEXT_COLUMNS = (
     ("text_a", None),
     ("content", None),
 )
-_LABEL_COLUMNS = ("label", "gold_label", "is_duplicate", "Quality")
-_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_LABEL_COLUMNS = {
+    SINGLE: ("label", "gold_label", "is_duplicate", "Quality"),
+    MULTI: ("labels", "label"),
+    REGRESSION: ("score", "label"),
+}
+_TOKENS = ("input_ids", "input_mask", "segment_ids")
 _TEXTS_PER_CALL = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class TableFormat:
+    """Which columns of a table are what.
+
+    Attributes:
+        text_column: the first (or only) text; None: found by the usual names (`sentence`, `text`,
+            `sentence1` and `sentence2`, `question` and `sentence`, ...), a pair before a single.
+        text_pair_column: the second text; only together with `text_column`.
+        label_column: the label; None: found by its usual names.
+        label_columns: several labels, one 0/1 column each; in place of `label_column`.
+        label_separator: stands between several labels in one text.
+        header: names of the columns of a file without header line, see `tables.iterate_table`.
+        problem_type: one of `labels.PROBLEM_TYPES`.
+        skip_faulty_rows: leave out labelled rows that are ragged or hold an empty text, and say how
+            many (GLUE's QQP has some).
+    """
+
+    text_column: str | None = None
+    text_pair_column: str | None = None
+    label_column: str | None = None
+    label_columns: tuple[str, ...] = ()
+    label_separator: str = ","
+    header: tuple[str, ...] = ()
+    problem_type: str = SINGLE
+    skip_faulty_rows: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +78,9 @@ class Examples:
         texts: E first (or only) texts.
         text_pairs: E second texts, or None.
         labels: the known labels, a label's id is its place among them; None without labels.
-        label_ids: int32 [E], or None without labels.
+        label_ids: int32 [E]; float32 0/1 [E,L] of several labels; float32 [E] of numbers; None
+            without labels.
+        lines: E lines on which the examples begin.
     """
 
     path: str
@@ -56,31 +88,35 @@ class Examples:
     text_pairs: list[str] | None
     labels: tuple[str, ...] | None
     label_ids: np.ndarray | None
+    lines: list[int]
 
     def __len__(self) -> int:
         return len(self.texts)
 
+    def take(self, rows: Sequence[int]) -> "Examples":
+        """Those of `rows`, in their order."""
+        return dataclasses.replace(
+            self,
+            texts=[self.texts[row] for row in rows],
+            text_pairs=self.text_pairs and [self.text_pairs[row] for row in rows],
+            label_ids=None if self.label_ids is None else self.label_ids[np.asarray(rows, int)],
+            lines=[self.lines[row] for row in rows],
+        )
+
 
 def read_examples(
     path: str,
+    table_format: TableFormat = TableFormat(),  # noqa: B008 - frozen
     *,
-    text_column: str | None = None,
-    text_pair_column: str | None = None,
-    label_column: str | None = None,
     labels: Sequence[str] | None = None,
     with_labels: bool | None = None,
     in_pairs: bool | None = None,
 ) -> Examples:
-    """Reads a table of texts (formats: see `bert_tf.data.tables`).
-
-    Columns that are not named are found by their usual names: `sentence`, `text`, `sentence1` and
-    `sentence2`, `question` and `sentence`, ...; `label`. A pair of columns goes before a single.
+    """Reads a table of texts (kinds of files: see `bert_tf.data.tables`).
 
     Args:
-        path: TSV, CSV or JSON lines, also gzip-compressed.
-        text_column: the first (or only) text.
-        text_pair_column: the second text; only together with `text_column`.
-        label_column: the label.
+        path: the file.
+        table_format: which columns are what.
         labels: the labels of the training data, in the order of their ids. None makes the list from
             this file: sorted, and by value if all of them are numbers.
         with_labels: True: a file without labels is an error; False: labels are not read, whatever
@@ -92,32 +128,42 @@ def read_examples(
             in pairs and should not be, or the other way round; a label is not among `labels` (names
             the line); a file from which labels are made holds only one.
     """
-    names = tables.read_column_names(path)
-    if text_column is None:
-        if text_pair_column is not None:
-            raise ValueError(f"text_pair_column is {text_pair_column!r}: name text_column as well.")
-        text_column, text_pair_column = _find_text_columns(path, names)
-    if in_pairs is not None and in_pairs != bool(text_pair_column):
-        found = f"pairs of texts ({text_column}, {text_pair_column})"
-        found = found if text_pair_column else f"single texts ({text_column})"
+    text, pair = table_format.text_column, table_format.text_pair_column
+    named = [name for name in (text, pair) if name]
+    names = tables.read_column_names(path, table_format.header, named)
+    if text is None:
+        if pair is not None:
+            raise ValueError(f"text_pair_column is {pair!r}: name text_column as well.")
+        text, pair = _find_text_columns(path, names)
+    if in_pairs is not None and in_pairs != bool(pair):
+        found = f"pairs of texts ({text}, {pair})" if pair else f"single texts ({text})"
         trained = "pairs of texts" if in_pairs else "single texts"
         raise ValueError(
             f"{path}:1: {found}, but the model was trained on {trained}. Say which columns to read "
             "with text_column and text_pair_column."
         )
-    if with_labels is False:
-        label_column = None
-    elif label_column is None:
-        label_column = _find_label_column(path, names, required=bool(with_labels))
-    columns = [text_column, text_pair_column, label_column]
-    rows = tables.read_table(path, columns=[name for name in columns if name])
+    found = _columns_of_labels(path, names, table_format, with_labels)
+    texts = [name for name in (text, pair) if name]
+    faulty = [] if table_format.skip_faulty_rows and found else None
+    rows = tables.read_table(
+        path,
+        columns=[*texts, *found],
+        header=table_format.header if names == list(table_format.header) else (),
+        lists=found if table_format.problem_type == MULTI else (),
+        faulty=faulty,
+    )
+    if faulty:
+        logging.warning("%s: LEFT OUT %d faulty rows, first: %s", path, len(faulty), faulty[0])
     label_ids = None
-    if label_column:
-        labels = _sorted_labels(path, rows) if labels is None else tuple(labels)
-        label_ids = _ids_of_labels(path, rows, labels)
-    pairs = [row.values[1] for row in rows] if text_pair_column else None
+    if found:
+        labels, label_ids = _read_labels(path, rows, found, labels, table_format)
     return Examples(
-        path, [row.values[0] for row in rows], pairs, tuple(labels) if labels else None, label_ids
+        path,
+        [row.values[0] for row in rows],
+        [row.values[1] for row in rows] if pair else None,
+        tuple(labels) if labels else None,
+        label_ids,
+        [row.line for row in rows],
     )
 
 
@@ -132,36 +178,43 @@ def _find_text_columns(path: str, names: Sequence[str]) -> tuple[str, str | None
     )
 
 
-def _find_label_column(path: str, names: Sequence[str], *, required: bool) -> str | None:
-    found = next((name for name in _LABEL_COLUMNS if name in names), None)
-    if found is None and required:
+def _columns_of_labels(
+    path: str, names: Sequence[str], table_format: TableFormat, with_labels: bool | None
+) -> tuple[str, ...]:
+    """The columns that hold the labels; none if they are not to be read or not there."""
+    if with_labels is False:
+        return ()
+    if table_format.label_columns:
+        there = all(name in names for name in table_format.label_columns)
+        return table_format.label_columns if there or with_labels else ()
+    if table_format.label_column:
+        there = table_format.label_column in names
+        return (table_format.label_column,) if there or with_labels else ()
+    usual = _LABEL_COLUMNS[table_format.problem_type]
+    found = next((name for name in usual if name in names), None)
+    if found is None and with_labels:
         raise ValueError(
-            f"{path}:1: no column has a usual name for labels ({', '.join(_LABEL_COLUMNS)}). "
+            f"{path}:1: no column has a usual name for labels ({', '.join(usual)}): a test file? "
             f"The columns are: {', '.join(names)}. Say which one it is with label_column."
         )
-    return found
+    return (found,) if found else ()
 
 
-def _sorted_labels(path: str, rows: Sequence[tables.Row]) -> tuple[str, ...]:
-    found = {row.values[-1] for row in rows}
-    if len(found) < 2:
-        raise ValueError(
-            f"{path}: every one of the {len(rows)} rows has the label {found.pop()!r}. "
-            "A classifier needs at least two labels."
-        )
-    are_numbers = all(_NUMBER.fullmatch(label) for label in found)
-    return tuple(sorted(found, key=lambda label: (float(label) if are_numbers else 0, label)))
-
-
-def _ids_of_labels(path: str, rows: Sequence[tables.Row], labels: Sequence[str]) -> np.ndarray:
-    id_of = {label: index for index, label in enumerate(labels)}
-    for row in rows:
-        if row.values[-1] not in id_of:
-            raise ValueError(
-                f"{path}:{row.line}: the label {row.values[-1]!r} was not seen in training. "
-                f"The known labels are: {', '.join(labels)}."
-            )
-    return np.array([id_of[row.values[-1]] for row in rows], np.int32)
+def _read_labels(
+    path: str,
+    rows: Sequence[tables.Row],
+    columns: tuple[str, ...],
+    labels: Sequence[str] | None,
+    table_format: TableFormat,
+) -> tuple[tuple[str, ...], np.ndarray]:
+    if table_format.problem_type == REGRESSION:
+        return (), label_columns_of.numbers(path, rows, columns[0])
+    if table_format.label_columns:
+        return columns, label_columns_of.label_flags(path, rows, columns)
+    if table_format.problem_type == MULTI:
+        separator = table_format.label_separator
+        return label_columns_of.label_sets(path, rows, columns[0], labels, separator)
+    return label_columns_of.single_labels(path, rows, columns[0], labels)
 
 
 def encode_examples(
@@ -171,8 +224,10 @@ def encode_examples(
 
     Returns:
         (arrays, num_truncated). The arrays are int32: `input_ids`, `input_mask`, `segment_ids`
-        [E,S] and, if the examples have labels, `label_ids` [E]. `num_truncated` counts the examples
-        that lost tokens because they are longer than `max_seq_length`; it is logged too.
+        [E,S], `num_truncated_tokens`, `lines` [E] (where the examples stand in their file) and, if
+        the examples have labels, `label_ids` as they are.
+        `num_truncated` counts the examples that lost tokens because they are longer than
+        `max_seq_length`; it is logged too.
     """
     parts = []
     starts = range(0, len(examples), _TEXTS_PER_CALL)
@@ -184,11 +239,12 @@ def encode_examples(
             bar.update(len(texts))
     arrays = {
         name: np.concatenate([np.asarray(part[name], np.int32) for part in parts])
-        for name in ("input_ids", "input_mask", "segment_ids")
+        for name in (*_TOKENS, "num_truncated_tokens")
     }
+    arrays["lines"] = np.array(examples.lines, np.int32)
     if examples.label_ids is not None:
         arrays["label_ids"] = examples.label_ids
-    num_truncated = sum(int(np.count_nonzero(part["num_truncated_tokens"])) for part in parts)
+    num_truncated = int(np.count_nonzero(arrays["num_truncated_tokens"]))
     logging.info(
         "%s: %d examples, %d of them truncated to %d tokens",
         examples.path,
@@ -206,65 +262,34 @@ def make_classification_dataset(
     seed: int,
     training: bool,
     start_row: int = 0,
+    widths: Sequence[int] = (),
 ) -> tf.data.Dataset:
-    """Makes the replica batches of one worker, of static shape, first replica first.
-
-    Training: without end, order and epochs from (seed, position). Evaluation: every row once, in
-    storage order; `seed` and `start_row` have no effect, and every worker gets the same number of
-    batches.
+    """The batches of `in_memory.make_array_dataset` (which says what the arguments are).
 
     Args:
         arrays: from `encode_examples`.
-        batch_slice: the global batch size and which replicas belong to this worker.
-        seed: of the order, 0 <= seed < 2**32.
-        training: see above.
-        start_row: rows consumed so far by all workers, to continue a run.
 
     Returns:
-        A dataset of dicts: `input_ids`, `input_mask`, `segment_ids` int32 [b,S], `label_ids` int32
-        [b], `label_weights` float32 [b]: 1 for a labelled example, 0 for a row that fills the batch
-        (a copy of the first) and for an example without label.
+        A dataset of dicts: `input_ids`, `input_mask`, `segment_ids` int32 [b,S], `label_ids` [b]
+        (as in `Examples`), `label_weights` float32 [b]: 1 for a labelled example, 0 for one without
+        label and for a row that fills the batch; `row_ids` and, with `widths`, `width_index`.
 
     Raises:
         ValueError: training without labels, or no rows.
     """
-    num_rows, seq_length = arrays["input_ids"].shape
     if training and "label_ids" not in arrays:
         raise ValueError("the training data has no labels. Expected a label column.")
-    if not num_rows:
-        raise ValueError("the data set holds no rows. Expected at least one.")
-
-    if training:
-        rows_of, num_batches = order.MemoryOrder(num_rows, seed, batch_slice, start_row).rows, None
-    else:
-        global_batches = -(-num_rows // batch_slice.global_batch_size)
-        num_batches = global_batches * batch_slice.local_replicas
-        rows_of = functools.partial(_evaluation_rows, batch_slice)
-
-    size = batch_slice.replica_batch_size
-    tokens = tf.TensorSpec([size, seq_length], tf.int32)
-    signature = dict.fromkeys(("input_ids", "input_mask", "segment_ids"), tokens)
-    signature["label_ids"] = tf.TensorSpec([size], tf.int32)
-    signature["label_weights"] = tf.TensorSpec([size], tf.float32)
-    return dataset_of_items(
-        lambda local_batch: _take_rows(arrays, rows_of(local_batch)), signature, num_batches
-    )
-
-
-def _evaluation_rows(batch_slice: order.BatchSlice, local_batch: int) -> np.ndarray:
-    """int64 [b]: the rows of a replica batch; numbers from `num_rows` on stand for no row."""
-    first = batch_slice.position(local_batch)
-    return np.arange(first, first + batch_slice.replica_batch_size)
-
-
-def _take_rows(arrays: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-    """The rows [b] of every array; where there is no such row, the first one with weight 0."""
-    exists = rows < len(arrays["input_ids"])
-    safe_rows = np.where(exists, rows, 0)
-    batch = {name: arrays[name][safe_rows] for name in ("input_ids", "input_mask", "segment_ids")}
+    num_rows = len(arrays["input_ids"])
+    rows = {name: arrays[name] for name in _TOKENS}
     labelled = "label_ids" in arrays
-    batch["label_ids"] = (
-        arrays["label_ids"][safe_rows] if labelled else np.zeros(len(rows), np.int32)
+    rows["label_ids"] = arrays["label_ids"] if labelled else np.zeros(num_rows, np.int32)
+    rows["label_weights"] = np.full(num_rows, labelled, np.float32)
+    return make_array_dataset(
+        rows,
+        weights="label_weights",
+        batch_slice=batch_slice,
+        seed=seed,
+        training=training,
+        start_row=start_row,
+        widths=widths,
     )
-    batch["label_weights"] = (exists & labelled).astype(np.float32)
-    return batch

@@ -1,4 +1,4 @@
-"""Tables of text: TSV, CSV and JSON lines, each also gzip-compressed, on disk or object storage.
+"""Tables of text: TSV, CSV, JSON lines (also compressed) and Parquet, on disk or object storage.
 
 Knows nothing of labels, tokens or tensors. Rows are read one at a time; every complaint is a
 `ValueError` that names the file, the line and the column.
@@ -6,40 +6,69 @@ Knows nothing of labels, tokens or tensors. Rows are read one at a time; every c
     .tsv     as GLUE writes it: a header, fields between tabs, a quote is a character like any other
     .csv     a header, RFC 4180 quoting: a quoted field may hold commas, line ends, doubled quotes
     .jsonl   one JSON object a line (.ndjson and .json are read the same way)
+    .parquet every column by its name; what is called a line here is the number of the row
 
-All of them: UTF-8, with or without a byte order mark, lines ended by LF or CRLF, `.gz` appended.
+The first three: UTF-8, with or without a byte order mark, lines ended by LF or CRLF, and the
+extensions of `bert_tf.data.lines` appended (`.gz`, ...).
 """
 
 import csv
 import itertools
 import json
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from bert_tf.data.lines import read_lines
+import tensorflow as tf
 
-_SUFFIXES = {".tsv": "tsv", ".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
+from bert_tf.data.lines import GFileReader, read_lines, without_compression
+
+_SUFFIXES = {
+    ".tsv": "tsv",
+    ".csv": "csv",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+    ".parquet": "parquet",
+}
 # The csv module's own limit is 131,072 characters a field; a long article is no mistake.
 _LONGEST_CSV_FIELD = 16 << 20
+_ROWS_PER_READ = 4096
 
 
 class Row(NamedTuple):
     """The requested columns of one record, and the line on which the record begins (from 1)."""
 
     line: int
-    values: tuple[str, ...]
+    values: tuple[Any, ...]
 
 
-def read_table(path: str, *, columns: Sequence[str]) -> list[Row]:
+def read_table(path: str, **settings) -> list[Row]:
     """Reads the named columns of every row; `iterate_table` as a list."""
-    return list(iterate_table(path, columns=columns))
+    return list(iterate_table(path, **settings))
 
 
-def iterate_table(path: str, *, columns: Sequence[str]) -> Iterator[Row]:
+def iterate_table(
+    path: str,
+    *,
+    columns: Sequence[str],
+    header: Sequence[str] = (),
+    lists: Collection[str] = (),
+    faulty: list[str] | None = None,
+) -> Iterator[Row]:
     """Yields the named columns of every row, in the order asked for, one row in memory at a time.
 
-    Values are strings as they stand in the file. A number or a boolean of a JSON record becomes its
-    JSON spelling (`1`, `0.5`, `true`).
+    Values are strings as they stand in the file. A number or a boolean of a JSON record or a
+    Parquet row becomes its JSON spelling (`1`, `0.5`, `true`).
+
+    Args:
+        path: the extension says what it is.
+        columns: which.
+        header: names of the columns of a TSV or CSV that may have no header line; the first line is
+            the header all the same if it holds every one of `columns`.
+        lists: those of `columns` that may be empty or hold a list; they are given as lists of
+            strings where the file has lists, as strings elsewhere.
+        faulty: given a list, a row with an empty value or another number of fields than the header
+            is left out and the complaint is added to the list.
 
     Raises:
         ValueError: the file is missing, empty, of an unknown kind, not UTF-8 or a damaged gzip
@@ -47,41 +76,89 @@ def iterate_table(path: str, *, columns: Sequence[str]) -> Iterator[Row]:
             header; a value is empty; a quoted field of a CSV is not closed; a line is not a JSON
             object.
     """
-    rows = _rows_of(path)
+    rows = _rows_of(path, header, columns, faulty)
     _, names = next(rows)
-    indices = _column_indices(path, names, columns)
+    wanted = [(i, names[i], names[i] in lists) for i in _column_indices(path, names, columns)]
     num_rows = 0
     for line, fields in rows:
-        yield Row(line, tuple(_text_of(path, line, names[i], fields[i]) for i in indices))
+        try:
+            values = tuple(
+                (_list_of if is_list else _text_of)(path, line, name, fields[i])
+                for i, name, is_list in wanted
+            )
+        except ValueError as error:
+            _complain(str(error), faulty)
+            continue
+        yield Row(line, values)
         num_rows += 1
     if not num_rows:
         raise ValueError(f"{path}: no rows below the header line. Expected at least one.")
 
 
-def read_column_names(path: str) -> list[str]:
+def read_column_names(
+    path: str, header: Sequence[str] = (), columns: Collection[str] = ()
+) -> list[str]:
     """The header of a TSV or CSV, the keys of the first record of a JSON lines file.
+
+    `header` and `columns` are those of `iterate_table`.
 
     Raises:
         ValueError: as `iterate_table`, of what can be seen in the first line.
     """
-    return next(_rows_of(path))[1]
+    return next(_rows_of(path, header, columns))[1]
 
 
-def _rows_of(path: str) -> Iterator[tuple[int, list]]:
+def _rows_of(
+    path: str, header: Sequence[str], columns: Collection[str], faulty: list[str] | None = None
+) -> Iterator[tuple[int, list]]:
     """Yields (line, column names) and then (line, fields) of every row."""
-    stem = path.removesuffix(".gz")
+    stem = without_compression(path)
     kind = next((kind for suffix, kind in _SUFFIXES.items() if stem.endswith(suffix)), None)
     if kind is None:
         raise ValueError(
             f"{path}: a table's name ends in {', '.join(_SUFFIXES)}, or one of these and .gz."
         )
+    if kind == "parquet":
+        return _with_a_first_row(path, _parquet_rows(path))
     lines = read_lines(path)
     if kind == "json":
         rows = _json_rows(_without_blank_end(path, _json_records(path, lines)))
     else:
         records = _tsv_records(lines) if kind == "tsv" else _csv_records(path, lines)
-        rows = _rows_below_a_header(path, _without_blank_end(path, records))
+        records = _without_blank_end(path, records)
+        rows = _rows_below_a_header(path, _with_header(records, header, columns), faulty)
     return _with_a_first_row(path, rows)
+
+
+def _with_header(
+    records: Iterator[tuple[int, list[str]]], header: Sequence[str], columns: Collection[str]
+) -> Iterator[tuple[int, list[str]]]:
+    """Puts `header` in front, unless there is none or the first line has all of `columns`."""
+    first = next(records, None)
+    if first is None:
+        return iter(())
+    names = [name.strip() for name in first[1]]
+    if header and not (columns and set(columns) <= set(names)):
+        return itertools.chain([(1, list(header)), first], records)
+    return itertools.chain([first], records)
+
+
+def _parquet_rows(path: str) -> Iterator[tuple[int, list]]:
+    import pyarrow  # takes 0.2 s, so only where it is needed
+    from pyarrow import parquet
+
+    try:
+        with GFileReader(path) as file:
+            table = parquet.ParquetFile(file)
+            names = table.schema_arrow.names
+            yield 1, names
+            number = 0
+            for batch in table.iter_batches(_ROWS_PER_READ):
+                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    number += 1
+                    yield number, list(row)
+    except (tf.errors.OpError, pyarrow.ArrowException, OSError) as error:
+        raise ValueError(f"{path}: cannot be read as Parquet ({error}).") from error
 
 
 def _with_a_first_row(path: str, rows: Iterator) -> Iterator:
@@ -103,8 +180,15 @@ def _without_blank_end(path: str, records: Iterator) -> Iterator:
             blank_line = blank_line or line
 
 
+def _complain(message: str, faulty: list[str] | None) -> None:
+    """An error, or a line in the list of what was left out."""
+    if faulty is None:
+        raise ValueError(message)
+    faulty.append(message)
+
+
 def _rows_below_a_header(
-    path: str, records: Iterator[tuple[int, list[str]]]
+    path: str, records: Iterator[tuple[int, list[str]]], faulty: list[str] | None
 ) -> Iterator[tuple[int, list[str]]]:
     """The header's names without spaces around them; every further record must be as long."""
     names = None
@@ -112,10 +196,12 @@ def _rows_below_a_header(
         if names is None:
             names = fields = [name.strip() for name in fields]
         elif len(fields) != len(names):
-            raise ValueError(
+            _complain(
                 f"{path}:{line}: {len(fields)} fields where the header has {len(names)} "
-                f"({', '.join(names)})."
+                f"({', '.join(names)}).",
+                faulty,
             )
+            continue
         yield line, fields
 
 
@@ -180,12 +266,21 @@ def _text_of(path: str, line: int, column: str, value: object) -> str:
         raise ValueError(f"{where} is missing or null. Expected text.")
     if isinstance(value, list | dict):
         raise ValueError(f"{where} holds a JSON {type(value).__name__}. Expected text.")
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
     if not text.strip():
         raise ValueError(f"{where} is empty. Expected text.")
     if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
         raise ValueError(f"{where} holds half a surrogate pair, which is no Unicode text.")
     return text
+
+
+def _list_of(path: str, line: int, column: str, value: object) -> str | list[str]:
+    """A field that may be a list, or nothing."""
+    if isinstance(value, list):
+        return [_text_of(path, line, column, item) for item in value]
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return ""
+    return _text_of(path, line, column, value)
 
 
 def _column_indices(path: str, names: Sequence[str], columns: Sequence[str]) -> list[int]:

@@ -2,7 +2,8 @@
 
 Signatures (their output names are an interface: clients depend on them):
     serving_default   text (and text_pair, for a task on pairs), string [B]; gives what the task
-                      decodes: label and probabilities, or tokens and probabilities of each [MASK]
+                      decodes: label and probabilities, tokens and probabilities of each [MASK],
+                      entities, or the answer to the question `text` in the context `text_pair`
     ids               input_ids, input_mask, segment_ids, int32 [B, S]; gives the model's outputs
     embed             text, string [B]; gives pooled_output and embedding (mean over the tokens)
 """

@@ -1,4 +1,4 @@
-"""What stands on top of an encoder: pooler, masked LM, next sentence, classifier.
+"""What stands on top of an encoder: pooler, masked LM, next sentence, classifier, spans.
 
 Shape suffixes: B batch, S sequence, P predictions, E examples in a packed row, D hidden,
 V vocabulary, L labels.
@@ -187,20 +187,21 @@ class NextSentenceHead(keras.layers.Layer):
 
 
 class ClassifierHead(keras.layers.Layer):
-    """Dropout and a dense layer on the pooled output (Devlin et al. 2018, section 4.1).
+    """Dropout and a dense layer on the pooled output or on every token (Devlin et al. 2018,
+    sections 4.1 and 5.3).
 
     Args:
       hidden_size: D.
       num_labels: L.
-      dropout_prob: dropout rate of the pooled output.
+      dropout_prob: dropout rate of the input.
       initializer_range: standard deviation of the truncated normal the kernel starts from.
 
     Call arguments:
-      pooled_BD: float [B, D].
+      inputs: float [..., D].
       dropout_seed: int32 [2], or None for no dropout.
 
     Returns:
-      logits, float [B, L] in the compute dtype.
+      logits, float [..., L] in the compute dtype.
     """
 
     def __init__(
@@ -229,9 +230,53 @@ class ClassifierHead(keras.layers.Layer):
             name="bias", shape=(self.num_labels,), initializer="zeros", aggregation="none"
         )
 
-    def call(self, pooled_BD, dropout_seed=None):
-        return project(dropout(pooled_BD, self.dropout_prob, dropout_seed), self.kernel, self.bias)
+    def call(self, inputs, dropout_seed=None):
+        return project(dropout(inputs, self.dropout_prob, dropout_seed), self.kernel, self.bias)
 
     def get_config(self):
         names = ("hidden_size", "num_labels", "dropout_prob", "initializer_range")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class SpanHead(keras.layers.Layer):
+    """Two scores of each token: that the answer begins and that it ends there.
+
+    The variables are those of google-research/bert's run_squad.py: output_weights [2, D] (out, in)
+    and output_bias [2].
+
+    Args:
+      hidden_size: D.
+      initializer_range: standard deviation of the truncated normal the weights start from.
+
+    Call arguments:
+      sequence_BSD: float [B, S, D].
+
+    Returns:
+      start and end logits, float [B, S] each, in the compute dtype.
+
+    Reference: Devlin et al. 2018, section 4.2.
+    """
+
+    def __init__(self, *, hidden_size: int, initializer_range: float = 0.02, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.initializer_range = initializer_range
+
+    def build(self, input_shape=None):
+        self.output_weights = self.add_weight(
+            name="output_weights",
+            shape=(2, self.hidden_size),
+            initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
+            aggregation="none",
+        )
+        self.output_bias = self.add_weight(
+            name="output_bias", shape=(2,), initializer="zeros", aggregation="none"
+        )
+
+    def call(self, sequence_BSD):
+        logits_BS2 = project(sequence_BSD, ops.transpose(self.output_weights), self.output_bias)
+        return logits_BS2[..., 0], logits_BS2[..., 1]
+
+    def get_config(self):
+        config = {"hidden_size": self.hidden_size, "initializer_range": self.initializer_range}
+        return {**super().get_config(), **config}

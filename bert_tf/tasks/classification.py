@@ -1,15 +1,20 @@
-"""One label for a text or a pair of texts (Devlin et al. 2018, section 4.1).
+"""Labels or a number for a text or a pair of texts (Devlin et al. 2018, section 4.1).
 
 Shape suffixes: B batch, S sequence, L labels.
 """
+
+import json
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from bert_tf.config import ExperimentConfig
 from bert_tf.data.classification import make_classification_dataset
+from bert_tf.data.labels import MULTI, REGRESSION, SINGLE, in_words
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.heads import ClassifierHead
+from bert_tf.metrics import classification as metrics
 from bert_tf.tasks import task as base
 
 # Folded into the dropout seed for the head; the encoder folds 0..num_hidden_layers.
@@ -32,7 +37,7 @@ class ClassificationModel(base.TaskModel):
         self.encoder = base.make_encoder(config)
         self.classifier = ClassifierHead(
             hidden_size=config.model.hidden_size,
-            num_labels=len(config.task.labels),
+            num_labels=len(config.task.labels) or 1,
             dropout_prob=config.task.classifier_dropout_prob,
             initializer_range=config.model.initializer_range,
             name="classifier",
@@ -50,18 +55,33 @@ class ClassificationModel(base.TaskModel):
 
 
 class ClassificationTask(base.Task):
-    """Predicts one of `config.task.labels`."""
+    """Predicts one of `config.task.labels`, any number of them, or a number."""
 
     loss_names = ("loss",)
-    metric_names = ("accuracy",)
 
     def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
         super().__init__(config, tokenizer)
-        if len(config.task.labels) < 2:
+        task = config.task
+        self.problem_type = task.problem_type
+        if self.problem_type not in _TRAINING_METRICS:
             raise ValueError(
-                f"a classifier needs at least two labels, received {config.task.labels!r} "
+                f"task.problem_type is {task.problem_type!r}. "
+                f"Known: {', '.join(_TRAINING_METRICS)}."
+            )
+        if self.problem_type == REGRESSION and task.labels:
+            raise ValueError(f"a regression has no task.labels, received {task.labels!r}.")
+        if self.problem_type != REGRESSION and len(task.labels) < 2:
+            raise ValueError(
+                f"a classifier needs at least two labels, received {task.labels!r} "
                 "(task.labels, or the labels of the training file)."
             )
+        if task.class_weights and len(task.class_weights) != len(task.labels):
+            raise ValueError(
+                f"task.class_weights holds {len(task.class_weights)} numbers for "
+                f"{len(task.labels)} labels; expected one for each."
+            )
+        self.metric_names = _TRAINING_METRICS[self.problem_type]
+        self.labels = [str(label) for label in task.labels]
 
     def build_model(self) -> ClassificationModel:
         return ClassificationModel(self.config)
@@ -74,45 +94,134 @@ class ClassificationTask(base.Task):
             seed=self.config.train.seed,
             training=training,
             start_row=start_row,
+            widths=self.config.data.widths,
         )
 
     def loss_weights(self, batch):
-        return {"loss": tf.reduce_sum(batch["label_weights"])}
+        return {"loss": tf.reduce_sum(self._weights(batch))}
+
+    def _weights(self, batch) -> tf.Tensor:
+        """float32 [B], or [B, L] for several labels: what each loss counts."""
+        class_weights = self.config.task.class_weights
+        weights = batch["label_weights"]
+        if self.problem_type == MULTI:
+            targets_BL = batch["label_ids"]
+            weights_L = tf.constant(class_weights or [1.0] * len(self.labels), tf.float32)
+            return weights[:, tf.newaxis] * tf.where(targets_BL > 0, weights_L, 1.0)
+        if self.problem_type == SINGLE and class_weights:
+            return weights * tf.gather(tf.constant(class_weights, tf.float32), batch["label_ids"])
+        return weights
 
     def compute_loss(self, outputs, batch):
-        return self._sum(base.weighted_cross_entropy, "loss", outputs, batch)
+        """Cross entropy; of several labels the mean of binary ones; of a number its squared error.
+
+        As transformers' BertForSequenceClassification computes them.
+        """
+        logits = tf.cast(outputs["logits"], tf.float32)
+        weights, labels = self._weights(batch), batch["label_ids"]
+        if self.problem_type == SINGLE:
+            loss = base.weighted_cross_entropy(logits, labels, weights)
+        elif self.problem_type == MULTI:
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+            loss = tf.reduce_sum(losses * weights)
+        else:
+            loss = tf.reduce_sum(tf.math.squared_difference(logits[:, 0], labels) * weights)
+        return {"loss": (loss, tf.reduce_sum(weights))}
 
     def compute_metrics(self, outputs, batch):
-        return self._sum(base.weighted_hits, "accuracy", outputs, batch)
+        if self.problem_type == REGRESSION:
+            return {}
+        logits, labels, weights = outputs["logits"], batch["label_ids"], batch["label_weights"]
+        total = tf.reduce_sum(weights)
+        if self.problem_type == SINGLE:
+            return {"accuracy": (base.weighted_hits(logits, labels, weights), total)}
+        equal = tf.reduce_all((logits > 0) == (labels > 0), axis=-1)
+        return {"exact_match": (tf.reduce_sum(tf.cast(equal, tf.float32) * weights), total)}
 
-    def _sum(self, function, name, outputs, batch):
-        weight = self.loss_weights(batch)["loss"]
-        value = function(outputs["logits"], batch["label_ids"], batch["label_weights"])
-        return {name: (value, weight)}
-
-    def decode(self, outputs, batch):
-        """`label` string [B] and `probabilities` float32 [B, L] in the order of task.labels."""
-        del batch
-        probabilities_BL = tf.nn.softmax(tf.cast(outputs["logits"], tf.float32))
-        labels_L = tf.constant([str(label) for label in self.config.task.labels])
+    def row_outputs(self, outputs, batch):
         return {
-            "label": tf.gather(labels_L, tf.argmax(probabilities_BL, axis=-1)),
-            "probabilities": probabilities_BL,
+            "logits": tf.cast(outputs["logits"], tf.float32),
+            "row_ids": batch["row_ids"],
         }
 
+    def score(self, rows, data):
+        """The scores of `bert_tf.metrics.classification`; {} for data without labels."""
+        if "label_ids" not in data:
+            return {}
+        answers, labels = self.answers(rows["logits"]), data["label_ids"]
+        if self.problem_type == SINGLE:
+            return metrics.label_scores(labels, answers, len(self.labels))
+        if self.problem_type == MULTI:
+            return metrics.label_set_scores(labels, answers)
+        return metrics.number_scores(labels, answers)
+
+    def answers(self, logits: np.ndarray) -> np.ndarray:
+        """Label ids int64 [E], sets of labels as 0/1 float32 [E, L], or numbers float32 [E]."""
+        if self.problem_type == SINGLE:
+            return logits.argmax(axis=-1)
+        return (logits > 0).astype(np.float32) if self.problem_type == MULTI else logits[:, 0]
+
+    @property
+    def known_by(self):
+        return tuple(self.config.task.metrics) or _KNOWN_BY[self.problem_type]
+
+    def prediction_files(self, rows, data):
+        """`predictions.jsonl`: line of the file, its label as far as there is one, the answer."""
+        return {"predictions.jsonl": self._prediction_lines(rows["logits"], data)}
+
+    def _prediction_lines(self, logits, data) -> Iterator[str]:
+        decoded = {
+            name: values.numpy()
+            for name, values in self.decode({"logits": tf.constant(logits)}, {}).items()
+        }
+        for index, line in enumerate(data["lines"].tolist()):
+            said = self.describe({name: values[index] for name, values in decoded.items()})
+            known = {}
+            if "label_ids" in data:
+                known["expected"] = in_words(data["label_ids"][index], self.labels)
+            yield json.dumps({"line": line, **known, **said}, ensure_ascii=False)
+
+    def decode(self, outputs, batch):
+        """`label` string [B] and `probabilities` float32 [B, L] in the order of task.labels.
+
+        Of several labels `label` is those of at least probability 1/2, with the separator of the
+        data between them; a regression gives `score` float32 [B] alone.
+        """
+        del batch
+        logits_BL = tf.cast(outputs["logits"], tf.float32)
+        if self.problem_type == REGRESSION:
+            return {"score": logits_BL[:, 0]}
+        labels_L = tf.constant(self.labels)
+        if self.problem_type == SINGLE:
+            label = tf.gather(labels_L, tf.argmax(logits_BL, axis=-1))
+            return {"label": label, "probabilities": tf.nn.softmax(logits_BL)}
+        labels_BL = tf.broadcast_to(labels_L, tf.shape(logits_BL))
+        chosen = tf.ragged.boolean_mask(labels_BL, logits_BL > 0)
+        joined = tf.strings.reduce_join(chosen, axis=-1, separator=self.config.data.label_separator)
+        return {"label": joined, "probabilities": tf.nn.sigmoid(logits_BL)}
+
     def describe(self, row):
-        """`{"label": "b", "probabilities": {"a": 0.1, "b": 0.9}}`."""
-        labels = [str(label) for label in self.config.task.labels]
-        probabilities = dict(zip(labels, row["probabilities"].tolist(), strict=True))
-        return {"label": row["label"].decode(), "probabilities": probabilities}
+        """`{"label": "b", "probabilities": {"a": 0.1, "b": 0.9}}`, or `{"score": 3.2}`."""
+        if self.problem_type == REGRESSION:
+            return {"score": float(row["score"])}
+        probabilities = dict(zip(self.labels, row["probabilities"].tolist(), strict=True))
+        label = row["label"].decode()
+        if self.problem_type == MULTI:
+            chosen = [name for name in self.labels if probabilities[name] > metrics.THRESHOLD]
+            return {"labels": chosen, "probabilities": probabilities}
+        return {"label": label, "probabilities": probabilities}
 
     def baselines(self, dataset):
         """`majority_accuracy`: always answering the commonest label of the evaluation data."""
-        counts = np.zeros(len(self.config.task.labels))
+        if self.problem_type != SINGLE:
+            return {}
+        counts = np.zeros(len(self.labels))
         for batch in dataset:
             used = batch["label_weights"].numpy() > 0
             counts += np.bincount(batch["label_ids"].numpy()[used], minlength=len(counts))
         return {"majority_accuracy": float(counts.max() / max(counts.sum(), 1))}
 
 
+_TRAINING_METRICS = {SINGLE: ("accuracy",), MULTI: ("exact_match",), REGRESSION: ()}
+_KNOWN_BY = {SINGLE: ("accuracy",), MULTI: ("micro_f1",), REGRESSION: ("spearman", "pearson")}
 Task = ClassificationTask

@@ -8,8 +8,10 @@ Shape suffixes: B batch, S sequence.
 
 import abc
 import dataclasses
+import functools
 import importlib
 import pkgutil
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -36,6 +38,8 @@ class Task(abc.ABC):
     # The terms of the loss, then the metrics: the keys of `compute_loss` and `compute_metrics`.
     loss_names: tuple[str, ...]
     metric_names: tuple[str, ...]
+    # What of a batch is [B, S] and cut where rows are cut.
+    token_names = ("input_ids", "input_mask", "segment_ids", "position_ids", "example_ids")
 
     def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer):
         self.config = config
@@ -100,6 +104,54 @@ class Task(abc.ABC):
         pairs = zip(self.names, totals, strict=True)
         values = {name: float(s / weight) if weight else 0.0 for name, (s, weight) in pairs}
         return {**values, "loss": sum(values[name] for name in self.loss_names)}
+
+    def at_its_width(self, batch: Batch, function: Callable[[Batch], Any]) -> Any:
+        """`function(batch)`, with the batch's rows cut to its own width if it has one.
+
+        A batch of rows of like length holds `width_index`, a place in `config.data.widths`. Each
+        width is a branch of the graph with static shapes; all return the same shapes.
+        """
+        if "width_index" not in batch:
+            return function(batch)
+        rest = {name: rows for name, rows in batch.items() if name != "width_index"}
+        branches = [
+            functools.partial(function, self._cut(rest, width)) for width in self.config.data.widths
+        ]
+        return tf.switch_case(batch["width_index"], branches)
+
+    def _cut(self, batch: Batch, width: int) -> Batch:
+        tokens = {name: batch[name] for name in self.token_names if name in batch}
+        return {**batch, **{name: rows[:, :width] for name, rows in tokens.items()}}
+
+    def row_outputs(self, outputs: Batch, batch: Batch) -> Batch:
+        """What `score` needs to know of each row of an evaluation, first axis B, with `row_ids`
+        int32 [B] (-1: no row); {}: nothing."""
+        del outputs, batch
+        return {}
+
+    def score(self, rows: dict[str, np.ndarray], data: Any) -> dict[str, float]:
+        """The metrics that are no ratio of sums.
+
+        Args:
+          rows: `row_outputs` of all of `data`, by `row_ids`.
+          data: what was evaluated, as `make_dataset` takes it.
+        """
+        del rows, data
+        return {}
+
+    @property
+    def known_by(self) -> tuple[str, ...]:
+        """The scores the task is known by; the first is the one to select by."""
+        return self.metric_names[:1]
+
+    def calibrate(self, rows: dict[str, np.ndarray], data: Any) -> None:
+        """Sets in `config.task` what is chosen on evaluation data; arguments as `score`."""
+        del rows, data
+
+    def prediction_files(self, rows: dict[str, np.ndarray], data: Any) -> dict[str, Iterable[str]]:
+        """{file name: its lines}, the answers to all of `data`; arguments as `score`."""
+        del rows, data
+        return {}
 
     @property
     def takes_pairs(self) -> bool:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from bert_tf import progress
@@ -49,28 +50,54 @@ class Evaluator:
     ):
         self._task, self._model, self._strategy = task, model, strategy
         self._batch_size = batch_size
-        self._step = tf.function(self._global_sums)
+        self._step = tf.function(self._global_results)
 
     def run(self, data: Any) -> dict[str, float]:
         """Every loss and metric of the task over `data`, and `loss`, the sum of the losses."""
+        return self.run_with_rows(data)[0]
+
+    def run_with_rows(self, data: Any) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        """The same, and what the task's `row_outputs` gave, in the order of `row_ids`."""
         dataset = distribute(
             self._strategy,
             self._batch_size,
             lambda batch_slice: self._task.make_dataset(data, batch_slice, training=False),
         )
-        totals = 0.0
+        totals, parts = 0.0, []
         with progress.bar(unit="batches", description="evaluating") as bar:
             for batch in dataset:
-                totals = totals + self._step(batch).numpy().astype("float64")
+                sums, rows = self._step(batch)
+                totals = totals + sums.numpy().astype("float64")
+                parts.append({name: values.numpy() for name, values in rows.items()})
                 bar.update(1)
-        return self._task.ratios(totals)
+        rows = _in_order(parts)
+        return self._task.ratios(totals) | self._task.score(rows, data), rows
 
-    def _global_sums(self, batch):
-        sums = self._strategy.run(self._replica_sums, args=(batch,))
-        return self._strategy.experimental_local_results(sums)[0]
+    def _global_results(self, batch):
+        results = self._strategy.run(self._replica_results, args=(batch,))
+        return tf.nest.map_structure(
+            lambda value: self._strategy.experimental_local_results(value)[0], results
+        )
 
-    def _replica_sums(self, batch):
+    def _replica_results(self, batch):
+        sums, rows = self._task.at_its_width(batch, self._forward)
+        context = tf.distribute.get_replica_context()
+        if self._strategy.num_replicas_in_sync > 1:
+            rows = {name: context.all_gather(values, axis=0) for name, values in rows.items()}
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, sums), rows
+
+    def _forward(self, batch):
         outputs = self._model(batch)
         losses = self._task.compute_loss(outputs, batch)
         sums = self._task.stack({**losses, **self._task.compute_metrics(outputs, batch)})
-        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, sums)
+        return sums, self._task.row_outputs(outputs, batch)
+
+
+def _in_order(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The rows of all parts by their `row_ids`, without those that filled a batch."""
+    if not parts or not parts[0]:
+        return {}
+    rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    used = np.flatnonzero(rows["row_ids"] >= 0)
+    used = used[np.argsort(rows["row_ids"][used], kind="stable")]
+    return {name: values[used] for name, values in rows.items()}

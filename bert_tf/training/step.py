@@ -96,12 +96,13 @@ class TrainStep:
                 aggregation=tf.VariableAggregation.NONE,
             )
             self._non_finite_step = _counter("non_finite_step", NO_STEP)
-        self._gradient_function = self._gradients
+        by_length = bool(config.data.widths)
+        self._gradient_function = self._gradients_at_width if by_length else self._gradients
         self._update_function = self._update
         if config.train.jit_compile:
             # Behind a partial, because strategy.run would compile a bare tf.function for all
             # replicas as one, with variables of several devices in it.
-            compiled = tf.function(self._gradients, jit_compile=True)
+            compiled = tf.function(self._gradient_function, jit_compile=True)
             self._gradient_function = functools.partial(compiled)
         if strategy.num_replicas_in_sync == 1:  # no all-reduce inside
             # Always: as one kernel per variable the update takes half the time, and no temporaries.
@@ -133,6 +134,10 @@ class TrainStep:
     def _global_loss_weights(self, batch: Batch) -> dict[str, tf.Tensor]:
         weights = self._task.loss_weights(batch)
         return tf.distribute.get_replica_context().all_reduce(_SUM, weights)
+
+    def _gradients_at_width(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
+        """`_gradients` of a batch whose rows are cut to one of `config.data.widths`."""
+        return self._task.at_its_width(batch, lambda part: self._gradients(part, global_weights))
 
     def _gradients(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
         """This replica's share of the gradient and of the (sum, weight) pairs that are reported."""

@@ -23,12 +23,15 @@ from bert_tf.layers.heads import (
     MaskedLanguageModelHead,
     NextSentenceHead,
     Pooler,
+    SpanHead,
 )
 from bert_tf.layers.transformer import TransformerBlock
 from bert_tf.models.bert import BertEncoder
 from bert_tf.tasks.classification import ClassificationModel
 from bert_tf.tasks.embedding import EmbeddingModel
 from bert_tf.tasks.pretraining import PretrainingModel
+from bert_tf.tasks.question_answering import QuestionAnsweringModel
+from bert_tf.tasks.token_classification import TokenClassificationModel
 
 B, S, P, D, V = 4, 16, 3, 32, 100
 HEADS, INTERMEDIATE, LAYERS = 4, 64, 2
@@ -211,8 +214,14 @@ GOLDENS = {
         Golden(
             ClassifierHead,
             _built(ClassifierHead, hidden_size=D, num_labels=3, name="classifier"),
-            {"pooled_BD": _pooled()},
+            {"inputs": _pooled()},
             has_dropout=True,
+        ),
+        Golden(
+            SpanHead,
+            _built(SpanHead, hidden_size=D, name="squad"),
+            {"sequence_BSD": _hidden()},
+            output_names=("start_logits", "end_logits"),
         ),
         Golden(
             BertEncoder,
@@ -237,6 +246,20 @@ GOLDENS = {
         Golden(
             ClassificationModel,
             lambda dtype: ClassificationModel(experiment_config(dtype)),
+            _ids("input_ids", "input_mask", "segment_ids"),
+            takes_batch=True,
+            has_dropout=True,
+        ),
+        Golden(
+            TokenClassificationModel,
+            lambda dtype: TokenClassificationModel(experiment_config(dtype)),
+            _ids("input_ids", "input_mask", "segment_ids"),
+            takes_batch=True,
+            has_dropout=True,
+        ),
+        Golden(
+            QuestionAnsweringModel,
+            lambda dtype: QuestionAnsweringModel(experiment_config(dtype)),
             _ids("input_ids", "input_mask", "segment_ids"),
             takes_batch=True,
             has_dropout=True,

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bert_tf.data import classification
+from bert_tf.data.classification import TableFormat
 from bert_tf.data.order import BatchSlice, MemoryOrder
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
@@ -63,16 +64,17 @@ def test_single_texts_are_found_by_their_usual_names(write, column):
 
 def test_named_columns_are_taken(write):
     path = write("label,sentence,title,kind,body\n1,s,T,news,B\n2,s,U,sport,C\n", "train.csv")
-    examples = classification.read_examples(
-        path, text_column="title", text_pair_column="body", label_column="kind"
-    )
+    columns = TableFormat("title", "body", "kind")
+    examples = classification.read_examples(path, columns)
     assert (examples.texts, examples.text_pairs) == (["T", "U"], ["B", "C"])
     assert examples.labels == ("news", "sport")
 
 
 def test_a_pair_column_alone_is_an_error(write):
     with pytest.raises(ValueError, match="name text_column as well"):
-        classification.read_examples(write("sentence\tb\nx\ty\n"), text_pair_column="b")
+        classification.read_examples(
+            write("sentence\tb\nx\ty\n"), TableFormat(text_pair_column="b")
+        )
 
 
 def test_a_table_without_a_usual_name_lists_its_columns(write):
@@ -107,7 +109,8 @@ def test_a_label_not_seen_in_training_is_named_with_its_line(write):
     with pytest.raises(ValueError) as error:
         classification.read_examples(path, labels=["neg", "pos"])
     assert str(error.value) == (
-        f"{path}:3: the label 'so so' was not seen in training. The known labels are: neg, pos."
+        f"{path}:3: column 'label': the label 'so so' was not seen in training. "
+        "The known labels are: neg, pos."
     )
 
 
@@ -252,6 +255,7 @@ def test_every_tensor_of_a_batch_has_a_static_shape_and_its_type():
             "segment_ids": ((4, 3), "int32"),
             "label_ids": ((4,), "int32"),
             "label_weights": ((4,), "float32"),
+            "row_ids": ((4,), "int32"),
         }
 
 

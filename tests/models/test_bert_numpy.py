@@ -11,6 +11,8 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.tasks.pretraining import PretrainingModel
+from bert_tf.tasks.question_answering import QuestionAnsweringModel
+from bert_tf.tasks.token_classification import TokenClassificationModel
 from tests.conformance.goldens import (
     HEADS,
     LAYERS,
@@ -72,7 +74,8 @@ class NumpyBert:
         output_BSD = self.dense(inner_BSF, f"{path}/output/dense")
         return self.norm(attended_BSD + output_BSD, f"{path}/output"), probs_BNST
 
-    def __call__(self, batch):
+    def encode(self, batch):
+        """(hidden states, from the embeddings on, and attention probabilities) of every block."""
         ids_BS = batch["input_ids"]
         table = "bert/embeddings"
         position_BS = batch.get("position_ids", np.arange(ids_BS.shape[1])[None])
@@ -91,7 +94,13 @@ class NumpyBert:
             x_BSD, probs_BNST = self.block(x_BSD, visible_BST, f"bert/encoder/layer_{index}")
             hidden_states.append(x_BSD)
             attention_probs.append(probs_BNST)
-        rows_B1 = np.arange(len(ids_BS))[:, None]
+        return hidden_states, attention_probs
+
+    def __call__(self, batch):
+        table = "bert/embeddings"
+        hidden_states, attention_probs = self.encode(batch)
+        x_BSD = hidden_states[-1]
+        rows_B1 = np.arange(len(x_BSD))[:, None]
         first = x_BSD[:, 0]
         if "cls_positions" in batch:
             first = x_BSD[rows_B1, batch["cls_positions"]]
@@ -182,6 +191,26 @@ def test_the_masked_lm_may_have_another_activation_than_the_blocks():
     )
     logits_BPV += weights["cls/predictions/output_bias"]
     assert_close(model(tensors(batch))["masked_lm_logits"], logits_BPV)
+
+
+def test_scores_of_tokens_and_spans_equal_numpy():
+    batch = token_batch()
+    config = experiment_config()
+    for model, heads in (
+        (TokenClassificationModel(config), {"logits": "classifier"}),
+        (QuestionAnsweringModel(config), {"start_logits": 0, "end_logits": 1}),
+    ):
+        randomize(model)
+        numpy_bert = NumpyBert({w.path: w.numpy() for w in model.weights}, "gelu")
+        sequence_BSD = numpy_bert.encode(batch)[0][-1]
+        outputs = model(tensors(batch))
+        for name, head in heads.items():
+            if head == "classifier":
+                expected = numpy_bert.dense(sequence_BSD, head)
+            else:
+                expected = sequence_BSD @ numpy_bert.weights["cls/squad/output_weights"][head]
+                expected = expected + numpy_bert.weights["cls/squad/output_bias"][head]
+            assert_close(outputs[name], expected)
 
 
 def test_the_epsilon_of_the_config_is_used():

@@ -1,0 +1,113 @@
+"""Tagged words in columns: a word a line, a blank line behind each sentence (CoNLL and the like).
+
+Knows nothing of labels or tokens. Two or more columns, between tabs (then a word may hold spaces)
+or between spaces. `-DOCSTART-` as a word begins a document. Lines that begin with `#` before the
+first word of a sentence are comments, unless they have as many columns as the words.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from bert_tf.data.lines import read_lines
+
+DOCUMENT_START = "-DOCSTART-"
+_BLANKS = re.compile(r"[ \t]+")
+
+
+class Sentence(NamedTuple):
+    """One sentence.
+
+    Attributes:
+        words: its words.
+        tags: the tag of each.
+        lines: the line of each word in the file, from 1.
+        document: number of its document, from 0; -1 if the file does not say where they begin.
+    """
+
+    words: list[str]
+    tags: list[str]
+    lines: list[int]
+    document: int
+
+
+def read_sentences(
+    path: str, *, word_column: int | None = None, tag_column: int | None = None
+) -> list[Sentence]:
+    """Reads a file, also compressed.
+
+    Args:
+        path: the file, UTF-8.
+        word_column: number from 1; None: the first.
+        tag_column: number from 1; None: the last.
+
+    Raises:
+        ValueError: what `read_lines` raises; a row has another number of columns than the first
+            one, only one, or not that many; an empty field; no words at all.
+    """
+    sentences, document = [], -1
+    words, tags, lines = [], [], []
+    for number, row in _rows(path):
+        if row is None or row[0] == DOCUMENT_START:
+            if words:
+                sentences.append(Sentence(words, tags, lines, document))
+                words, tags, lines = [], [], []
+            document += row is not None
+            continue
+        words.append(row[_index(path, number, row, word_column, 0)])
+        tags.append(row[_index(path, number, row, tag_column, len(row) - 1)])
+        lines.append(number)
+    if words:
+        sentences.append(Sentence(words, tags, lines, document))
+    if not sentences:
+        raise ValueError(f"{path}: no words. Expected a word and its tag on every line.")
+    if sentences[0].document < 0 <= sentences[-1].document:
+        line = sentences[0].lines[0]
+        raise ValueError(f"{path}:{line}: a sentence before the first {DOCUMENT_START}.")
+    return sentences
+
+
+def _index(path: str, line: int, row: list[str], column: int | None, usual: int) -> int:
+    if column is None:
+        return usual
+    if not 1 <= column <= len(row):
+        raise ValueError(f"{path}:{line}: no column {column}; there are {len(row)}.")
+    return column - 1
+
+
+def _rows(path: str) -> Iterator[tuple[int, list[str] | None]]:
+    """(line, fields) of each word, (line, None) for blank lines."""
+    num_columns, by_tabs, is_inside = 0, False, False
+    for number, text in read_lines(path):
+        text = text.rstrip("\r\n")
+        if not text.strip(" \t"):
+            is_inside = False
+            yield number, None
+            continue
+        if not num_columns:
+            by_tabs = "\t" in text
+        row = text.split("\t") if by_tabs else _BLANKS.split(text.strip(" \t"))
+        if text.startswith("#") and not is_inside and len(row) != (num_columns or 2):
+            continue
+        if row[0] == DOCUMENT_START:  # with any number of columns
+            yield number, row
+            continue
+        is_inside = True
+        num_columns = num_columns or len(row)
+        _check_row(path, number, row, num_columns)
+        yield number, row
+
+
+def _check_row(path: str, line: int, row: list[str], num_columns: int) -> None:
+    if len(row) == 1:
+        raise ValueError(
+            f"{path}:{line}: one column ({row[0][:40]!r}). Expected a word and its tag, with a "
+            "space or tab between them."
+        )
+    if len(row) != num_columns:
+        raise ValueError(
+            f"{path}:{line}: {len(row)} columns where the rows before have {num_columns}."
+        )
+    if not all(field.strip() for field in row):
+        place = next(i for i, field in enumerate(row, 1) if not field.strip())
+        raise ValueError(f"{path}:{line}: column {place} is empty. Expected text.")

@@ -1,0 +1,71 @@
+"""A look at questions and contexts before they are trained on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bert_tf.data.question_answering import SquadData
+
+
+def look(splits: Mapping[str, SquadData]) -> dict[str, Any]:
+    """What is in the splits, for `report` and for JSON.
+
+    Args:
+        splits: {name: data}, training first.
+
+    Returns:
+        {"splits": {name: see below}, "shared": [{"splits": [a, b], "contexts": n}, ...]}. A split
+        has `path`, `questions`, `contexts`, `without_answer`, `rows`, `rows_with_answer`, and
+        `never_whole`: questions with an answer that no row holds whole.
+    """
+    contexts = {name: set(_used_contexts(data)) for name, data in splits.items()}
+    names = list(splits)
+    shared = [
+        {"splits": [a, b], "contexts": len(contexts[a] & contexts[b])}
+        for index, a in enumerate(names)
+        for b in names[index + 1 :]
+    ]
+    return {
+        "splits": {name: _look_at(data) for name, data in splits.items()},
+        "shared": [entry for entry in shared if entry["contexts"]],
+    }
+
+
+def _used_contexts(data: SquadData) -> list[str]:
+    return [data.contexts[number] for number in sorted({q.paragraph for q in data.questions})]
+
+
+def _look_at(data: SquadData) -> dict[str, Any]:
+    has_answer_R = data.arrays["start_positions"] > 0
+    seen = np.zeros(len(data.questions), bool)
+    seen[data.question_rows[has_answer_R]] = True
+    answered = np.array([bool(question.answers) for question in data.questions])
+    there = np.zeros(len(data.questions), bool)
+    there[data.question_rows] = True
+    return {
+        "path": data.path,
+        "questions": int(there.sum()),
+        "contexts": len(_used_contexts(data)),
+        "without_answer": int((there & ~answered).sum()),
+        "rows": len(data),
+        "rows_with_answer": int(has_answer_R.sum()),
+        "never_whole": int((there & answered & ~seen).sum()),
+    }
+
+
+def report(found: dict[str, Any]) -> list[str]:
+    """The same as lines of text."""
+    lines = []
+    for name, split in found["splits"].items():
+        lines.append(
+            f"{name}: {split['questions']:,} questions ({split['without_answer']:,} without "
+            f"answer) in {split['contexts']:,} contexts; {split['rows']:,} rows, "
+            f"{split['rows_with_answer']:,} of them with the answer"
+        )
+        if split["never_whole"]:
+            lines.append(f"  {split['never_whole']:,} answers are in no row whole, or nowhere")
+    for entry in found["shared"]:
+        a, b = entry["splits"]
+        lines.append(f"WARNING: {entry['contexts']:,} contexts are in {a} and in {b}")
+    return lines

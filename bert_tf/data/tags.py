@@ -1,0 +1,128 @@
+"""Tags of words that spell out entities: IOB1, IOB2 and BIOES, or plain tags such as parts of
+speech.
+
+Pure Python; knows nothing of files or tensors. A tag is `O` or a prefix, a hyphen and a type.
+
+    iob1    I- inside; B- where an entity follows another of its type, and allowed at the first word
+            of any entity, as CoNLL-2003 has it twice
+    iob2    B- first, I- inside
+    bioes   B- first, I- inside, E- last; S- for an entity of one word
+    plain   any tags, each word by itself
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+OUTSIDE = "O"
+SCHEMES = ("iob1", "iob2", "bioes", "plain")
+_PREFIXES = {"iob1": "BI", "iob2": "BI", "bioes": "BIES"}
+_ENTITY_TAG = re.compile(r"[BIES]-.+", re.DOTALL)
+
+
+def split_tag(tag: str) -> tuple[str, str]:
+    """(prefix, type); ("O", "") for `O`."""
+    return (tag[0], tag[2:]) if tag != OUTSIDE else (OUTSIDE, "")
+
+
+def is_entity_tag(tag: str) -> bool:
+    """Whether it is `O` or has one of the four prefixes."""
+    return tag == OUTSIDE or bool(_ENTITY_TAG.fullmatch(tag))
+
+
+def all_tags(types: Iterable[str], scheme: str) -> tuple[str, ...]:
+    """Every tag of an entity scheme: `O`, then those of each type, types sorted."""
+    return (OUTSIDE, *(f"{p}-{t}" for t in sorted(set(types)) for p in _PREFIXES[scheme]))
+
+
+def may_follow(before: str, tag: str, scheme: str) -> bool:
+    """Whether `tag` may stand behind `before`. `O` stands for the borders of a sentence too."""
+    if scheme == "plain":
+        return True
+    (prefix, kind), (last, last_kind) = split_tag(tag), split_tag(before)
+    if OUTSIDE not in (prefix, last) and {prefix, last} - set(_PREFIXES[scheme]):
+        return False
+    if scheme == "bioes":
+        is_open = last in "BI"
+        return (prefix in "IE" and kind == last_kind) if is_open else prefix in "BSO"
+    return scheme == "iob1" or prefix != "I" or kind == last_kind
+
+
+def first_fault(tags: Sequence[str], scheme: str) -> int | None:
+    """The place of the first tag that cannot stand where it does; `len(tags)` if the end cannot."""
+    before = OUTSIDE
+    for place, tag in enumerate((*tags, OUTSIDE)):
+        known = scheme == "plain" or tag == OUTSIDE or tag[0] in _PREFIXES[scheme]
+        if not known or not may_follow(before, tag, scheme):
+            return place
+        before = tag
+    return None
+
+
+def spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
+    """(type, first word, word behind the last) of each entity, in any entity scheme.
+
+    A tag that cannot stand where it does begins an entity, as in conlleval (Tjong Kim Sang 2000).
+    """
+    found, begin, before = [], None, (OUTSIDE, "")
+    for place, tag in enumerate((*tags, OUTSIDE)):
+        prefix, kind = split_tag(tag)
+        continues = prefix in "IE" and before[1] == kind and before[0] not in "ES"
+        if begin is not None and not continues:
+            found.append((before[1], begin, place))
+            begin = None
+        if prefix != OUTSIDE and not continues:
+            begin = place
+        before = (prefix, kind)
+    return found
+
+
+def convert(tags: Sequence[str], scheme: str) -> list[str]:
+    """The same entities in another scheme; what is invalid is read as `spans` does."""
+    result, end_before, kind_before = [OUTSIDE] * len(tags), -1, ""
+    for kind, begin, end in spans(tags):
+        prefixes = ["I"] * (end - begin)
+        if scheme == "iob2" or (scheme == "iob1" and (begin, kind) == (end_before, kind_before)):
+            prefixes[0] = "B"
+        elif scheme == "bioes":
+            prefixes[0], prefixes[-1] = "B", "E"
+            prefixes = prefixes if end - begin > 1 else ["S"]
+        result[begin:end] = [f"{prefix}-{kind}" for prefix in prefixes]
+        end_before, kind_before = end, kind
+    return result
+
+
+def detect_scheme(tags: Iterable[Sequence[str]]) -> str:
+    """The scheme that most entities of the sentences' tags are written in.
+
+    Tags without any prefix are plain. Whoever has checked for faults knows whether all fit.
+    """
+    begun = {"B": 0, "I": 0}
+    has_entities, is_bioes = False, False
+    for sentence in tags:
+        before = OUTSIDE
+        for tag in sentence:
+            if not is_entity_tag(tag):
+                return "plain"
+            prefix, kind = split_tag(tag)
+            has_entities = has_entities or prefix != OUTSIDE
+            is_bioes = is_bioes or prefix in "ES"
+            if prefix in begun and kind != split_tag(before)[1]:
+                begun[prefix] += 1
+            before = tag
+    if is_bioes:
+        return "bioes"
+    if not has_entities:
+        return "plain"
+    return "iob1" if begun["I"] > begun["B"] else "iob2"
+
+
+def scheme_of_labels(labels: Sequence[str]) -> str:
+    """The scheme that a model's labels are of."""
+    if OUTSIDE not in labels or not all(map(is_entity_tag, labels)):
+        return "plain"
+    prefixes = {label[0] for label in labels} - {OUTSIDE}
+    if prefixes & {"E", "S"}:
+        return "bioes"
+    pairs = set(map(split_tag, labels))
+    has_first_tags = all(("B", kind) in pairs for prefix, kind in pairs if prefix == "I")
+    return "iob2" if has_first_tags else "iob1"

@@ -1,0 +1,123 @@
+"""Questions and contexts before training and after: read, held out, looked at; what is wrong."""
+
+import collections
+import itertools
+import json
+from collections.abc import Iterable
+
+import numpy as np
+from absl import logging
+
+from bert_tf.config import ExperimentConfig
+from bert_tf.data import look_answers, split
+from bert_tf.data.question_answering import encode_squad
+from bert_tf.data.squad import Squad, read_squad
+from bert_tf.finetuning import sets
+from bert_tf.finetuning.sets import Files, Prepared, Result, Split
+from bert_tf.metrics.squad import OUTCOMES
+from bert_tf.report import page
+from bert_tf.tasks.question_answering import QuestionAnsweringTask
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+_SPLIT_SEED = 0  # whatever the seed of the run, so that runs compare
+_SHOWN_ERRORS = 50
+
+
+def read(path: str, config: ExperimentConfig) -> Squad:
+    """The questions and contexts of a file."""
+    del config
+    return read_squad(path)
+
+
+def encode(
+    examples: Squad, config: ExperimentConfig, tokenizer: Tokenizer, *, training: bool = False
+) -> Split:
+    """Tokenized and cut into windows. In training every answer must be in its context."""
+    data = encode_squad(
+        examples,
+        tokenizer,
+        max_seq_length=config.data.max_seq_length,
+        max_query_length=config.data.max_query_length,
+        stride=config.data.doc_stride,
+        training=training,
+        skip_bad=config.data.skip_bad_answers,
+    )
+    return Split(data, data)
+
+
+def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Prepared:
+    """Reads all files. What is learned from the training file goes into `config`: whether there
+    are questions without answer, widths."""
+    squad = read_squad(files.train)
+    if config.data.max_train_examples:
+        squad = _of(squad, squad.questions[: config.data.max_train_examples])
+    config.task.text_pairs = True
+    config.task.null_answers = any(not question.answers for question in squad.questions)
+    dev = {name: read_squad(path) for name, path in files.dev.items()}
+    test = {name: read_squad(path, with_answers=False) for name, path in files.test.items()}
+    held_out = {}
+    if not dev and config.data.dev_fraction > 0:
+        squad, dev["dev"] = _hold_out(squad, config.data.dev_fraction)
+        held_out = {"dev.json": [_as_json(dev["dev"])]}
+    encoded = {"train": encode(squad, config, tokenizer, training=True)}
+    for name, part in {**dev, **test}.items():
+        encoded[name] = encode(part, config, tokenizer)
+    sets.choose_widths(config, encoded["train"].arrays.arrays["input_mask"])
+    looked = look_answers.look({name: part.arrays for name, part in encoded.items()})
+    return Prepared(
+        encoded["train"],
+        {name: encoded[name] for name in dev},
+        {name: encoded[name] for name in test},
+        looked,
+        look_answers.report(looked),
+        held_out,
+    )
+
+
+def _of(squad: Squad, questions: list) -> Squad:
+    return Squad(squad.path, squad.contexts, questions)
+
+
+def _hold_out(squad: Squad, fraction: float) -> tuple[Squad, Squad]:
+    """(training part, held-out part): all questions about a context are on one side."""
+    contexts = [squad.contexts[question.paragraph] for question in squad.questions]
+    keys = list(dict.fromkeys(contexts))
+    held_out = split.hold_out(keys, np.zeros(len(keys), int), fraction, _SPLIT_SEED)
+    split.check_both(held_out, squad.path, "contexts", fraction)
+    chosen = set(itertools.compress(keys, held_out))
+    parts = [[], []]
+    for question, context in zip(squad.questions, contexts, strict=True):
+        parts[context in chosen].append(question)
+    logging.info("no evaluation file: %d of the questions are held out", len(parts[1]))
+    return _of(squad, parts[0]), _of(squad, parts[1])
+
+
+def _as_json(squad: Squad) -> str:
+    """A file that is read as the training file was."""
+    paragraphs = collections.defaultdict(list)
+    for question in squad.questions:
+        answers = zip(question.answers, question.starts, strict=True)
+        paragraphs[question.paragraph].append(
+            {
+                "id": question.id,
+                "question": question.question,
+                "answers": [{"text": text, "answer_start": start} for text, start in answers],
+                "is_impossible": not question.answers,
+            }
+        )
+    content = [{"context": squad.contexts[p], "qas": qas} for p, qas in paragraphs.items()]
+    return json.dumps({"data": [{"title": "", "paragraphs": content}]}, ensure_ascii=False)
+
+
+def sections(
+    task: QuestionAnsweringTask, part: Split, result: Result, name: str
+) -> Iterable[tuple[str, str]]:
+    """What became of the questions of a scored set, and the first that were answered wrongly."""
+    rows = task.outcomes(result.rows, part.arrays)
+    counts = collections.Counter(row[1] for row in rows)
+    table = [[outcome, counts[outcome], counts[outcome] / len(rows)] for outcome in OUTCOMES]
+    yield f"Answers of {name}", page.table(["", "questions", "share"], table)
+    wrong = [row for row in rows if row[1] != OUTCOMES[0]][:_SHOWN_ERRORS]
+    if wrong:
+        head = ["id", "fault", "question", "expected", "answered"]
+        yield f"Errors of {name}: the first {len(wrong)}", page.table(head, wrong)

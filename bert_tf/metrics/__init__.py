@@ -1,0 +1,1 @@
+"""What answers are worth: scores from arrays, one file per kind of answer."""

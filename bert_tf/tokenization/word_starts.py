@@ -1,0 +1,115 @@
+"""Words of raw text as annotated corpora count them, found among the tokens, in TF ops.
+
+Text between white space is a word, without the punctuation around it: each such mark is one too.
+Inside, CJK ideographs stand alone, and what follows an apostrophe begins with it (Germany 's). The
+last dot of an abbreviation with dots (U.N.) stays with it. Other marks inside do not divide.
+
+Shapes: N texts, T tokens of all texts, V vocabulary, K stretches between white space.
+"""
+
+import unicodedata
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.tokenization.vocabulary import Vocabulary
+
+# The ranges that google-research/bert's `_is_chinese_char` lists.
+_IDEOGRAPHS = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
+
+
+def _is_mark(token: str) -> bool:
+    return len(token) == 1 and unicodedata.category(token)[0] in "PS"
+
+
+def _is_ideograph(token: str) -> bool:
+    return len(token) == 1 and any(low <= ord(token) <= high for low, high in _IDEOGRAPHS)
+
+
+class WordStarts:
+    """Finds the tokens that begin a word.
+
+    Args:
+        vocabulary: of the tokens.
+    """
+
+    def __init__(self, vocabulary: Vocabulary):
+        tokens = [
+            token if isinstance(token, str) else token.decode() for token in vocabulary.tokens
+        ]
+        self._is_mark_V = tf.constant([_is_mark(token) for token in tokens])
+        self._is_ideograph_V = tf.constant([_is_ideograph(token) for token in tokens])
+        self._is_apostrophe_V = tf.constant([token in ("'", "’") for token in tokens])
+        self._is_dot_V = tf.constant([token == "." for token in tokens])
+        self._is_continuation_V = tf.constant(np.asarray(vocabulary.is_continuation, bool))
+
+    def __call__(
+        self, ids: tf.RaggedTensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor
+    ) -> tf.RaggedTensor:
+        """bool [N, (tokens)] from what `Tokenizer.tokenize_with_offsets` returns.
+
+        The first token of a text begins a word.
+        """
+        is_first_T = _is_first(ids)
+        is_continuation_T = tf.gather(self._is_continuation_V, ids.values)
+        is_continuation_T &= tf.logical_not(is_first_T)
+        behind_space_T = is_first_T | (starts.values > _shifted(ends.values))
+        behind_space_T &= tf.logical_not(is_continuation_T)
+        is_mark_T = tf.gather(self._is_mark_V, ids.values)
+        is_leading_T, is_trailing_T = _edges(is_mark_T, behind_space_T)
+        is_ideograph_T = tf.gather(self._is_ideograph_V, ids.values)
+        is_apostrophe_T = tf.gather(self._is_apostrophe_V, ids.values)
+        is_dot_T = tf.gather(self._is_dot_V, ids.values)
+        is_inner_T = tf.logical_not(is_leading_T | is_trailing_T)
+        of_abbreviation_T = is_dot_T & is_trailing_T & tf.logical_not(_shifted(is_mark_T))
+        of_abbreviation_T &= _any_of_stretch(is_dot_T & is_inner_T, behind_space_T)
+        begins_T = (
+            is_ideograph_T
+            | _shifted(is_ideograph_T)
+            | _shifted(is_leading_T)
+            | is_trailing_T & tf.logical_not(of_abbreviation_T)
+            | is_apostrophe_T
+        )
+        return ids.with_values(behind_space_T | begins_T & tf.logical_not(is_continuation_T))
+
+
+def _is_first(ids: tf.RaggedTensor) -> tf.Tensor:
+    """bool [T]: whether the token is the first of its text."""
+    row_T = ids.value_rowids()
+    return tf.concat([tf.ones_like(row_T[:1], tf.bool), row_T[1:] != row_T[:-1]], axis=0)
+
+
+def _shifted(values_T: tf.Tensor) -> tf.Tensor:
+    """The value of the token before; 0 or False for the first."""
+    return tf.concat([tf.zeros_like(values_T[:1]), values_T[:-1]], axis=0)
+
+
+def _edges(is_mark_T: tf.Tensor, begins_stretch_T: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """bool [T] each: marks before anything else of their stretch, and marks behind all else.
+
+    A stretch of marks alone has trailing ones only.
+    """
+    stretch_T = tf.cumsum(tf.cast(begins_stretch_T, tf.int32)) - 1
+    num_stretches = tf.reduce_sum(tf.cast(begins_stretch_T, tf.int32))
+    others_T = tf.cast(tf.logical_not(is_mark_T), tf.int32)
+    total_K = tf.math.unsorted_segment_sum(others_T, stretch_T, num_stretches)
+    before_K = tf.cumsum(total_K, exclusive=True)
+    before_T = tf.cumsum(others_T) - tf.gather(before_K, stretch_T)
+    is_trailing_T = is_mark_T & (before_T == tf.gather(total_K, stretch_T))
+    return is_mark_T & (before_T == 0) & tf.logical_not(is_trailing_T), is_trailing_T
+
+
+def _any_of_stretch(values_T: tf.Tensor, begins_stretch_T: tf.Tensor) -> tf.Tensor:
+    stretch_T = tf.cumsum(tf.cast(begins_stretch_T, tf.int32)) - 1
+    num_stretches = tf.reduce_sum(tf.cast(begins_stretch_T, tf.int32))
+    count_K = tf.math.unsorted_segment_sum(tf.cast(values_T, tf.int32), stretch_T, num_stretches)
+    return tf.gather(count_K, stretch_T) > 0

@@ -1,0 +1,147 @@
+"""Files of tagged words: reading, complaints, rows."""
+
+import numpy as np
+import pytest
+
+from bert_tf.data.columns import read_sentences
+from bert_tf.data.token_classification import encode_tagged, read_tagged
+from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+CONLL = """-DOCSTART- -X- O O
+
+Anna NNP I-NP I-PER
+Bo NNP I-NP B-PER
+in IN I-PP O
+
+Rome NNP I-NP I-LOC
+
+-DOCSTART- -X-
+
+nothing NN I-NP O
+"""
+TOKENIZER = Tokenizer(
+    Vocabulary([*SPECIAL_TOKENS, "anna", "bo", "in", "rome", "no", "##thing", "##s"])
+)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="tags.txt"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    return write
+
+
+def test_sentences_documents_and_lines_are_read(write):
+    sentences = read_sentences(write(CONLL))
+    assert [s.words for s in sentences] == [["Anna", "Bo", "in"], ["Rome"], ["nothing"]]
+    assert [s.tags for s in sentences] == [["I-PER", "B-PER", "O"], ["I-LOC"], ["O"]]
+    assert [s.lines for s in sentences] == [[3, 4, 5], [7], [11]]
+    assert [s.document for s in sentences] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\tO\nb c\tB-X\n",
+        "\ufeffa\tO\r\nb c\tB-X\r\n\r\n\r\n",
+        "# id = 1\na\tO\nb c\tB-X",
+        "1\ta\tO\n2\tb c\tB-X\n",
+    ],
+)
+def test_tabs_marks_comments_and_columns_do_not_matter(write, text):
+    column = 2 if text.startswith("1") else None
+    (sentence,) = read_sentences(write(text), word_column=column)
+    assert (sentence.words, sentence.tags) == (["a", "b c"], ["O", "B-X"])
+
+
+def test_a_hash_is_a_word_if_it_has_a_tag(write):
+    first, second = read_sentences(write("# O\na O\n\n# X O O\n# O\n"))
+    assert (first.words, second.words) == (["#", "a"], ["#"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a O\nb\n", ":2: one column"),
+        ("a O\n\nb x O\n", ":3: 3 columns where the rows before have 2"),
+        ("a\tO\nb\t\n", ":2: column 2 is empty"),
+        ("\n\n", ": no words"),
+        ("a O\n\n-DOCSTART- O\n\nb O\n", ":1: a sentence before the first"),
+        (b"a O\n\xe9 O\n", ":2: not UTF-8"),
+        ("a B-X\nb B-X\nc O\nd I-X\n", ":4: the tag 'I-X' stands behind 'O', .* in iob2"),
+        ("a B-X\nb E-X\n\nc B-X\n\n", ":4: a sentence ends behind 'B-X', .* in bioes"),
+        ("a O\nb O\n", ": every word has the tag 'O'"),
+    ],
+)
+def test_bad_files_are_named_with_their_line(write, text, message):
+    with pytest.raises(ValueError, match=message) as error:
+        read_tagged(write(text))
+    assert "\n" not in str(error.value) and "tags.txt" in str(error.value)
+
+
+def test_faulty_tags_may_be_repaired(write):
+    sentences, labels, scheme = read_tagged(write("a B-X\nb B-X\nc O\nd I-X\n"), repair=True)
+    assert (sentences[0].tags, scheme) == (["B-X", "B-X", "O", "B-X"], "iob2")
+    assert labels == ("O", "B-X", "I-X")
+
+
+def test_a_tag_that_training_did_not_have_is_named(write):
+    with pytest.raises(ValueError, match=r":2: the tag 'B-Y' was not seen .* O, B-X, I-X"):
+        read_tagged(write("a B-X\nb B-Y\n"), labels=("O", "B-X", "I-X"))
+
+
+@pytest.mark.parametrize("scheme", ["iob1", "iob2", "bioes"])
+def test_tags_are_written_in_the_scheme_of_the_labels(write, scheme):
+    sentences, labels, _ = read_tagged(write(CONLL), model_scheme=scheme)
+    first = {"iob1": ["I-PER", "B-PER"], "iob2": ["B-PER"] * 2, "bioes": ["S-PER"] * 2}
+    assert sentences[0].tags == [*first[scheme], "O"]
+    assert len(labels) == {"iob1": 5, "iob2": 5, "bioes": 9}[scheme]
+    again, _, found = read_tagged(write(CONLL), labels=labels)
+    assert again == sentences or scheme == "iob1"
+    assert found == ("iob2" if scheme == "iob1" else scheme)
+
+
+def test_parts_of_speech_are_plain(write):
+    sentences, labels, scheme = read_tagged(write(CONLL), tag_column=2)
+    assert (labels, scheme) == (("IN", "NN", "NNP"), "plain")
+    assert sentences[0].tags == ["NNP", "NNP", "IN"]
+
+
+def encode(sentences, labels, length, stride, **options):
+    return encode_tagged(
+        "file", sentences, labels, TOKENIZER, max_seq_length=length, stride=stride, **options
+    )
+
+
+@pytest.mark.parametrize("context", [False, True])
+@pytest.mark.parametrize(("length", "stride"), [(3, 1), (5, 2), (16, 8)])
+def test_every_word_is_predicted_once_at_its_first_token(write, context, length, stride):
+    text = CONLL.replace("nothing NN", "nothings NN").replace("in IN", "\u200b IN")
+    sentences, labels, _ = read_tagged(write(text))
+    data = encode(sentences, labels, length, stride, document_context=context)
+    ids = data.arrays["input_ids"][data.word_rows, data.word_positions]
+    tokens = [TOKENIZER.vocabulary.tokens[i] for i in ids]
+    tokens = [t if isinstance(t, str) else t.decode() for t in tokens]
+    assert tokens == ["anna", "bo", "[UNK]", "rome", "no"]
+    assert data.arrays["label_weights"].sum() == 5
+    tags = data.arrays["label_ids"][data.word_rows, data.word_positions]
+    assert [labels[tag] for tag in tags] == [tag for s in sentences for tag in s.tags]
+    assert np.all(data.arrays["label_weights"][data.word_rows, data.word_positions] == 1)
+
+
+def test_document_context_shows_the_neighbours_and_stays_in_the_document(write):
+    sentences, labels, _ = read_tagged(write(CONLL))
+    alone = encode(sentences, labels, 16, 8)
+    together = encode(sentences, labels, 16, 8, document_context=True)
+    assert alone.arrays["input_mask"].sum(axis=1).tolist() == [5, 3, 4]
+    assert together.arrays["input_mask"].sum(axis=1).tolist() == [6, 4]
+
+
+def test_document_context_needs_documents(write):
+    sentences, labels, _ = read_tagged(write("a B-X\nb O\n"))
+    with pytest.raises(ValueError, match="no -DOCSTART- lines.*document_context=false"):
+        encode(sentences, labels, 16, 8, document_context=True)

@@ -1,0 +1,89 @@
+"""Losses, metrics and answers of every kind of label, against NumPy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf import config as c
+from bert_tf.tasks.classification import ClassificationTask
+from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+_TOKENIZER = Tokenizer(Vocabulary([*SPECIAL_TOKENS, "a"]))
+_LOGITS = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+_ROWS = np.float32([1, 1, 1, 0])  # the last row fills the batch
+
+
+def task_of(**settings):
+    return ClassificationTask(
+        c.ExperimentConfig(task=c.TaskConfig(name="classification", **settings)), _TOKENIZER
+    )
+
+
+def batch_of(label_ids):
+    return {"label_ids": tf.constant(label_ids), "label_weights": tf.constant(_ROWS)}
+
+
+def ratio(pair):
+    return float(pair[0] / pair[1])
+
+
+@pytest.mark.parametrize("weights", [(), (1.0, 2.0, 0.5)])
+def test_the_cross_entropy_is_weighted_by_class(weights):
+    task = task_of(labels=("a", "b", "c"), class_weights=weights)
+    labels = np.int32([0, 1, 2, 1])
+    batch, outputs = batch_of(labels), {"logits": tf.constant(_LOGITS)}
+    log_probs = _LOGITS - np.log(np.exp(_LOGITS).sum(-1, keepdims=True))
+    each = -log_probs[np.arange(4), labels] * _ROWS
+    of_class = np.array(weights or (1, 1, 1))[labels] * _ROWS
+    expected = (each * of_class).sum() / of_class.sum()
+    loss = task.compute_loss(outputs, batch)["loss"]
+    assert ratio(loss) == pytest.approx(expected, rel=1e-6)
+    assert float(task.loss_weights(batch)["loss"]) == pytest.approx(of_class.sum())
+    hits = (_LOGITS.argmax(-1) == labels)[:3].mean()
+    assert ratio(task.compute_metrics(outputs, batch)["accuracy"]) == pytest.approx(hits)
+
+
+def test_several_labels_have_binary_cross_entropies():
+    task = task_of(labels=("a", "b", "c"), problem_type="multi_label_classification")
+    targets = np.float32([[1, 0, 1], [0, 0, 0], [0, 1, 0], [1, 1, 1]])
+    batch, outputs = batch_of(targets), {"logits": tf.constant(_LOGITS)}
+    probs = 1 / (1 + np.exp(-_LOGITS))
+    each = -(targets * np.log(probs) + (1 - targets) * np.log(1 - probs))
+    assert ratio(task.compute_loss(outputs, batch)["loss"]) == pytest.approx(
+        each[:3].mean(), rel=1e-5
+    )
+    decoded = task.decode(outputs, batch)
+    chosen = [",".join(n for n, p in zip("abc", row, strict=True) if p > 0.5) for row in probs]
+    assert [label.decode() for label in decoded["label"].numpy()] == chosen
+    said = task.describe({name: values[0].numpy() for name, values in decoded.items()})
+    assert ",".join(said["labels"]) == chosen[0]
+
+
+def test_a_regression_has_squared_errors_and_answers_scores():
+    task = task_of(problem_type="regression")
+    scores = np.float32([0.5, 2, -1, 9])
+    batch, outputs = batch_of(scores), {"logits": tf.constant(_LOGITS[:, :1])}
+    expected = ((_LOGITS[:3, 0] - scores[:3]) ** 2).mean()
+    assert ratio(task.compute_loss(outputs, batch)["loss"]) == pytest.approx(expected, rel=1e-6)
+    assert task.names == ("loss",)
+    decoded = task.decode(outputs, batch)
+    assert task.describe({"score": decoded["score"][1].numpy()}) == {
+        "score": pytest.approx(_LOGITS[1, 0])
+    }
+    assert set(task.score({"logits": _LOGITS}, {"label_ids": scores})) >= {"pearson", "spearman"}
+    assert task.known_by == ("spearman", "pearson")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"labels": ("a",)}, "at least two labels"),
+        ({"labels": ("a", "b"), "problem_type": "regression"}, "a regression has no task.labels"),
+        ({"labels": ("a", "b"), "class_weights": (1.0,)}, "holds 1 numbers for 2 labels"),
+        ({"labels": ("a", "b"), "problem_type": "ranking"}, "Known: single_label"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        task_of(**settings)
