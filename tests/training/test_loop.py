@@ -9,7 +9,7 @@ import pytest
 from bert_tf.training import loop
 from tests.devices import strategy_of
 
-_CLOCK = ("examples_per_second", "tokens_per_second")
+_CLOCK = ("examples_per_second", "tokens_per_second", "mfu")
 
 
 def run(make_run, records, folder, data_id="data", initialize=None, **changes):
