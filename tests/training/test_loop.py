@@ -134,9 +134,7 @@ class SpoilsRows:
         return getattr(self._task, name)
 
     def make_dataset(self, data, batch_slice, *, training, start_row=0):
-        dataset = self._task.make_dataset(
-            data, batch_slice, training=training, start_row=start_row
-        )
+        dataset = self._task.make_dataset(data, batch_slice, training=training, start_row=start_row)
 
         def spoil(number, batch):
             is_bad = start_row + number * batch_slice.global_batch_size == self._bad
