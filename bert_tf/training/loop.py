@@ -62,8 +62,8 @@ def train(
     """
     strategy = strategy or tf.distribute.OneDeviceStrategy("/cpu:0")
     _check(config, strategy, has_eval_data=eval_data is not None)
-    watch = peers.watch(strategy.cluster_resolver)
     agreement = Agreement(strategy)
+    watch = peers.watch(strategy.cluster_resolver if agreement.num_workers > 1 else None)
     total = config.train.num_train_steps
     run = Run(task, config, strategy, agreement, train_data, eval_data, work_dir, data_id)
     try:

@@ -158,8 +158,6 @@ class Run:
         """Writes a log line if one is due; whether there is something to evaluate or to save."""
         if self.step < self.next_stop:
             return False
-        if self.step == self._line_start:  # it went back to here
-            return False
         values = self._measure()
         problem = self.history.spike(values["loss"], self._config.train)
         if problem:
