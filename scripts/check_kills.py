@@ -4,9 +4,10 @@
         --config=configs/pretrain/quickstart.py --train_data=quickstart/records/train \\
         --eval_data=quickstart/records/heldout --config.train.checkpoint_every=10
 
-What stands behind -- are flags of pretrain.py, without --work_dir. The unbroken run is done first;
-how long it took to its first log line says what a random moment is: up to twice as long after a
-start, so that some kills fall into the start, some between two checkpoints, some into writing one.
+What stands behind -- are flags of pretrain.py, without --work_dir. The unbroken run is done first.
+Of the second one every fifth start is killed while it starts; the others some time after a log
+line, at steps drawn from the whole run: between two lines, in an evaluation, in writing a
+checkpoint.
 Every kill is printed. At the end the lines of metrics.jsonl (but for speeds), the newest
 checkpoints (weights, slots of the optimizer, steps, consumed rows) and the model folders must be
 equal, bit for bit; the exit code is 1 if they are not, or if the run ended before all kills.
@@ -34,6 +35,7 @@ flags.DEFINE_integer("num_kills", 20, "How often the second run is killed.", low
 flags.DEFINE_integer("seed", 0, "Of the moments.")
 
 _PRETRAIN = pathlib.Path(__file__).with_name("pretrain.py")
+_POLL_SECONDS = 0.02
 _CLOCK = ("examples_per_second", "tokens_per_second", "mfu")
 
 
@@ -46,13 +48,15 @@ def main(argv):
     unbroken, broken = folder / "unbroken", folder / "broken"
     start = time.monotonic()
     process = _start(unbroken)
-    while process.poll() is None and not (unbroken / "metrics.jsonl").exists():
-        time.sleep(0.05)
-    seconds = time.monotonic() - start
+    while process.poll() is None and not _last_step(unbroken):
+        time.sleep(_POLL_SECONDS)
+    first = time.monotonic() - start
     if process.wait():
         raise ValueError(f"the unbroken run failed: {_last_line(unbroken)}")
-    print(f"unbroken run: {time.monotonic() - start:.0f} s, first line after {seconds:.0f} s")
-    kills = _kill_again_and_again(broken, 2 * seconds)
+    total = time.monotonic() - start
+    print(f"unbroken run: {total:.0f} s, first line after {first:.0f} s", flush=True)
+    line = (total - first) / len(_curve(unbroken))
+    kills = _kill_again_and_again(broken, _last_step(unbroken), first, line)
     faults = _differences(unbroken, broken)
     if kills < FLAGS.num_kills:
         faults.append(f"only {kills} kills, then the run was over: give it more steps")
@@ -70,22 +74,38 @@ def _last_line(work_dir):
     return pathlib.Path(f"{work_dir}.log").read_text().strip().splitlines()[-1:]
 
 
-def _kill_again_and_again(work_dir, longest):
-    """Lets the last start run to its end; returns the number of kills."""
+def _kill_again_and_again(work_dir, num_steps, first, line):
+    """Lets the last start run to its end; returns the number of kills.
+
+    Starting takes about `first` seconds, a log line about `line`.
+    """
     moments = random.Random(FLAGS.seed)
-    for number in range(FLAGS.num_kills):
-        process, moment = _start(work_dir), moments.uniform(0, longest)
-        try:
-            process.wait(moment)
-            return number
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        print(f"kill {number + 1} after {moment:.1f} s: {_state(work_dir)}", flush=True)
+    steps = sorted(moments.randrange(num_steps) for _ in range(FLAGS.num_kills))
+    for number, step in enumerate(steps, start=1):
+        in_start = number % 5 == 0
+        process, begin = _start(work_dir), time.time()
+        while not in_start and process.poll() is None and _last_step(work_dir, begin) <= step:
+            time.sleep(_POLL_SECONDS)
+        time.sleep(moments.uniform(0, first if in_start else line))
+        if process.poll() is not None:
+            return number - 1
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        when = "while it started" if in_start else f"after step {_last_step(work_dir)}"
+        print(f"kill {number} {when}: {_state(work_dir)}", flush=True)
     process = _start(work_dir)
     if process.wait():
         raise ValueError(f"the last start failed: {_last_line(work_dir)}")
     return FLAGS.num_kills
+
+
+def _last_step(work_dir, since=0.0):
+    """The step of the newest log line written after the time `since`; 0 if there is none."""
+    path = work_dir / "metrics.jsonl"
+    if not path.exists() or path.stat().st_mtime < since:
+        return 0
+    whole = [line for line in path.read_text().splitlines() if line.endswith("}")]
+    return json.loads(whole[-1])["step"] if whole else 0
 
 
 def _state(work_dir):
