@@ -4,8 +4,8 @@ Reads text files (one sentence a line with blank lines between documents; prose;
 `text` field; each also .gz, .bz2, .xz or .zst), Parquet files with a `text` column, or a data set
 of TFDS (`tfds:name/split`). Tokenizes it, cuts it into examples and writes TFRecord shards with a
 manifest, in memory that does not grow with the text. Masks are not drawn here but when the records
-are read. The same text, settings and seed give the same bytes, whatever the number of workers; a
-run that was killed goes on when the command is given again.
+are read, unless --static_masks asks for them. The same text, settings and seed give the same bytes,
+whatever the number of workers; a run that was killed goes on when the command is given again.
 
 Example:
 
@@ -20,7 +20,9 @@ from collections.abc import Sequence
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data import builder, documents, records
+from bert_tf.data import builder, documents, duplicates, records
+from bert_tf.data.duplicates import Deduplication
+from bert_tf.data.release_format import StaticMasks
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 _INPUT = flags.DEFINE_list("input", None, "Files or patterns, separated by commas.", required=True)
@@ -72,6 +74,45 @@ _OBJECTIVE = flags.DEFINE_enum(
 _CROSS_DOCUMENTS = flags.DEFINE_bool(
     "cross_documents", True, "Objective none: an example may go on in the next document."
 )
+_STATIC_MASKS = flags.DEFINE_bool(
+    "static_masks",
+    False,
+    "Draw the masks now and store them, in the records of google-research/bert and Model Garden, "
+    "which their programs read. Every copy of the text (--dupe_factor) gets other masks. Without "
+    "it masks are drawn when the records are read, others in every epoch.",
+)
+_MASKED_LM_PROB = flags.DEFINE_float(
+    "masked_lm_prob", 0.15, "With --static_masks: share of the tokens that is predicted."
+)
+_MAX_PREDICTIONS_PER_SEQ = flags.DEFINE_integer(
+    "max_predictions_per_seq", 20, "With --static_masks: most predictions of an example."
+)
+_DO_WHOLE_WORD_MASK = flags.DEFINE_bool(
+    "do_whole_word_mask", False, "With --static_masks: mask all pieces of a word together."
+)
+_DEDUPLICATE = flags.DEFINE_enum(
+    "deduplicate",
+    "none",
+    ("none", *duplicates.METHODS),
+    "exact: of documents with the same tokens the first stays. near: of those with nearly the same "
+    "stretches of five words as well (MinHash).",
+)
+_DEDUPLICATE_UNIT = flags.DEFINE_enum(
+    "deduplicate_unit",
+    "document",
+    duplicates.UNITS,
+    "What is compared: whole documents, or each sentence (each line of the format lines).",
+)
+_DEDUPLICATE_THRESHOLD = flags.DEFINE_float(
+    "deduplicate_threshold",
+    0.8,
+    "With --deduplicate=near: the similarity from which two are duplicates (Jaccard, estimated).",
+)
+_EXCLUDE_FILE = flags.DEFINE_list(
+    "exclude_file",
+    [],
+    "Files or patterns of held-out text (.txt, .jsonl, .parquet): its sentences are left out.",
+)
 _SKIP_BAD_RECORDS = flags.DEFINE_bool(
     "skip_bad_records",
     False,
@@ -102,6 +143,9 @@ def main(argv: Sequence[str]) -> None:
         max_examples_per_row=_MAX_EXAMPLES_PER_ROW.value,
         objective=_OBJECTIVE.value,
         cross_documents=_CROSS_DOCUMENTS.value,
+        static_masks=_static_masks(),
+        deduplicate=_deduplicate(),
+        exclude=_EXCLUDE_FILE.value,
         input_format=_INPUT_FORMAT.value,
         skip_bad_records=_SKIP_BAD_RECORDS.value,
         num_workers=_NUM_WORKERS.value,
@@ -109,6 +153,28 @@ def main(argv: Sequence[str]) -> None:
     )
     print(summary(manifest))
     print(f"{_OUTPUT_DIR.value}: {time.monotonic() - start:.1f} seconds")
+
+
+def _static_masks() -> StaticMasks | None:
+    settings = (_MASKED_LM_PROB, _MAX_PREDICTIONS_PER_SEQ, _DO_WHOLE_WORD_MASK)
+    if _STATIC_MASKS.value:
+        return StaticMasks(*(setting.value for setting in settings))
+    for setting in settings:
+        if setting.present:
+            raise ValueError(
+                f"--{setting.name} needs --static_masks; without it masks are drawn when the "
+                f"records are read (pretrain.py --config.data.{setting.name}=...)"
+            )
+    return None
+
+
+def _deduplicate() -> Deduplication | None:
+    if _DEDUPLICATE.value == "none":
+        for setting in (_DEDUPLICATE_UNIT, _DEDUPLICATE_THRESHOLD):
+            if setting.present:
+                raise ValueError(f"--{setting.name} needs --deduplicate=exact or near")
+        return None
+    return Deduplication(_DEDUPLICATE.value, _DEDUPLICATE_UNIT.value, _DEDUPLICATE_THRESHOLD.value)
 
 
 def summary(manifest: records.Manifest) -> str:
@@ -131,6 +197,16 @@ def summary(manifest: records.Manifest) -> str:
         if name in counts:
             words = name.removeprefix("examples_").replace("_", " ")
             lines[words] = f"{counts[name] / counts['examples']:.1%} of the examples"
+    if manifest.deduplicate:
+        lines["duplicates"] = (
+            f"{counts['duplicates_exact']:,} equal and {counts['duplicates_near']:,} similar "
+            f"{manifest.deduplicate['unit']}s removed, {counts['duplicate_tokens']:,} tokens"
+        )
+    if manifest.exclude:
+        lines["held out"] = f"{counts['sentences_excluded']:,} sentences left out"
+    if "predictions" in counts:
+        share = counts["predictions"] / counts["row_tokens"]
+        lines["predictions"] = f"{counts['predictions']:,} ({share:.1%} of the tokens in rows)"
     if counts.get("sentences_left_out"):
         lines["left out"] = f"{counts['sentences_left_out']:,} sentences of a single token"
     if counts.get("bad_records") or counts.get("bad_files"):

@@ -5,14 +5,24 @@
 
 Run it again to continue. The work directory gets checkpoints/, config.json, metrics.jsonl,
 tensorboard/ and, at the end, model/: what finetune.py, predict.py and export.py take.
+
+Several data sets are mixed: --train_data=wiki:0.7,books:0.3 draws 70 % of the rows from the first,
+exactly and in an order that depends on nothing else. Without weights every row is read once an
+epoch; with them an epoch is as many rows as all have together.
+
+Records that a create_pretraining_data.py of google-research/bert or Model Garden made are read too:
+--train_data='examples/*.tfrecord' --vocab_file=vocab.txt.
 """
 
-from absl import flags
+import tempfile
+
+from absl import flags, logging
 from ml_collections import config_flags
 
 from bert_tf import app, model_folder
+from bert_tf.data import mixing, tf_example_files
+from bert_tf.data.mixing import Mixture
 from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import Manifest, file_sha256
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training import distribution
@@ -20,8 +30,16 @@ from bert_tf.training.loop import train
 
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file("config", None, "For example configs/pretrain/mini.py.")
-flags.DEFINE_string("train_data", None, "Folder made by create_pretraining_data.py.")
+flags.DEFINE_string(
+    "train_data",
+    None,
+    "Folder made by create_pretraining_data.py; several with weights, folder:0.7,folder:0.3; or "
+    "files of google-research/bert's or Model Garden's records (with --vocab_file).",
+)
 flags.DEFINE_string("eval_data", None, "The same, held out; without it nothing is evaluated.")
+flags.DEFINE_string(
+    "vocab_file", None, "Vocabulary of records without a manifest: vocab.txt or its folder."
+)
 flags.DEFINE_string("work_dir", None, "Where the run keeps everything.")
 flags.DEFINE_string(
     "init_checkpoint",
@@ -48,40 +66,60 @@ def main(argv):
             f"task.name of --config is {config.task.name!r}; expected 'pretraining'. For labelled "
             "texts there is finetune.py."
         )
-    manifest = Manifest.load(FLAGS.train_data)
-    tokenizer = Tokenizer.from_folder(FLAGS.train_data)
-    for folder in filter(None, (FLAGS.train_data, FLAGS.eval_data)):
-        Manifest.load(folder).check(
-            folder,
+    tokenizer, train_data, eval_data = _find_data(strategy)
+    for data in filter(None, (train_data, eval_data)):
+        Mixture.open(data).check(
             vocabulary_sha256=tokenizer.vocabulary.sha256,
             max_seq_length=config.data.max_seq_length,
+            max_predictions_per_seq=config.data.max_predictions_per_seq,
             needs_labels=config.task.next_sentence,
         )
-    config.train.resolve_steps(manifest.rows)
+    mixture = Mixture.open(train_data)
+    config.train.resolve_steps(mixture.rows)
+    if len(mixture.folders) > 1:
+        num_rows = config.train.num_train_steps * config.train.global_batch_size
+        logging.info("the run reads\n%s", "\n".join(mixture.describe(num_rows)))
     task = make_task(config, tokenizer)
     model, metrics = train(
         task,
         config,
-        train_data=FLAGS.train_data,
-        eval_data=FLAGS.eval_data,
+        train_data=train_data,
+        eval_data=eval_data,
         work_dir=FLAGS.work_dir,
         strategy=strategy,
         initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
-        data_id=file_sha256(f"{FLAGS.train_data}/manifest.json"),
+        data_id=mixture.identity,
         time_limit=FLAGS.max_hours * 3600,
         profile_steps=FLAGS.profile_steps or (),
         dry_run=FLAGS.dry_run,
     )
     if FLAGS.dry_run:
         return
-    if FLAGS.eval_data:
+    if eval_data:
         part = BatchSlice(config.train.eval_batch_size)
-        metrics |= task.baselines(task.make_dataset(FLAGS.eval_data, part, training=False))
+        metrics |= task.baselines(task.make_dataset(eval_data, part, training=False))
     if distribution.is_chief(strategy):
         model_folder.save(f"{FLAGS.work_dir}/model", task, model, {"eval": metrics})
         print(f"model: {FLAGS.work_dir}/model")
     for name, value in metrics.items():
         print(f"{name}: {value:.4f}")
+
+
+def _find_data(strategy):
+    """The tokenizer; --train_data and --eval_data as `Mixture.open` takes them."""
+    tokenizer = Tokenizer.from_folder(FLAGS.vocab_file) if FLAGS.vocab_file else None
+    # Workers that are not the chief keep their own index of files without a manifest.
+    keeps = distribution.is_chief(strategy) and not FLAGS.dry_run
+    index_dir = f"{FLAGS.work_dir}/data" if keeps else tempfile.mkdtemp()
+    train_data, eval_data = (
+        tf_example_files.resolve(data, tokenizer, index_dir) if data else None
+        for data in (FLAGS.train_data, FLAGS.eval_data)
+    )
+    if tokenizer is None:
+        names, _ = mixing.parse(train_data)
+        Mixture.open(train_data)  # says what is wrong with a folder that holds no data
+        tokenizer = Tokenizer.from_folder(names[0])
+    return tokenizer, train_data, eval_data
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Three passes, each in constant memory and on all cores, through a work folder be
 
 1. The text is read in chunks, tokenized in threads and appended to flat files
    (bert_tf.data.corpus).
+   Duplicates are removed from these, if that is asked for (bert_tf.data.duplicates).
 2. It is decided at which sentences examples begin (bert_tf.data.examples).
 3. Shard after shard is cut, serialized and written, in threads. A shard has its name when it is
    whole; the manifest comes last.
@@ -15,14 +16,11 @@ seconds on importing TensorFlow.
 
 import contextlib
 import dataclasses
-import errno
 import functools
-import hashlib
 import json
 import os
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -31,22 +29,24 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import progress
-from bert_tf.data import documents, examples, order, packing, records, sources
+from bert_tf.data import documents, duplicates, order, shard_writing, sources, work_folder
 from bert_tf.data.corpus import Corpus, CorpusWriter, map_in_order, tokenize_chunk
-from bert_tf.data.examples import Objective, Window
+from bert_tf.data.duplicates import Deduplication
+from bert_tf.data.examples import Objective
+from bert_tf.data.excluded import ExcludedSentences
 from bert_tf.data.full_sentences import FullSentences
+from bert_tf.data.masking import Masker
 from bert_tf.data.next_sentence import NextSentence
-from bert_tf.data.output_folder import SHARD, check_free, find_existing
+from bert_tf.data.output_folder import check_free, find_existing
 from bert_tf.data.plan import Plan
-from bert_tf.data.records import INCOMPLETE, Manifest
+from bert_tf.data.records import Manifest
+from bert_tf.data.release_format import StaticMasks
 from bert_tf.data.sentence_order import SentenceOrder
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 OBJECTIVES = ("next_sentence", "sentence_order", "none")
 _CLASSES = {"next_sentence": NextSentence, "sentence_order": SentenceOrder, "none": FullSentences}
 _SHORT_SEQ_PROB = {"next_sentence": 0.1, "sentence_order": 0.1, "none": 0.0}
-_ROWS_PER_TABLE = 2048
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def create_pretraining_data(
@@ -61,6 +61,9 @@ def create_pretraining_data(
     max_examples_per_row: int = 1,
     objective: str = "next_sentence",
     cross_documents: bool = True,
+    static_masks: StaticMasks | None = None,
+    deduplicate: Deduplication | None = None,
+    exclude: str | Sequence[str] = (),
     input_format: str = "auto",
     skip_bad_records: bool = False,
     shard_size: int = order.ROWS_PER_SHARD,
@@ -88,6 +91,10 @@ def create_pretraining_data(
             padding. Losses and gradients stay those of rows of one example.
         objective: one of `OBJECTIVES`: BERT's next sentence, ALBERT's sentence order, or none.
         cross_documents: objective "none": an example may go on in the next document.
+        static_masks: draw the masks now and write the records of google-research/bert
+            (`release_format`); None draws them when the records are read.
+        deduplicate: which duplicates to remove; None removes none.
+        exclude: files or patterns of held-out text; its sentences are left out of the data.
         input_format: one of `documents.FORMATS`.
         skip_bad_records: leave out and count what cannot be read.
         shard_size: rows of a shard.
@@ -114,6 +121,12 @@ def create_pretraining_data(
     }.items():
         if value < 1:
             raise ValueError(f"{name} is {value}; it must be at least 1")
+    masker = static_masks and static_masks.masker(tokenizer.vocabulary, seed)
+    if masker and max_examples_per_row > 1:
+        raise ValueError(
+            f"max_examples_per_row is {max_examples_per_row}; static masks are written in a format "
+            "with one example a row"
+        )
     if short_seq_prob is None:
         short_seq_prob = _SHORT_SEQ_PROB[objective]
     settings = {"max_seq_length": max_seq_length, "short_seq_prob": short_seq_prob, "seed": seed}
@@ -121,50 +134,46 @@ def create_pretraining_data(
     make = functools.partial(_CLASSES[objective], **settings, **crossing)
     objectives = [make(copy=copy) for copy in range(dupe_factor)]
     files = documents.expand_globs(inputs)
-    for path in files:
-        sources.format_of(path, input_format)
+    excluded = documents.expand_globs(exclude) if exclude else []
+    for path, kind in [*((path, input_format) for path in files), *((p, "auto") for p in excluded)]:
+        sources.format_of(path, kind)
     wanted = Manifest(
         objective=objective,
         **settings,
         cross_documents=crossing.get("cross_documents", False),
         dupe_factor=dupe_factor,
         max_examples_per_row=max_examples_per_row,
+        static_masks=dataclasses.asdict(static_masks) if static_masks else None,
+        deduplicate=deduplicate.settings() if deduplicate else None,
+        exclude=list(map_in_order(work_folder.describe_input, excluded, num_workers)),
         shard_size=shard_size,
         vocab_size=len(tokenizer.vocabulary),
         vocabulary_sha256=tokenizer.vocabulary.sha256,
         do_lower_case=tokenizer.do_lower_case,
         max_input_chars_per_word=tokenizer.max_input_chars_per_word,
         input_format=input_format,
-        inputs=list(map_in_order(_describe_input, files, num_workers)),
+        inputs=list(map_in_order(work_folder.describe_input, files, num_workers)),
     )
-    work_dir = work_dir or _default_work_dir(output_dir)
+    work_dir = work_dir or work_folder.default_work_dir(output_dir)
     if existing := find_existing(output_dir, wanted):
         logging.info("%s already holds this data set, complete and intact", output_dir)
         shutil.rmtree(work_dir, ignore_errors=True)
         return existing
     check_free(output_dir, tokenizer)
-    build = _Build(files, tokenizer, output_dir, work_dir, objectives, wanted, num_workers)
+    build = _Build(
+        files=files,
+        excluded=excluded,
+        tokenizer=tokenizer,
+        output_dir=output_dir,
+        work_dir=work_dir,
+        objectives=objectives,
+        wanted=wanted,
+        num_workers=num_workers,
+        masker=masker,
+        deduplicate=deduplicate,
+    )
     with build.tidy_up():
         return build.run(skip_bad_records)
-
-
-def _describe_input(path: str) -> dict:
-    if path.startswith(sources.TFDS_PREFIX):
-        _, identity = sources.load_tfds(path)
-        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
-        return {"file": path, "bytes": 0, "sha256": digest.hexdigest()}
-    return {
-        "file": os.path.basename(path),
-        "bytes": tf.io.gfile.stat(path).length,
-        "sha256": records.file_sha256(path),
-    }
-
-
-def _default_work_dir(output_dir: str) -> str:
-    if "://" not in output_dir:
-        return output_dir.rstrip("/") + INCOMPLETE
-    name = hashlib.sha256(output_dir.encode()).hexdigest()[:16]
-    return os.path.join(tempfile.gettempdir(), f"bert_tf-{name}{INCOMPLETE}")
 
 
 @dataclasses.dataclass
@@ -177,19 +186,31 @@ class _Build:
     """
 
     files: list[str]
+    excluded: list[str]  # files
     tokenizer: Tokenizer
     output_dir: str
     work_dir: str
     objectives: list[Objective]  # one for each copy of the corpus
     wanted: Manifest
     num_workers: int
+    masker: Masker | None
+    deduplicate: Deduplication | None
 
     def run(self, skip_bad_records: bool) -> Manifest:
         """All passes, as far as an earlier run has not done them."""
         self._make_work_dir()
-        counts = self._tokenize(skip_bad_records)
+        counts = self._tokenize(skip_bad_records) | self._remove_duplicates()
         plan = self._plan()
-        entries = self._write_shards(plan)
+        entries = shard_writing.write_shards(
+            plan,
+            self._corpus,
+            self.tokenizer.vocabulary,
+            self.wanted,
+            self.masker,
+            output_dir=self.output_dir,
+            journal=self._path("shards.jsonl"),
+            num_workers=self.num_workers,
+        )
         self.tokenizer.save(self.output_dir)
         sums = {name: sum(e["counts"][name] for e in entries) for name in entries[0]["counts"]}
         shards = [{k: v for k, v in entry.items() if k != "counts"} for entry in entries]
@@ -216,7 +237,7 @@ class _Build:
             )
             if not finished:
                 shutil.rmtree(self.work_dir, ignore_errors=True)
-            if _is_full(error):
+            if work_folder.is_full(error):
                 where = getattr(error, "filename", None) or self.work_dir
                 raise OSError(
                     f"no space left for {self.output_dir} ({where}: {error}). What is finished "
@@ -242,7 +263,7 @@ class _Build:
         except NotADirectoryError as error:
             file = next(path for path in pathlib.Path(self.work_dir).parents if path.exists())
             raise ValueError(f"{file} is not a directory; choose another folder") from error
-        _write_whole(self._path("settings.json"), settings)
+        work_folder.write_whole(self._path("settings.json"), settings)
 
     def _tokenize(self, skip_bad_records: bool) -> dict[str, int]:
         """Pass 1. Returns the counts for the manifest."""
@@ -251,6 +272,8 @@ class _Build:
         signature = [tf.TensorSpec([None], tf.string)]
         tokenize = tf.function(self.tokenizer.tokenize, input_signature=signature)
 
+        excluded = ExcludedSentences(self.excluded, self.tokenizer) if self.excluded else None
+
         def work(chunk: sources.Chunk) -> Any:
             return tokenize_chunk(
                 chunk,
@@ -258,6 +281,7 @@ class _Build:
                 unk_id,
                 token_type,
                 skip_bad_records=skip_bad_records,
+                is_excluded=excluded and excluded.contain,
             )
 
         megabytes = sum(entry["bytes"] for entry in self.wanted.inputs) / 1e6
@@ -277,7 +301,7 @@ class _Build:
                     writer.append(chunk)
                     bar.update(chunk.file_bytes / 1e6)
             state = writer.state
-        names = ("tokens", "tokens_unknown", "bad_records", "bad_files")
+        names = ("tokens", "tokens_unknown", "bad_records", "bad_files", "sentences_excluded")
         pairs = ("sentences", "documents")
         return {
             **{name: state[name] for name in names},
@@ -289,7 +313,21 @@ class _Build:
         return np.dtype(np.uint16 if self.wanted.vocab_size <= 1 << 16 else np.int32)
 
     def _corpus(self) -> Corpus:
-        return Corpus.open(self.work_dir, self._token_type)
+        folder = self._path("unique") if self.deduplicate else self.work_dir
+        return Corpus.open(folder, self._token_type)
+
+    def _remove_duplicates(self) -> dict[str, int]:
+        """Between the passes. Returns the counts that change, and those of what was removed."""
+        if not self.deduplicate:
+            return {}
+        return duplicates.remove(
+            lambda: Corpus.open(self.work_dir, self._token_type),
+            self._path("unique"),
+            self.deduplicate,
+            is_continuation=self.tokenizer.vocabulary.is_continuation,
+            unk_id=self.tokenizer.vocabulary.unk_id,
+            num_workers=self.num_workers,
+        )
 
     def _plan(self) -> Plan:
         """Pass 2: writes where examples begin."""
@@ -307,86 +345,3 @@ class _Build:
         except ValueError:
             shutil.rmtree(self.work_dir)
             raise
-
-    def _write_shards(self, plan: Plan) -> list[dict]:
-        """Pass 3. Returns the manifest's entries of all shards, with `counts`."""
-        sizes = order.memory_shards(plan.num_rows, self.wanted.shard_size)
-        names = [records.shard_name(shard, len(sizes)) for shard in range(len(sizes))]
-        tf.io.gfile.makedirs(self.output_dir)
-        done = self._finished_shards(names)
-        for name in tf.io.gfile.listdir(self.output_dir):
-            if SHARD.fullmatch(name) and name not in done:
-                tf.io.gfile.remove(os.path.join(self.output_dir, name))
-        bar = progress.bar(
-            total=plan.num_rows,
-            unit="rows",
-            description="writing",
-            initial=sum(entry["rows"] for entry in done.values()),
-        )
-        missing = [shard for shard, name in enumerate(names) if name not in done]
-        with bar, open(self._path("shards.jsonl"), "a") as journal:
-            for entry in map_in_order(
-                lambda shard: self._write_shard(plan, shard, names[shard]),
-                missing,
-                self.num_workers,
-            ):
-                journal.write(json.dumps(entry) + "\n")
-                journal.flush()
-                done[entry["file"]] = entry
-                bar.update(entry["rows"])
-        return [done[name] for name in names]
-
-    def _finished_shards(self, names: list[str]) -> dict[str, dict]:
-        """The entries of shards that an earlier run finished: name -> entry."""
-        done = {}
-        with contextlib.suppress(FileNotFoundError), open(self._path("shards.jsonl")) as file:
-            for line in file:
-                if not line.endswith("\n"):
-                    break
-                entry = json.loads(line)
-                path = os.path.join(self.output_dir, entry["file"])
-                if entry["file"] in names and tf.io.gfile.exists(path):
-                    done[entry["file"]] = entry
-        return done
-
-    def _write_shard(self, plan: Plan, shard: int, name: str) -> dict:
-        counts = {"examples": 0, "examples_truncated": 0, "tokens_truncated": 0, "row_tokens": 0}
-        if label := self.objectives[0].label_name:
-            counts[label] = 0
-        tables = self._tables(plan, shard, counts)
-        entry = records.write_shard(os.path.join(self.output_dir, name), tables)
-        return {**entry, "counts": counts}
-
-    def _tables(self, plan: Plan, shard: int, counts: dict[str, int]) -> Iterator[records.Rows]:
-        """The rows of a shard, some at a time; adds to `counts` meanwhile."""
-        vocabulary, size = self.tokenizer.vocabulary, self.wanted.shard_size
-        for part in plan.parts(shard * size, size, _ROWS_PER_TABLE):
-            objective, begins = part.objective, part.begins
-            first, last = int(begins[0]), int(begins[-1]) + 1
-            window = Window.of(self._corpus(), first, last, objective.lookahead)
-            found = objective.cut(window, begins)
-            rows = examples.rows_of_examples(
-                window.corpus, found, vocabulary.cls_id, vocabulary.sep_id
-            )
-            counts["examples"] += len(found)
-            counts["examples_truncated"] += int(np.count_nonzero(found.cut_tokens))
-            counts["tokens_truncated"] += int(found.cut_tokens.sum())
-            counts["row_tokens"] += len(rows.input_ids)
-            if objective.label_name:
-                counts[objective.label_name] += int(found.labels.sum())
-            yield rows if part.rows is None else packing.join(rows, part.rows, part.numbers)
-
-
-def _write_whole(path: str, text: str) -> None:
-    with open(path + INCOMPLETE, "w") as file:
-        file.write(text)
-    os.replace(path + INCOMPLETE, path)
-
-
-def _is_full(error: BaseException) -> bool:
-    """Whether the disk is full, or a file may not grow."""
-    if isinstance(error, tf.errors.ResourceExhaustedError):
-        return True
-    if isinstance(error, tf.errors.OpError):
-        return any(os.strerror(code) in str(error) for code in _FULL)
-    return isinstance(error, OSError) and error.errno in _FULL

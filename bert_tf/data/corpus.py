@@ -119,7 +119,7 @@ class TokenizedChunk:
             tokens; what is behind the last belongs to a document that goes on in the next chunk.
         is_record: bool, for each end whether the document counts even if it is empty.
         num_sentences: sentences of the text.
-        counts: `tokens_unknown`, `bad_records`, `bad_files`.
+        counts: `sentences_excluded`, `tokens_unknown`, `bad_records`, `bad_files`.
         following, file_bytes: see `sources.Chunk`.
     """
 
@@ -141,6 +141,7 @@ def tokenize_chunk(
     token_type: np.dtype = np.int32,
     *,
     skip_bad_records: bool = False,
+    is_excluded: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> TokenizedChunk:
     """Parses and tokenizes a chunk of text.
 
@@ -150,6 +151,7 @@ def tokenize_chunk(
         unk_id: the token to count.
         token_type: of the tokens in the result.
         skip_bad_records: see `documents.parse`, also for the errors.
+        is_excluded: tokens and lengths of all sentences -> which are left out, bool.
     """
     texts, ends, is_record, bad_records = [], [], [], 0
     for piece in chunk.pieces:
@@ -160,8 +162,13 @@ def tokenize_chunk(
         bad_records += found.bad_records
     ragged = tokenize(tf.constant(texts, tf.string, shape=[len(texts)]))
     tokens, lengths = ragged.values.numpy(), ragged.row_lengths().numpy()
-    ends = np.asarray(ends, np.int64)
+    ends, num_excluded = np.asarray(ends, np.int64), 0
+    if is_excluded is not None:
+        drop = is_excluded(tokens, lengths)
+        tokens, lengths = tokens[~np.repeat(drop, lengths)], np.where(drop, 0, lengths)
+        num_excluded = int(np.count_nonzero(drop))
     counts = {
+        "sentences_excluded": num_excluded,
         "tokens_unknown": int(np.count_nonzero(tokens == unk_id)),
         "bad_records": bad_records,
         "bad_files": chunk.bad_files,
@@ -186,6 +193,7 @@ _FRESH = {
     "tokens": 0,
     "sentences": 0,
     "sentences_skipped": 0,
+    "sentences_excluded": 0,
     "documents": 0,
     "documents_skipped": 0,
     "tokens_unknown": 0,
@@ -233,6 +241,7 @@ class CorpusWriter:
         raw = np.diff(chunk.ends, prepend=-raw_open)
         kept = np.diff(chunk.kept_ends, prepend=-kept_open)
         num_kept, counts = len(chunk.lengths), chunk.counts
+        num_skipped = chunk.num_sentences - num_kept - counts["sentences_excluded"]
         written = chunk.kept_ends[kept > 0] + state["sentences"]
         last_raw, last_kept = -raw_open, -kept_open
         if len(chunk.ends):
@@ -247,7 +256,7 @@ class CorpusWriter:
             "open": [chunk.num_sentences - last_raw, num_kept - last_kept],
             "tokens": state["tokens"] + len(chunk.tokens),
             "sentences": state["sentences"] + num_kept,
-            "sentences_skipped": state["sentences_skipped"] + chunk.num_sentences - num_kept,
+            "sentences_skipped": state["sentences_skipped"] + num_skipped,
             "documents": state["documents"] + len(written),
             "documents_skipped": state["documents_skipped"]
             + int(np.count_nonzero(is_document & (kept <= 0))),

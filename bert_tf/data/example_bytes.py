@@ -1,4 +1,4 @@
-"""Rows of integers -> serialized `tf.train.Example`s, all rows at once.
+"""Rows of numbers -> serialized `tf.train.Example`s, all rows at once.
 
 Writes the wire format of protocol buffers (https://protobuf.dev/programming-guides/encoding) with
 array operations: a message a row through the protobuf library takes longer than tokenizing its
@@ -13,6 +13,7 @@ import numpy as np
 from bert_tf.data.ranges import offsets_of
 
 _FIELD_1, _FIELD_2, _FIELD_3 = 0x0A, 0x12, 0x1A  # tags of fields that have a length
+_FLOAT_LIST, _INT64_LIST = _FIELD_2, _FIELD_3  # of a feature
 _BITS = 7  # of a byte
 _LENGTH_BYTES = 4  # a row has less than 2**28 bytes
 
@@ -24,8 +25,8 @@ def serialize_rows(features: Mapping[str, Lists]) -> Iterator[bytes]:
     """Yields one serialized example a row.
 
     Args:
-        features: name -> integers of all rows laid end to end, and their offsets.
-            No row may be empty.
+        features: name -> numbers of all rows laid end to end, and their offsets. Integers become
+            an int64 list, float32 a float list. No row may be empty.
     """
     parts = [part for name in sorted(features) for part in _feature(name, *features[name])]
     sizes = sum(lengths for _, lengths in parts)
@@ -42,12 +43,16 @@ def serialize_rows(features: Mapping[str, Lists]) -> Iterator[bytes]:
 def _feature(name: str, values: np.ndarray, offsets: np.ndarray) -> tuple[Lists, Lists]:
     """What stands before the numbers of a feature, and the numbers: (bytes, length per row)."""
     num_rows = len(offsets) - 1
-    if values.min() < 0:
-        values = values.astype(np.int64).view(np.uint64)  # ten bytes, as the format has it
-    flat, payload = _pack(values, offsets)
+    tag = _INT64_LIST
+    if values.dtype == np.float32:
+        tag, flat, payload = _FLOAT_LIST, *_pack_floats(values, offsets)
+    else:
+        if values.min() < 0:
+            values = values.astype(np.int64).view(np.uint64)  # ten bytes, as the format has it
+        flat, payload = _pack(values, offsets)
     list_head = _join(_tag(_FIELD_1, num_rows), _varints(payload, _LENGTH_BYTES))
     list_size = payload + _sizes(list_head)
-    feature_head = _join(_tag(_FIELD_3, num_rows), _varints(list_size, _LENGTH_BYTES))
+    feature_head = _join(_tag(tag, num_rows), _varints(list_size, _LENGTH_BYTES))
     feature_size = list_size + _sizes(feature_head)
     key = _constant(bytes([_FIELD_1, len(name)]) + name.encode(), num_rows)
     value_head = _join(_tag(_FIELD_2, num_rows), _varints(feature_size, _LENGTH_BYTES))
@@ -55,6 +60,11 @@ def _feature(name: str, values: np.ndarray, offsets: np.ndarray) -> tuple[Lists,
     entry_head = _join(_tag(_FIELD_1, num_rows), _varints(entry_size, _LENGTH_BYTES))
     head = _flat(_join(entry_head, key, value_head, feature_head, list_head))
     return head, (flat, payload)
+
+
+def _pack_floats(values: np.ndarray, offsets: np.ndarray) -> Lists:
+    """All values as four bytes, the low ones first; how many bytes each row has."""
+    return np.ascontiguousarray(values, "<f4").view(np.uint8), 4 * np.diff(offsets)
 
 
 def _pack(values: np.ndarray, offsets: np.ndarray) -> Lists:

@@ -18,7 +18,7 @@ import numpy as np
 from bert_tf.data import order
 from bert_tf.data.corpus import Corpus
 from bert_tf.data.ranges import offsets_of, ranges
-from bert_tf.data.records import Rows
+from bert_tf.data.row_tables import Rows
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Masked-LM positions, drawn when a batch is read: in TF ops on whole batches, on the host.
+"""Masked-LM positions, drawn in TF ops on whole batches: when a batch is read, on the host, or
+once and for all when the records are made.
 
 A mask is a function of (seed, epoch, example, position) through the hash of bert_tf.data.order, so
 it does not depend on batch size, shards, workers or threads. Where a row holds several examples,
@@ -7,15 +8,69 @@ each is masked as it would be in a row of its own.
 Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row, W words of a row.
 """
 
+import dataclasses
+
 import tensorflow as tf
 
 from bert_tf.data import order
+from bert_tf.tokenization.vocabulary import Vocabulary
 
 _SHARE_MASKED, _SHARE_MASKED_OR_KEPT = 0.8, 0.9
 _NEVER = tf.int64.max
 # Words are sorted by one integer: example of the row, hash of 32 bits, position.
 _POSITION_BITS = 16
 _EXAMPLE_SHIFT = _POSITION_BITS + 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Masker:
+    """`mask_tokens` with everything but the batch decided. Reading and building share it.
+
+    Attributes:
+        vocabulary: of the data.
+        seed: in [0, 2**32).
+        masked_lm_prob, max_predictions_per_seq: see `mask_tokens`.
+        whole_word: mask all pieces of a word together.
+
+    Raises ValueError if a setting is out of range.
+    """
+
+    vocabulary: Vocabulary
+    seed: int = 0
+    masked_lm_prob: float = 0.15
+    max_predictions_per_seq: int = 20
+    whole_word: bool = False
+
+    def __post_init__(self) -> None:
+        order.check_seed(self.seed)
+        if not 0 < self.masked_lm_prob <= 1:
+            raise ValueError(
+                f"masked_lm_prob is {self.masked_lm_prob}; it must be above 0 and at most 1"
+            )
+        if self.max_predictions_per_seq < 1:
+            raise ValueError(
+                f"max_predictions_per_seq is {self.max_predictions_per_seq}; at least 1 expected"
+            )
+
+    def __call__(
+        self, batch: dict[str, tf.Tensor], epoch: tf.Tensor, example_index: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """See `mask_tokens`."""
+        vocabulary = self.vocabulary
+        is_continuation = tf.constant(vocabulary.is_continuation) if self.whole_word else None
+        return mask_tokens(
+            batch,
+            seed=self.seed,
+            epoch=epoch,
+            example_index=example_index,
+            masked_lm_prob=self.masked_lm_prob,
+            max_predictions_per_seq=self.max_predictions_per_seq,
+            cls_id=vocabulary.cls_id,
+            sep_id=vocabulary.sep_id,
+            mask_id=vocabulary.mask_id,
+            vocab_size=len(vocabulary),
+            is_continuation=is_continuation,
+        )
 
 
 @tf.autograph.experimental.do_not_convert

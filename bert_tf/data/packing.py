@@ -6,7 +6,7 @@ Shapes: N examples, R rows, E examples of a row at most.
 import numpy as np
 
 from bert_tf.data.ranges import offsets_of, ranges
-from bert_tf.data.records import Rows
+from bert_tf.data.row_tables import Rows
 
 
 def pack(lengths: np.ndarray, max_length: int, max_examples: int) -> np.ndarray:

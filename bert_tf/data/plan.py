@@ -57,6 +57,11 @@ class Plan:
         self._example_ends, self._row_ends = np.cumsum(example_counts), np.cumsum(row_counts)
         self.num_rows = int(self._row_ends[-1])
 
+    @property
+    def label_name(self) -> str:
+        """What the examples with label 1 are called in the counts; "" without labels."""
+        return self._objectives[0].label_name
+
     @staticmethod
     def exists(path: str) -> bool:
         """Whether a plan was finished at `path`."""

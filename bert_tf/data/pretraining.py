@@ -1,4 +1,4 @@
-"""Folder of pretraining records -> batches for a training loop, as a tf.data.Dataset.
+"""Folders of pretraining records -> batches for a training loop, as a tf.data.Dataset.
 
 Reading (one group of shards ahead, in a thread), checks and order are done in NumPy; masks and the
 optional inputs of packed rows in TF ops. See `make_pretraining_dataset`.
@@ -8,21 +8,28 @@ Shapes: B rows of a replica batch, S tokens of a row, P predictions of a row, E 
 
 import concurrent.futures
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data import masking, order, records
+from bert_tf.data import order, records, release_format, row_tables
 from bert_tf.data.indexed import dataset_of_items
+from bert_tf.data.masking import Masker
+from bert_tf.data.mixing import Mixture, Shares
 from bert_tf.data.order import BatchSlice, GroupSlice
-from bert_tf.data.records import Manifest, Rows
+from bert_tf.data.records import Manifest
+from bert_tf.data.row_tables import Rows
 from bert_tf.tokenization.vocabulary import Vocabulary
 
 _PREFETCH = 4  # batches
+# The examples of the n-th data set of a mixture are numbered from n << 48 on, so that no two data
+# sets draw the same masks.
+_SOURCE_SHIFT = 48
 
 
 def make_pretraining_dataset(
-    folder: str,
+    data: str,
     vocabulary: Vocabulary,
     *,
     batch_slice: BatchSlice,
@@ -35,15 +42,18 @@ def make_pretraining_dataset(
 ) -> tf.data.Dataset:
     """Reads replica batches; those of one global batch follow each other, first replica first.
 
-    Training: without end, in the order of bert_tf.data.order, with new masks in every epoch.
-    Evaluation: once, in storage order, with the masks of epoch 0. The last global batch is filled
-    up with rows of weight 0 ([CLS] alone), so that every replica gets equally many batches.
+    Training: without end, in the order of bert_tf.data.order, with new masks in every epoch (unless
+    the data hold their masks); data sets of a mixture in their shares (bert_tf.data.mixing).
+    Evaluation: every row once, with the masks of epoch 0, whatever the weights. The last global
+    batch is filled up with rows of weight 0 ([CLS] alone), so that every replica gets equally many
+    batches.
 
     Args:
-        folder: made by `builder.create_pretraining_data`.
+        data: a folder made by `builder.create_pretraining_data`, or several, see `Mixture.open`.
         vocabulary: the one the data were made with.
         batch_slice: which part of each global batch to read.
-        masked_lm_prob, max_predictions_per_seq, whole_word: see `masking.mask_tokens`.
+        masked_lm_prob, max_predictions_per_seq, whole_word: see `masking.mask_tokens`. Data with
+            static masks must have as many slots; the others have no effect on them.
         seed: of order and masks, in [0, 2**32).
         training: see above.
         start_row: rows consumed so far, by all workers and through all epochs (training only).
@@ -59,107 +69,153 @@ def make_pretraining_dataset(
         ValueError: no or wrong manifest, another vocabulary, or a setting out of range. While
             reading: tf.errors.InvalidArgumentError with the message of `records.read_shard`.
     """
-    manifest = Manifest.load(folder)
-    manifest.check(vocabulary_sha256=vocabulary.sha256)
-    _check(masked_lm_prob, max_predictions_per_seq, start_row, training)
-    order.check_seed(seed)
-
-    def finish(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        epoch, example = batch.pop("epoch"), batch.pop("example")
-        example = batch.pop("example_indices", example)
-        return masking.mask_tokens(
-            _add_inputs(
-                batch,
-                packed=manifest.max_examples_per_row > 1,
-                has_labels=manifest.has_labels,
-            ),
-            seed=seed,
-            epoch=epoch,
-            example_index=example,
-            masked_lm_prob=masked_lm_prob,
-            max_predictions_per_seq=max_predictions_per_seq,
-            cls_id=vocabulary.cls_id,
-            sep_id=vocabulary.sep_id,
-            mask_id=vocabulary.mask_id,
-            vocab_size=len(vocabulary),
-            is_continuation=tf.constant(vocabulary.is_continuation) if whole_word else None,
-        )
-
-    reader = _Reader(folder, manifest, vocabulary, batch_slice, seed, training, start_row)
-    signature = _signature(manifest, batch_slice.replica_batch_size)
+    mixture = Mixture.open(data)
+    mixture.check(
+        vocabulary_sha256=vocabulary.sha256, max_predictions_per_seq=max_predictions_per_seq
+    )
+    if start_row < 0 or (start_row and not training):
+        raise ValueError(f"start_row is {start_row}; it must be >= 0, and 0 in evaluation")
+    masker = Masker(vocabulary, seed, masked_lm_prob, max_predictions_per_seq, whole_word)
+    reader = _Reader(mixture, vocabulary, batch_slice, seed, training, start_row)
+    signature = row_signature(mixture.first, batch_slice.replica_batch_size)
     rows = dataset_of_items(reader.read, signature, reader.num_batches)
+    finish = batch_maker(mixture.first, masker)
     dataset = rows.map(finish, num_parallel_calls=2, deterministic=True).prefetch(_PREFETCH)
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return dataset.with_options(options)
 
 
-def num_eval_batches(folder: str, batch_slice: BatchSlice) -> int:
-    """How many global batches one pass over the folder has; the last may be filled up."""
-    return -(-Manifest.load(folder).rows // batch_slice.global_batch_size)
+def batch_maker(
+    manifest: Manifest, masker: Masker
+) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    """The function from rows (`row_signature`) to batches; static masks stay as they are."""
+
+    def finish(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        batch = dict(batch)
+        epoch, example = batch.pop("epoch"), batch.pop("example")
+        example = batch.pop("example_indices", example)
+        batch = _add_inputs(batch, packed=manifest.max_examples_per_row > 1)
+        return batch if manifest.static_masks else masker(batch, epoch, example)
+
+    return finish
 
 
-def _check(
-    masked_lm_prob: float, max_predictions_per_seq: int, start_row: int, training: bool
-) -> None:
-    if not 0 < masked_lm_prob <= 1:
-        raise ValueError(f"masked_lm_prob is {masked_lm_prob}; it must be above 0 and at most 1")
-    if max_predictions_per_seq < 1:
-        raise ValueError(
-            f"max_predictions_per_seq is {max_predictions_per_seq}; at least 1 expected"
-        )
-    if start_row < 0 or (start_row and not training):
-        raise ValueError(f"start_row is {start_row}; it must be >= 0, and 0 in evaluation")
+def num_eval_batches(data: str, batch_slice: BatchSlice) -> int:
+    """How many global batches one pass over the data has; the last may be filled up."""
+    return -(-Mixture.open(data).rows // batch_slice.global_batch_size)
 
 
-def _signature(manifest: Manifest, batch_size: int) -> dict[str, tf.TensorSpec]:
+def row_signature(manifest: Manifest, batch_size: int | None) -> dict[str, tf.TensorSpec]:
+    """Padded rows: `Rows.padded`, and of each row `epoch`, `example` and `has_labels`."""
     tokens = tf.TensorSpec((batch_size, manifest.max_seq_length), tf.int32)
     examples = tf.TensorSpec((batch_size, manifest.max_examples_per_row), tf.int32)
     counter = tf.TensorSpec((batch_size,), tf.int64)
-    packed = {"example_indices": tf.TensorSpec(examples.shape, tf.int64)}
-    return {
-        **(packed if manifest.max_examples_per_row > 1 else {}),
+    signature = {
         "input_ids": tokens,
         "segment_ids": tokens,
         "next_sentence_labels": examples,
         "example_lengths": examples,
         "epoch": counter,
         "example": counter,
+        "has_labels": tf.TensorSpec((batch_size,), tf.int32),
     }
+    if manifest.max_examples_per_row > 1:
+        signature["example_indices"] = tf.TensorSpec(examples.shape, tf.int64)
+    if manifest.static_masks:
+        slots = (batch_size, manifest.static_masks["max_predictions_per_seq"])
+        for name in release_format.PER_PREDICTION:
+            kind = tf.float32 if name == "masked_lm_weights" else tf.int32
+            signature[name] = tf.TensorSpec(slots, kind)
+    return signature
 
 
 class _Reader:
-    """Replica batches by number. Holds the rows of the group in use and of the one after it."""
+    """Replica batches by number, of the rows of all data sets."""
 
     def __init__(
         self,
-        folder: str,
-        manifest: Manifest,
+        mixture: Mixture,
         vocabulary: Vocabulary,
         batch_slice: BatchSlice,
         seed: int,
         training: bool,
         start_row: int,
     ):
-        self._folder, self._manifest, self._vocabulary = folder, manifest, vocabulary
         self._batch_slice, self._start_row = batch_slice, start_row
-        shard_rows = manifest.shard_rows
-        self._order = (
-            order.RowOrder(shard_rows, seed) if training else order.StorageOrder(shard_rows)
-        )
-        global_batches = -(-manifest.rows // batch_slice.global_batch_size)
+        self._signature = row_signature(mixture.first, batch_slice.replica_batch_size)
+        self._cls_id = vocabulary.cls_id
+        pairs = zip(mixture.folders, mixture.manifests, strict=True)
+        self._sources = [
+            _Source(folder, manifest, len(vocabulary), number, seed if training else None)
+            for number, (folder, manifest) in enumerate(pairs)
+        ]
+        in_full = [manifest.rows for manifest in mixture.manifests]
+        self._shares = Shares(mixture.weights if training else in_full)
+        self._num_rows = None if training else mixture.rows
+        global_batches = -(-mixture.rows // batch_slice.global_batch_size)
         self.num_batches = None if training else global_batches * batch_slice.local_replicas
+
+    def read(self, local_batch: int) -> dict[str, np.ndarray]:
+        """The arrays of `row_signature` for a replica batch; what is missing are rows of [CLS]
+        without an example."""
+        position = self._start_row + self._batch_slice.position(local_batch)
+        size = count = self._batch_slice.replica_batch_size
+        if self._num_rows is not None:
+            count = max(0, min(size, self._num_rows - position))
+        source_N, before = self._shares.sources(position, count)
+        numbers = np.bincount(source_N, minlength=len(self._sources)).tolist()
+        columns = [
+            source.take(int(first), number)
+            for source, first, number in zip(self._sources, before, numbers, strict=True)
+            if number
+        ]
+        places_N = np.argsort(source_N, kind="stable")
+        batch = {}
+        for name, spec in self._signature.items():
+            batch[name] = np.zeros((size, *spec.shape[1:]), spec.dtype.as_numpy_dtype)
+            if columns:
+                batch[name][places_N] = np.concatenate([column[name] for column in columns])
+        batch["input_ids"][count:, 0] = self._cls_id
+        return batch
+
+
+class _Source:
+    """The rows of one data set in its order; holds the group in use and the one after it.
+
+    Args:
+        folder, manifest: of the data set.
+        vocab_size: no token id may be greater.
+        number: of the data set among those that are read together.
+        seed: of the order; None for the order of storage.
+    """
+
+    def __init__(
+        self, folder: str, manifest: Manifest, vocab_size: int, number: int, seed: int | None
+    ):
+        self._folder, self._manifest, self._vocab_size = folder, manifest, vocab_size
+        self._first_example = number << _SOURCE_SHIFT
+        if seed is None:
+            self._order = order.StorageOrder(manifest.shard_rows)
+        else:
+            seed = int(order.hash_u32(seed, number, order.STREAM_SOURCE)) if number else seed
+            self._order = order.RowOrder(manifest.shard_rows, seed)
         self._pool = concurrent.futures.ThreadPoolExecutor(1)
         self._tables = {}  # (epoch, shards) -> Future of Rows
         self._lock = threading.Lock()
 
-    def read(self, local_batch: int) -> dict[str, np.ndarray]:
-        """The arrays of `_signature` for a replica batch."""
-        size = self._batch_slice.replica_batch_size
-        position = self._start_row + self._batch_slice.position(local_batch)
-        parts = self._order.at(position, size)
-        tables = [self._table(part) for part in parts]
-        return _assemble(parts, tables, self._manifest, size, self._vocabulary.cls_id)
+    def take(self, position: int, count: int) -> dict[str, np.ndarray]:
+        """Padded rows by their places in this data set's order."""
+        parts = self._order.at(position, count)
+        length = self._manifest.max_seq_length
+        columns = [self._table(part).padded(part.rows, length) for part in parts]
+        batch = {name: np.concatenate([c[name] for c in columns]) for name in columns[0]}
+        if "example_indices" in batch:
+            batch["example_indices"] = batch["example_indices"] + self._first_example
+        batch["example"] = np.concatenate([p.examples for p in parts]) + self._first_example
+        batch["epoch"] = np.concatenate([np.full(len(p.rows), p.epoch, np.int64) for p in parts])
+        batch["has_labels"] = np.full(count, self._manifest.has_labels, np.int32)
+        return batch
 
     def _table(self, part: GroupSlice) -> Rows:
         """The rows of a group; the next group is read in a thread meanwhile."""
@@ -174,9 +230,9 @@ class _Reader:
         return table.result()
 
     def _load(self, shards: np.ndarray) -> Rows:
-        size = len(self._vocabulary)
-        rows = records.concatenate(
-            [records.read_shard(self._folder, self._manifest, shard, size) for shard in shards]
+        read = release_format.read_shard if self._manifest.static_masks else records.read_shard
+        rows = row_tables.concatenate(
+            [read(self._folder, self._manifest, shard, self._vocab_size) for shard in shards]
         )
         for shard in shards:
             records.check_unchanged(self._folder, self._manifest, shard)
@@ -187,42 +243,18 @@ def _key(group: GroupSlice) -> tuple[int, ...]:
     return (group.epoch, *group.shards.tolist())
 
 
-def _assemble(
-    parts: list[GroupSlice], tables: list[Rows], manifest: Manifest, batch_size: int, cls_id: int
-) -> dict[str, np.ndarray]:
-    """Pads rows and lays them together; what is missing are rows of [CLS] without an example."""
-    length, max_examples = manifest.max_seq_length, manifest.max_examples_per_row
-    num_missing = batch_size - sum(len(part.rows) for part in parts)
-    filler = {
-        "input_ids": np.zeros((num_missing, length), np.int32),
-        "segment_ids": np.zeros((num_missing, length), np.int32),
-        "next_sentence_labels": np.zeros((num_missing, max_examples), np.int32),
-        "example_lengths": np.zeros((num_missing, max_examples), np.int32),
-    }
-    if max_examples > 1:
-        filler["example_indices"] = np.zeros((num_missing, max_examples), np.int64)
-    filler["input_ids"][:, 0] = cls_id
-    columns = [t.padded(p.rows, length) for p, t in zip(parts, tables, strict=True)] + [filler]
-    batch = {name: np.concatenate([column[name] for column in columns]) for name in filler}
-    counters = np.zeros(num_missing, np.int64)
-    epochs = [np.full(len(part.rows), part.epoch, np.int64) for part in parts]
-    batch["epoch"] = np.concatenate([*epochs, counters])
-    batch["example"] = np.concatenate([*(part.examples for part in parts), counters])
-    return batch
-
-
-def _add_inputs(
-    batch: dict[str, tf.Tensor], *, packed: bool, has_labels: bool
-) -> dict[str, tf.Tensor]:
-    """Replaces `example_lengths` by what follows from it: masks, weights, inputs of packed rows."""
+def _add_inputs(batch: dict[str, tf.Tensor], *, packed: bool) -> dict[str, tf.Tensor]:
+    """Replaces `example_lengths` and `has_labels` by what follows from them: masks, weights, inputs
+    of packed rows."""
     batch = dict(batch)
     lengths_BE = batch.pop("example_lengths")
+    has_labels_B = batch.pop("has_labels")
     position_S = tf.range(batch["input_ids"].shape[1])
     total_B1 = tf.reduce_sum(lengths_BE, axis=1, keepdims=True)
     # The first token always counts: attention over nothing would be a division by 0.
     is_real_BS = (position_S < total_B1) | (position_S == 0)
     batch["input_mask"] = tf.cast(is_real_BS, tf.int32)
-    has_label_BE = (lengths_BE > 0) & has_labels
+    has_label_BE = (lengths_BE > 0) & (has_labels_B[:, tf.newaxis] > 0)
     batch["next_sentence_weights"] = tf.cast(has_label_BE, tf.float32)
     if packed:
         batch.update(_packed_inputs(lengths_BE, position_S, is_real_BS))

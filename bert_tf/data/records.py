@@ -3,15 +3,16 @@
 A record is a `tf.train.Example` with the int64 features `input_ids` and `segment_ids` (both as long
 as the row, not padded), `next_sentence_labels` and `example_lengths` (one number per example of the
 row), and in packed data `example_indices` (the number of each example in the data set, from which
-its masks are drawn). Masks are not stored. Knows the format, not how examples are made nor in what
-order they are read.
+its masks are drawn). Masks are not stored; with them it is another format, which
+bert_tf.data.release_format has. Knows the format, not how examples are made nor in what order they
+are read.
 """
 
 import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -19,12 +20,16 @@ import tensorflow as tf
 from bert_tf.cleanup import removed_on_failure
 from bert_tf.data.example_bytes import serialize_rows
 from bert_tf.data.ranges import offsets_of
+from bert_tf.data.row_tables import Rows
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 INCOMPLETE = ".incomplete"  # behind the name of what is being written
 LABELLED_OBJECTIVES = ("next_sentence", "sentence_order")
-_SINCE_VERSION_2 = {"cross_documents", "dupe_factor"}
+_SINCE_VERSION = {
+    2: {"cross_documents", "dupe_factor"},
+    3: {"static_masks", "deduplicate", "exclude"},
+}
 _HINT = "make the data with scripts/create_pretraining_data.py"
 _FEATURES = ("input_ids", "segment_ids", "next_sentence_labels", "example_lengths")
 _INDICES = "example_indices"
@@ -46,9 +51,14 @@ class Manifest:
         cross_documents: whether an example may hold text of several documents.
         dupe_factor: how many times the text was cut into examples.
         input_format, inputs: the text files in order; file (without folder), bytes, sha256 of each.
+        static_masks: None where masks are drawn when rows are read; else what the stored ones were
+            drawn with (of records from elsewhere only `max_predictions_per_seq` is known).
+        deduplicate: None, or which duplicates were removed: method, unit, threshold.
+        exclude: the files whose sentences were left out, as `inputs`.
         rows: of all shards.
         counts: documents, sentences, tokens, what was skipped and truncated.
-        shards: file, rows, sha256 of each, in storage order.
+        shards: file, rows, sha256 of each, in storage order; `offset` and others in addition where
+            a shard is a part of a file (bert_tf.data.tf_record_parts).
     """
 
     objective: str
@@ -65,6 +75,9 @@ class Manifest:
     inputs: list[dict]
     cross_documents: bool = False
     dupe_factor: int = 1
+    static_masks: dict | None = None
+    deduplicate: dict | None = None
+    exclude: list[dict] = dataclasses.field(default_factory=list)
     rows: int = 0
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     shards: list[dict] = dataclasses.field(default_factory=list)
@@ -94,7 +107,8 @@ class Manifest:
                 "Install a newer bert_tf or make the data again"
             )
         known = {field.name for field in dataclasses.fields(cls)}
-        if set(fields) | _SINCE_VERSION_2 != known or (version > 1 and set(fields) != known):
+        newer = set().union(*(names for since, names in _SINCE_VERSION.items() if since > version))
+        if set(fields) | newer != known:
             raise ValueError(
                 f"{path}: wrong or missing fields {sorted(set(fields) ^ known)}; {_HINT}"
             )
@@ -120,6 +134,7 @@ class Manifest:
         *,
         vocabulary_sha256: str | None = None,
         max_seq_length: int | None = None,
+        max_predictions_per_seq: int | None = None,
         needs_labels: bool = False,
     ) -> None:
         """Raises ValueError if the data in `folder` were made for something else than is given."""
@@ -130,6 +145,13 @@ class Manifest:
                     f"{folder}: made with {name} = {getattr(self, name)}, the model has {value}; "
                     f"use data and model that belong together, or {_HINT}"
                 )
+        stored = (self.static_masks or {}).get("max_predictions_per_seq")
+        if None not in (stored, max_predictions_per_seq) and stored != max_predictions_per_seq:
+            raise ValueError(
+                f"{folder}: made with static masks and max_predictions_per_seq = {stored}, the "
+                f"config has {max_predictions_per_seq}; set data.max_predictions_per_seq to "
+                f"{stored}"
+            )
         if needs_labels and not self.has_labels:
             raise ValueError(
                 f"{folder}: made with objective = {self.objective}, which teaches no head for "
@@ -148,62 +170,6 @@ class Manifest:
         return [shard["rows"] for shard in self.shards]
 
 
-@dataclasses.dataclass(frozen=True)
-class Rows:
-    """Rows of different length, laid end to end.
-
-    Attributes:
-        input_ids: int32 [tokens of all rows].
-        segment_ids: int8 [tokens of all rows].
-        offsets: int64 [rows + 1]; row i is `input_ids[offsets[i]:offsets[i + 1]]`.
-        next_sentence_labels, example_lengths: int32 [rows, E], 0 where a row has fewer examples.
-        example_indices: int64 [rows, E], the number of each example in the data set; None where
-            every row is one example.
-    """
-
-    input_ids: np.ndarray
-    segment_ids: np.ndarray
-    offsets: np.ndarray
-    next_sentence_labels: np.ndarray
-    example_lengths: np.ndarray
-    example_indices: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def padded(self, rows: np.ndarray, max_seq_length: int) -> dict[str, np.ndarray]:
-        """Some rows, padded with 0 on the right.
-
-        Args:
-            rows: int64 [B], which rows.
-            max_seq_length: S; no row is longer.
-
-        Returns:
-            int32 arrays: `input_ids`, `segment_ids` [B, S]; `next_sentence_labels`,
-            `example_lengths` [B, E]; of packed rows also `example_indices`, int64 [B, E].
-        """
-        lengths = self.offsets[rows + 1] - self.offsets[rows]
-        real = np.arange(max_seq_length) < lengths[:, None]
-        columns = np.arange(max_seq_length) + self.offsets[rows][:, None]
-        batch = {}
-        for name in ("input_ids", "segment_ids"):
-            batch[name] = np.zeros(real.shape, np.int32)
-            batch[name][real] = getattr(self, name)[columns[real]]
-        for name in ("next_sentence_labels", "example_lengths", _INDICES):
-            if getattr(self, name) is not None:
-                batch[name] = getattr(self, name)[rows]
-        return batch
-
-
-def concatenate(tables: list[Rows]) -> Rows:
-    """Lays tables end to end."""
-    starts = np.cumsum([0] + [len(table.input_ids) for table in tables])
-    offsets = [t.offsets[:-1] + start for t, start in zip(tables, starts, strict=False)]
-    names = _FEATURES if tables[0].example_indices is None else (*_FEATURES, _INDICES)
-    columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in names}
-    return Rows(offsets=np.concatenate([*offsets, starts[-1:]]), **columns)
-
-
 def shard_name(index: int, num_shards: int) -> str:
     """`shard-00000-of-00004.tfrecord`."""
     return f"shard-{index:05d}-of-{num_shards:05d}.tfrecord"
@@ -215,17 +181,22 @@ def write_shards(folder: str, tables: Iterable[Rows], num_shards: int) -> Iterat
         yield write_shard(os.path.join(folder, shard_name(index, num_shards)), [table])
 
 
-def write_shard(path: str, tables: Iterable[Rows]) -> dict:
+def write_shard(
+    path: str,
+    tables: Iterable[Rows],
+    to_bytes: Callable[[Rows], Iterator[bytes]] | None = None,
+) -> dict:
     """Writes the rows of some tables as one shard; returns its entry for the manifest.
 
-    The file has its name only when it is whole.
+    The file has its name only when it is whole. `to_bytes` is the format, by default `serialize`.
     """
+    to_bytes = to_bytes or serialize
     num_rows, temporary = 0, path + INCOMPLETE
     with removed_on_failure(temporary):
         with tf.io.TFRecordWriter(temporary) as writer:
             for table in tables:
                 num_rows += len(table)
-                for record in serialize(table):
+                for record in to_bytes(table):
                     writer.write(record)
         sha256 = file_sha256(temporary)
         tf.io.gfile.rename(temporary, path, overwrite=True)
@@ -259,14 +230,17 @@ def read_shard(folder: str, manifest: Manifest, shard: int, vocab_size: int) -> 
     """
     entry = manifest.shards[shard]
     path = os.path.join(folder, entry["file"])
-    records = _read_records(path, entry["rows"])
+    records = read_records(path, entry["rows"])
     table = _parse(path, records, manifest.max_examples_per_row)
     _check_rows(path, table, manifest, vocab_size)
     return table
 
 
-def _read_records(path: str, num_rows: int) -> tf.Tensor:
-    """The serialized records of a shard, string [rows]; TFRecord's checksums are verified."""
+def read_records(path: str, num_rows: int) -> tf.Tensor:
+    """The serialized records of a shard, string [rows]; TFRecord's checksums are verified.
+
+    Raises ValueError that names the file and the record.
+    """
     if not tf.io.gfile.exists(path):
         raise ValueError(f"{path} is missing although the manifest lists it; {_HINT} again")
     try:

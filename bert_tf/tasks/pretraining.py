@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config import ExperimentConfig
+from bert_tf.data.mixing import Mixture
 from bert_tf.data.pretraining import make_pretraining_dataset
-from bert_tf.data.records import Manifest
 from bert_tf.layers.heads import MaskedLanguageModelHead, NextSentenceHead
 from bert_tf.tasks import task as base
 
@@ -84,13 +84,14 @@ class PretrainingTask(base.Task):
         return PretrainingModel(self.config)
 
     def make_dataset(self, data: str, batch_slice, *, training, start_row=0) -> tf.data.Dataset:
-        """`data` is a folder made by scripts/create_pretraining_data.py.
+        """`data` is a folder made by scripts/create_pretraining_data.py, or several with weights
+        (`Mixture.open`).
 
         Evaluations all draw their masks from one seed and with one share, so that runs can be
         compared. ValueError if there is a head for pairs and the data have no labels for it.
         """
         config = self.config.data
-        Manifest.load(data).check(data, needs_labels=self.config.task.next_sentence)
+        Mixture.open(data).check(needs_labels=self.config.task.next_sentence)
         return make_pretraining_dataset(
             data,
             self.tokenizer.vocabulary,

@@ -11,7 +11,7 @@ import shutil
 
 import pytest
 
-from bert_tf.data import builder, examples, plan, records, sources
+from bert_tf.data import builder, examples, plan, records, row_tables, shard_writing, sources
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
@@ -44,7 +44,7 @@ def test_threads_and_the_sizes_of_all_pieces_have_no_influence(
     monkeypatch.setattr(sources, "CHUNK_BYTES", 777)
     build(text, tmp_path / "packed", objective=objective, max_examples_per_row=3)
     monkeypatch.setattr(plan, "_SENTENCES_PER_WINDOW", 13)
-    monkeypatch.setattr(builder, "_ROWS_PER_TABLE", 3)
+    monkeypatch.setattr(shard_writing, "_ROWS_PER_TABLE", 3)
     build(text, tmp_path / "three", objective=objective, num_workers=3)
     again = tmp_path / "packed again"
     build(text, again, objective=objective, max_examples_per_row=3, num_workers=3)
@@ -128,7 +128,7 @@ def test_counts_agree_with_the_text_and_the_shards(text, tmp_path):
         records.read_shard(str(tmp_path / "data"), manifest, shard, len(VOCABULARY))
         for shard in range(len(manifest.shards))
     ]
-    joined = records.concatenate(tables)
+    joined = row_tables.concatenate(tables)
     assert len(joined) == counts["examples"] == manifest.rows
     assert len(joined.input_ids) == counts["row_tokens"]
     assert joined.next_sentence_labels.sum() == counts["examples_random_next"]

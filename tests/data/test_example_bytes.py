@@ -36,6 +36,16 @@ def test_bytes_equal_those_of_the_protobuf_library(rows, first_name):
     assert list(serialize_rows(features)) == expected
 
 
+def test_floats_become_a_float_list():
+    values = np.array([1, 0, 0.25, -3e-9, 1e30, 7], np.float32)
+    features = {"b": (np.arange(4), np.array([0, 1, 4])), "w": (values, np.array([0, 4, 6]))}
+    for row, (begin, end) in zip(serialize_rows(features), [(0, 4), (4, 6)], strict=True):
+        example = tf.train.Example()
+        example.features.feature["b"].int64_list.value.extend([0] if begin == 0 else [1, 2, 3])
+        example.features.feature["w"].float_list.value.extend(values[begin:end].tolist())
+        assert row == example.SerializeToString(deterministic=True)
+
+
 @given(st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 9)), max_size=20))
 def test_ranges_are_the_ranges_laid_end_to_end(pairs):
     begins, lengths = np.array(pairs, np.int64).reshape(-1, 2).T

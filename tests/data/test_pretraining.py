@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.data import builder, pretraining, records
+from bert_tf.data import builder, pretraining, records, row_tables
 from bert_tf.data.order import BatchSlice
 from bert_tf.data.records import Manifest
+from bert_tf.data.row_tables import Rows
 from bert_tf.tokenization.vocabulary import Vocabulary
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
@@ -66,7 +67,7 @@ def stored_rows(folder):
         records.read_shard(folder, manifest, shard, len(VOCABULARY))
         for shard in range(len(manifest.shards))
     ]
-    table = records.concatenate(tables)
+    table = row_tables.concatenate(tables)
     return [tuple(row) for row in table.padded(np.arange(len(table)), LENGTH)["input_ids"].tolist()]
 
 
@@ -172,7 +173,7 @@ def test_evaluation_counts_every_example_once_and_all_replicas_get_equally_many(
 
 def test_packed_rows_carry_the_inputs_that_keep_their_examples_apart(tmp_path):
     lengths = np.array([[4, 3, 0], [6, 0, 0]], np.int32)
-    rows = records.Rows(
+    rows = Rows(
         input_ids=np.array([CLS, 6, SEP, SEP, CLS, 7, SEP, CLS, 8, 9, SEP, 5, SEP], np.int32),
         segment_ids=np.zeros(13, np.int8),
         offsets=np.array([0, 7, 13]),

@@ -10,8 +10,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data import records
-from bert_tf.data.records import Manifest, Rows
+from bert_tf.data import records, row_tables
+from bert_tf.data.records import Manifest
+from bert_tf.data.row_tables import Rows
 
 VOCAB_SIZE = 100
 
@@ -107,7 +108,7 @@ def test_padded_rows_hold_the_tokens_and_zeros():
 def test_concatenated_tables_are_the_rows_of_both():
     both = make_rows([(5, 0), (3, 4), (2, 2)])
     first, second = make_rows([(5, 0), (3, 4)]), make_rows([(2, 2)], seed=1)
-    joined = records.concatenate([first, second])
+    joined = row_tables.concatenate([first, second])
     np.testing.assert_array_equal(joined.offsets, both.offsets)
     np.testing.assert_array_equal(joined.input_ids[12:], second.input_ids)
     np.testing.assert_array_equal(joined.example_lengths, both.example_lengths)
@@ -200,7 +201,7 @@ def test_a_manifest_that_cannot_be_used_is_refused_with_a_hint(tmp_path):
     path = tmp_path / "manifest.json"
     fields = json.loads(path.read_text())
     cases = [
-        ({**fields, "format_version": 3}, "format_version 3; this bert_tf reads up to 2"),
+        ({**fields, "format_version": 4}, "format_version 4; this bert_tf reads up to 3"),
         ({k: v for k, v in fields.items() if k != "rows"}, r"wrong or missing fields \['rows'\]"),
         ([], "not a manifest of bert_tf"),
         ({}, "not a manifest of bert_tf"),

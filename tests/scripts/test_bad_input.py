@@ -226,6 +226,9 @@ CASES = {
         ({"output_dir": "{w}"}, "{w} holds other files .*; choose a new folder"),
         ({"output_dir": "{w}/train", "max_seq_length": 16}, "already holds another data set"),
         ({"max_seq_length": 3}, "max_seq_length is 3; at least 5"),
+        ({"masked_lm_prob": 0.1}, "--masked_lm_prob needs --static_masks"),
+        ({"deduplicate_unit": "sentence"}, "--deduplicate_unit needs --deduplicate"),
+        ({"exclude_file": "{b}/no.txt"}, "no file matches"),
     ],
     "pretrain": [
         *CONFIG,
@@ -233,7 +236,8 @@ CASES = {
         ({"config.model.vocab_size": 100}, "has 150 tokens, the embedding table only 100 rows"),
         ({"config.data.max_seq_length": 16}, "{w}/train: made with max_seq_length = 32.* has 16"),
         ({"train_data": "{b}/no"}, "{b}/no holds no manifest.json.*create_pretraining_data"),
-        ({"train_data": "{w}/train.txt"}, "train.txt holds no manifest.json"),
+        ({"train_data": "{w}/train.txt"}, "train.txt holds no manifest.json.*--vocab_file"),
+        ({"train_data": "{w}/train:1,{w}/valid"}, "{w}/valid has no weight"),
         (
             {"train_data": "{b}/other_objective"},
             "made with objective = none, which teaches no head",

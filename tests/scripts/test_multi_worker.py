@@ -24,7 +24,7 @@ def flags(work, folder, **changes):
         "work_dir": folder,
         "config.train.steps_per_loop": 1,
         "config.train.checkpoint_every": 2,
-        "config.train.num_train_steps": 12,
+        "config.train.num_train_steps": 24,
         **changes,
     }
 
@@ -35,8 +35,8 @@ def result(folder):
     return curve, safetensors.numpy.load_file(folder / "model" / "model.safetensors")
 
 
-def launch_and_kill(log, checkpoint, **values):
-    """Two workers under scripts/launch.py; the second is killed as soon as `checkpoint` is there.
+def launch_and_kill(log, **values):
+    """Two workers under scripts/launch.py; the second is killed as soon as there is a checkpoint.
 
     Returns (exit code, seconds from the kill to the end of the first worker, output).
     """
@@ -47,7 +47,7 @@ def launch_and_kill(log, checkpoint, **values):
     with open(log, "w") as file:
         job = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
         try:
-            wait_for(job, checkpoint.exists)
+            wait_for(job, lambda: any(values["work_dir"].glob("checkpoints/*/checkpoint.json")))
             os.kill(
                 int(re.search(r"worker 1 is process (\d+)", log.read_text())[1]), signal.SIGKILL
             )
@@ -63,26 +63,23 @@ def wait_for(job, is_time):
     deadline = time.monotonic() + 500
     while not is_time():
         assert job.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.005)
 
 
 def test_a_worker_is_killed_and_the_job_ends_like_one_process_with_two_micro_batches(
     work, tmp_path
 ):
-    moment = tmp_path / "two" / "checkpoints" / "step-00000004" / "checkpoint.json"
-    code, seconds, output = launch_and_kill(
-        tmp_path / "log", moment, **flags(work, tmp_path / "two")
-    )
+    code, seconds, output = launch_and_kill(tmp_path / "log", **flags(work, tmp_path / "two"))
     assert code == 0, output[-3000:]
     assert seconds < 60
     assert re.search(r"\[0\] .*is gone.*exit code 75: start all workers again", output)
     assert "the workers ended with [75, -9]" in output
-    assert re.search(r"\[1\] .*continuing from .*step-0000000[4-9]", output)
+    assert re.search(r"\[1\] .*continuing from .*step-000000", output)
     run_ok("pretrain", **flags(work, tmp_path / "one", **{"config.train.num_micro_batches": 2}))
     (two, two_weights), (one, one_weights) = result(tmp_path / "two"), result(tmp_path / "one")
-    assert len(one) == 13
+    assert len(one) == 25
     for a, b in zip(two, one, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5)
+        np.testing.assert_allclose(a, b, rtol=1e-4)
     for path, weight in one_weights.items():
         if not path.endswith("key/bias"):  # no gradient but rounding, which Adam scales up
-            np.testing.assert_allclose(two_weights[path], weight, atol=1e-5)
+            np.testing.assert_allclose(two_weights[path], weight, atol=1e-4)

@@ -1,0 +1,37 @@
+"""pretrain.py on a mixture of our records and of files without a manifest."""
+
+import json
+import shutil
+
+from bert_tf.data.builder import create_pretraining_data
+from bert_tf.data.records import Manifest
+from bert_tf.data.release_format import StaticMasks
+from bert_tf.tokenization.wordpiece import Tokenizer
+from tests.scripts.conftest import run_ok
+
+
+def test_records_with_static_masks_of_two_origins_are_trained_on_together(work, tmp_path):
+    create_pretraining_data(
+        str(work / "train.txt"),
+        Tokenizer.from_folder(str(work / "vocab")),
+        str(tmp_path / "ours"),
+        max_seq_length=32,
+        static_masks=StaticMasks(max_predictions_per_seq=5),
+    )
+    (tmp_path / "theirs").mkdir()
+    for file in (tmp_path / "ours").glob("*.tfrecord"):
+        shutil.copy(file, tmp_path / "theirs")
+    flags = {
+        "config": work / "pretraining.py",
+        "train_data": f"{tmp_path}/ours:0.25,{tmp_path}/theirs/*.tfrecord:0.75",
+        "eval_data": f"{tmp_path}/theirs/*.tfrecord",
+        "vocab_file": work / "vocab",
+        "work_dir": tmp_path / "run",
+    }
+    output = run_ok("pretrain", **flags)
+    assert "masked_lm_loss" in output
+    (index,) = (tmp_path / "run" / "data").iterdir()
+    assert Manifest.load(str(index)).rows == Manifest.load(str(tmp_path / "ours")).rows
+    assert run_ok("pretrain", **flags) == output  # the same data are recognized
+    steps = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").open()]
+    assert steps[-1]["step"] == 20
