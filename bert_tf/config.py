@@ -27,6 +27,8 @@ _LEAST = {
     "eval_every": 0,
     "checkpoint_every": 0,
     "keep_checkpoints": 1,
+    "early_stop_patience": 0,
+    "spike_factor": 0,
     "seed": 0,
 }
 
@@ -116,11 +118,21 @@ class TrainConfig:
       num_micro_batches: parts of a replica's batch that are computed one after another.
       num_train_steps: optimizer steps; 0: from num_train_epochs.
       num_train_epochs: passes over the training rows, if num_train_steps is 0.
-      steps_per_loop: optimizer steps of one call of the compiled function, and of one log line.
+      steps_per_loop: optimizer steps of one log line; a call of the compiled function does as many,
+        or fewer if they take more than two seconds.
       eval_batch_size: rows of an evaluation step, over all replicas.
       eval_every: steps between evaluations; 0: only at the end.
       checkpoint_every: steps between checkpoints; 0: only at the end.
       keep_checkpoints: how many of the newest checkpoints stay.
+      keep_best: metric of the evaluations ("masked_lm_accuracy", "loss") whose best checkpoint
+        stays too; empty: none.
+      model_from_best: the trained model is that of the best evaluation, not of the last step.
+      early_stop_patience: ends after so many evaluations in a row that were not better (in
+        `keep_best`, or in the loss); 0: never.
+      on_spike: what to do when the loss is not finite, or a spike: "stop", or "skip": go back to
+        the last checkpoint and on behind the rows that were read since.
+      spike_factor: a spike is the loss of a log line above so many times the median of the ten
+        before; 0: only a loss that is not finite counts.
       dtype: "float32" or "mixed_bfloat16".
       jit_compile: compile the forward and backward pass with XLA.
       seed: of initial weights, order, masks and dropout.
@@ -135,6 +147,11 @@ class TrainConfig:
     eval_every: int = 0
     checkpoint_every: int = 1000
     keep_checkpoints: int = 2
+    keep_best: str = ""
+    model_from_best: bool = False
+    early_stop_patience: int = 0
+    on_spike: str = "stop"
+    spike_factor: float = 0.0
     dtype: str = "float32"
     jit_compile: bool = False
     seed: int = 0
@@ -162,6 +179,12 @@ class ExperimentConfig:
         if train.dtype not in ("float32", "mixed_bfloat16"):
             raise ValueError(
                 f"train.dtype is {train.dtype!r}; expected 'float32' or 'mixed_bfloat16'."
+            )
+        if train.on_spike not in ("stop", "skip"):
+            raise ValueError(f"train.on_spike is {train.on_spike!r}; expected 'stop' or 'skip'.")
+        if train.model_from_best and not train.keep_best:
+            raise ValueError(
+                "train.model_from_best needs train.keep_best, the metric that says which is best."
             )
         if self.data.max_seq_length > self.model.max_position_embeddings:
             raise ValueError(

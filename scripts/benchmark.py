@@ -28,8 +28,8 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from bert_tf import app
-from bert_tf.benchmark import commands, data, harness, machine, train
+from bert_tf import app, machine
+from bert_tf.benchmark import commands, data, harness, train
 
 _WORDS = ("train", "data")
 
