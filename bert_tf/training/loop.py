@@ -19,9 +19,10 @@ from bert_tf import progress
 from bert_tf.cleanup import removed_on_failure
 from bert_tf.config import ExperimentConfig
 from bert_tf.tasks.task import Task
-from bert_tf.training import checkpoint
+from bert_tf.training import checkpoint, time_budget
 from bert_tf.training.distribution import is_chief
 from bert_tf.training.evaluate import Evaluator, distribute
+from bert_tf.training.layerwise import count_blocks, in_top_layers
 from bert_tf.training.metrics_writer import MetricsWriter
 from bert_tf.training.step import TrainState, TrainStep, weights_of
 
@@ -48,7 +49,7 @@ def train(
     initialize: Callable[[keras.Model], None] | None = None,
     data_id: str = "",
 ) -> tuple[keras.Model, dict[str, float]]:
-    """Trains until `config.train.num_train_steps`, continuing what `work_dir` holds.
+    """Trains until the last step (or the time budget), continuing what `work_dir` holds.
 
     Args:
       task: what is learned.
@@ -72,31 +73,45 @@ def train(
     _check_work_dir(work_dir, config)
     with strategy.scope():
         state = TrainState.create(task, config)
-    _restore_or_initialize(state, work_dir, data_id, initialize)
+    _restore_or_initialize(state, work_dir, config, data_id, initialize)
     _log_variables(state)
     step = int(state.step.numpy())
     train_step = TrainStep(task, config, state, strategy)
     evaluator = Evaluator(task, state.model, strategy, config.train.eval_batch_size)
     writer = None
-    start_row = int(state.rows_consumed.numpy())
-    iterator = iter(
-        distribute(
-            strategy,
-            config.train.global_batch_size,
-            lambda part: task.make_dataset(train_data, part, training=True, start_row=start_row),
+
+    def make_iterator():
+        start_row = int(state.rows_consumed.numpy())
+        return iter(
+            distribute(
+                strategy,
+                config.train.global_batch_size,
+                lambda part: task.make_dataset(
+                    train_data, part, training=True, start_row=start_row
+                ),
+            )
         )
-    )
+
+    if not int(state.num_train_steps.numpy()):  # decided once: a checkpoint brings it back
+        minutes, count = config.train.time_budget_minutes, config.train.steps_per_loop
+        time_budget.fit(
+            train_step, state, strategy, make_iterator, minutes=minutes, steps_per_loop=count
+        )
+    iterator = make_iterator()
     metrics = {}
-    total = config.train.num_train_steps
+    total = int(state.num_train_steps.numpy())
     with progress.bar(total=total, initial=step, unit="steps", description=config.task.name) as bar:
         while step < total:
-            count = _next_stop(step, config) - step
+            stop = _next_stop(step, total, config)
+            count = stop - step
             start = time.perf_counter()
-            train_step.train_steps(iterator, tf.constant(count))
+            while step < stop and train_step.is_healthy:  # a step that overflowed is made up for
+                train_step.train_steps(iterator, tf.constant(stop - step))
+                step = int(train_step.step)
             values = _measure(train_step, count, start, config)
             if writer is None:  # data and model have been seen to work
-                writer = _open_work_dir(work_dir if is_chief(strategy) else None, config, step)
-            step += count
+                folder = work_dir if is_chief(strategy) else None
+                writer = _open_work_dir(folder, config, stop - count)
             writer.write(step, values)
             bar.set(_line(values))
             bar.update(count)
@@ -138,11 +153,11 @@ def _is_time(step: int, every: int, total: int) -> bool:
     return step == total or (every > 0 and step % every == 0)
 
 
-def _next_stop(step: int, config: ExperimentConfig) -> int:
+def _next_stop(step: int, total: int, config: ExperimentConfig) -> int:
     """The next step at which something happens: multiples, so a resumed run stops there too."""
     train = config.train
     periods = [p for p in (train.steps_per_loop, train.eval_every, train.checkpoint_every) if p]
-    return min([train.num_train_steps, *((step // period + 1) * period for period in periods)])
+    return min([total, *((step // period + 1) * period for period in periods)])
 
 
 def _check_batch(config: ExperimentConfig, strategy: tf.distribute.Strategy) -> None:
@@ -158,7 +173,7 @@ def _check_batch(config: ExperimentConfig, strategy: tf.distribute.Strategy) -> 
             f"train.eval_batch_size ({train.eval_batch_size}) is not divisible by {replicas} "
             "replicas."
         )
-    if train.num_train_steps < 1:
+    if train.num_train_steps < 1 and not train.time_budget_minutes:
         raise ValueError(f"train.num_train_steps is {train.num_train_steps}; expected at least 1.")
 
 
@@ -211,12 +226,14 @@ def _differences(old: dict, new: dict, prefix: str = "") -> list[tuple[str, Any,
     return found
 
 
-def _restore_or_initialize(state: TrainState, work_dir: str, data_id: str, initialize) -> None:
+def _restore_or_initialize(
+    state: TrainState, work_dir: str, config: ExperimentConfig, data_id: str, initialize
+) -> None:
     """From the newest checkpoint, else from `initialize`, else the random weights stay."""
     found = checkpoint.find_latest(tf.io.gfile.join(work_dir, "checkpoints"))
     if found is None:
         if initialize is not None:
-            initialize(state.model)
+            _initialize_below(state.model, initialize, config.train.num_reinitialized_layers)
         return
     path, info = found
     if info["data_id"] != data_id:
@@ -226,6 +243,23 @@ def _restore_or_initialize(state: TrainState, work_dir: str, data_id: str, initi
         )
     checkpoint.restore(path, state.variables())
     logging.info("continuing from %s", path)
+
+
+def _initialize_below(model: keras.Model, initialize, num_random_layers: int) -> None:
+    """`initialize`, but the top layers and the pooler keep the weights they were drawn with
+    (Zhang et al. 2021, "Revisiting few-sample BERT fine-tuning", section 5)."""
+    weights = weights_of(model)
+    num_blocks = count_blocks(weights)
+    random = {
+        path: weight.numpy()
+        for path, weight in weights.items()
+        if in_top_layers(path, num_blocks, num_random_layers)
+    }
+    initialize(model)
+    for path, value in random.items():
+        weights[path].assign(value)
+    if random:
+        logging.info("%d variables stay random: %s", len(random), ", ".join(random))
 
 
 def _save(state: TrainState, work_dir: str, config: ExperimentConfig, data_id: str) -> None:
@@ -244,8 +278,17 @@ def _save(state: TrainState, work_dir: str, config: ExperimentConfig, data_id: s
 
 
 def _log_variables(state: TrainState) -> None:
-    weights = weights_of(state.model)
+    """What is there, and what the optimizer does with it."""
+    weights, optimizer = weights_of(state.model), state.optimizer
     count = sum(int(tf.size(weight)) for weight in weights.values())
     logging.info("%d trainable variables, %s parameters", len(weights), f"{count:,}")
-    decayed = state.optimizer.decayed
+    decayed = optimizer.decayed
     logging.info("weight decay on %d of them: %s", len(decayed), ", ".join(decayed))
+    if optimizer.frozen:
+        logging.info("frozen are %d: %s", len(optimizer.frozen), ", ".join(optimizer.frozen))
+    by_pace = {}
+    for path, pace in optimizer.paces.items():
+        by_pace.setdefault(pace, []).append(path)
+    for pace, paths in by_pace.items() if len(by_pace) > 1 else ():
+        described = f"learning rate x {pace.factor:.3g}, from step {pace.release + 1}"
+        logging.info("%s: %d variables: %s", described, len(paths), ", ".join(paths))
