@@ -62,25 +62,17 @@ class Result:
 
 
 @functools.cache
-def run(layout: Layout, optimizer: str, dropout: float, clip_norm: float = 0.0) -> Result:
-    """Ten steps on `batches()`."""
-    config = make_config(layout, optimizer, dropout, clip_norm)
+def run(layout: Layout, name: str, dropout: float = 0.1, **optimizer) -> Result:
+    """Ten steps on `batches()` with the optimizer called `name`; `optimizer`: more settings."""
+    config = make_config(layout, name, dropout, **optimizer)
     task = make_task(config, Tokenizer(Vocabulary([*SPECIAL_TOKENS, "a"])))
     strategy = strategy_of(layout.replicas)
     with strategy.scope():
         state = TrainState.create(task, config)
         state.optimizer = Recorder(state.optimizer)
     step = TrainStep(task, config, state, strategy)
-    data = batches()
-    if layout.packed:
-        data = [packed(batch) for batch in data]
-    stacked = {name: np.stack([batch[name] for batch in data]) for name in data[0]}
-    dataset = tf.data.Dataset.from_tensor_slices(stacked)
-    iterator = iter(
-        strategy.experimental_distribute_dataset(
-            dataset.unbatch().batch(len(data[0]["input_ids"]), drop_remainder=True)
-        )
-    )
+    data = [packed(batch) for batch in batches()] if layout.packed else batches()
+    iterator = distributed(strategy, data)
     curve, gradients = [], []
     for _ in range(STEPS):
         step.train_steps(iterator, tf.constant(1))
@@ -93,7 +85,7 @@ def run(layout: Layout, optimizer: str, dropout: float, clip_norm: float = 0.0) 
     )
 
 
-def make_config(layout, optimizer, dropout, clip_norm) -> ExperimentConfig:
+def make_config(layout, name, dropout, dtype="float32", **optimizer) -> ExperimentConfig:
     """Large weights, so that the gradients are not those of a model that says nothing."""
     return ExperimentConfig(
         model=BertConfig(
@@ -110,17 +102,21 @@ def make_config(layout, optimizer, dropout, clip_norm) -> ExperimentConfig:
         data=DataConfig(max_seq_length=LENGTH, max_predictions_per_seq=PREDICTIONS),
         task=TaskConfig(name="pretraining"),
         optimizer=OptimizerConfig(
-            name=optimizer,
-            learning_rate={"sgd": 0.1, "adamw": 1e-3}[optimizer],
-            warmup_proportion=0.2,
-            epsilon=1e-6,
-            clip_norm=clip_norm,
+            name=name,
+            **{
+                "learning_rate": {"sgd": 0.1, "adamw": 1e-3}[name],
+                "warmup_proportion": 0.2,
+                "epsilon": 1e-6,
+                "clip_norm": 0.0,
+                **optimizer,
+            },
         ),
         train=TrainConfig(
             global_batch_size=ROWS,
             num_micro_batches=layout.micro_batches,
             num_train_steps=STEPS,
             jit_compile=layout.jit_compile,
+            dtype=dtype,
         ),
     )
 
@@ -179,6 +175,14 @@ def _batch(random, index):
         "next_sentence_labels": random.integers(0, 2, (ROWS, 1)).astype(np.int32),
         "next_sentence_weights": np.ones((ROWS, 1), np.float32),
     }
+
+
+def distributed(strategy: tf.distribute.Strategy, data: list[dict[str, np.ndarray]]):
+    """An iterator over global batches, each cut into those of the replicas."""
+    rows = {name: np.concatenate([batch[name] for batch in data]) for name in data[0]}
+    size = len(data[0]["input_ids"])
+    dataset = tf.data.Dataset.from_tensor_slices(rows).batch(size, drop_remainder=True)
+    return iter(strategy.experimental_distribute_dataset(dataset))
 
 
 def packed(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
