@@ -6,9 +6,11 @@ Parts are counted by depth: the embeddings are 0, block i is i + 1, and everythi
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+import keras
 import tensorflow as tf
+from absl import logging
 
 from bert_tf.config import OptimizerConfig
 
@@ -85,8 +87,29 @@ def pace_of_weights(config: OptimizerConfig, paths: Iterable[str]) -> dict[str, 
     return paces
 
 
-def in_top_layers(path: str, num_blocks: int, count: int) -> bool:
-    """Whether `path` is of the `count` top blocks, or a pooler above them (count > 0)."""
-    depth = depth_of(path, num_blocks)
+def keep_top_random(
+    initialize: Callable[[keras.Model], None] | None, num_layers: int
+) -> Callable[[keras.Model], None] | None:
+    """`initialize`, but the `num_layers` top blocks and the pooler keep the weights they have.
+
+    Reference: Zhang et al. 2021, "Revisiting few-sample BERT fine-tuning", section 5.
+    """
+    if initialize is None or not num_layers:
+        return initialize
+
+    def initialize_below(model: keras.Model) -> None:
+        num_blocks = count_blocks(weight.path for weight in model.weights)
+        top = [w for w in model.weights if _in_top_layers(w.path, num_blocks, num_layers)]
+        values = [weight.numpy() for weight in top]
+        initialize(model)
+        for weight, value in zip(top, values, strict=True):
+            weight.assign(value)
+        paths = ", ".join(weight.path for weight in top)
+        logging.info("%d variables stay random: %s", len(top), paths)
+
+    return initialize_below
+
+
+def _in_top_layers(path: str, num_blocks: int, count: int) -> bool:
     is_pooler = "/pooler/" in f"/{path}"
-    return count > 0 and (is_pooler or num_blocks - count < depth <= num_blocks)
+    return is_pooler or num_blocks - count < depth_of(path, num_blocks) <= num_blocks

@@ -22,7 +22,7 @@ from bert_tf.tasks.task import Task
 from bert_tf.training import checkpoint, time_budget
 from bert_tf.training.distribution import is_chief
 from bert_tf.training.evaluate import Evaluator, distribute
-from bert_tf.training.layerwise import count_blocks, in_top_layers
+from bert_tf.training.layerwise import keep_top_random
 from bert_tf.training.metrics_writer import MetricsWriter
 from bert_tf.training.step import TrainState, TrainStep, weights_of
 
@@ -73,7 +73,8 @@ def train(
     _check_work_dir(work_dir, config)
     with strategy.scope():
         state = TrainState.create(task, config)
-    _restore_or_initialize(state, work_dir, config, data_id, initialize)
+    initialize = keep_top_random(initialize, config.train.num_reinitialized_layers)
+    _restore_or_initialize(state, work_dir, data_id, initialize)
     _log_variables(state)
     step = int(state.step.numpy())
     train_step = TrainStep(task, config, state, strategy)
@@ -226,14 +227,12 @@ def _differences(old: dict, new: dict, prefix: str = "") -> list[tuple[str, Any,
     return found
 
 
-def _restore_or_initialize(
-    state: TrainState, work_dir: str, config: ExperimentConfig, data_id: str, initialize
-) -> None:
+def _restore_or_initialize(state: TrainState, work_dir: str, data_id: str, initialize) -> None:
     """From the newest checkpoint, else from `initialize`, else the random weights stay."""
     found = checkpoint.find_latest(tf.io.gfile.join(work_dir, "checkpoints"))
     if found is None:
         if initialize is not None:
-            _initialize_below(state.model, initialize, config.train.num_reinitialized_layers)
+            initialize(state.model)
         return
     path, info = found
     if info["data_id"] != data_id:
@@ -243,23 +242,6 @@ def _restore_or_initialize(
         )
     checkpoint.restore(path, state.variables())
     logging.info("continuing from %s", path)
-
-
-def _initialize_below(model: keras.Model, initialize, num_random_layers: int) -> None:
-    """`initialize`, but the top layers and the pooler keep the weights they were drawn with
-    (Zhang et al. 2021, "Revisiting few-sample BERT fine-tuning", section 5)."""
-    weights = weights_of(model)
-    num_blocks = count_blocks(weights)
-    random = {
-        path: weight.numpy()
-        for path, weight in weights.items()
-        if in_top_layers(path, num_blocks, num_random_layers)
-    }
-    initialize(model)
-    for path, value in random.items():
-        weights[path].assign(value)
-    if random:
-        logging.info("%d variables stay random: %s", len(random), ", ".join(random))
 
 
 def _save(state: TrainState, work_dir: str, config: ExperimentConfig, data_id: str) -> None:
@@ -278,17 +260,8 @@ def _save(state: TrainState, work_dir: str, config: ExperimentConfig, data_id: s
 
 
 def _log_variables(state: TrainState) -> None:
-    """What is there, and what the optimizer does with it."""
-    weights, optimizer = weights_of(state.model), state.optimizer
+    weights = weights_of(state.model)
     count = sum(int(tf.size(weight)) for weight in weights.values())
     logging.info("%d trainable variables, %s parameters", len(weights), f"{count:,}")
-    decayed = optimizer.decayed
-    logging.info("weight decay on %d of them: %s", len(decayed), ", ".join(decayed))
-    if optimizer.frozen:
-        logging.info("frozen are %d: %s", len(optimizer.frozen), ", ".join(optimizer.frozen))
-    by_pace = {}
-    for path, pace in optimizer.paces.items():
-        by_pace.setdefault(pace, []).append(path)
-    for pace, paths in by_pace.items() if len(by_pace) > 1 else ():
-        described = f"learning rate x {pace.factor:.3g}, from step {pace.release + 1}"
-        logging.info("%s: %d variables: %s", described, len(paths), ", ".join(paths))
+    for line in state.optimizer.describe():
+        logging.info("%s", line)

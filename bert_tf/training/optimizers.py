@@ -112,6 +112,19 @@ class Optimizer:
             for slot, shape in slot_shapes(config.name, weight.shape).items()
         }
 
+    def describe(self) -> list[str]:
+        """Lines for the log: what is decayed, what is frozen, and what has a pace of its own."""
+        lines = [_listed("weight decay on", self.decayed)]
+        if self.frozen:
+            lines.append(_listed("frozen for good are", self.frozen))
+        by_pace = {}
+        for path, pace in self.paces.items():
+            by_pace.setdefault(pace, []).append(path)
+        for pace, paths in by_pace.items() if len(by_pace) > 1 else ():
+            rate = f"learning rate x {pace.factor:.3g} from step {pace.release + 1} on has"
+            lines.append(_listed(rate, paths))
+        return lines
+
     def released(self, gradients: Sequence[tf.Tensor], step: tf.Tensor) -> list[tf.Tensor]:
         """The `gradients`, 0 for weights that gradual unfreezing still holds after `step` steps."""
         return [
@@ -144,6 +157,10 @@ class Optimizer:
             )
             for variable, before, after in zip(variables, old, new, strict=True):
                 variable.assign(pace.choose(step, after, before))
+
+
+def _listed(what: str, paths: Sequence[str]) -> str:
+    return f"{what} {len(paths)} variables: {', '.join(paths)}"
 
 
 def _zeros(shape: tuple[int, ...], dtype: tf.DType, name: str) -> tf.Variable:

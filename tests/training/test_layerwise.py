@@ -1,11 +1,12 @@
 """What layer-wise rates, freezing and unfreezing do to single weights."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from bert_tf.config import OptimizerConfig
-from bert_tf.training.layerwise import count_blocks, depth_of, in_top_layers
+from bert_tf.training.layerwise import count_blocks, depth_of, keep_top_random
 from bert_tf.training.optimizers import Optimizer
 
 WORDS = "bert/embeddings/word_embeddings"
@@ -86,10 +87,42 @@ def slots_of(optimizer, path):
     return [slot for name, slot in optimizer.slots.items() if name.rsplit("/", 1)[0] == path]
 
 
-def test_the_top_layers_include_the_pooler_and_no_head():
-    assert [path for path in PATHS if in_top_layers(path, 2, 1)] == [UPPER, POOLER]
-    assert [path for path in PATHS if in_top_layers(path, 2, 2)] == [LOWER, UPPER, POOLER]
-    assert [path for path in PATHS if in_top_layers(path, 2, 0)] == []
+class Model:
+    """As much of a Keras model as an initializer sees."""
+
+    def __init__(self):
+        self.weights = [keras.Variable([[1.0, 2.0]]) for _ in PATHS]
+        for weight, path in zip(self.weights, PATHS, strict=True):
+            weight._path = path
+
+
+@pytest.mark.parametrize(
+    ("num_layers", "random"), [(0, []), (1, [UPPER, POOLER]), (2, [LOWER, UPPER, POOLER])]
+)
+def test_the_top_layers_and_the_pooler_can_stay_random(num_layers, random):
+    def fill(model):
+        for weight in model.weights:
+            weight.assign([[5.0, 5.0]])
+
+    model = Model()
+    keep_top_random(fill, num_layers)(model)
+    assert [weight.path for weight in model.weights if has_moved(weight)] == [
+        path for path in PATHS if path not in random
+    ]
+    assert keep_top_random(None, num_layers) is None
+
+
+def test_the_log_lists_what_is_decayed_frozen_and_slow():
+    _, optimizer = make(freeze_embeddings=True, layer_decay=0.5, unfreeze_every=10)
+    assert optimizer.describe() == [
+        f"weight decay on 4 variables: {LOWER}, {UPPER}, {POOLER}, {HEAD}",
+        f"frozen for good are 2 variables: {WORDS}, {NORM}",
+        f"learning rate x 0.25 from step 21 on has 1 variables: {LOWER}",
+        f"learning rate x 0.5 from step 11 on has 1 variables: {UPPER}",
+        f"learning rate x 1 from step 1 on has 2 variables: {POOLER}, {HEAD}",
+    ]
+    _, optimizer = make()
+    assert len(optimizer.describe()) == 1
 
 
 def test_more_frozen_layers_than_there_are_is_an_error():
