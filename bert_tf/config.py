@@ -43,7 +43,8 @@ class DataConfig:
     Attributes:
       max_seq_length: S, tokens of a row, [CLS] and [SEP] included.
       max_predictions_per_seq: P, slots for masked tokens in a row.
-      masked_lm_prob: share of the tokens that is predicted.
+      masked_lm_prob: share of the tokens that is predicted in training.
+      eval_masked_lm_prob: the same in evaluations, so that runs with other shares compare.
       do_whole_word_mask: mask all pieces of a word together.
       text_column, text_pair_column, label_column: columns of a fine-tuning file; empty: found by
         their usual names.
@@ -53,6 +54,7 @@ class DataConfig:
     max_seq_length: int = 128
     max_predictions_per_seq: int = 20
     masked_lm_prob: float = 0.15
+    eval_masked_lm_prob: float = 0.15
     do_whole_word_mask: bool = False
     text_column: str = ""
     text_pair_column: str = ""

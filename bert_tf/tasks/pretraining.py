@@ -86,8 +86,8 @@ class PretrainingTask(base.Task):
     def make_dataset(self, data: str, batch_slice, *, training, start_row=0) -> tf.data.Dataset:
         """`data` is a folder made by scripts/create_pretraining_data.py.
 
-        Evaluations all draw their masks from one seed, so that runs can be compared. ValueError if
-        there is a head for pairs and the data have no labels for it.
+        Evaluations all draw their masks from one seed and with one share, so that runs can be
+        compared. ValueError if there is a head for pairs and the data have no labels for it.
         """
         config = self.config.data
         Manifest.load(data).check(data, needs_labels=self.config.task.next_sentence)
@@ -95,7 +95,7 @@ class PretrainingTask(base.Task):
             data,
             self.tokenizer.vocabulary,
             batch_slice=batch_slice,
-            masked_lm_prob=config.masked_lm_prob,
+            masked_lm_prob=config.masked_lm_prob if training else config.eval_masked_lm_prob,
             max_predictions_per_seq=config.max_predictions_per_seq,
             whole_word=config.do_whole_word_mask,
             seed=self.config.train.seed if training else 0,

@@ -33,3 +33,17 @@ def test_the_number_of_predictions_is_that_of_the_data(make_run, records):
         for batch in task.make_dataset(records, BatchSlice(16), training=False)
     ]
     assert sum(weights) == rows
+
+
+def test_the_share_of_masks_in_training_does_not_change_the_evaluation(make_run, records):
+    """Runs with other shares are compared on the same masks."""
+    from bert_tf.data.order import BatchSlice
+
+    def masked(share, training):
+        task, config = make_run()
+        config.data.masked_lm_prob = share
+        batches = task.make_dataset(records, BatchSlice(16), training=training).take(4)
+        return [float(task.loss_weights(batch)["masked_lm_loss"]) for batch in batches]
+
+    assert masked(0.05, training=True) != masked(0.15, training=True)
+    assert masked(0.05, training=False) == masked(0.15, training=False)
