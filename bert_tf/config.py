@@ -29,6 +29,8 @@ _LEAST = {
     "keep_checkpoints": 1,
     "time_budget_minutes": 0,
     "num_reinitialized_layers": 0,
+    "early_stop_patience": 0,
+    "spike_factor": 0,
     "seed": 0,
 }
 OPTIMIZERS = ("adamw", "lamb", "adafactor", "sgd")
@@ -196,6 +198,15 @@ class TrainConfig:
       keep_checkpoints: how many of the newest checkpoints stay.
       num_reinitialized_layers: with --init_checkpoint: so many of the top layers, and the pooler,
         keep their random weights.
+      keep_best: metric of the evaluations ("masked_lm_accuracy", "loss") whose best checkpoint
+        stays too; empty: none.
+      model_from_best: the trained model is that of the best evaluation, not of the last step.
+      early_stop_patience: ends after so many evaluations in a row that were not better (in
+        `keep_best`, or in the loss); 0: never.
+      on_spike: what to do when the loss is not finite, or a spike: "stop", or "skip": go back to
+        the last checkpoint and on behind the rows that were read since.
+      spike_factor: a spike is the loss of a log line above so many times the median of the ten
+        before; 0: only a loss that is not finite counts.
       dtype: "float32", "mixed_bfloat16", or "mixed_float16" with a dynamic loss scale.
       jit_compile: compile the forward and backward pass with XLA.
       seed: of initial weights, order, masks and dropout.
@@ -212,6 +223,11 @@ class TrainConfig:
     checkpoint_every: int = 1000
     keep_checkpoints: int = 2
     num_reinitialized_layers: int = 0
+    keep_best: str = ""
+    model_from_best: bool = False
+    early_stop_patience: int = 0
+    on_spike: str = "stop"
+    spike_factor: float = 0.0
     dtype: str = "float32"
     jit_compile: bool = False
     seed: int = 0
@@ -241,6 +257,12 @@ class ExperimentConfig:
         train = self.train
         _check_choice("train.dtype", train.dtype, DTYPES)
         self.optimizer.check()
+        if train.on_spike not in ("stop", "skip"):
+            raise ValueError(f"train.on_spike is {train.on_spike!r}; expected 'stop' or 'skip'.")
+        if train.model_from_best and not train.keep_best:
+            raise ValueError(
+                "train.model_from_best needs train.keep_best, the metric that says which is best."
+            )
         if self.data.max_seq_length > self.model.max_position_embeddings:
             raise ValueError(
                 f"data.max_seq_length is {self.data.max_seq_length}, but the model has "

@@ -21,8 +21,8 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from bert_tf import app
-from bert_tf.benchmark import data, harness, machine, train
+from bert_tf import app, machine
+from bert_tf.benchmark import data, harness, train
 
 _COMMANDS = ("train", "data")
 

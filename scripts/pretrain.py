@@ -30,6 +30,9 @@ flags.DEFINE_string(
 )
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
 flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")
+flags.DEFINE_bool("dry_run", False, "Do two steps, say what would happen, and write nothing.")
+flags.DEFINE_float("max_hours", 0.0, "Stop in time, to be continued another day; 0: no limit.")
+flags.DEFINE_list("profile_steps", None, "FIRST,LAST: profile these steps for TensorBoard.")
 flags.mark_flags_as_required(["config", "train_data", "work_dir"])
 
 
@@ -55,6 +58,7 @@ def main(argv):
             needs_labels=config.task.next_sentence,
         )
     config.train.resolve_steps(manifest.rows)
+    first, last = (int(step) for step in FLAGS.profile_steps or (0, 0))
     task = make_task(config, tokenizer)
     model, metrics = train(
         task,
@@ -65,7 +69,12 @@ def main(argv):
         strategy=strategy,
         initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
         data_id=file_sha256(f"{FLAGS.train_data}/manifest.json"),
+        time_limit=FLAGS.max_hours * 3600,
+        profile_steps=(first, last),
+        dry_run=FLAGS.dry_run,
     )
+    if FLAGS.dry_run:
+        return
     if FLAGS.eval_data:
         part = BatchSlice(config.train.eval_batch_size)
         metrics |= task.baselines(task.make_dataset(FLAGS.eval_data, part, training=False))

@@ -14,8 +14,11 @@ _FILES = sorted(_ROOT.rglob("*.py"))
 # What each package (or file beside the packages) may import of bert_tf besides itself. `training`
 # and `checkpoints` never meet: scripts join them.
 _MAY_IMPORT = {
-    "app": ["cleanup"],
+    "app": ["cleanup", "exits"],
     "cleanup": [],
+    "exits": [],
+    "flops": ["config"],
+    "machine": [],
     "progress": [],
     "tokenization": ["cleanup", "progress"],
     "data": ["cleanup", "tokenization", "progress"],
@@ -24,7 +27,17 @@ _MAY_IMPORT = {
     "config": ["models"],
     "tasks": ["config", "data", "layers", "models", "progress", "tokenization"],
     # Of the layers only how seeds are folded: the step folds where the layers go on folding.
-    "training": ["cleanup", "config", "data.order", "layers.dropout", "progress", "tasks.task"],
+    "training": [
+        "cleanup",
+        "config",
+        "data.order",
+        "exits",
+        "flops",
+        "layers.dropout",
+        "machine",
+        "progress",
+        "tasks.task",
+    ],
     "features": ["cleanup", "progress", "tokenization"],
     "model_folder": ["checkpoints", "cleanup", "config", "models", "tasks", "tokenization"],
     "checkpoints": ["cleanup", "config", "layers", "models", "progress", "tokenization"],
@@ -39,7 +52,16 @@ _MAY_IMPORT = {
         "tokenization",
     ],
     # Measures whatever there is, so it sits on top of everything it may ever time.
-    "benchmark": ["config", "data", "progress", "tasks", "tokenization", "training"],
+    "benchmark": [
+        "config",
+        "data",
+        "flops",
+        "machine",
+        "progress",
+        "tasks",
+        "tokenization",
+        "training",
+    ],
 }
 # Flags exist in scripts alone; pickle is never a file format; torch is never needed.
 _NEVER = ["absl.flags", "dill", "joblib", "marshal", "pickle", "shelve", "torch", "transformers"]

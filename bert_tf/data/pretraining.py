@@ -175,9 +175,12 @@ class _Reader:
 
     def _load(self, shards: np.ndarray) -> Rows:
         size = len(self._vocabulary)
-        return records.concatenate(
+        rows = records.concatenate(
             [records.read_shard(self._folder, self._manifest, shard, size) for shard in shards]
         )
+        for shard in shards:
+            records.check_unchanged(self._folder, self._manifest, shard)
+        return rows
 
 
 def _key(group: GroupSlice) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Evaluation: exact global ratios over every row of a data set, each counted once."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -51,8 +52,13 @@ class Evaluator:
         self._batch_size = batch_size
         self._step = tf.function(self._global_sums)
 
-    def run(self, data: Any) -> dict[str, float]:
-        """Every loss and metric of the task over `data`, and `loss`, the sum of the losses."""
+    def run(
+        self, data: Any, must_stop: Callable[[int], bool] = lambda num_batches: False
+    ) -> dict[str, float] | None:
+        """Every loss and metric of the task over `data`, and `loss`, the sum of the losses.
+
+        None if `must_stop`, asked after each batch with their number, said so.
+        """
         dataset = distribute(
             self._strategy,
             self._batch_size,
@@ -60,9 +66,11 @@ class Evaluator:
         )
         totals = 0.0
         with progress.bar(unit="batches", description="evaluating") as bar:
-            for batch in dataset:
+            for number, batch in enumerate(dataset, start=1):
                 totals = totals + self._step(batch).numpy().astype("float64")
                 bar.update(1)
+                if must_stop(number):
+                    return None
         return self._task.ratios(totals)
 
     def _global_sums(self, batch):

@@ -20,7 +20,9 @@ class MetricsWriter:
             return
         tf.io.gfile.makedirs(folder)
         self._path = tf.io.gfile.join(folder, "metrics.jsonl")
-        self._lines = [line for line in self._read() if line["step"] <= start_step]
+        # By step and names: an evaluation may be repeated if the run was stopped right after it.
+        lines = {(line["step"], *line): line for line in self._read()}
+        self._lines = [line for line in lines.values() if line["step"] <= start_step]
         self._rewrite()
         self._summaries = tf.summary.create_file_writer(tf.io.gfile.join(folder, "tensorboard"))
 

@@ -223,30 +223,34 @@ class TrainStep:
         self._non_finite_step.assign(first)
         return False
 
+    @property
+    def non_finite_step(self) -> int:
+        """The first step whose loss or gradient was not finite, or NO_STEP. Waits for the device.
+
+        Neither it nor a later one was applied: the weights are those before it.
+        """
+        return int(_local(self._non_finite_step))
+
+    @property
+    def totals(self) -> list[list[float]]:
+        """What has been added up for `take_metrics`; float32, so exact as JSON."""
+        return _local(self._totals).numpy().tolist()
+
+    def restart(self, totals: list[list[float]]) -> None:
+        """Goes on from a restored state: with the `totals` of it, [] for none."""
+        self._totals.assign(totals or tf.zeros_like(_local(self._totals)))
+        self._non_finite_step.assign(NO_STEP)
+
     def take_metrics(self) -> dict[str, float]:
         """Exact global ratios since the last call: every loss and metric, `loss`, the sum of the
         losses, and `num_tokens`, how many were not padding.
-
-        Raises:
-          ValueError: a loss or gradient was not finite; the weights are those before that step.
         """
-        bad_step = int(_local(self._non_finite_step))
-        if bad_step != NO_STEP:
-            raise ValueError(
-                f"the loss or its gradient is not finite at step {bad_step}; the weights were not "
-                "updated. Lower optimizer.learning_rate, or look at the data of that step."
-            )
         totals = _local(self._totals).numpy()
         self._totals.assign(tf.zeros_like(totals))
         values = {**self._task.ratios(totals[:-1]), "num_tokens": float(totals[-1, 0])}
         if self._state.loss_scale is not None:
             values["loss_scale"] = float(_local(self._state.loss_scale.value))
         return values
-
-    @property
-    def is_healthy(self) -> bool:
-        """Whether every loss and gradient so far was finite; else no further step is made."""
-        return int(_local(self._non_finite_step)) == NO_STEP
 
 
 def _part(rows: tf.Tensor, index: tf.Tensor | int, count: int) -> tf.Tensor:

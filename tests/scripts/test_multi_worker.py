@@ -9,7 +9,7 @@ import safetensors.numpy
 
 from tests.scripts.conftest import run_script
 
-_CLOCK = ("examples_per_second", "tokens_per_second")
+_CLOCK = ("examples_per_second", "tokens_per_second", "mfu")
 
 
 def free_ports(count):

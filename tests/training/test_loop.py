@@ -1,19 +1,28 @@
 """Resume, refusals and the end of a run, in one process; see test_kill.py for real kills."""
 
 import json
+import os
 import shutil
+import signal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from bert_tf.exits import EndRun
 from bert_tf.training import loop
+from bert_tf.training.evaluate import Evaluator
+from bert_tf.training.stopping import Stopper
 from tests.devices import strategy_of
 
-_CLOCK = ("examples_per_second", "tokens_per_second")
+_CLOCK = ("examples_per_second", "tokens_per_second", "mfu")
 
 
-def run(make_run, records, folder, data_id="data", initialize=None, **changes):
+def run(
+    make_run, records, folder, data_id="data", initialize=None, wrap=lambda task: task, **changes
+):
     task, config = make_run(**changes)
+    task = wrap(task)
     model, metrics = loop.train(
         task,
         config,
@@ -32,17 +41,165 @@ def curve(folder):
     return [{k: v for k, v in line.items() if k not in _CLOCK} for line in lines]
 
 
-def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(make_run, records, tmp_path):
-    options = {"steps_per_loop": 2, "checkpoint_every": 5, "keep_checkpoints": 5}
-    weights, metrics = run(make_run, records, tmp_path / "unbroken", **options)
-    shutil.copytree(tmp_path / "unbroken", tmp_path / "broken")
+OPTIONS = {"steps_per_loop": 2, "checkpoint_every": 5, "keep_checkpoints": 5}
+
+
+@pytest.fixture(scope="module")
+def unbroken_run(tmp_path_factory):
+    """`unbroken_run(make_run, records)` -> (folder, weights, metrics); it is made once."""
+    made = []
+
+    def get(make_run, records):
+        if not made:
+            folder = tmp_path_factory.mktemp("unbroken")
+            made.append((folder, *run(make_run, records, folder, **OPTIONS)))
+        return made[0]
+
+    return get
+
+
+def assert_equal_to_the_unbroken_run(unbroken, folder, weights, metrics):
+    for path, weight in unbroken[1].items():
+        np.testing.assert_array_equal(weights[path], weight)
+    assert metrics == unbroken[2]
+    assert curve(folder) == curve(unbroken[0])
+
+
+def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
+    unbroken_run, make_run, records, tmp_path
+):
+    unbroken = unbroken_run(make_run, records)
+    shutil.copytree(unbroken[0], tmp_path / "broken")
     shutil.rmtree(tmp_path / "broken" / "checkpoints" / "step-00000010")
-    again, again_metrics = run(make_run, records, tmp_path / "broken", **options)
+    result = run(make_run, records, tmp_path / "broken", **OPTIONS)
+    assert_equal_to_the_unbroken_run(unbroken, tmp_path / "broken", *result)
+    assert [line["step"] for line in curve(tmp_path / "broken")] == [2, 4, 5, 6, 8, 10, 10]
+
+
+def test_sigterm_between_two_log_lines_and_in_an_evaluation_changes_nothing(
+    unbroken_run, make_run, records, tmp_path, monkeypatch
+):
+    calls = []
+
+    def one_step(stopper, remaining):
+        calls.append(remaining)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 1
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Stopper, "num_steps", one_step)
+    with pytest.raises(EndRun, match="ended by SIGTERM after step 3 of 10, which is saved") as end:
+        run(make_run, records, tmp_path, **OPTIONS)
+    assert end.value.code == 143 and signal.getsignal(signal.SIGTERM) is before
+    assert [line["step"] for line in curve(tmp_path)] == [2]
+
+    is_told = Stopper.is_told
+    monkeypatch.setattr(
+        Stopper,
+        "is_told",
+        lambda self, number: os.kill(os.getpid(), signal.SIGTERM) or is_told(self, number),
+    )
+    with pytest.raises(EndRun, match="after step 10 of 10"):
+        run(make_run, records, tmp_path, **OPTIONS)
+    monkeypatch.undo()
+    result = run(make_run, records, tmp_path, **OPTIONS)
+    assert_equal_to_the_unbroken_run(unbroken_run(make_run, records), tmp_path, *result)
+
+
+def test_the_time_limit_ends_a_run_that_can_be_continued(make_run, records, tmp_path, monkeypatch):
+    monkeypatch.setattr(Stopper, "num_steps", lambda self, remaining: 1)
+    task, config = make_run(num_train_steps=10_000)
+    options = {"train_data": records, "work_dir": str(tmp_path), "strategy": strategy_of(1)}
+    loop.train(task, config, time_limit=0.001, **options)
+    (path,) = (tmp_path / "checkpoints").iterdir()
+    assert path.name == "step-00000001"
+
+
+def test_a_dry_run_says_what_would_happen_and_writes_nothing(make_run, records, tmp_path, capsys):
+    task, config = make_run(num_train_steps=7)
+    folder = tmp_path / "work"
+    loop.train(task, config, train_data=records, work_dir=str(folder), dry_run=True)
+    assert "after step 0 to step 7, with 16 rows a step: 112 rows" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+class SpoilsRows:
+    """A task whose batch that begins at row `bad` has a loss that is not a number."""
+
+    def __init__(self, task, bad):
+        self._task, self._bad = task, bad
+
+    def __getattr__(self, name):
+        return getattr(self._task, name)
+
+    def make_dataset(self, data, batch_slice, *, training, start_row=0):
+        dataset = self._task.make_dataset(
+            data, batch_slice, training=training, start_row=start_row
+        )
+
+        def spoil(number, batch):
+            is_bad = start_row + number * batch_slice.global_batch_size == self._bad
+            factor = tf.where(is_bad, float("nan"), 1.0)
+            return {**batch, "masked_lm_weights": batch["masked_lm_weights"] * factor}
+
+        return dataset.enumerate().map(spoil) if training else dataset
+
+
+def test_bad_data_are_passed_over_and_a_resumed_run_passes_over_the_same(
+    make_run, records, tmp_path
+):
+    options = {**OPTIONS, "on_spike": "skip", "wrap": lambda task: SpoilsRows(task, bad=96)}
+    weights, _ = run(make_run, records, tmp_path / "a", **options)
+    infos = {
+        path.name: json.loads((path / "checkpoint.json").read_text())
+        for path in (tmp_path / "a" / "checkpoints").iterdir()
+    }
+    # Step 7 reads the rows from 96 on: back to step 5, and on behind them.
+    (skip,) = infos["step-00000005"]["history"]["skipped"]
+    assert [skip[key] for key in ("step", "from_row", "to_row")] == [5, 80, 112]
+    assert "not finite at step 7" in skip["reason"]
+    assert infos["step-00000005"]["rows_consumed"] == 112
+    assert infos["step-00000010"]["rows_consumed"] == 112 + 5 * 16
+    assert infos["step-00000010"]["history"]["skipped"] == [skip]
+    assert [line["step"] for line in curve(tmp_path / "a")] == [2, 4, 5, 6, 8, 10, 10]
+
+    # The record counts, not what the data are like: these are whole.
+    shutil.rmtree(tmp_path / "a" / "checkpoints" / "step-00000010")
+    again, _ = run(make_run, records, tmp_path / "a", **OPTIONS)
     for path, weight in weights.items():
         np.testing.assert_array_equal(again[path], weight)
-    assert again_metrics == metrics
-    assert curve(tmp_path / "broken") == curve(tmp_path / "unbroken")
-    assert [line["step"] for line in curve(tmp_path / "broken")] == [2, 4, 5, 6, 8, 10, 10]
+
+
+def test_it_ends_when_evaluations_get_no_better_with_the_best_model(
+    make_run, records, tmp_path, monkeypatch
+):
+    losses, best = iter([3.0, 1.0, 2.0, 1.5]), {}
+
+    def evaluate(evaluator, *_):
+        loss = next(losses)
+        if loss == 1.0:
+            best.update({w.path: w.numpy() for w in evaluator._model.weights})
+        return {"loss": loss}
+
+    monkeypatch.setattr(Evaluator, "run", evaluate)
+    options = {
+        "num_train_steps": 20,
+        "eval_every": 2,
+        "early_stop_patience": 2,
+        "keep_best": "loss",
+        "model_from_best": True,
+        "keep_checkpoints": 1,
+    }
+    for _ in range(2):  # the second run has nothing left to do
+        weights, metrics = run(make_run, records, tmp_path, **options)
+        assert metrics == {"loss": 1.0}
+        for path, weight in best.items():
+            np.testing.assert_array_equal(weights[path], weight)
+        names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+        assert names == ["step-00000004", "step-00000008"]
+    with pytest.raises(ValueError, match="need evaluations"):
+        loop.train(*make_run(**options), train_data=records, work_dir=str(tmp_path / "other"))
 
 
 def test_a_finished_run_is_only_evaluated_again(make_run, records, tmp_path):
