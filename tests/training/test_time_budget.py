@@ -82,6 +82,11 @@ def test_a_budgeted_run_is_the_run_of_that_many_steps_and_a_resume_keeps_to_it(
     check_parts(given)
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_workers_agree_on_the_mean(replicas):
+    assert time_budget._mean_over_workers(strategy_of(replicas), 12.5) == 12.5
+
+
 def check_parts(weights):
     """Frozen: as initialised. The block: drawn at random, not as initialised. Heads: moved."""
     for path, weight in weights.items():
