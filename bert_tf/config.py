@@ -191,7 +191,8 @@ class TrainConfig:
       num_train_epochs: passes over the training rows, if num_train_steps is 0.
       time_budget_minutes: instead of both: as many steps as fit, from the speed of the first ones,
         which are then undone. Evaluations and checkpoints come on top. 0: no budget.
-      steps_per_loop: optimizer steps of one call of the compiled function, and of one log line.
+      steps_per_loop: optimizer steps of one log line; a call of the compiled function does as many,
+        or fewer if they take more than two seconds.
       eval_batch_size: rows of an evaluation step, over all replicas.
       eval_every: steps between evaluations; 0: only at the end.
       checkpoint_every: steps between checkpoints; 0: only at the end.

@@ -57,7 +57,6 @@ def main(argv):
     config.check()
     train_data, eval_data = _read_data(config, tokenizer)
     config.train.resolve_steps(len(train_data["label_ids"]))
-    first, last = (int(step) for step in FLAGS.profile_steps or (0, 0))
     task = make_task(config, tokenizer)
     model, metrics = train(
         task,
@@ -69,7 +68,7 @@ def main(argv):
         initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
         data_id=file_sha256(FLAGS.train_data),
         time_limit=FLAGS.max_hours * 3600,
-        profile_steps=(first, last),
+        profile_steps=FLAGS.profile_steps or (),
         dry_run=FLAGS.dry_run,
     )
     if FLAGS.dry_run:

@@ -58,7 +58,6 @@ def main(argv):
             needs_labels=config.task.next_sentence,
         )
     config.train.resolve_steps(manifest.rows)
-    first, last = (int(step) for step in FLAGS.profile_steps or (0, 0))
     task = make_task(config, tokenizer)
     model, metrics = train(
         task,
@@ -70,7 +69,7 @@ def main(argv):
         initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
         data_id=file_sha256(f"{FLAGS.train_data}/manifest.json"),
         time_limit=FLAGS.max_hours * 3600,
-        profile_steps=(first, last),
+        profile_steps=FLAGS.profile_steps or (),
         dry_run=FLAGS.dry_run,
     )
     if FLAGS.dry_run:

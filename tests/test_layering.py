@@ -17,6 +17,7 @@ _MAY_IMPORT = {
     "app": ["cleanup", "exits"],
     "cleanup": [],
     "exits": [],
+    "supervisor": ["exits"],
     "flops": ["config"],
     "machine": [],
     "progress": [],

@@ -4,7 +4,7 @@ Own loop rather than `fit`: under MirroredStrategy `fit` can neither compile, no
 a call, nor accumulate gradients, and it does not know the position in the data.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -32,7 +32,7 @@ def train(
     initialize: Callable[[keras.Model], None] | None = None,
     data_id: str = "",
     time_limit: float = 0.0,
-    profile_steps: tuple[int, int] = (0, 0),
+    profile_steps: Sequence[int | str] = (),
     dry_run: bool = False,
 ) -> tuple[keras.Model, dict[str, float]]:
     """Trains until the last step (or the time budget), continuing what `work_dir` holds.
@@ -49,7 +49,7 @@ def train(
       initialize: called with the new model to load weights into it, unless a checkpoint is there.
       data_id: identifies the training data; a checkpoint of other data is refused.
       time_limit: seconds after which it stops, to be continued another time; 0 for none.
-      profile_steps: (first, last) step of a profile for TensorBoard; (0, 0) for none.
+      profile_steps: (first, last) step of a profile for TensorBoard; () for none.
       dry_run: do two steps, print what would happen, and write nothing.
 
     Returns:
@@ -78,7 +78,7 @@ def train(
         with (
             Stopper(agreement, time_limit) as stopper,
             run.checkpoints,
-            Profiler(run.folder, *profile_steps) as profiler,
+            Profiler(run.folder, profile_steps) as profiler,
             progress.bar(
                 total=run.total, initial=run.step, unit="steps", description=config.task.name
             ) as bar,

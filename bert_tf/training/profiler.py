@@ -1,27 +1,25 @@
 """A profile of chosen steps for TensorBoard."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 from absl import logging
 
 
 class Profiler:
-    """Records the steps `first` to `last`; use it in a `with` block.
+    """Records the first to the last of some steps; use it in a `with` block.
 
     Args:
       folder: a work directory, whose tensorboard/ gets the profile; None records nothing.
-      first, last: steps, counted from 1; 0 for none.
+      steps: (first, last), counted from 1, also as they stand on a command line; () for none.
 
     Raises:
       ValueError: they are no range of steps.
     """
 
-    def __init__(self, folder: str | None, first: int = 0, last: int = 0):
-        if not (first == last == 0 or 1 <= first <= last):
-            raise ValueError(
-                f"the steps to profile are {first} to {last}; expected a first one of at least 1 "
-                "and a last one that is not before it."
-            )
-        self._folder, self._first, self._last = folder, first, last
+    def __init__(self, folder: str | None, steps: Sequence[int | str] = ()):
+        self._folder = folder
+        self._first, self._last = _range_of(steps) if steps else (0, 0)
         self._is_running = False
 
     def __enter__(self) -> "Profiler":
@@ -50,3 +48,12 @@ class Profiler:
         tf.profiler.experimental.stop()
         self._is_running = False
         logging.info("profile of steps %d to %d written", self._first, self._last)
+
+
+def _range_of(steps: Sequence[int | str]) -> tuple[int, int]:
+    if len(steps) == 2 and all(str(step).isdecimal() for step in steps):
+        first, last = map(int, steps)
+        if 1 <= first <= last:
+            return first, last
+    words = ",".join(map(str, steps))
+    raise ValueError(f"the steps to profile are {words!r}; expected FIRST,LAST, for example 10,12.")

@@ -307,7 +307,7 @@ class Run:
     @property
     def _num_devices(self) -> int:
         """How many processors the replicas run on: those of a CPU share it."""
-        has_cpus = all("CPU" in name for name in self._strategy.extended.worker_devices)
+        has_cpus = all("CPU" in name.upper() for name in self._strategy.extended.worker_devices)
         workers = self._agreement.num_workers
         return workers if has_cpus else self._strategy.num_replicas_in_sync
 

@@ -61,25 +61,24 @@ def test_on_a_slow_disk_newer_ones_replace_waiting_ones_but_not_the_best(tmp_pat
 def test_a_full_disk_reaches_the_main_thread_and_the_one_before_stays_whole(tmp_path):
     weight = tf.Variable(np.ones(1000, np.float32))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with pytest.raises(ValueError, match="step 2 could not be written, those before it are whole"):
-        with CheckpointWriter(str(tmp_path), keep=9) as writer:
-            writer.save(1, {"w": weight}, {})
+    message = "step 2 could not be written, those before it are whole"
+    with pytest.raises(ValueError, match=message), CheckpointWriter(str(tmp_path), 9) as writer:
+        writer.save(1, {"w": weight}, {})
+        writer.wait()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+        try:
+            writer.save(2, {"w": weight}, {})
             writer.wait()
-            resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
-            try:
-                writer.save(2, {"w": weight}, {})
-                writer.wait()
-            finally:
-                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
     assert checkpoint.find_latest(str(tmp_path))[1]["step"] == 1
 
 
 def test_what_is_under_way_is_finished_when_the_run_ends_with_an_error(tmp_path):
-    with pytest.raises(RuntimeError, match="of the run"):
-        with CheckpointWriter(str(tmp_path), keep=9) as writer:
-            writer.save(1, {"w": tf.Variable(np.ones(1000, np.float32))}, {})
-            raise RuntimeError("of the run")
+    with pytest.raises(RuntimeError), CheckpointWriter(str(tmp_path), keep=9) as writer:
+        writer.save(1, {"w": tf.Variable(np.ones(1000, np.float32))}, {})
+        raise RuntimeError("of the run")
     assert checkpoint.find_latest(str(tmp_path))[1]["step"] == 1
 
 

@@ -8,6 +8,7 @@ import signal
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import logging
 
 from bert_tf.exits import EndRun
 from bert_tf.training import loop
@@ -19,7 +20,14 @@ _CLOCK = ("examples_per_second", "tokens_per_second", "mfu")
 
 
 def run(
-    make_run, records, folder, data_id="data", initialize=None, wrap=lambda task: task, **changes
+    make_run,
+    records,
+    folder,
+    data_id="data",
+    initialize=None,
+    wrap=lambda task: task,
+    replicas=1,
+    **changes,
 ):
     task, config = make_run(**changes)
     task = wrap(task)
@@ -29,7 +37,7 @@ def run(
         train_data=records,
         eval_data=records,
         work_dir=str(folder),
-        strategy=strategy_of(1),
+        strategy=strategy_of(replicas),
         initialize=initialize,
         data_id=data_id,
     )
@@ -107,6 +115,27 @@ def test_sigterm_between_two_log_lines_and_in_an_evaluation_changes_nothing(
     assert_equal_to_the_unbroken_run(unbroken_run(make_run, records), tmp_path, *result)
 
 
+def test_resumed_on_other_replicas_and_micro_batches_it_goes_on_as_before(
+    make_run, records, tmp_path, caplog
+):
+    weights, _ = run(make_run, records, tmp_path, dropout=0.0, **OPTIONS)
+    before = curve(tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints" / "step-00000010")
+    logging.use_absl_handler()
+    with caplog.at_level("WARNING", logger="absl"):
+        changes = {**OPTIONS, "dropout": 0.0, "replicas": 2, "num_micro_batches": 2}
+        again, _ = run(make_run, records, tmp_path, **changes)
+    assert "replicas was 1, now 2: the last digits may differ" in caplog.text
+    for line, old in zip(curve(tmp_path), before, strict=True):
+        assert line == pytest.approx(old, rel=1e-5)
+    for path, weight in weights.items():
+        if not path.endswith("key/bias"):  # no gradient but rounding, which Adam scales up
+            np.testing.assert_allclose(again[path], weight, atol=1e-5)
+    info = (tmp_path / "checkpoints" / "step-00000010" / "checkpoint.json").read_text()
+    machine = json.loads(info)["machine"]
+    assert machine["replicas"] == 2 and machine["versions"]["tensorflow"] == tf.__version__
+
+
 def test_the_time_limit_ends_a_run_that_can_be_continued(make_run, records, tmp_path, monkeypatch):
     monkeypatch.setattr(Stopper, "num_steps", lambda self, remaining: 1)
     task, config = make_run(num_train_steps=10_000)
@@ -134,9 +163,7 @@ class SpoilsRows:
         return getattr(self._task, name)
 
     def make_dataset(self, data, batch_slice, *, training, start_row=0):
-        dataset = self._task.make_dataset(
-            data, batch_slice, training=training, start_row=start_row
-        )
+        dataset = self._task.make_dataset(data, batch_slice, training=training, start_row=start_row)
 
         def spoil(number, batch):
             is_bad = start_row + number * batch_slice.global_batch_size == self._bad
