@@ -63,21 +63,22 @@ def forecast(
     config: ExperimentConfig,
     *,
     step: int,
+    total: int,
     seconds_per_step: float,
     loss: float,
     work_dir: str,
     variables: Mapping[str, tf.Variable],
     evaluates: bool,
 ) -> list[str]:
-    """What a run that stands at `step` would do, a line each."""
+    """What a run of `total` steps that stands at `step` would do, a line each."""
     train = config.train
-    left = train.num_train_steps - step
+    left = total - step
     kept = train.keep_checkpoints + bool(train.keep_best)
     evaluations = f"every {train.eval_every} steps and " if train.eval_every else ""
     saves = f"every {train.checkpoint_every} steps and " if train.checkpoint_every else ""
     return [
         f"dry run: nothing was written. The loss of two steps is {loss:.4f}.",
-        f"would go on after step {step} to step {train.num_train_steps}, with "
+        f"would go on after step {step} to step {total}, with "
         f"{train.global_batch_size} rows a step: {left * train.global_batch_size:,} rows",
         f"a step takes {seconds_per_step:.3g} s: {format_seconds(left * seconds_per_step)} in all, "
         "without evaluations",

@@ -15,6 +15,7 @@ from bert_tf.config import ExperimentConfig
 from bert_tf.exits import TERMINATED, EndRun
 from bert_tf.tasks.task import Task
 from bert_tf.training import estimate, peers
+from bert_tf.training.layerwise import keep_top_random
 from bert_tf.training.profiler import Profiler
 from bert_tf.training.run import Run
 from bert_tf.training.stopping import Agreement, Stopper
@@ -34,7 +35,7 @@ def train(
     profile_steps: Sequence[int | str] = (),
     dry_run: bool = False,
 ) -> tuple[keras.Model, dict[str, float]]:
-    """Trains until `config.train.num_train_steps`, continuing what `work_dir` holds.
+    """Trains until the last step (or the time budget), continuing what `work_dir` holds.
 
     With several workers this process ends with exit code 75 as soon as another one is gone.
 
@@ -64,10 +65,9 @@ def train(
     _check(config, strategy, has_eval_data=eval_data is not None)
     agreement = Agreement(strategy)
     watch = peers.watch(strategy.cluster_resolver if agreement.num_workers > 1 else None)
-    total = config.train.num_train_steps
     run = Run(task, config, strategy, agreement, train_data, eval_data, work_dir, data_id)
     try:
-        run.restore(initialize)
+        run.restore(keep_top_random(initialize, config.train.num_reinitialized_layers))
         estimate.log(run.state, config, strategy.num_replicas_in_sync)
         if dry_run:
             run.train_step.train_steps(run.iterator, tf.constant(1))  # traces and compiles
@@ -80,7 +80,7 @@ def train(
             run.checkpoints,
             Profiler(run.folder, profile_steps) as profiler,
             progress.bar(
-                total=total, initial=run.step, unit="steps", description=config.task.name
+                total=run.total, initial=run.step, unit="steps", description=config.task.name
             ) as bar,
         ):
             watch.last_wish = run.checkpoints.wait
@@ -99,8 +99,8 @@ def train(
         if stopper.reason == "SIGTERM":
             raise EndRun(
                 TERMINATED,
-                f"ended by SIGTERM after step {run.step} of {total}, which is saved: run the same "
-                "command again to continue.",
+                f"ended by SIGTERM after step {run.step} of {run.total}, which is saved: run the "
+                "same command again to continue.",
             )
         result = run.result()
         agreement.wait()  # nobody leaves before all are done
@@ -127,7 +127,7 @@ def _check(config: ExperimentConfig, strategy: tf.distribute.Strategy, has_eval_
             f"train.eval_batch_size ({train.eval_batch_size}) is not divisible by {replicas} "
             "replicas."
         )
-    if train.num_train_steps < 1:
+    if train.num_train_steps < 1 and not train.time_budget_minutes:
         raise ValueError(f"train.num_train_steps is {train.num_train_steps}; expected at least 1.")
     if (train.keep_best or train.early_stop_patience) and not has_eval_data:
         raise ValueError(

@@ -16,7 +16,7 @@ from bert_tf import progress
 from bert_tf.config import ExperimentConfig
 from bert_tf.flops import step_flops
 from bert_tf.tasks.task import Task
-from bert_tf.training import checkpoint, estimate, work_dir
+from bert_tf.training import checkpoint, estimate, time_budget, work_dir
 from bert_tf.training.checkpoint_writer import CheckpointWriter
 from bert_tf.training.distribution import is_chief
 from bert_tf.training.evaluate import Evaluator, distribute
@@ -95,17 +95,26 @@ class Run:
                 f"in {self._work_dir}: --work_dir must be a folder that all of them share."
             )
         _log_variables(self.state)
+        if not self.total:  # decided once: a checkpoint brings it back
+            time_budget.fit(
+                self.train_step,
+                self.state,
+                self._strategy,
+                self._make_iterator,
+                minutes=self._config.train.time_budget_minutes,
+                steps_per_loop=self._config.train.steps_per_loop,
+            )
         self._continue(found or History())
 
-    def _continue(self, history: History) -> None:
-        """Goes on from the state that has been restored."""
-        self.history = history
-        self.step = self._line_start = int(self.state.step.numpy())
-        if history.totals:
-            self._line_start = _previous_stop(self.step, self._config)
-        self.train_step.restart(history.totals)
+    @property
+    def total(self) -> int:
+        """The last step; 0 as long as the clock has not decided about it."""
+        return int(self.state.num_train_steps.numpy())
+
+    def _make_iterator(self):
+        """Over the training batches from `state.rows_consumed` on."""
         start_row = int(self.state.rows_consumed.numpy())
-        self.iterator = iter(
+        return iter(
             distribute(
                 self._strategy,
                 self._config.train.global_batch_size,
@@ -114,7 +123,16 @@ class Run:
                 ),
             )
         )
-        self.next_stop = _next_stop(self.step, self._config)
+
+    def _continue(self, history: History) -> None:
+        """Goes on from the state that has been restored."""
+        self.history = history
+        self.step = self._line_start = int(self.state.step.numpy())
+        if history.totals:
+            self._line_start = _previous_stop(self.step, self._config)
+        self.train_step.restart(history.totals)
+        self.iterator = self._make_iterator()
+        self.next_stop = _next_stop(self.step, self.total, self._config)
         self._bad_step = NO_STEP
         self._writer, self._start_step = None, self.step
 
@@ -128,7 +146,7 @@ class Run:
     @property
     def is_over(self) -> bool:
         """Whether all steps are done, or evaluations have stopped getting better."""
-        done = self.step >= self._config.train.num_train_steps
+        done = self.step >= self.total
         return done or self.history.is_over(self._config.train)
 
     @contextlib.contextmanager
@@ -165,7 +183,10 @@ class Run:
             return False
         self._write(values)
         bar.set(_line(values))
-        self._line_start, self.next_stop = self.step, _next_stop(self.step, self._config)
+        self._line_start, self.next_stop = (
+            self.step,
+            _next_stop(self.step, self.total, self._config),
+        )
         return True
 
     def _measure(self) -> dict[str, float]:
@@ -278,7 +299,7 @@ class Run:
         self._continue(history)
 
     def _is_time(self, every: int) -> bool:
-        is_last = self.step == self._config.train.num_train_steps
+        is_last = self.step == self.total
         return is_last or (every > 0 and self.step % every == 0)
 
     @property
@@ -293,6 +314,7 @@ class Run:
         return estimate.forecast(
             self._config,
             step=self.step,
+            total=self.total,
             seconds_per_step=self.seconds_per_step,
             loss=self.train_step.take_metrics()["loss"],
             work_dir=self._work_dir,
@@ -306,10 +328,10 @@ def _periods(config: ExperimentConfig) -> list[int]:
     return [p for p in (train.steps_per_loop, train.eval_every, train.checkpoint_every) if p]
 
 
-def _next_stop(step: int, config: ExperimentConfig) -> int:
+def _next_stop(step: int, total: int, config: ExperimentConfig) -> int:
     """The next step at which something happens: multiples, so a resumed run stops there too."""
     multiples = ((step // period + 1) * period for period in _periods(config))
-    return min([config.train.num_train_steps, *multiples])
+    return min([total, *multiples])
 
 
 def _previous_stop(step: int, config: ExperimentConfig) -> int:
@@ -331,5 +353,5 @@ def _log_variables(state: TrainState) -> None:
     weights = weights_of(state.model)
     count = sum(int(tf.size(weight)) for weight in weights.values())
     logging.info("%d trainable variables, %s parameters", len(weights), f"{count:,}")
-    decayed = state.optimizer.decayed
-    logging.info("weight decay on %d of them: %s", len(decayed), ", ".join(decayed))
+    for line in state.optimizer.describe():
+        logging.info("%s", line)
