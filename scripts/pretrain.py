@@ -76,7 +76,7 @@ def main(argv):
         )
     mixture = Mixture.open(train_data)
     config.train.resolve_steps(mixture.rows)
-    if len(mixture.folders) > 1:
+    if len(mixture.folders) > 1 and config.train.num_train_steps:  # 0 until a time budget is fitted
         num_rows = config.train.num_train_steps * config.train.global_batch_size
         logging.info("the run reads\n%s", "\n".join(mixture.describe(num_rows)))
     task = make_task(config, tokenizer)

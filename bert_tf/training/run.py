@@ -183,10 +183,8 @@ class Run:
             return False
         self._write(values)
         bar.set(_line(values))
-        self._line_start, self.next_stop = (
-            self.step,
-            _next_stop(self.step, self.total, self._config),
-        )
+        self._line_start = self.step
+        self.next_stop = _next_stop(self.step, self.total, self._config)
         return True
 
     def _measure(self) -> dict[str, float]:

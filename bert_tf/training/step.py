@@ -207,12 +207,15 @@ class TrainStep:
         """After an overflow of float16 the next batch is tried; nothing else may be not finite."""
         if self._state.loss_scale is None:
             return self._remember_non_finite_step()
-        self._state.rows_consumed.assign_add(self._config.train.global_batch_size)
         return tf.cond(
             self._state.loss_scale.can_shrink(),
-            self._state.loss_scale.shrink,
+            self._pass_over_overflow,
             self._remember_non_finite_step,
         )
+
+    def _pass_over_overflow(self):
+        self._state.rows_consumed.assign_add(self._config.train.global_batch_size)
+        return self._state.loss_scale.shrink()
 
     def _remember_non_finite_step(self):
         first = tf.where(

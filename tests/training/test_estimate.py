@@ -35,8 +35,9 @@ def test_activations_follow_the_paper_and_the_parts_of_the_batch():
 def test_the_forecast_names_rows_time_and_checkpoints():
     lines = "\n".join(
         estimate.forecast(
-            config(num_train_steps=1000, keep_best="loss"),
+            config(keep_best="loss"),
             step=400,
+            total=1000,
             seconds_per_step=0.5,
             loss=7.0,
             work_dir="work",
