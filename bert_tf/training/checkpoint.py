@@ -102,6 +102,16 @@ def find_latest(folder: str) -> tuple[str, dict[str, Any]] | None:
     return None
 
 
+def newest_info(folder: str) -> dict[str, Any] | None:
+    """The JSON of the newest checkpoint that has one, without a look at its other files."""
+    for name in reversed(_steps(folder)):
+        path = tf.io.gfile.join(folder, name, _JSON)
+        if tf.io.gfile.exists(path):
+            with tf.io.gfile.GFile(path) as file:
+                return json.load(file)
+    return None
+
+
 def restore(path: str, variables: Mapping[str, tf.Variable]) -> None:
     """Fills `variables` from the checkpoint at `path`; every one of both sides must match."""
     checkpoint = tf.train.Checkpoint(variables=dict(variables))

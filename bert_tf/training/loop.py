@@ -44,7 +44,8 @@ def train(
       config: the experiment config.
       train_data, eval_data: what `task.make_dataset` takes; without `eval_data` nothing is
         evaluated.
-      work_dir: gets `config.json`, `checkpoints/`, `metrics.jsonl` and `tensorboard/`.
+      work_dir: gets `config.json`, `checkpoints/`, `metrics.jsonl`, `samples.jsonl`, `tensorboard/`
+        and, whenever it ends, `run.html`.
       strategy: the devices; None for one.
       initialize: called with the new model to load weights into it, unless a checkpoint is there.
       data_id: identifies the training data; a checkpoint of other data is refused.
@@ -96,6 +97,7 @@ def train(
                 stopper.update(run.seconds_per_step)
             run.save()
             run.checkpoints.wait()
+            run.write_page()
         if stopper.reason == "SIGTERM":
             raise EndRun(
                 TERMINATED,

@@ -16,7 +16,7 @@ from bert_tf import progress
 from bert_tf.config import ExperimentConfig
 from bert_tf.flops import step_flops
 from bert_tf.tasks.task import Task
-from bert_tf.training import checkpoint, estimate, time_budget, work_dir
+from bert_tf.training import checkpoint, estimate, run_page, time_budget, work_dir
 from bert_tf.training.checkpoint_writer import CheckpointWriter
 from bert_tf.training.distribution import is_chief
 from bert_tf.training.evaluate import Evaluator, distribute
@@ -224,6 +224,9 @@ class Run:
                 return
             self._metrics = metrics
             self._write({f"eval_{name}": value for name, value in metrics.items()})
+            if self.folder is not None:
+                samples = self._task.show(self.state.model, self._eval_data)
+                self._writer.write_samples(self.step, samples)
             logging.info("step %d, evaluation: %s", self.step, _line(metrics))
             if train.keep_best or train.early_stop_patience:
                 is_best = self.history.add_evaluation(self.step, metrics, train)
@@ -255,6 +258,11 @@ class Run:
             best_step=self.history.best["step"] if keeps_best else None,
         )
         self.saved_step = self.step
+
+    def write_page(self) -> None:
+        """`run.html` of everything so far, in the work directory."""
+        if self.folder is not None:
+            run_page.write(self.folder)
 
     def result(self) -> tuple[keras.Model, dict[str, float]]:
         """The trained model and the metrics that belong to it."""

@@ -1,7 +1,9 @@
 """Resume, refusals and the end of a run, in one process; see test_kill.py for real kills."""
 
+import html
 import json
 import os
+import pathlib
 import shutil
 import signal
 
@@ -49,6 +51,14 @@ def curve(folder):
     return [{k: v for k, v in line.items() if k not in _CLOCK} for line in lines]
 
 
+def samples(folder):
+    return [json.loads(line) for line in (folder / "samples.jsonl").read_text().splitlines()]
+
+
+def page_text(folder):
+    return html.unescape((folder / "run.html").read_text())
+
+
 OPTIONS = {"steps_per_loop": 2, "checkpoint_every": 5, "keep_checkpoints": 5}
 
 
@@ -71,6 +81,8 @@ def assert_equal_to_the_unbroken_run(unbroken, folder, weights, metrics):
         np.testing.assert_array_equal(weights[path], weight)
     assert metrics == unbroken[2]
     assert curve(folder) == curve(unbroken[0])
+    assert samples(folder) == samples(unbroken[0])
+    assert f"[1] {samples(folder)[0]['samples'][0]['expected'][0]}" in page_text(folder)
 
 
 def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
@@ -82,6 +94,21 @@ def test_a_resumed_run_equals_an_unbroken_one_bit_for_bit(
     result = run(make_run, records, tmp_path / "broken", **OPTIONS)
     assert_equal_to_the_unbroken_run(unbroken, tmp_path / "broken", *result)
     assert [line["step"] for line in curve(tmp_path / "broken")] == [2, 4, 5, 6, 8, 10, 10]
+
+
+def test_samples_of_a_run_are_held_out_rows_with_a_guess_for_each_mask(
+    unbroken_run, make_run, records
+):
+    folder = unbroken_run(make_run, records)[0]
+    words = set((pathlib.Path(records) / "vocab.txt").read_text().split("\n"))
+    (line,) = samples(folder)  # of the only evaluation
+    assert line["step"] == 10 and len(line["samples"]) > 1
+    for sample in line["samples"]:
+        numbers = range(1, len(sample["expected"]) + 1)
+        assert numbers and all(f"[{number}]" in sample["text"] for number in numbers)
+        assert len(sample["given"]) == len(sample["expected"])
+        assert set(sample["given"]) | set(sample["expected"]) <= words
+        assert sample["text"].startswith("[CLS] ") and "[PAD]" not in sample["text"]
 
 
 def test_sigterm_between_two_log_lines_and_in_an_evaluation_changes_nothing(
