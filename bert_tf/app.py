@@ -32,6 +32,7 @@ from bert_tf.exits import EndRun  # noqa: E402
 
 _USER_ERRORS = (ValueError, OSError, tf.errors.OpError)
 # "{{function_node ...}} the reason [Op:ReadFile] name:" around what TensorFlow has to say.
+_PYTHON_ERROR = re.compile(r"\b[A-Z]\w*Error: ")  # raised by a function of a tf.data pipeline
 _OP_NOISE = re.compile(r"\{\{.*?\}\} ?| ?\[Op:\w+\](?: name: ?)?")
 _FLAG_ERROR = re.compile(r"FATAL Flags parsing error:\s*(.*?)\s*Pass --helpshort", re.DOTALL)
 _MISSING_FLAG = re.compile(r"flag (--\w+)=None: .* must have a value other than None\.?")
@@ -146,8 +147,8 @@ def _first_line(error: Exception) -> str:
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     lines = [line.strip() for line in str(text).strip().splitlines() if line.strip()]
     if isinstance(error, tf.errors.OpError):
-        lines = [line for line in lines if "ValueError:" in line][:1] or lines[:1]
-        lines[0] = _OP_NOISE.sub("", lines[0].split("ValueError: ")[-1])
+        lines = [line for line in lines if _PYTHON_ERROR.search(line)][:1] or lines[:1]
+        lines[0] = _OP_NOISE.sub("", _PYTHON_ERROR.split(lines[0])[-1])
     return " ".join(lines)
 
 

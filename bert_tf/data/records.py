@@ -262,7 +262,7 @@ def read_records(path: str, num_rows: int) -> tf.Tensor:
         batches = list(tf.data.TFRecordDataset(path).batch(max(num_rows, 1)))
     except tf.errors.OpError as error:
         raise DamagedError(
-            f"{path}, record {_count_readable(path)}: truncated or damaged ({error.message}); "
+            f"{path}, record {_count_readable(path)}: truncated or damaged; "
             f"copy the file again or {_HINT} again"
         ) from error
     found = sum(len(batch) for batch in batches)

@@ -51,8 +51,8 @@ def find(path: str, rows_per_part: int) -> Iterator[tuple[dict, np.ndarray]]:
             offset, first = offset + size, first + len(records)
     except tf.errors.OpError as error:
         raise ValueError(
-            f"{path}, behind record {first}: truncated, damaged, or not a TFRecord file "
-            f"({error.message})"
+            f"{path}, behind record {first}: truncated, damaged, or not a TFRecord file; expected "
+            "the records of a create_pretraining_data.py, or a folder made by ours"
         ) from error
 
 

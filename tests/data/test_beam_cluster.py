@@ -11,6 +11,7 @@ import pytest
 
 from bert_tf.data import beam_cluster, builder, corpus, sources
 from bert_tf.data.beam_cluster import BeamCluster
+from bert_tf.data.duplicates import Deduplication
 from bert_tf.data.release_format import StaticMasks
 from tests.data.fake_tokenizer import sentences, tokenizer
 
@@ -53,9 +54,12 @@ def build(text, folder, **changes):
         {"short_seq_prob": 0.4, "max_examples_per_row": 3},
         {"objective": "none", "dupe_factor": 2},
         {"static_masks": StaticMasks(max_predictions_per_seq=4)},
+        {"deduplicate": Deduplication("exact", unit="sentence"), "exclude": "b.txt"},
     ],
 )
 def test_shards_and_manifest_are_those_of_the_local_builder(text, tmp_path, monkeypatch, settings):
+    if "exclude" in settings:
+        settings = settings | {"exclude": str(tmp_path / settings["exclude"])}
     expected = build(text, tmp_path / "here", **settings)
     monkeypatch.setattr(sources, "CHUNK_BYTES", 777)
     monkeypatch.setattr(corpus, "_COPIED_BYTES", 64)

@@ -11,7 +11,16 @@ import shutil
 
 import pytest
 
-from bert_tf.data import builder, examples, plan, records, row_tables, shard_writing, sources
+from bert_tf.data import (
+    builder,
+    chunk_tokenizer,
+    examples,
+    plan,
+    records,
+    row_tables,
+    shard_writing,
+    sources,
+)
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
@@ -138,7 +147,7 @@ def test_counts_agree_with_the_text_and_the_shards(text, tmp_path):
 def test_running_again_leaves_a_complete_data_set_alone(text, tmp_path, monkeypatch):
     manifest = build(text, tmp_path / "data")
     before = content(tmp_path / "data")
-    monkeypatch.setattr(builder, "tokenize_chunk", None)  # would fail if it were called
+    stop_after(monkeypatch, chunk_tokenizer, "tokenize_chunk", 0)  # must not be called
     assert build(text, tmp_path / "data") == manifest
     assert content(tmp_path / "data") == before
 
@@ -214,8 +223,8 @@ def stop_after(monkeypatch, module, name, calls):
 @pytest.mark.parametrize(
     ("module", "name", "calls"),
     [
-        (builder, "tokenize_chunk", 0),
-        (builder, "tokenize_chunk", 5),
+        (chunk_tokenizer, "tokenize_chunk", 0),
+        (chunk_tokenizer, "tokenize_chunk", 5),
         (examples, "walk", 2),
         (plan.json, "dump", 0),
         (records, "write_shard", 0),
@@ -249,7 +258,7 @@ def test_what_is_finished_is_not_done_again(text, tmp_path, monkeypatch):
             build(text, tmp_path / "data")
     done = {path: path.stat().st_mtime_ns for path in (tmp_path / "data").glob("*.tfrecord")}
     assert len(done) == 4
-    monkeypatch.setattr(builder, "tokenize_chunk", None)  # would fail if it were called
+    stop_after(monkeypatch, chunk_tokenizer, "tokenize_chunk", 0)  # must not be called
     build(text, tmp_path / "data")
     assert all(path.stat().st_mtime_ns == time for path, time in done.items())
 

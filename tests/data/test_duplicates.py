@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from bert_tf.data import builder, duplicates, min_hash
+from bert_tf.data import builder, chunk_tokenizer, duplicates, min_hash
 from bert_tf.data.corpus import Corpus
 from bert_tf.data.duplicates import Deduplication
 from tests.data.fake_tokenizer import FIRST_WORD, VOCABULARY, random_corpus, sentences, tokenizer
@@ -213,6 +213,10 @@ class Killed(BaseException):
     """Nobody catches it."""
 
 
+def must_not_be_called(*args, **kwargs):
+    raise AssertionError("the text is tokenized again")
+
+
 @pytest.mark.parametrize(
     ("name", "calls"), [("_describe_block", 1), ("find_similar", 0), ("is_noted", 3)]
 )
@@ -239,7 +243,7 @@ def test_a_run_that_was_killed_ends_with_the_same_bytes(tmp_path, monkeypatch, n
         with pytest.raises(Killed):
             build(text, tmp_path / "data", **settings)
     assert pathlib.Path(tmp_path / "data.incomplete").is_dir()
-    monkeypatch.setattr(builder, "tokenize_chunk", None)  # would fail if it were called
+    monkeypatch.setattr(chunk_tokenizer, "tokenize_chunk", must_not_be_called)
     assert build(text, tmp_path / "data", num_workers=2, **settings) == whole
     assert not (tmp_path / "data.incomplete").exists()
     assert whole.counts["duplicates_exact"] == 2

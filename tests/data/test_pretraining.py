@@ -228,7 +228,7 @@ def damaged_copy(folder, tmp_path, change):
 
 def test_a_truncated_shard_stops_the_reader_with_its_name(folder, tmp_path):
     copy = damaged_copy(folder, tmp_path, lambda content: content[:-5])
-    with pytest.raises(tf.errors.OpError, match="ValueError: .*shard-00003-of.*record 7: trunc"):
+    with pytest.raises(tf.errors.OpError, match="DamagedError: .*shard-00003-of.*record 7: trunc"):
         list(make(copy, BatchSlice(8), training=False))
 
 
