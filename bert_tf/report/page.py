@@ -37,7 +37,7 @@ th, td { text-align: left; padding: .28rem .9rem .28rem 0; border-bottom: 1px so
 .n { text-align: right; } td.word { overflow-wrap: anywhere; max-width: 24rem; }
 """
 _COLORS = ("#1f6fb4", "#d9541e", "#2a8f4d", "#8a4fb0", "#b08a00", "#555555")
-_WIDTH, _HEIGHT, _MARGIN = 640, 260, 56
+_WIDTH, _HEIGHT, _MARGIN = 720, 260, 80
 _LARGEST_MATRIX = 40
 
 

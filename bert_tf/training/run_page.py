@@ -77,7 +77,7 @@ def curve_sections(lines: Sequence[Line]) -> Iterable[tuple[str, str]]:
     speeds = [name for name in series if name.endswith("_per_second")]
     left = [name for name in series if name not in (*losses, *scores, *speeds)]
     groups = {"Loss": losses, "Accuracy": scores}
-    groups |= {_words(name).capitalize(): [name] for name in (*speeds, *left)}
+    groups |= {_heading(name): [name] for name in (*speeds, *left)}
     for head, names in groups.items():
         if names:
             yield head, page.curves({_words(name): thinned(series[name]) for name in names})
@@ -119,4 +119,9 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return "MFU" if name == "mfu" else name.replace("_", " ")
+
+
+def _heading(name: str) -> str:
+    words = _words(name)
+    return words[0].upper() + words[1:]

@@ -39,7 +39,7 @@ def records(tmp_path_factory):
 def make_run(records):
     """`make_run(**changes of TrainConfig)` -> (task, config) of a tiny model on `records`."""
 
-    def make(optimizer=None, task=None, dropout=0.1, hidden_size=32, layers=2, **train):
+    def make(optimizer=None, task=None, dropout=0.1, hidden_size=32, layers=1, **train):
         defaults = {
             "global_batch_size": 16,
             "num_train_steps": 10,
