@@ -16,6 +16,8 @@ _GARDEN = [
     "tensorflow-model-optimization>=0.8.1",
     "tf-keras==2.20.*",
 ]
+_EXPORT = ["ai-edge-litert>=2.1", "onnxruntime>=1.20", "tf2onnx>=1.17"]
+_SERVING = ["tensorflow-serving-api==2.20.*"]
 
 setuptools.setup(
     name="bert-tf",
@@ -45,9 +47,13 @@ setuptools.setup(
         "gpu": ["tensorflow[and-cuda]==2.20.*"],
         "tpu": ["tensorflow-tpu==2.20.*"],
         "garden": _GARDEN,
-        "export": ["ai-edge-litert", "onnxruntime", "tf2onnx"],
+        "export": _EXPORT,
+        "serving": _SERVING,
         "beam": ["apache-beam"],
         "tfds": ["tensorflow-datasets"],
-        "test": _GARDEN + ["hypothesis>=6", "pytest>=8", "ruff==0.17.*", "safetensors>=0.5"],
+        "test": _GARDEN
+        + _EXPORT
+        + _SERVING
+        + ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.6", "ruff==0.17.*", "safetensors>=0.5"],
     },
 )

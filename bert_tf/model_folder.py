@@ -86,16 +86,8 @@ def save_checkpoint(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, A
 
 
 def _write_all(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) -> list[Row]:
-    module = type(checkpoint.config).__module__.rsplit(".", 1)[-1]
-    task_file = _TaskFile(model_module=module, task=checkpoint.task, data=checkpoint.data)
-    checkpoint.vocabulary.save(tf.io.gfile.join(folder, VOCABULARY_FILE))
-    tokenizer_config.write(
-        folder,
-        do_lower_case=checkpoint.do_lower_case,
-        max_input_chars_per_word=checkpoint.max_input_chars_per_word,
-    )
-    _write(folder, "bert_config.json", config_lib.to_json(checkpoint.config).encode())
-    _write(folder, "task.json", config_lib.to_json(task_file).encode())
+    config = ExperimentConfig(model=checkpoint.config, data=checkpoint.data, task=checkpoint.task)
+    _write_about(folder, config, tokenizer_of(checkpoint))
     _write(folder, "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     weights = checkpoint.weights
     shapes = {path: array.shape for path, array in weights.items()}
@@ -105,6 +97,36 @@ def _write_all(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) 
         metadata={"format": "bert_tf"},
     )
     return [Row(path, shape, path, shape) for path, shape in shapes.items()]
+
+
+def save_task(folder: str, task: Task) -> None:
+    """Writes what `load_task` reads: all of a model folder but the weights and the metrics."""
+    _write_about(folder, task.config, task.tokenizer)
+
+
+def _write_about(folder: str, config: ExperimentConfig, tokenizer: Tokenizer) -> None:
+    module = type(config.model).__module__.rsplit(".", 1)[-1]
+    task_file = _TaskFile(model_module=module, task=config.task, data=config.data)
+    tokenizer.save(folder)
+    _write(folder, "bert_config.json", config_lib.to_json(config.model).encode())
+    _write(folder, "task.json", config_lib.to_json(task_file).encode())
+
+
+def load_task(folder: str) -> Task:
+    """The task in a folder written by `save_task`: tokenizer and decoding, without a model."""
+    task_file = config_lib.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
+    model = _read_model_config(folder, task_file.model_module)
+    config = ExperimentConfig(model=model, data=task_file.data, task=task_file.task)
+    return make_task(config, Tokenizer.from_folder(folder))
+
+
+def read_metrics(path: str) -> dict[str, Any]:
+    """What metrics.json of the model folder or work directory `path` holds; {} without one."""
+    file = tf.io.gfile.join(_find(path) or path, "metrics.json")
+    if not tf.io.gfile.exists(file):
+        return {}
+    with tf.io.gfile.GFile(file) as opened:
+        return json.load(opened)
 
 
 def _write(folder: str, name: str, content: bytes) -> None:

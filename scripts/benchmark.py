@@ -9,6 +9,8 @@ data    the tokenizer against tensorflow-text, `tokenizers` and flash-tokenizer;
         pretraining also its step beside the reader. With
         configs/benchmark/create_pretraining_data.py instead: whole commands against Model Garden's,
         with the memory of all their processes.
+serve   exported models (--served) against transformers on torch: text in, answers out, with their
+        accuracy on the texts if these have labels.
 
 Examples:
 
@@ -19,6 +21,8 @@ Examples:
     python scripts/benchmark.py data --config=configs/pretrain/mini.py --output=data.json
     python scripts/benchmark.py data --config=configs/benchmark/create_pretraining_data.py \\
         --input='books/*.txt' --vocab_file=vocab.txt --garden_python=garden/bin/python
+    python scripts/benchmark.py serve --served=served/mrpc,small/mrpc_int8 --texts=MRPC/dev.tsv \\
+        --hugging_face_model=mrpc_hf --transformers_python=torch/bin/python
 """
 
 import dataclasses
@@ -29,9 +33,10 @@ from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app, machine
-from bert_tf.benchmark import commands, data, harness, train
+from bert_tf.benchmark import commands, data, harness, serve, train
+from bert_tf.data.classification import read_examples
 
-_WORDS = ("train", "data")
+_WORDS = ("train", "data", "serve")
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("command", None, _WORDS, "What to measure: the first word.", required=True)
@@ -61,6 +66,14 @@ flags.DEFINE_float("megabytes", 5.0, "data: how much of the text to use; repeate
 flags.DEFINE_integer("vocab_size", 8000, "data: tokens of the vocabularies that are learned.")
 flags.DEFINE_integer("max_seq_length", 128, "data: tokens of an example.")
 flags.DEFINE_integer("num_workers", os.cpu_count() or 1, "data: threads of tokenizer and builder.")
+flags.DEFINE_list("served", [], "serve: folders made by export.py, or model folders.")
+flags.DEFINE_string("texts", None, "serve: table of texts, as fine-tuning reads it.")
+flags.DEFINE_list("batch_sizes", ["1", "32"], "serve: texts that are answered together.")
+flags.DEFINE_integer("examples_per_round", 64, "serve: texts of a round.", lower_bound=1)
+flags.DEFINE_integer("max_texts", 1000, "serve: use the first so many.", lower_bound=1)
+flags.DEFINE_string("hugging_face_model", None, "serve: folder that transformers loads.")
+flags.DEFINE_string("transformers_python", None, "serve: the interpreter with torch.")
+flags.DEFINE_enum("task", None, ["classify", "embed"], "serve: default: what the models are for.")
 
 
 def main(argv):
@@ -68,11 +81,13 @@ def main(argv):
     description = machine.describe_machine()
     print(machine.summary(description))
     is_commands = isinstance(FLAGS.config, commands.CommandsConfig)
-    if is_commands and FLAGS.command == "train":
+    if is_commands and FLAGS.command != "data":
         raise ValueError("that --config is for data; train needs the config of a training.")
     kind = "commands" if is_commands else FLAGS.command
-    result = {"train": _train, "data": _data, "commands": _commands}[kind]()
-    print({"train": train, "data": data, "commands": commands}[kind].report(result))
+    runs = {"train": _train, "data": _data, "commands": _commands, "serve": _serve}
+    result = runs[kind]()
+    modules = {"train": train, "data": data, "commands": commands, "serve": serve}
+    print(modules[kind].report(result))
     if FLAGS.output:
         settings = {"rounds": FLAGS.rounds, "warmup_rounds": FLAGS.warmup_rounds}
         head = {"benchmark": FLAGS.command, "machine": description, "settings": settings}
@@ -126,6 +141,34 @@ def _commands():
         garden_python=FLAGS.garden_python,
     )
     return {"config": dataclasses.asdict(FLAGS.config), **result}
+
+
+def _serve():
+    if not FLAGS.served or not FLAGS.texts:
+        raise ValueError("serve needs --served and --texts.")
+    if not all(word.isdecimal() and int(word) for word in FLAGS.batch_sizes):
+        raise ValueError(f"--batch_sizes={','.join(FLAGS.batch_sizes)}: expected whole numbers.")
+    examples = read_examples(FLAGS.texts, with_labels=False if FLAGS.task == "embed" else None)
+    columns = [examples.texts] + ([examples.text_pairs] if examples.text_pairs else [])
+    if FLAGS.task == "embed":
+        columns = columns[:1]
+    labels = None
+    if examples.label_ids is not None:
+        labels = [str(examples.labels[label]) for label in examples.label_ids[: FLAGS.max_texts]]
+    return serve.run(
+        FLAGS.served,
+        [column[: FLAGS.max_texts] for column in columns],
+        labels,
+        batch_sizes=[int(word) for word in FLAGS.batch_sizes],
+        examples_per_round=FLAGS.examples_per_round,
+        rounds=FLAGS.rounds,
+        warmup_rounds=FLAGS.warmup_rounds,
+        num_threads=FLAGS.num_workers,
+        max_seq_length=FLAGS.max_seq_length,
+        hugging_face_model=FLAGS.hugging_face_model,
+        transformers_python=FLAGS.transformers_python,
+        task=FLAGS.task,
+    )
 
 
 if __name__ == "__main__":

@@ -1,19 +1,52 @@
-"""Exports a model as a SavedModel that takes raw text and needs only TensorFlow and its text ops.
+"""Exports a model: as a SavedModel that takes raw text, or as LiteRT or ONNX that take token ids.
 
     python scripts/export.py --model=work/sst2 --output_dir=served/sst2
+    python scripts/export.py --model=work/sst2 --output_dir=small/sst2 --format=onnx \\
+        --precision=int8
+    python scripts/export.py --model=work/sst2 --output_dir=small/sst2 --format=litert \\
+        --precision=int8 --calibration_data=train.txt
 
-Before it reports success, a clean process without bert_tf loads the result and must give the same
-numbers. Signatures: serving_default (text), ids, embed; README lists their outputs.
+saved_model   float32, bfloat16 (about twice as fast on processors with AVX512-BF16 or AMX). Needs
+              TensorFlow and its text ops alone, which a clean process proves before success is
+              reported. Signatures: serving_default (text), ids, embed.
+litert        float32, dynamic_int8 (int8 weights), int8 (activations too; measures their ranges on
+              --calibration_data). Needs ai-edge-litert. Signature: ids.
+onnx          float32, int8 (int8 weights of the products). Needs onnxruntime. The ids again.
+
+Beside the model: export.json, a model card, for a SavedModel what TF Serving reads. predict.py
+takes each of them as --model; scripts/ask_small_model.py shows how to ask LiteRT and ONNX.
 """
+
+import itertools
 
 from absl import flags
 
 from bert_tf import app, model_folder
+from bert_tf.data.lines import read_lines
+from bert_tf.export import litert, onnx_model
+from bert_tf.export.ids_model import export_ids_model
 from bert_tf.export.saved_model import export_saved_model
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, "Model folder or work directory.")
-flags.DEFINE_string("output_dir", None, "Where the SavedModel is put; must not exist yet.")
+_PRECISIONS = {
+    "saved_model": ("float32", "bfloat16"),
+    "litert": litert.PRECISIONS,
+    "onnx": onnx_model.PRECISIONS,
+}
+
+flags.DEFINE_string("model", None, "Model folder, work directory or foreign checkpoint.")
+flags.DEFINE_string("output_dir", None, "Where the exported model is put; must not exist yet.")
+flags.DEFINE_enum("format", "saved_model", list(_PRECISIONS), "What to make.")
+flags.DEFINE_enum(
+    "precision",
+    "float32",
+    list(dict.fromkeys(itertools.chain(*_PRECISIONS.values()))),
+    "Form of the numbers; see above which format has which.",
+)
+flags.DEFINE_string(
+    "calibration_data", None, "litert int8: text of the kind to be expected, one example a line."
+)
+flags.DEFINE_integer("calibration_lines", 200, "How many lines of it to use.", lower_bound=1)
 flags.mark_flags_as_required(["model", "output_dir"])
 
 # Asked of both models before success is reported.
@@ -22,10 +55,49 @@ _SAMPLES = ["a short text", "", "Another one, with [MASK] and accents: ÀÉÎ �
 
 def main(argv):
     del argv
-    task, model = model_folder.load(FLAGS.model)
-    difference = export_saved_model(task, model, FLAGS.output_dir, _SAMPLES)
-    print(f"SavedModel: {FLAGS.output_dir}")
-    print(f"checked in a process without bert_tf: largest difference {difference:.1e}")
+    if FLAGS.precision not in _PRECISIONS[FLAGS.format]:
+        known = ", ".join(_PRECISIONS[FLAGS.format])
+        raise ValueError(f"--format={FLAGS.format} has no {FLAGS.precision}; it has: {known}.")
+    dtype = "mixed_bfloat16" if FLAGS.precision == "bfloat16" else "float32"
+    task, model = model_folder.load(FLAGS.model, dtype=dtype)
+    metrics = model_folder.read_metrics(FLAGS.model)
+    if FLAGS.format == "saved_model":
+        difference = export_saved_model(task, model, FLAGS.output_dir, _SAMPLES, metrics)
+        print(f"SavedModel: {FLAGS.output_dir}")
+        print(f"checked in a process without bert_tf: largest difference {difference:.1e}")
+        return
+    difference = export_ids_model(
+        task,
+        model,
+        FLAGS.output_dir,
+        format=FLAGS.format,
+        precision=FLAGS.precision,
+        samples=_SAMPLES,
+        calibration=_calibration_columns(task) if FLAGS.precision == "int8" else (),
+        metrics=metrics,
+    )
+    print(f"{FLAGS.format}, {FLAGS.precision}: {FLAGS.output_dir}")
+    print(f"largest difference of an output from the original: {difference:.1e}")
+
+
+def _calibration_columns(task) -> list[list[str]]:
+    """The texts of --calibration_data; for a task on pairs both columns."""
+    if FLAGS.format != "litert":
+        return []
+    if not FLAGS.calibration_data:
+        raise ValueError("--precision=int8 needs --calibration_data: a file of texts.")
+    lines = itertools.islice(read_lines(FLAGS.calibration_data), FLAGS.calibration_lines)
+    rows = [text.rstrip("\r\n").split("\t") for _, text in lines]
+    if not rows:
+        raise ValueError(f"{FLAGS.calibration_data} is empty; expected one text a line.")
+    if not task.takes_pairs:
+        return [["\t".join(row) for row in rows]]
+    wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 2), None)
+    if wrong:
+        raise ValueError(
+            f"{FLAGS.calibration_data}:{wrong}: expected two texts with a tab between them."
+        )
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 if __name__ == "__main__":

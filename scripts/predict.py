@@ -3,126 +3,179 @@
     echo "a moving film" | python scripts/predict.py --model=work/sst2
     python scripts/predict.py --model=work/sst2 --input=texts.txt --output=answers.jsonl
     echo "The [MASK] sat on the mat." | python scripts/predict.py --model=work/mini
-
     python scripts/predict.py --model=all-MiniLM-L6-v2 --task=embed --input=texts.txt
+    python scripts/predict.py --model=work/sst2 --interactive
+    python scripts/predict.py --model=served/sst2 --calibration_data=dev.tsv --input=texts.txt
 
-A classifier gives label and probabilities; a pretrained model guesses each [MASK]; an encoder gives
-a vector a text. For a classifier of pairs, a line holds both texts with a tab between them. --model
-may be a checkpoint of another project.
+--model is a model folder, a work directory, a checkpoint of another project, or what export.py
+wrote: SavedModel, LiteRT or ONNX. A classifier gives label and probabilities; a pretrained model
+guesses each [MASK]; an encoder gives a vector a text. For a classifier of pairs, a line holds both
+texts with a tab between them; for a model of spans it is a JSON object with question and context.
+
+Input of any size is read, answered and written bit by bit. With --output, a run that was killed
+goes on where it was when the command is given again.
 """
 
-import dataclasses
-import json
+import hashlib
+import itertools
 import sys
-from collections.abc import Iterator
 
 from bert_tf import app  # before TensorFlow: it says how much TensorFlow logs
 
 # isort: split
-import tensorflow as tf
+import numpy as np
 from absl import flags
 
-from bert_tf import model_folder, progress
-from bert_tf.config import TaskConfig
-from bert_tf.tasks.task import encoder_inputs, make_task
+from bert_tf import progress
+from bert_tf.data.classification import read_examples
+from bert_tf.inference import answerers, calibration, stream
+from bert_tf.inference.answers_file import AnswersFile
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, "Model folder, work directory or foreign checkpoint.")
+flags.DEFINE_string("model", None, "What answers; see above.")
 flags.DEFINE_enum(
     "task",
     None,
-    ["classify", "fill_mask", "embed"],
+    list(answerers.TASKS),
     "Default: what the model was trained for. embed: one vector a text from any model (that of "
     "sentence-transformers where its folder says how; else mean over the tokens, length 1).",
 )
 flags.DEFINE_string("input", None, "Text file, one example a line; default: standard input.")
 flags.DEFINE_string("output", None, "Where to write; default: standard output.")
-flags.DEFINE_integer("batch_size", 32, "Lines of a step.", lower_bound=1)
+flags.DEFINE_bool("interactive", False, "Answer each line of standard input as it is typed.")
+flags.DEFINE_integer("batch_size", 32, "Lines that are answered together.", lower_bound=1)
+flags.DEFINE_integer("num_threads", None, "LiteRT, ONNX: threads of the runtime.", lower_bound=1)
+flags.DEFINE_float(
+    "temperature",
+    None,
+    "Classifier: divide the logits by it, as --calibration_data found it.",
+    lower_bound=0.01,
+)
+flags.DEFINE_string(
+    "calibration_data",
+    None,
+    "Classifier: labelled file on which a temperature is fitted before anything is answered.",
+)
 flags.mark_flags_as_required(["model"])
 
 
 def main(argv):
     del argv
-    task, model = model_folder.load(FLAGS.model)
-    lines = _read_lines(FLAGS.input)
-    task, model = _for_task(task, model)
-    answer = tf.function(lambda batch: task.decode(model(batch), batch), reduce_retracing=True)
-    answers = _predict(task, answer, lines)
-    if not FLAGS.output:
-        for line in answers:
-            print(line, flush=True)
-        return
-    with progress.bar(total=len(lines), unit="lines", description="predicting") as bar:
-        app.write_lines(FLAGS.output, _counted(answers, bar))
-
-
-def _for_task(task, model):
-    """Both as --task asks for them; ValueError if the model has no such head."""
-    name = task.config.task.name
-    needed = {"classify": "classification", "fill_mask": "pretraining"}.get(FLAGS.task, name)
-    if FLAGS.task == "embed" and name != "embedding":
-        config = dataclasses.replace(task.config, task=TaskConfig(name="embedding"))
-        return make_task(config, task.tokenizer), lambda batch: model.encoder(
-            **encoder_inputs(batch)
-        )
-    if needed != name:
-        raise ValueError(
-            f"--task={FLAGS.task} needs the head of {needed!r}; this model is {name!r}."
-        )
-    return task, model
-
-
-def _counted(answers, bar) -> Iterator[str]:
-    for line in answers:
-        yield line
-        bar.update(1)
-
-
-def _read_lines(path: str | None) -> list[str]:
-    """The lines of the file. Only LF and CRLF end a line: every other character is part of it."""
-    if path is None:
-        content = sys.stdin.buffer.read()
+    answerer = answerers.load(FLAGS.model, FLAGS.task, FLAGS.num_threads)
+    temperature = _temperature(answerer)
+    if temperature:
+        answerer = _calibrated(answerer, temperature)
+    if FLAGS.interactive:
+        _converse(answerer)
+    elif FLAGS.output:
+        _answer_into_file(answerer, temperature)
     else:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            content = file.read()
-    if not content:
-        raise ValueError(f"{_name(path)} is empty; expected one text a line.")
-    try:
-        lines = content.decode().removesuffix("\n").split("\n")
-    except UnicodeDecodeError as error:
-        number = content[: error.start].count(b"\n") + 1
+        lines = stream.read(FLAGS.input)
+        for window in stream.windows(lines, FLAGS.batch_size):
+            for line in _answer(answerer, window):
+                print(line)
+            sys.stdout.flush()
+
+
+def _answer(answerer, window) -> list[str]:
+    name = FLAGS.input or "standard input"
+    return stream.answer_window(answerer, window, FLAGS.batch_size, name)
+
+
+def _answer_into_file(answerer, temperature: float | None) -> None:
+    settings = {
+        "model": FLAGS.model,
+        "model_written": answerers.time_written(FLAGS.model),
+        "task": FLAGS.task,
+        "input": FLAGS.input,
+        "temperature": temperature,
+    }
+    lines, digest = stream.read(FLAGS.input), hashlib.sha256()
+    with AnswersFile(FLAGS.output, settings) as file:
+        done = file.num_lines
+        if done:
+            _skip(lines, file, digest)
+        with progress.bar(unit="lines", description="predicting", initial=done) as bar:
+            for window in stream.windows(lines, FLAGS.batch_size):
+                _add(digest, window)
+                file.write(_answer(answerer, window), digest.hexdigest())
+                bar.update(len(window))
+
+
+def _skip(lines, file: AnswersFile, digest) -> None:
+    """Reads the lines that are answered already; ValueError if they are not those."""
+    _add(digest, itertools.islice(lines, file.num_lines))
+    if digest.hexdigest() != file.input_sha256:
         raise ValueError(
-            f"{_name(path)}:{number}: not UTF-8. Convert it, for example with iconv -t utf-8."
-        ) from error
-    return [line.removesuffix("\r") for line in lines]
+            f"{FLAGS.output}.part was begun with other input. Remove it, or choose another "
+            "--output."
+        )
+    print(f"continuing after {file.num_lines} lines", file=sys.stderr)
 
 
-def _name(path: str | None) -> str:
-    return path or "standard input"
+def _add(digest, lines) -> None:
+    for line in lines:
+        digest.update(line.text.encode() + b"\n")
 
 
-def _predict(task, answer, lines: list[str]) -> Iterator[str]:
-    """One JSON object a line: the text, then what the task has to say."""
-    for start in range(0, len(lines), FLAGS.batch_size):
-        texts = lines[start : start + FLAGS.batch_size]
-        columns = _columns(texts, start) if task.config.task.text_pairs else [texts]
-        outputs = answer(task.encode(*[tf.constant(column) for column in columns]))
-        rows = {name: tensor.numpy() for name, tensor in outputs.items()}
-        for index, text in enumerate(texts):
-            said = task.describe({name: values[index] for name, values in rows.items()})
-            yield json.dumps({"text": text, **said}, ensure_ascii=False)
+def _converse(answerer) -> None:
+    """One answer after each line, until the input ends or an empty line; mistakes do not end it."""
+    print("a line of text, then Enter; an empty line ends", file=sys.stderr, flush=True)
+    for number, text in enumerate(sys.stdin, start=1):
+        text = text.rstrip("\r\n")
+        if not text:
+            return
+        try:
+            lines = _answer(answerer, [stream.Line(number, text)])
+        except ValueError as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            continue
+        print(lines[0], flush=True)
 
 
-def _columns(texts: list[str], start: int) -> list[list[str]]:
-    """The two columns of lines `a<TAB>b`."""
-    pairs = [text.split("\t") for text in texts]
-    for number, pair in enumerate(pairs, start + 1):
-        if len(pair) != 2:
-            raise ValueError(
-                f"{_name(FLAGS.input)}:{number}: {len(pair)} column(s); this model takes two "
-                "texts with a tab between them."
-            )
-    return [list(column) for column in zip(*pairs, strict=True)]
+def _temperature(answerer) -> float | None:
+    """--temperature, or what --calibration_data says, which is told on standard error."""
+    if FLAGS.temperature and FLAGS.calibration_data:
+        raise ValueError("--temperature or --calibration_data, not both.")
+    if not FLAGS.calibration_data:
+        return FLAGS.temperature
+    config = answerer.task.config
+    examples = read_examples(
+        FLAGS.calibration_data,
+        text_column=config.data.text_column or None,
+        text_pair_column=config.data.text_pair_column or None,
+        label_column=config.data.label_column or None,
+        labels=config.task.labels,
+        in_pairs=answerer.task.takes_pairs,
+        with_labels=True,
+    )
+    columns = [examples.texts] + ([examples.text_pairs] if examples.text_pairs else [])
+    rows = []
+    for start in range(0, len(examples), FLAGS.batch_size):
+        part = [column[start : start + FLAGS.batch_size] for column in columns]
+        rows.append(_probabilities(answerer.answer(part)))
+    found = calibration.fit(np.concatenate(rows), examples.label_ids)
+    print(
+        f"temperature {found.temperature:.3f} from {found.num_examples} examples; expected "
+        f"calibration error {found.error_before:.4f} before, {found.error_after:.4f} after",
+        file=sys.stderr,
+        flush=True,
+    )
+    return found.temperature
+
+
+def _calibrated(answerer, temperature: float):
+    def answer(columns):
+        outputs = answerer.answer(columns)
+        return {**outputs, "probabilities": calibration.apply(_probabilities(outputs), temperature)}
+
+    return answerers.Answerer(answerer.task, answer)
+
+
+def _probabilities(outputs: dict[str, np.ndarray]) -> np.ndarray:
+    if set(outputs) != {"label", "probabilities"}:
+        raise ValueError("only the probabilities of a classifier can be calibrated.")
+    return outputs["probabilities"]
 
 
 if __name__ == "__main__":

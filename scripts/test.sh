@@ -4,7 +4,8 @@
 #   bash scripts/test.sh
 #   bash scripts/test.sh tests/data -k label      further words go to pytest
 #
-# tests/garden compares with Model Garden, which brings Keras 2: it has a process of its own.
+# Files are spread over up to four processes, one a core; most of a test is tracing, which is one
+# thread. tests/garden compares with Model Garden, which brings Keras 2: it has a process of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/make_venv.sh test
@@ -40,7 +41,8 @@ echo "== ruff"
 .venv/bin/ruff format --check --quiet . || { echo "some files need: ruff format"; failed=1; }
 if [ ${#keras_3_paths[@]} -gt 0 ]; then
   echo "== tests"
-  run_pytest --ignore=tests/garden "${keras_3_paths[@]}" ${options[@]+"${options[@]}"}
+  run_pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --ignore=tests/garden \
+    "${keras_3_paths[@]}" ${options[@]+"${options[@]}"}
 fi
 if [ ${#garden_paths[@]} -gt 0 ]; then
   echo "== tests against Model Garden"

@@ -31,6 +31,7 @@ class Child:
       name: for messages.
       command: program and arguments.
       environment: variables in addition to ours.
+      first_line: what the child reads before all else (a command line has no room for much).
 
     Raises:
       UnavailableError: the child said so, or the program does not exist.
@@ -38,7 +39,11 @@ class Child:
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: dict[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: dict[str, str] | None = None,
+        first_line: str | None = None,
     ):
         self._name = name
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
@@ -56,6 +61,8 @@ class Child:
             self._log.close()
             raise UnavailableError(f"{command[0]} cannot be run: {error.strerror}") from error
         try:
+            if first_line is not None:
+                self._send(first_line)
             answer = self._read()
             if "unavailable" in answer:
                 raise UnavailableError(answer["unavailable"])
@@ -81,8 +88,11 @@ class Child:
         self._log.close()
 
     def _write(self, message: dict[str, Any]) -> None:
+        self._send(json.dumps(message))
+
+    def _send(self, line: str) -> None:
         try:
-            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
         except BrokenPipeError as error:
             raise ValueError(self._epitaph()) from error

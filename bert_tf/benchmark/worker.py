@@ -1,5 +1,7 @@
 """The process of one contestant: `python -m bert_tf.benchmark.worker MODULE SETTINGS_AS_JSON`.
 
+With `-` for the settings they are the first line of standard input.
+
 MODULE, found by its full name, has `make_round(settings)`: see `child.serve` for what it returns.
 """
 
@@ -16,4 +18,5 @@ def _prepare(module: str, settings: dict):
 
 
 if __name__ == "__main__":
-    child.serve(functools.partial(_prepare, sys.argv[1], json.loads(sys.argv[2])))
+    settings = sys.stdin.readline() if sys.argv[2] == "-" else sys.argv[2]
+    child.serve(functools.partial(_prepare, sys.argv[1], json.loads(settings)))

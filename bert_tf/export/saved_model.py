@@ -7,20 +7,27 @@ Signatures (their output names are an interface: clients depend on them):
     embed             text, string [B]; gives pooled_output and embedding (mean over the tokens)
 """
 
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from bert_tf import model_folder
 from bert_tf.cleanup import removed_on_failure
-from bert_tf.tasks.task import Task, encoder_inputs
+from bert_tf.export import description, tf_serving
+from bert_tf.export.ids import INPUTS, freeze
+from bert_tf.tasks.task import Task
 
 _TEXT = tf.TensorSpec([None], tf.string)
 _IDS = tf.TensorSpec([None, None], tf.int32)
+_POSITIONS = "masked_lm_positions"
 
 # Runs where bert_tf cannot be imported: the served model must not need it.
 _CLEAN_PROCESS = """
@@ -49,17 +56,21 @@ class ServedModel(tf.Module):
 
     def __init__(self, task: Task, model: keras.Model):
         super().__init__()
-        self._task, self._model = task, model
-        # Keras layers held in Python lists are not tracked: name the variables themselves.
-        self.weights = [weight.value for weight in model.weights]
+        self._task = task
         self.tokenizer = task.tokenizer
+        encode = tf.function(task.encode).get_concrete_function
+        encoded = encode(_TEXT, _TEXT) if task.takes_pairs else encode(_TEXT)
+        self._at_positions = _POSITIONS in encoded.structured_outputs
+        inputs = (*INPUTS, _POSITIONS) if self._at_positions else INPUTS
+        self._graph = freeze(model, inputs)  # one, so that the weights are there once
+        self.graph = self._graph.function
 
     def signatures(self) -> dict:
         """The concrete functions by signature name."""
-        takes_pairs = self._task.config.task.text_pairs
+        takes_pairs = self._task.takes_pairs
         serve = tf.function(self._serve_pair if takes_pairs else self._serve)
         texts = {"text": _TEXT, "text_pair": _TEXT} if takes_pairs else {"text": _TEXT}
-        ids = {name: _IDS for name in ("input_ids", "input_mask", "segment_ids")}
+        ids = dict.fromkeys(INPUTS, _IDS)
         return {
             "serving_default": serve.get_concrete_function(**texts),
             "ids": tf.function(self._ids).get_concrete_function(**ids),
@@ -73,34 +84,55 @@ class ServedModel(tf.Module):
         return self._decode(self._task.encode(text, text_pair))
 
     def _decode(self, batch):
-        return self._task.decode(self._model(batch), batch)
+        return self._task.decode(self._graph(batch), batch)
 
     def _ids(self, input_ids, input_mask, segment_ids):
-        batch = {"input_ids": input_ids, "input_mask": input_mask, "segment_ids": segment_ids}
-        return {name: tf.cast(v, tf.float32) for name, v in self._model(batch).items()}
+        return self._outputs(
+            {"input_ids": input_ids, "input_mask": input_mask, "segment_ids": segment_ids}
+        )
+
+    def _outputs(self, batch):
+        """The model's outputs; where it is asked at positions, at all of them."""
+        if self._at_positions:
+            positions_BS = tf.zeros_like(batch["input_ids"]) + tf.range(
+                tf.shape(batch["input_ids"])[1]
+            )
+            batch = {**batch, _POSITIONS: positions_BS}
+        return self._graph(batch)
 
     def _embed(self, text):
         batch = self._task.tokenizer.encode(
             text, max_seq_length=self._task.config.data.max_seq_length, pad=False
         )
-        outputs = self._model.encoder(**encoder_inputs(batch))
+        outputs = self._outputs(batch)
         mask_BS1 = tf.cast(batch["input_mask"], tf.float32)[..., tf.newaxis]
-        sequence_BSD = tf.cast(outputs["sequence_output"], tf.float32)
+        sequence_BSD = outputs["sequence_output"]
         mean_BD = tf.reduce_sum(sequence_BSD * mask_BS1, 1) / tf.reduce_sum(mask_BS1, 1)
         if "pooled_output" not in outputs:  # an encoder without a pooler
             return {"embedding": mean_BD}
-        pooled_BD = tf.cast(outputs["pooled_output"], tf.float32)
-        return {"pooled_output": pooled_BD, "embedding": mean_BD}
+        return {"pooled_output": outputs["pooled_output"], "embedding": mean_BD}
 
 
-def export_saved_model(task: Task, model: keras.Model, folder: str, samples: list[str]) -> float:
+def export_saved_model(
+    task: Task,
+    model: keras.Model,
+    folder: str,
+    samples: list[str],
+    metrics: Mapping[str, Any] | None = None,
+) -> float:
     """Writes the SavedModel, loads it in a clean process and compares what both answer.
+
+    Beside it stand what TF Serving reads (`tf_serving`), export.json and a model card
+    (`description`), and what `model_folder.load_task` reads.
 
     Args:
       task: its tokenizer, lengths and labels go into the graph.
-      model: a model of that task.
-      folder: where the SavedModel is put; must not exist yet.
-      samples: texts for the comparison; for a task on pairs they are their own pairs.
+      model: a model of that task. Weights stay float32; it computes in its own dtype.
+      folder: where the SavedModel is put; must not exist yet. The name of the served model is its
+        last part, or the one before if that is a version number.
+      samples: texts for the comparison and the warm-up; for a task on pairs they are their own
+        pairs.
+      metrics: the model's scores, for manifest and card.
 
     Returns:
       The largest difference of the numbers between the clean process and this one.
@@ -108,6 +140,33 @@ def export_saved_model(task: Task, model: keras.Model, folder: str, samples: lis
     Raises:
       ValueError: the folder exists, or the reloaded model answers differently.
     """
+    with new_folder(folder) as temporary:
+        served = ServedModel(task, model)
+        signatures = served.signatures()
+        tf.saved_model.save(served, temporary, signatures=signatures)
+        inputs = dict.fromkeys(signatures["serving_default"].function_type.parameters, samples)
+        tf_serving.write(temporary, tf_serving.model_name(folder), "serving_default", inputs)
+        model_folder.save_task(temporary, task)
+        precision = "bfloat16" if "bfloat16" in model.compute_dtype else "float32"
+        about = description.manifest(
+            task,
+            model,
+            format="saved_model",
+            precision=precision,
+            signatures=description.interface(signatures),
+            metrics=metrics or {},
+        )
+        description.write(temporary, about)
+        expected = signatures["serving_default"](**{k: tf.constant(v) for k, v in inputs.items()})
+        tolerance = 1e-5 if precision == "float32" else 1e-2
+        difference = _compare(expected, _load_and_ask(temporary, inputs), tolerance)
+    logging.info("a clean process answers the same, to %.1e", difference)
+    return difference
+
+
+@contextlib.contextmanager
+def new_folder(folder: str) -> Iterator[str]:
+    """A temporary folder that becomes `folder`, which must not exist, when the block succeeds."""
     folder = folder.rstrip("/")
     if tf.io.gfile.exists(folder):
         raise ValueError(f"{folder} exists. Choose another --output_dir, or remove it.")
@@ -115,19 +174,9 @@ def export_saved_model(task: Task, model: keras.Model, folder: str, samples: lis
     if tf.io.gfile.exists(temporary):
         tf.io.gfile.rmtree(temporary)
     with removed_on_failure(temporary):
-        difference = _save_and_compare(task, model, temporary, samples)
+        tf.io.gfile.makedirs(temporary)
+        yield temporary
     tf.io.gfile.rename(temporary, folder)
-    logging.info("a clean process answers the same, to %.1e", difference)
-    return difference
-
-
-def _save_and_compare(task: Task, model: keras.Model, folder: str, samples: list[str]) -> float:
-    served = ServedModel(task, model)
-    signatures = served.signatures()
-    tf.saved_model.save(served, folder, signatures=signatures)
-    inputs = dict.fromkeys(signatures["serving_default"].function_type.parameters, samples)
-    expected = signatures["serving_default"](**{k: tf.constant(v) for k, v in inputs.items()})
-    return _compare(expected, _load_and_ask(folder, inputs))
 
 
 def _load_and_ask(folder: str, inputs: dict[str, list[str]]) -> dict[str, list]:
@@ -145,16 +194,18 @@ def _load_and_ask(folder: str, inputs: dict[str, list[str]]) -> dict[str, list]:
     return json.loads(process.stdout.splitlines()[-1])
 
 
-def _compare(expected: dict[str, tf.Tensor], answered: dict[str, list]) -> float:
+def _compare(expected: dict[str, tf.Tensor], answered: dict[str, list], tolerance: float) -> float:
     """The largest difference; ValueError if it is more than rounding."""
     largest = 0.0
     for name, tensor in expected.items():
         if tensor.dtype == tf.string:
-            if np.array(answered[name], dtype=bytes).tolist() != tensor.numpy().tolist():
+            if tf.constant(answered[name], tf.string, tensor.shape).numpy().tolist() != (
+                tensor.numpy().tolist()
+            ):
                 raise ValueError(f"the exported model gives another {name!r} in a clean process.")
             continue
         difference = np.abs(np.array(answered[name]) - tensor.numpy()).max(initial=0.0)
         largest = max(largest, float(difference))
-    if largest > 1e-5:
+    if largest > tolerance:
         raise ValueError(f"the exported model differs by {largest:.1e} in a clean process.")
     return largest

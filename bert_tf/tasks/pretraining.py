@@ -168,6 +168,11 @@ class PretrainingTask(base.Task):
         batch["masked_lm_weights"] = tf.ones_like(ragged, tf.float32).to_tensor()
         return batch
 
+    def from_ids(self, outputs, batch):
+        """Of the scores at every position those at the [MASK]s."""
+        logits_BSV, positions_BP = outputs["masked_lm_logits"], batch["masked_lm_positions"]
+        return {**outputs, "masked_lm_logits": tf.gather(logits_BSV, positions_BP, batch_dims=1)}
+
     def decode(self, outputs, batch):
         """The best guesses for each [MASK] of a row, in order; unused slots are empty strings.
 

@@ -101,6 +101,16 @@ class Task(abc.ABC):
         values = {name: float(s / weight) if weight else 0.0 for name, (s, weight) in pairs}
         return {**values, "loss": sum(values[name] for name in self.loss_names)}
 
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether `encode` takes two texts."""
+        return self.config.task.text_pairs
+
+    def from_ids(self, outputs: Batch, batch: Batch) -> Batch:
+        """What a model called with ids alone (`export.ids`) answered, as `decode` takes it."""
+        del batch
+        return outputs
+
     def describe(self, row: dict[str, np.ndarray]) -> dict[str, Any]:
         """One row of what `decode` gave, for JSON."""
         return {name: _plain(value) for name, value in row.items()}

@@ -59,7 +59,7 @@ def lay_out(
     if second is not None:
         length_N1 += kept[1][:, tf.newaxis] + 1
     if width is None:
-        width = tf.maximum(tf.reduce_max(length_N1), 0)  # the maximum of nothing is negative
+        width = tf.maximum(tf.reduce_max(length_N1), 2)  # no texts: as wide as an empty one
     place_S = tf.range(width)
     # One gather from the special tokens and all texts; first, where in there each place reads.
     pool = [tf.constant([vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id])]

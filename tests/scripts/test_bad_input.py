@@ -309,6 +309,8 @@ CASES = {
         ({"output": "{b}/a_folder"}, "{b}/a_folder is a folder; expected the name of a file"),
         ({"output": "{b}/no/x.jsonl"}, "{b}/no/x.jsonl"),
         ({"batch_size": 0}, "--batch_size=0: 0 is not a positive integer"),
+        ({"calibration_data": "{b}/no.tsv"}, "{b}/no.tsv: no such file"),
+        ({"model": "{w}/pretrained", "temperature": 2}, "only the probabilities of a classifier"),
         ({"model": "{b}/pair_model"}, "valid.txt:1: .*two texts with a tab between"),
         ({"model": "{b}/three_labels"}, r"three_labels: .*shape \(32, 2\), .*\(32, 3\)"),
         ({"model": "{b}/resized_model"}, r"resized_model: .*shape \(160, 32\), .*\(160, 48\)"),
@@ -328,6 +330,14 @@ CASES = {
         *MODEL,
         ({"output_dir": "{b}/a_folder"}, "{b}/a_folder exists. Choose another --output_dir"),
         ({"output_dir": "{b}/a_file"}, "{b}/a_file exists. Choose another --output_dir"),
+        (
+            {"format": "onnx", "precision": "bfloat16"},
+            "--format=onnx has no bfloat16; it has: float32, int8",
+        ),
+        (
+            {"format": "litert", "precision": "int8"},
+            "--precision=int8 needs --calibration_data: a file of texts",
+        ),
     ],
 }
 ALL = [(name, changes, message) for name in CASES for changes, message in CASES[name]]

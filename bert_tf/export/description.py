@@ -1,0 +1,183 @@
+"""What is written beside an exported model for its users: export.json and a model card."""
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.tasks.task import Task
+
+FORMAT_VERSION = 1
+MANIFEST_FILE = "export.json"
+CARD_FILE = "README.md"
+_PACKAGES = ("tensorflow", "tensorflow-text", "keras", "bert-tf")
+
+Interface = dict[str, dict[str, dict[str, list]]]  # {signature: {"inputs"|"outputs": {name: spec}}}
+
+
+def manifest(
+    task: Task,
+    model: keras.Model,
+    *,
+    format: str,
+    precision: str,
+    signatures: Interface,
+    metrics: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The content of export.json.
+
+    Args:
+      task, model: what is exported.
+      format, precision: "saved_model", "litert" or "onnx", and the form of its numbers.
+      signatures: see `interface`.
+      metrics: scores of the model that was exported, before any loss of precision.
+    """
+    config, vocabulary = task.config, task.tokenizer.vocabulary
+    return {
+        "format_version": FORMAT_VERSION,
+        "format": format,
+        "precision": precision,
+        "task": config.task.name,
+        "labels": [str(label) for label in config.task.labels],
+        "takes_pairs": task.takes_pairs,
+        "max_seq_length": config.data.max_seq_length,
+        "max_position_embeddings": config.model.max_position_embeddings,
+        "parameters": sum(int(np.prod(weight.shape)) for weight in model.weights),
+        "vocabulary": {
+            "tokens": len(vocabulary),
+            "sha256": vocabulary.sha256,
+            "do_lower_case": task.tokenizer.do_lower_case,
+            "max_input_chars_per_word": task.tokenizer.max_input_chars_per_word,
+        },
+        "signatures": signatures,
+        "metrics": dict(metrics),
+        "versions": {"python": platform.python_version()} | {p: _version(p) for p in _PACKAGES},
+    }
+
+
+def interface(functions: Mapping[str, tf.types.experimental.ConcreteFunction]) -> Interface:
+    """Names, dtypes and shapes of signatures; -1 is a free dimension."""
+
+    def spec(tensor) -> list:
+        shape = tensor.shape.as_list() if tensor.shape.rank is not None else []
+        return [tensor.dtype.name, [-1 if size is None else size for size in shape]]
+
+    return {
+        name: {
+            "inputs": {
+                key: spec(parameter.type_constraint)
+                for key, parameter in sorted(function.function_type.parameters.items())
+            },
+            "outputs": {
+                key: spec(value) for key, value in sorted(function.structured_outputs.items())
+            },
+        }
+        for name, function in functions.items()
+    }
+
+
+def write(folder: str, about: dict[str, Any]) -> None:
+    """Writes the manifest, with size and SHA-256 of every other file there is, and the card."""
+    card = posixpath.join(folder, CARD_FILE)
+    with tf.io.gfile.GFile(card, "w") as file:
+        file.write(model_card(about))
+    files = {
+        path[len(folder) :].lstrip("/"): _digest(path)
+        for path in sorted(_files_below(folder))
+        if not path.endswith("/" + MANIFEST_FILE)
+    }
+    with tf.io.gfile.GFile(posixpath.join(folder, MANIFEST_FILE), "w") as file:
+        file.write(json.dumps({**about, "files": files}, indent=2) + "\n")
+
+
+def read(folder: str) -> dict[str, Any] | None:
+    """The manifest in `folder`; None if there is none.
+
+    Raises:
+      ValueError: not JSON, or of a newer format.
+    """
+    path = posixpath.join(folder, MANIFEST_FILE)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path) as file:
+        try:
+            about = json.load(file)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}: not JSON ({error}).") from error
+    version = about.get("format_version") if isinstance(about, dict) else None
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format_version {version}, this bert_tf reads up to {FORMAT_VERSION}. "
+            "Install a newer bert_tf, or export the model again."
+        )
+    return about
+
+
+def model_card(about: Mapping[str, Any]) -> str:
+    """The manifest for people, as Markdown. What nobody measured is said to be unknown."""
+    lines = [
+        f"# {about['task'].replace('_', ' ').capitalize()} model",
+        "",
+        f"Exported by bert_tf as {about['format']} ({about['precision']}). "
+        f"{about['parameters']:,} parameters, texts of up to {about['max_seq_length']} tokens; "
+        "what is longer is cut or read in windows, as in training.",
+        "",
+        f"- Input: {'pairs of texts' if about['takes_pairs'] else 'text'}, UTF-8; bytes that are "
+        "not UTF-8 are ignored. An empty text has an answer too.",
+        f"- Vocabulary: {about['vocabulary']['tokens']:,} tokens, SHA-256 "
+        f"{about['vocabulary']['sha256'][:16]}, "
+        f"{'lower-cased' if about['vocabulary']['do_lower_case'] else 'cased'}.",
+    ]
+    if about["labels"]:
+        lines.append(f"- Labels: {', '.join(about['labels'])}.")
+    lines += ["", "## Signatures", ""]
+    for name, sides in about["signatures"].items():
+        told = [
+            ", ".join(f"`{key}` {dtype} {shape}" for key, (dtype, shape) in sides[side].items())
+            for side in ("inputs", "outputs")
+        ]
+        lines.append(f"- `{name}`: {told[0]} -> {told[1]}")
+    lines += ["", "## Scores", "", *_scores(about["metrics"])]
+    lines += ["", "## Training data, intended use, limits", "", "Not recorded: fill this in.", ""]
+    return "\n".join(lines)
+
+
+def _scores(metrics: Mapping[str, Any]) -> list[str]:
+    found = []
+    for name, value in metrics.items():
+        values = value if isinstance(value, dict) else {name: value}
+        found += [
+            f"- {key}: {number:.4g}"
+            for key, number in values.items()
+            if isinstance(number, int | float)
+        ]
+    return found or ["Unknown: the checkpoint came without."]
+
+
+def _files_below(folder: str) -> list[str]:
+    return [
+        posixpath.join(root, name) for root, _, names in tf.io.gfile.walk(folder) for name in names
+    ]
+
+
+def _digest(path: str) -> dict[str, Any]:
+    digest, size = hashlib.sha256(), 0
+    with tf.io.gfile.GFile(path, "rb") as file:
+        while chunk := file.read(1 << 24):
+            digest.update(chunk)
+            size += len(chunk)
+    return {"bytes": size, "sha256": digest.hexdigest()}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

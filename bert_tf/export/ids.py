@@ -1,0 +1,57 @@
+"""A model's graph from token ids to outputs, with its weights as constants in it.
+
+What LiteRT and ONNX are made of, and what the signatures of a SavedModel share: with constants,
+TensorFlow computes casts and joined kernels once, when it loads the model.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+INPUTS = ("input_ids", "input_mask", "segment_ids")
+_LARGEST = 1_900_000_000  # bytes: a graph is a protocol buffer, which has 2 GB at most
+
+
+@dataclasses.dataclass(frozen=True)
+class IdsGraph:
+    """The graph.
+
+    Attributes:
+      function: takes int32 tensors in the order of `inputs`; gives a list in that of `outputs`.
+      inputs: names; `INPUTS` [B, S] are the first.
+      outputs: the names of the model's outputs, sorted.
+    """
+
+    function: tf.types.experimental.ConcreteFunction
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def __call__(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The model's outputs, floats as float32, for a batch that holds `inputs`."""
+        outputs = self.function(*[batch[name] for name in self.inputs])
+        return dict(zip(self.outputs, outputs, strict=True))
+
+
+def freeze(model: keras.Model, inputs: tuple[str, ...] = INPUTS) -> IdsGraph:
+    """The graph of a model of any task, called with the given tensors of a batch, int32 matrices.
+
+    Raises:
+      ValueError: the weights are too large for one graph.
+    """
+    size = sum(4 * int(np.prod(weight.shape)) for weight in model.weights)
+    if size > _LARGEST:
+        raise ValueError(
+            f"the weights have {size / 1e9:.1f} GB; at most {_LARGEST / 1e9:.1f} can be exported."
+        )
+
+    def outputs_of(*tensors):
+        batch = dict(zip(inputs, tensors, strict=True))
+        return {name: tf.cast(value, tf.float32) for name, value in model(batch).items()}
+
+    specs = [tf.TensorSpec([None, None], tf.int32, name=name) for name in inputs]
+    function = tf.function(outputs_of).get_concrete_function(*specs)
+    outputs = tuple(sorted(function.structured_outputs))
+    return IdsGraph(convert_variables_to_constants_v2(function), inputs, outputs)

@@ -1,0 +1,168 @@
+"""Whatever can answer texts: a model folder, or one of its exported forms, behind one call."""
+
+import dataclasses
+import posixpath
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bert_tf import model_folder
+from bert_tf.config import TaskConfig
+from bert_tf.export import description, ids_model
+from bert_tf.tasks.task import Task, encoder_inputs, make_task
+
+# Widths are rounded up to a multiple, so that a runtime meets few shapes.
+_WIDTH = 16
+TASKS = {
+    "classify": "classification",
+    "fill_mask": "pretraining",
+    "tag": "token_classification",
+    "answer": "question_answering",
+    "embed": "embedding",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Answerer:
+    """A model and its task.
+
+    Attributes:
+      task: says how an answer is described; its `takes_pairs` says how many columns there are.
+      answer: one or two columns of N texts -> {name: array [N, ...]}, what the task decodes.
+    """
+
+    task: Task
+    answer: Callable[[Sequence[Sequence[str]]], dict[str, np.ndarray]]
+
+
+def load(path: str, wanted: str | None = None, num_threads: int | None = None) -> Answerer:
+    """The answerer of what is at `path`.
+
+    Args:
+      path: a model folder, work directory, checkpoint of another project, or what export.py wrote.
+      wanted: a key of `TASKS` the model must have; "embed" is what any model can do.
+      num_threads: for LiteRT and ONNX, see `ids_model.load`.
+
+    Raises:
+      ValueError: none of these, or no model for `wanted`.
+    """
+    about = description.read(path)
+    if about is None:
+        if tf.io.gfile.exists(posixpath.join(path, "saved_model.pb")):
+            raise ValueError(f"{path} is a SavedModel without export.json: export it again.")
+        task, model = model_folder.load(path)
+        return of_model(*_for_task(task, model, wanted))
+    task = model_folder.load_task(path)
+    if about["format"] == "saved_model":
+        return _of_saved_model(path, task, wanted)
+    if wanted == "embed":
+        return of_ids(_embedding(task), ids_model.load(path, about["format"], num_threads))
+    _check(task, wanted)
+    return of_ids(task, ids_model.load(path, about["format"], num_threads))
+
+
+def time_written(path: str) -> int:
+    """When what is at `path` was written, in nanoseconds; 0 if its files are others than ours."""
+    for name in (description.MANIFEST_FILE, "model.safetensors", "model/model.safetensors"):
+        file = posixpath.join(path, name)
+        if tf.io.gfile.exists(file):
+            return tf.io.gfile.stat(file).mtime_nsec
+    return 0
+
+
+def of_model(task: Task, model: keras.Model | Callable) -> Answerer:
+    """An answerer that calls a Keras model."""
+
+    def decoded(*texts):
+        batch = task.encode(*texts)
+        return task.decode(model(batch), batch)
+
+    function = _of_texts(decoded, task)
+    return Answerer(task, lambda columns: _arrays(function(*_tensors(columns))))
+
+
+def of_ids(task: Task, outputs_of_ids: Callable) -> Answerer:
+    """An answerer of a model that takes ids, with the task's tokenizer in front."""
+    encode = _of_texts(task.encode, task)
+    decode = tf.function(
+        lambda outputs, batch: task.decode(task.from_ids(outputs, batch), batch),
+        reduce_retracing=True,
+    )
+
+    def answer(columns):
+        batch = encode(*_tensors(columns))
+        ids = {name: batch[name].numpy() for name in ids_model.INPUTS}
+        length = ids["input_ids"].shape[1]
+        room = min(-length % _WIDTH, task.config.model.max_position_embeddings - length)
+        ids = {name: np.pad(rows, ((0, 0), (0, room))) for name, rows in ids.items()}
+        ids["input_ids"][:, length:] = task.tokenizer.vocabulary.pad_id
+        # Of the outputs only those of tokens have the width that was rounded up.
+        outputs = {
+            name: tf.constant(rows[:, :length] if rows.ndim == 3 else rows)
+            for name, rows in outputs_of_ids(ids).items()
+        }
+        return _arrays(decode(outputs, batch))
+
+    return Answerer(task, answer)
+
+
+def _of_texts(function: Callable, task: Task) -> tf.types.experimental.ConcreteFunction:
+    """`function` of one or two vectors of texts, traced once for any number of them."""
+    specs = [tf.TensorSpec([None], tf.string)] * (2 if task.takes_pairs else 1)
+    return tf.function(function).get_concrete_function(*specs)
+
+
+def _tensors(columns: Sequence[Sequence[str]]) -> list[tf.Tensor]:
+    return [tf.constant(column, tf.string) for column in columns]
+
+
+def _of_saved_model(path: str, task: Task, wanted: str | None) -> Answerer:
+    import tensorflow_text  # noqa: F401 - registers the op that the tokenizer is made of
+
+    model = tf.saved_model.load(path)  # kept: its signatures only refer to its tables
+    is_mean = wanted == "embed" and task.config.task.name != "embedding"
+    if is_mean:
+        serve, task = model.signatures["embed"], _embedding(task)
+    else:
+        _check(task, wanted)
+        serve = model.signatures["serving_default"]
+    names = ("text", "text_pair")
+
+    def answer(columns, model=model):
+        del model
+        texts = zip(names, _tensors(columns), strict=False)
+        answered = _arrays(serve(**dict(texts)))
+        if is_mean:  # of length 1, as the task decodes it
+            norms = np.linalg.norm(answered["embedding"], axis=-1, keepdims=True)
+            return {"embedding": answered["embedding"] / np.maximum(norms, 1e-12)}
+        return answered
+
+    return Answerer(task, answer)
+
+
+def _for_task(task: Task, model: keras.Model, wanted: str | None):
+    """Both as `wanted` asks for them."""
+    if wanted == "embed" and task.config.task.name != "embedding":
+        return _embedding(task), lambda batch: model.encoder(**encoder_inputs(batch))
+    _check(task, wanted)
+    return task, model
+
+
+def _embedding(task: Task) -> Task:
+    if task.config.task.name == "embedding":
+        return task
+    config = dataclasses.replace(task.config, task=TaskConfig(name="embedding"))
+    return make_task(config, task.tokenizer)
+
+
+def _check(task: Task, wanted: str | None) -> None:
+    name = task.config.task.name
+    needed = TASKS.get(wanted, name)
+    if needed != name:
+        raise ValueError(f"--task={wanted} needs the head of {needed!r}; this model is {name!r}.")
+
+
+def _arrays(outputs: dict[str, tf.Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in outputs.items()}

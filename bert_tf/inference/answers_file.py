@@ -1,0 +1,106 @@
+"""The file of answers: written window by window, so that a run that was killed goes on.
+
+Answers go to `PATH.part`. After each window `PATH.part.json` says how many lines and bytes of it
+count, and what they are answers to. When all is done, the part takes the place of PATH.
+"""
+
+import contextlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+
+class AnswersFile:
+    """A file that is continued if it was begun with the same settings.
+
+    Args:
+      path: where the answers go in the end.
+      settings: what decides the answers (model, input, ...), as JSON values.
+
+    Attributes:
+      num_lines: how many answers are there already.
+      input_sha256: of the input lines that they answer, as `write` was told.
+
+    Raises:
+      ValueError: `path` is a folder.
+    """
+
+    def __init__(self, path: str, settings: dict[str, Any]):
+        if tf.io.gfile.isdir(path):
+            raise ValueError(f"{path} is a folder; expected the name of a file to write.")
+        self._path, self._part, self._journal = path, path + ".part", path + ".part.json"
+        self._settings = settings
+        self.num_lines, size, self.input_sha256 = self._find()
+        if not self.num_lines:
+            self._file = tf.io.gfile.GFile(self._part, "wb")
+            self._file.write(b"")  # opens it, before the work begins
+            self._size = 0
+        else:
+            self._cut(size)
+            self._file, self._size = tf.io.gfile.GFile(self._part, "ab"), size
+
+    def _find(self) -> tuple[int, int, str]:
+        """Lines, bytes and input of what an earlier run of the same settings has left."""
+        nothing = (0, 0, "")
+        if not tf.io.gfile.exists(self._part) or not tf.io.gfile.exists(self._journal):
+            return nothing
+        with tf.io.gfile.GFile(self._journal) as file:
+            try:
+                journal = json.load(file)
+            except json.JSONDecodeError:  # killed while it was written
+                return nothing
+        size = tf.io.gfile.stat(self._part).length
+        same = journal["settings"] == self._settings and journal["bytes"] <= size
+        return (journal["lines"], journal["bytes"], journal["input_sha256"]) if same else nothing
+
+    def _cut(self, size: int) -> None:
+        """Drops what was written after the last whole window."""
+        if tf.io.gfile.stat(self._part).length == size:
+            return
+        temporary = self._part + ".tmp"
+        with tf.io.gfile.GFile(self._part, "rb") as old, tf.io.gfile.GFile(temporary, "wb") as new:
+            left = size
+            while left:
+                chunk = old.read(min(left, 1 << 22))
+                new.write(chunk)
+                left -= len(chunk)
+        tf.io.gfile.rename(temporary, self._part, overwrite=True)
+
+    def write(self, lines: Sequence[str], input_sha256: str) -> None:
+        """Adds the answers of a window, for good; the hash is that of all input so far."""
+        content = "".join(line + "\n" for line in lines).encode()
+        self._file.write(content)
+        self._file.flush()
+        self._size += len(content)
+        self.num_lines += len(lines)
+        journal = {
+            "lines": self.num_lines,
+            "bytes": self._size,
+            "input_sha256": input_sha256,
+            "settings": self._settings,
+        }
+        with tf.io.gfile.GFile(self._journal + ".tmp", "w") as file:
+            file.write(json.dumps(journal))
+        tf.io.gfile.rename(self._journal + ".tmp", self._journal, overwrite=True)
+
+    def __enter__(self) -> "AnswersFile":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if kind is None:
+            self._file.close()
+            tf.io.gfile.rename(self._part, self._path, overwrite=True)
+            self._remove(self._journal)
+            return
+        with contextlib.suppress(tf.errors.OpError):
+            self._file.close()
+        self._remove(self._journal + ".tmp")
+        if not tf.io.gfile.exists(self._journal):  # no whole window to go on from
+            self._remove(self._part)
+
+    def _remove(self, path: str) -> None:
+        with contextlib.suppress(tf.errors.OpError):
+            if tf.io.gfile.exists(path):
+                tf.io.gfile.remove(path)

@@ -1,0 +1,112 @@
+"""Clients of TensorFlow Serving: one request at a time, over REST or gRPC."""
+
+import http.client
+import json
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+Inputs = Mapping[str, Sequence[str]]
+
+
+class Client(Protocol):
+    """A connection, for one thread."""
+
+    def predict(self, inputs: Inputs) -> dict[str, Any]:
+        """The outputs by name, as nested lists; OSError or ValueError if there are none."""
+
+    def close(self) -> None:
+        """Ends the connection."""
+
+
+class RestClient:
+    """Speaks to `http://host:8501`, keeping the connection open.
+
+    Args:
+      url: scheme, host and port.
+      model: name of the model.
+      signature: of the model.
+      timeout: seconds for connecting and for each answer.
+    """
+
+    def __init__(self, url: str, model: str, signature: str, timeout: float):
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r}: expected a URL such as http://localhost:8501.")
+        kind = http.client.HTTPConnection if parts.scheme == "http" else http.client.HTTPSConnection
+        self._connection = kind(parts.hostname, parts.port, timeout=timeout)
+        self._path = f"{parts.path.rstrip('/')}/v1/models/{urllib.parse.quote(model)}:predict"
+        self._signature = signature
+
+    def predict(self, inputs: Inputs) -> dict[str, Any]:
+        body = {
+            "signature_name": self._signature,
+            "inputs": {name: list(texts) for name, texts in inputs.items()},
+        }
+        headers = {"Content-Type": "application/json"}
+        try:
+            self._connection.request("POST", self._path, json.dumps(body), headers)
+            response = self._connection.getresponse()
+            content = response.read()
+        except http.client.HTTPException as error:
+            self._connection.close()
+            raise OSError(f"not an HTTP answer: {error!r}") from error
+        except OSError:
+            self._connection.close()  # the next request connects again
+            raise
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            answer = {}
+        if response.status != 200 or "outputs" not in answer:
+            told = answer.get("error") or content[:200].decode("utf-8", "replace")
+            raise ValueError(f"HTTP {response.status}: {told}")
+        outputs = answer["outputs"]  # a single output comes without its name
+        return outputs if isinstance(outputs, dict) else {"output": outputs}
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class GrpcClient:
+    """Speaks to `host:8500`. Needs the extra `serving`.
+
+    Args:
+      address: host and port.
+      model, signature, timeout: as for `RestClient`.
+    """
+
+    def __init__(self, address: str, model: str, signature: str, timeout: float):
+        try:
+            import grpc
+            from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+        except ImportError as error:
+            raise ValueError(f"{error.name} is missing: pip install 'bert-tf[serving]'.") from error
+        self._error, self._request = grpc.RpcError, predict_pb2.PredictRequest
+        self._channel = grpc.insecure_channel(address)
+        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._model, self._signature, self._timeout = model, signature, timeout
+
+    def predict(self, inputs: Inputs) -> dict[str, Any]:
+        request = self._request()
+        request.model_spec.name = self._model
+        request.model_spec.signature_name = self._signature
+        for name, texts in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(list(texts), tf.string))
+        try:
+            response = self._stub.Predict(request, timeout=self._timeout)
+        except self._error as error:
+            raise OSError(f"{error.code().name}: {error.details()}") from error
+        arrays = {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
+        return {name: _plain(array.tolist()) for name, array in arrays.items()}
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value

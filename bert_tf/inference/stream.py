@@ -1,0 +1,128 @@
+"""Lines of any number in, answers in the same order out, in constant memory.
+
+Lines are taken in windows. A window is answered in batches of lines of like length, so that little
+is padding, and written as a whole.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.data import lines as lines_lib
+from bert_tf.inference.answerers import Answerer
+
+_BATCHES_PER_WINDOW = 32
+_BYTES_PER_WINDOW = 16 << 20
+
+
+class Line(NamedTuple):
+    """A text and its number, from 1."""
+
+    number: int
+    text: str
+
+
+def read(path: str | None) -> Iterator[Line]:
+    """The lines of a file or, without a path, of standard input; read as they are asked for.
+
+    Only LF and CRLF end a line: every other character is part of it. `.gz` and the like are
+    unpacked.
+
+    Raises:
+      ValueError: no lines, or a line that is not UTF-8; names file and line.
+    """
+    if path is None:
+        yield from _decoded("standard input", sys.stdin.buffer)
+        return
+    if tf.io.gfile.isdir(path):
+        raise ValueError(f"{path}; Is a directory")
+    if not tf.io.gfile.exists(path):
+        raise ValueError(f"{path}; No such file or directory")
+    with lines_lib.open_binary(path) as (file, _):
+        yield from _decoded(path, file)
+
+
+def _decoded(name: str, file: Iterable[bytes]) -> Iterator[Line]:
+    number = 0
+    for number, data in enumerate(file, start=1):
+        data = data.removesuffix(b"\n").removesuffix(b"\r")
+        try:
+            yield Line(number, data.decode())
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{name}:{number}: not UTF-8. Convert it, for example with iconv -t utf-8."
+            ) from error
+    if not number:
+        raise ValueError(f"{name} is empty; expected one text a line.")
+
+
+def windows(lines: Iterable[Line], batch_size: int) -> Iterator[list[Line]]:
+    """Lists of lines, of at most so many batches and bytes."""
+    window, size = [], 0
+    for line in lines:
+        window.append(line)
+        size += len(line.text)
+        if len(window) == _BATCHES_PER_WINDOW * batch_size or size > _BYTES_PER_WINDOW:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
+
+
+def answer_window(
+    answerer: Answerer, window: Sequence[Line], batch_size: int, name: str
+) -> list[str]:
+    """One JSON object for each line of a window, in order: what the line was, what is answered.
+
+    Args:
+      answerer: answers.
+      window: lines.
+      batch_size: lines that are answered together.
+      name: of the input, for messages.
+
+    Raises:
+      ValueError: a line has another number of columns than the task; names it.
+    """
+    records = [_record(answerer.task, line, name) for line in window]
+    order = np.argsort([sum(map(len, columns)) for columns, _ in records], kind="stable")
+    answers: list[Any] = [None] * len(records)
+    for start in range(0, len(order), batch_size):
+        chosen = order[start : start + batch_size].tolist()
+        columns = list(zip(*(records[index][0] for index in chosen), strict=True))
+        outputs = answerer.answer(columns)
+        for row, index in enumerate(chosen):
+            said = answerer.task.describe({key: rows[row] for key, rows in outputs.items()})
+            answers[index] = json.dumps({**records[index][1], **said}, ensure_ascii=False)
+    return answers
+
+
+def _record(task, line: Line, name: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """(the columns of a line, what of it comes back)."""
+    if task.config.task.name == "question_answering":
+        return _question(line, name)
+    if not task.takes_pairs:
+        return (line.text,), {"text": line.text}
+    columns = tuple(line.text.split("\t"))
+    if len(columns) != 2:
+        raise ValueError(
+            f"{name}:{line.number}: {len(columns)} column(s); this model takes two texts with a "
+            "tab between them."
+        )
+    return columns, {"text": line.text}
+
+
+def _question(line: Line, name: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """A JSON object with question and context; all but the context comes back."""
+    try:
+        record = json.loads(line.text)
+    except (ValueError, RecursionError):
+        record = None
+    keys = ("question", "context")
+    if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in keys):
+        raise ValueError(f'{name}:{line.number}: expected {{"question": "...", "context": "..."}}.')
+    columns = (record["question"], record["context"])
+    return columns, {key: value for key, value in record.items() if key != "context"}

@@ -1,0 +1,34 @@
+"""Asks a LiteRT or ONNX model made by export.py: the tokenizer in front, NumPy behind.
+
+python scripts/ask_small_model.py small/sst2 "a moving film" "a waste of time"
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+
+from bert_tf import Tokenizer
+
+folder, texts = pathlib.Path(sys.argv[1]), sys.argv[2:]
+about = json.loads((folder / "export.json").read_text())
+tokenizer = Tokenizer.from_folder(str(folder))
+encoded = tokenizer.encode(texts, max_seq_length=about["max_seq_length"], pad=False)
+batch = {name: encoded[name].numpy() for name in ("input_ids", "input_mask", "segment_ids")}
+
+if about["format"] == "onnx":
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
+    logits = session.run(["logits"], batch)[0]
+else:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(folder / "model.tflite"))
+    logits = interpreter.get_signature_runner("ids")(**batch)["logits"]
+
+scores = np.exp(logits - logits.max(axis=-1, keepdims=True))
+for text, row in zip(texts, scores / scores.sum(axis=-1, keepdims=True), strict=True):
+    probabilities = dict(zip(about["labels"], row.tolist(), strict=True))
+    print(json.dumps({"text": text, "probabilities": probabilities}))

@@ -1,0 +1,91 @@
+"""Tiny models of each task with random weights that matter, and the fuzzing of texts."""
+
+import random
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig
+from bert_tf.export import saved_model
+from bert_tf.tasks.task import make_task
+from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+WORDS = (*"abcdefgh,.!?中文", "the", "hen", "cow", "sees", "##s", "##a", "##b", "é", "ש", "##ל")
+MAX_SEQ_LENGTH = 16
+
+
+def make(task="classification", dtype="float32", **task_settings):
+    """(task, model) with a deterministic tiny model."""
+    vocabulary = Vocabulary((*SPECIAL_TOKENS, *WORDS))
+    if task == "classification":
+        task_settings.setdefault("labels", ("no", "yes", "maybe"))
+    config = ExperimentConfig(
+        model=BertConfig(
+            vocab_size=len(vocabulary) + 3,
+            hidden_size=8,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=16,
+            max_position_embeddings=MAX_SEQ_LENGTH,
+            hidden_act="gelu",
+        ),
+        data=DataConfig(max_seq_length=MAX_SEQ_LENGTH),
+        task=TaskConfig(name=task, **task_settings),
+    )
+    config.train.dtype = dtype
+    made = make_task(config, Tokenizer(vocabulary))
+    model = made.build_model()
+    generator = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(weight.numpy() + 0.3 * generator.standard_normal(weight.shape))
+    return made, model
+
+
+def export_in_this_process(*words):
+    """`export_saved_model` without its clean process, which takes long: one test has that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saved_model, "_load_and_ask", _load_and_ask)
+        return saved_model.export_saved_model(*words)
+
+
+def _load_and_ask(folder, inputs):
+    outputs = tf.saved_model.load(folder).signatures["serving_default"](
+        **{name: tf.constant(texts) for name, texts in inputs.items()}
+    )
+    return {name: value.numpy().tolist() for name, value in outputs.items()}
+
+
+def fuzzed(count: int, seed: int) -> list[bytes]:
+    """Texts of every kind, most of them not text."""
+    generator = random.Random(seed)
+
+    def one() -> bytes:
+        kind = generator.randrange(6)
+        length = generator.choice((0, 1, 3, 10, 40, 200))
+        if kind == 0:
+            return generator.randbytes(length)
+        if kind == 1:
+            return "".join(generator.choice(WORDS) + " " for _ in range(length)).encode()
+        if kind == 2:
+            tokens = (
+                *SPECIAL_TOKENS,
+                "##",
+                "\x00",
+                "\ufffd",
+                "\u200f",
+                "\u202e",
+                "🙂",
+                "👩‍👩‍👧",
+                "ﷺ",
+            )
+            return "".join(generator.choice(tokens) for _ in range(length)).encode()
+        points = [generator.choice((0x7F, 0x7FF, 0xFFFF, 0x10FFFF)) for _ in range(length)]
+        text = "".join(chr(generator.randrange(1 + point)) for point in points)
+        content = text.encode("utf-8", errors="surrogatepass")
+        if kind == 3 and content:
+            return content[: generator.randrange(len(content))]
+        return content
+
+    return [one() for _ in range(count)]

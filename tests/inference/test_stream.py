@@ -1,0 +1,113 @@
+"""Lines in, answers in order out: whatever the batches, the windows and the interruptions."""
+
+import json
+import re
+
+import pytest
+
+from bert_tf.inference import answerers, stream
+from bert_tf.inference.answers_file import AnswersFile
+from tests.export.models import make
+
+
+@pytest.fixture(scope="module")
+def answerer():
+    return answerers.of_model(*make())
+
+
+@pytest.fixture(scope="module")
+def pair_answerer():
+    return answerers.of_model(*make(text_pairs=True))
+
+
+TEXTS = ["the hen", "", "a b c d e f g h the hen sees the cow", "é", "a " * 300, "中文", "b"] * 3
+
+
+def lines_of(texts):
+    return [stream.Line(number, text) for number, text in enumerate(texts, start=1)]
+
+
+def test_answers_come_in_the_order_of_the_lines(answerer):
+    answers = stream.answer_window(answerer, lines_of(TEXTS), 4, "x")
+    alone = [stream.answer_window(answerer, [line], 1, "x")[0] for line in lines_of(TEXTS[:7])]
+    for text, answer, other in zip(TEXTS, answers, alone * 3, strict=True):
+        answer, other = json.loads(answer), json.loads(other)
+        assert answer["text"] == text and answer["label"] == other["label"]
+        assert answer["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
+
+
+def test_lines_of_like_length_are_answered_together(answerer):
+    widths = []
+
+    def spy(columns):
+        widths.append(sorted({len(text) for text in columns[0]}))
+        return answerer.answer(columns)
+
+    spied = answerers.Answerer(answerer.task, spy)
+    stream.answer_window(spied, lines_of(["a" * 2, "a" * 90] * 6), 6, "x")
+    assert widths == [[2], [90]]
+
+
+def test_windows_are_bounded_in_lines_and_in_bytes():
+    many = list(stream.windows(lines_of(["a"] * 100), batch_size=2))
+    assert [len(window) for window in many] == [64, 36]
+    large = list(stream.windows(lines_of(["a" * (5 << 20)] * 8), batch_size=32))
+    assert [len(window) for window in large] == [4, 4]
+
+
+def test_input_is_read_no_further_than_it_is_answered():
+    def endless():
+        for number in range(10**9):
+            read.append(number)
+            yield stream.Line(number, "a")
+
+    read = []
+    next(stream.windows(endless(), batch_size=1))
+    assert len(read) == 32
+
+
+def test_pairs_have_a_tab_between_them(pair_answerer):
+    lines = [stream.Line(7, "the hen\tthe cow"), stream.Line(8, "alone")]
+    (answer,) = stream.answer_window(pair_answerer, lines[:1], 8, "x.txt")
+    assert json.loads(answer)["text"] == "the hen\tthe cow"
+    with pytest.raises(ValueError, match=re.escape("x.txt:8: 1 column(s); this model takes two")):
+        stream.answer_window(pair_answerer, lines, 8, "x.txt")
+
+
+def write(path, groups, settings, fail_after=None):
+    with AnswersFile(str(path), settings) as file:
+        begun = file.num_lines
+        for number, group in enumerate(groups[begun // 2 :]):
+            if number == fail_after:
+                raise KeyboardInterrupt
+            file.write(group, "hash")
+    return begun
+
+
+GROUPS = [["a", "b"], ["ü", "d"], ["e", "f"]]
+
+
+def test_an_interrupted_file_goes_on_after_its_last_whole_window(tmp_path):
+    path = tmp_path / "answers"
+    with pytest.raises(KeyboardInterrupt):
+        write(path, GROUPS, {"model": "m"}, fail_after=2)
+    assert not path.exists()
+    with open(tmp_path / "answers.part", "ab") as part:  # killed in the middle of a window
+        part.write(b"half a li")
+    assert write(path, GROUPS, {"model": "m"}) == 4
+    assert path.read_text() == "a\nb\nü\nd\ne\nf\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["answers"]
+
+
+def test_answers_to_something_else_are_not_continued(tmp_path):
+    path = tmp_path / "answers"
+    with pytest.raises(KeyboardInterrupt):
+        write(path, GROUPS, {"model": "m"}, fail_after=1)
+    assert write(path, GROUPS, {"model": "other"}) == 0
+    assert path.read_text() == "a\nb\nü\nd\ne\nf\n"
+
+
+def test_what_fails_at_once_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "answers", GROUPS, {}, fail_after=0)
+    assert list(tmp_path.iterdir()) == []
