@@ -1,8 +1,8 @@
 """Entry point of every script: flags in, one clear line out when the input is bad.
 
 Knows nothing of models or data. A `ValueError` or `OSError` raised by the library is something the
-user can mend: it is printed as one line and the exit code is 1. Anything else is our bug and keeps
-its traceback.
+user can mend: it is printed as one line and the exit code is 1. `EndRun` brings its own code.
+Anything else is our bug and keeps its traceback.
 """
 
 import contextlib
@@ -28,6 +28,7 @@ from absl import app as absl_app  # noqa: E402
 from absl import logging  # noqa: E402
 
 from bert_tf import cleanup  # noqa: E402
+from bert_tf.exits import EndRun  # noqa: E402
 
 _USER_ERRORS = (ValueError, OSError, tf.errors.OpError)
 # "{{function_node ...}} the reason [Op:ReadFile] name:" around what TensorFlow has to say.
@@ -124,6 +125,9 @@ def _main_with_one_line_errors(main: Callable, argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except EndRun as end:
+        print(_first_line(end), file=sys.stderr, flush=True)
+        return end.code
     except BrokenPipeError:  # whoever reads our output, `head` for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

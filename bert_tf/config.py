@@ -27,8 +27,15 @@ _LEAST = {
     "eval_every": 0,
     "checkpoint_every": 0,
     "keep_checkpoints": 1,
+    "time_budget_minutes": 0,
+    "num_reinitialized_layers": 0,
+    "early_stop_patience": 0,
+    "spike_factor": 0,
     "seed": 0,
 }
+OPTIMIZERS = ("adamw", "lamb", "adafactor", "sgd")
+SCHEDULES = ("linear", "polynomial", "cosine", "constant", "warmup_stable_decay")
+DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass
@@ -144,25 +151,94 @@ class TaskConfig:
 
 @dataclasses.dataclass
 class OptimizerConfig:
-    """AdamW as google-research/bert has it, linear warm-up, linear decay to 0.
+    """How the weights move. The defaults are those of google-research/bert.
 
     Attributes:
+      name: "adamw"; "lamb" (You et al. 2020); "adafactor" (Shazeer and Stern 2018, without
+        momentum); "sgd" (without momentum).
       learning_rate: the peak.
+      schedule: how the rate falls after its linear warm-up: "linear"; "polynomial"; "cosine";
+        "constant" (it does not); "warmup_stable_decay" (only at the end, in a straight line).
       warmup_proportion: share of the steps in which the rate rises from 0.
-      weight_decay: decoupled, on matrices only (no bias, no LayerNorm).
-      beta_1, beta_2, epsilon: of Adam.
-      bias_correction: Adam's correction of the first steps; google-research/bert has none.
+      decay_proportion: warmup_stable_decay: share of the steps in which it falls.
+      power: polynomial: of the share of steps that remain.
+      end_learning_rate: the rate at the last step.
+      weight_decay: decoupled, on matrices only (no bias, no LayerNorm, which LAMB's trust ratio
+        leaves alone too).
+      beta_1, beta_2, epsilon: of Adam and LAMB.
+      bias_correction: AdamW: Adam's correction of the first steps; google-research/bert has none.
+        LAMB always has it.
+      decay_exponent: Adafactor: the second moment forgets with 1 - step^-decay_exponent.
+      update_clip: Adafactor: largest root mean square of an update.
+      relative_step: Adafactor: multiply the rate by the root mean square of each weight.
       clip_norm: largest global norm of the all-reduced gradient; 0 for no clipping.
+      layer_decay: each layer learns at the rate of the one above it times this; 1 for all alike.
+      freeze_embeddings: the embeddings do not move.
+      num_frozen_layers: so many of the lowest layers do not move.
+      unfreeze_every: gradual unfreezing: the heads train first, and after each so many steps one
+        more layer, from the top down, the embeddings last; 0: all train from the start.
     """
 
+    name: str = "adamw"
     learning_rate: float = 1e-4
+    schedule: str = "linear"
     warmup_proportion: float = 0.1
+    decay_proportion: float = 0.1
+    power: float = 1.0
+    end_learning_rate: float = 0.0
     weight_decay: float = 0.01
     beta_1: float = 0.9
     beta_2: float = 0.999
     epsilon: float = 1e-6
     bias_correction: bool = False
+    decay_exponent: float = 0.8
+    update_clip: float = 1.0
+    relative_step: bool = False
     clip_norm: float = 1.0
+    layer_decay: float = 1.0
+    freeze_embeddings: bool = False
+    num_frozen_layers: int = 0
+    unfreeze_every: int = 0
+
+    def check(self) -> "OptimizerConfig":
+        """Returns itself; ValueError for a name that is not known or a number out of range."""
+        _check_choice("optimizer.name", self.name, OPTIMIZERS)
+        _check_choice("optimizer.schedule", self.schedule, SCHEDULES)
+        for name, (wanted, is_good) in _RANGES.items():
+            if not is_good(getattr(self, name)):
+                value = getattr(self, name)
+                raise ValueError(f"optimizer.{name} is {value}; expected {wanted}.")
+        return self
+
+
+_SHARE = ("a share between 0 and 1", lambda value: 0 <= value <= 1)
+_BETA = ("at least 0 and less than 1", lambda value: 0 <= value < 1)
+_NOT_NEGATIVE = ("at least 0", lambda value: value >= 0)
+_POSITIVE = ("more than 0", lambda value: value > 0)
+
+# What the numbers of OptimizerConfig may be.
+_RANGES = {
+    "learning_rate": _NOT_NEGATIVE,
+    "warmup_proportion": _SHARE,
+    "decay_proportion": _SHARE,
+    "power": _POSITIVE,
+    "end_learning_rate": _NOT_NEGATIVE,
+    "weight_decay": _NOT_NEGATIVE,
+    "beta_1": _BETA,
+    "beta_2": _BETA,
+    "epsilon": _NOT_NEGATIVE,
+    "decay_exponent": _POSITIVE,
+    "update_clip": _POSITIVE,
+    "clip_norm": _NOT_NEGATIVE,
+    "layer_decay": ("more than 0 and at most 1", lambda value: 0 < value <= 1),
+    "num_frozen_layers": _NOT_NEGATIVE,
+    "unfreeze_every": _NOT_NEGATIVE,
+}
+
+
+def _check_choice(key: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"{key} is {value!r}; expected one of {', '.join(known)}.")
 
 
 @dataclasses.dataclass
@@ -174,12 +250,26 @@ class TrainConfig:
       num_micro_batches: parts of a replica's batch that are computed one after another.
       num_train_steps: optimizer steps; 0: from num_train_epochs.
       num_train_epochs: passes over the training rows, if num_train_steps is 0.
-      steps_per_loop: optimizer steps of one call of the compiled function, and of one log line.
+      time_budget_minutes: instead of both: as many steps as fit, from the speed of the first ones,
+        which are then undone. Evaluations and checkpoints come on top. 0: no budget.
+      steps_per_loop: optimizer steps of one log line; a call of the compiled function does as many,
+        or fewer if they take more than two seconds.
       eval_batch_size: rows of an evaluation step, over all replicas.
       eval_every: steps between evaluations; 0: only at the end.
       checkpoint_every: steps between checkpoints; 0: only at the end.
       keep_checkpoints: how many of the newest checkpoints stay.
-      dtype: "float32" or "mixed_bfloat16".
+      num_reinitialized_layers: with --init_checkpoint: so many of the top layers, and the pooler,
+        keep their random weights.
+      keep_best: metric of the evaluations ("masked_lm_accuracy", "loss") whose best checkpoint
+        stays too; empty: none.
+      model_from_best: the trained model is that of the best evaluation, not of the last step.
+      early_stop_patience: ends after so many evaluations in a row that were not better (in
+        `keep_best`, or in the loss); 0: never.
+      on_spike: what to do when the loss is not finite, or a spike: "stop", or "skip": go back to
+        the last checkpoint and on behind the rows that were read since.
+      spike_factor: a spike is the loss of a log line above so many times the median of the ten
+        before; 0: only a loss that is not finite counts.
+      dtype: "float32", "mixed_bfloat16", or "mixed_float16" with a dynamic loss scale.
       jit_compile: compile the forward and backward pass with XLA.
       seed: of initial weights, order, masks and dropout.
     """
@@ -188,18 +278,28 @@ class TrainConfig:
     num_micro_batches: int = 1
     num_train_steps: int = 0
     num_train_epochs: float = 3.0
+    time_budget_minutes: float = 0.0
     steps_per_loop: int = 10
     eval_batch_size: int = 64
     eval_every: int = 0
     checkpoint_every: int = 1000
     keep_checkpoints: int = 2
+    num_reinitialized_layers: int = 0
+    keep_best: str = ""
+    model_from_best: bool = False
+    early_stop_patience: int = 0
+    on_spike: str = "stop"
+    spike_factor: float = 0.0
     dtype: str = "float32"
     jit_compile: bool = False
     seed: int = 0
 
     def resolve_steps(self, num_rows: int) -> None:
-        """Sets `num_train_steps` from the epochs over `num_rows` rows, unless it is given."""
-        if not self.num_train_steps:
+        """Sets `num_train_steps` from the epochs over `num_rows` rows, unless it is given.
+
+        With a time budget it stays 0: training/time_budget.py decides.
+        """
+        if not self.num_train_steps and not self.time_budget_minutes:
             rows = int(self.num_train_epochs * num_rows)
             self.num_train_steps = max(1, rows // self.global_batch_size)
 
@@ -217,9 +317,13 @@ class ExperimentConfig:
     def check(self) -> "ExperimentConfig":
         """Returns itself; ValueError for values that cannot work together."""
         train = self.train
-        if train.dtype not in ("float32", "mixed_bfloat16"):
+        _check_choice("train.dtype", train.dtype, DTYPES)
+        self.optimizer.check()
+        if train.on_spike not in ("stop", "skip"):
+            raise ValueError(f"train.on_spike is {train.on_spike!r}; expected 'stop' or 'skip'.")
+        if train.model_from_best and not train.keep_best:
             raise ValueError(
-                f"train.dtype is {train.dtype!r}; expected 'float32' or 'mixed_bfloat16'."
+                "train.model_from_best needs train.keep_best, the metric that says which is best."
             )
         if self.data.max_seq_length > self.model.max_position_embeddings:
             raise ValueError(
@@ -242,6 +346,18 @@ class ExperimentConfig:
             if getattr(train, name) < least:
                 value = getattr(train, name)
                 raise ValueError(f"train.{name} is {value}; expected at least {least}.")
+        if train.time_budget_minutes and train.num_train_steps:
+            raise ValueError(
+                f"train.time_budget_minutes is {train.time_budget_minutes} and "
+                f"train.num_train_steps is {train.num_train_steps}; one of them must be 0."
+            )
+        layers = self.model.num_hidden_layers
+        for key, count in (
+            ("optimizer.num_frozen_layers", self.optimizer.num_frozen_layers),
+            ("train.num_reinitialized_layers", train.num_reinitialized_layers),
+        ):
+            if count > layers:
+                raise ValueError(f"{key} is {count}, but model.num_hidden_layers is {layers}.")
         if train.seed >= 2**32:
             raise ValueError(f"train.seed is {train.seed}; expected less than 2**32.")
         return self

@@ -37,8 +37,8 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from bert_tf import app
-from bert_tf.benchmark import commands, data, finetune, harness, machine, serve, train
+from bert_tf import app, machine
+from bert_tf.benchmark import commands, data, finetune, harness, serve, train
 from bert_tf.data import glue
 from bert_tf.data.classification import read_examples
 from bert_tf.finetuning.glue import apply_format

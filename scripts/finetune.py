@@ -86,6 +86,9 @@ flags.DEFINE_list(
     "--task=glue: tasks that start from the best model of MNLI in place of --init_checkpoint, for "
     "example rte,mrpc,stsb.",
 )
+flags.DEFINE_bool("dry_run", False, "Do two steps, say what would happen, and write nothing.")
+flags.DEFINE_float("max_hours", 0.0, "Stop in time, to be continued another day; 0: no limit.")
+flags.DEFINE_list("profile_steps", None, "FIRST,LAST: profile these steps for TensorBoard.")
 flags.mark_flags_as_required(["work_dir"])
 
 
@@ -124,7 +127,12 @@ def main(argv):
         strategy=strategy,
         initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
         data_id=file_sha256(files.train),
+        time_limit=FLAGS.max_hours * 3600,
+        profile_steps=FLAGS.profile_steps or (),
+        dry_run=FLAGS.dry_run,
     )
+    if FLAGS.dry_run:
+        return 0
     results = _evaluate(task, model, strategy, data)
     scores = {name: result.scores for name, result in results.items() if result.scores}
     if distribution.is_chief(strategy):

@@ -48,6 +48,9 @@ flags.DEFINE_string(
 )
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
 flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")
+flags.DEFINE_bool("dry_run", False, "Do two steps, say what would happen, and write nothing.")
+flags.DEFINE_float("max_hours", 0.0, "Stop in time, to be continued another day; 0: no limit.")
+flags.DEFINE_list("profile_steps", None, "FIRST,LAST: profile these steps for TensorBoard.")
 flags.mark_flags_as_required(["config", "train_data", "work_dir"])
 
 
@@ -73,7 +76,7 @@ def main(argv):
         )
     mixture = Mixture.open(train_data)
     config.train.resolve_steps(mixture.rows)
-    if len(mixture.folders) > 1:
+    if len(mixture.folders) > 1 and config.train.num_train_steps:  # 0 until a time budget is fitted
         num_rows = config.train.num_train_steps * config.train.global_batch_size
         logging.info("the run reads\n%s", "\n".join(mixture.describe(num_rows)))
     task = make_task(config, tokenizer)
@@ -86,7 +89,12 @@ def main(argv):
         strategy=strategy,
         initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
         data_id=mixture.identity,
+        time_limit=FLAGS.max_hours * 3600,
+        profile_steps=FLAGS.profile_steps or (),
+        dry_run=FLAGS.dry_run,
     )
+    if FLAGS.dry_run:
+        return
     if eval_data:
         part = BatchSlice(config.train.eval_batch_size)
         metrics |= task.baselines(task.make_dataset(eval_data, part, training=False))
@@ -101,7 +109,8 @@ def _find_data(strategy):
     """The tokenizer; --train_data and --eval_data as `Mixture.open` takes them."""
     tokenizer = Tokenizer.from_folder(FLAGS.vocab_file) if FLAGS.vocab_file else None
     # Workers that are not the chief keep their own index of files without a manifest.
-    index_dir = f"{FLAGS.work_dir}/data" if distribution.is_chief(strategy) else tempfile.mkdtemp()
+    keeps = distribution.is_chief(strategy) and not FLAGS.dry_run
+    index_dir = f"{FLAGS.work_dir}/data" if keeps else tempfile.mkdtemp()
     train_data, eval_data = (
         tf_example_files.resolve(data, tokenizer, index_dir) if data else None
         for data in (FLAGS.train_data, FLAGS.eval_data)

@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf import app
+from bert_tf.exits import EndRun
 
 _SCRIPT = textwrap.dedent(
     '''
@@ -146,3 +147,11 @@ def test_an_interrupted_script_exits_with_130(capsys):
 
     assert app._main_with_one_line_errors(main, ["script"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_run_that_ends_in_between_has_one_line_and_its_own_code(capsys):
+    def main(argv):
+        raise EndRun(75, "start all again")
+
+    assert app._main_with_one_line_errors(main, ["x"]) == 75
+    assert capsys.readouterr().err == "start all again\n"

@@ -68,6 +68,15 @@ def test_bad_files_are_errors_that_say_where_and_what(tmp_path, values, message)
     ("part", "key", "value", "message"),
     [
         ("train", "dtype", "float16", "train.dtype is 'float16'"),
+        ("train", "time_budget_minutes", -1.0, "train.time_budget_minutes is -1.0"),
+        ("train", "num_reinitialized_layers", 13, "is 13, but model.num_hidden_layers is 12"),
+        ("optimizer", "name", "adam", "optimizer.name is 'adam'; expected one of adamw, lamb, "),
+        ("optimizer", "schedule", "step", "optimizer.schedule is 'step'; .* linear, polynomial, "),
+        ("optimizer", "layer_decay", 0.0, "layer_decay is 0.0; expected more than 0 and at most 1"),
+        ("optimizer", "warmup_proportion", 2.0, "warmup_proportion is 2.0; expected a share"),
+        ("optimizer", "beta_2", 1.0, "optimizer.beta_2 is 1.0; expected at least 0 and less than"),
+        ("optimizer", "num_frozen_layers", 13, "is 13, but model.num_hidden_layers is 12"),
+        ("optimizer", "unfreeze_every", -1, "optimizer.unfreeze_every is -1; expected at least 0"),
         ("data", "max_seq_length", 513, "max_seq_length is 513.*max_position_embeddings 512"),
         ("train", "global_batch_size", 0, "train.global_batch_size is 0"),
         ("train", "num_micro_batches", 0, "train.num_micro_batches is 0"),
@@ -83,6 +92,15 @@ def test_values_that_cannot_work_are_errors(part, key, value, message):
     setattr(getattr(config, part), key, value)
     with pytest.raises(ValueError, match=message):
         config.check()
+
+
+def test_a_time_budget_and_a_number_of_steps_exclude_each_other():
+    config = ExperimentConfig(train=TrainConfig(num_train_steps=5, time_budget_minutes=1.0))
+    with pytest.raises(ValueError, match="time_budget_minutes is 1.0 and .*num_train_steps is 5"):
+        config.check()
+    config.train.num_train_steps = 0
+    config.check().train.resolve_steps(1000)
+    assert config.train.num_train_steps == 0  # the clock decides
 
 
 def test_the_default_config_is_valid_and_no_part_of_it_is_shared():
@@ -170,7 +188,7 @@ def test_a_misspelt_key_on_the_command_line_is_one_line_with_the_known_ones(comm
     (line,) = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
     assert line.startswith(
         "error: --config.optimizer.learning_rat=1: config.optimizer has no key 'learning_rat'. "
-        "Known: beta_1, beta_2, bias_correction, clip_norm, epsilon, learning_rate, "
+        "Known: beta_1, beta_2, bias_correction, clip_norm, decay_exponent, decay_proportion, "
     )
     assert "Traceback" not in process.stderr
     assert process.stdout == ""

@@ -14,19 +14,34 @@ _FILES = sorted(_ROOT.rglob("*.py"))
 # What each package (or file beside the packages) may import of bert_tf besides itself. `training`
 # and `checkpoints` never meet: scripts join them.
 _MAY_IMPORT = {
-    "app": ["cleanup"],
+    "app": ["cleanup", "exits"],
     "cleanup": [],
+    "exits": [],
+    "supervisor": ["exits"],
+    "flops": ["config"],
+    "machine": [],
     "progress": [],
     "tokenization": ["cleanup", "progress"],
-    "data": ["cleanup", "tokenization", "progress"],
+    "report": ["cleanup"],
+    "data": ["cleanup", "progress", "report", "tokenization"],
     "layers": [],
     "models": ["layers"],
     "config": ["models"],
     "metrics": [],
-    "report": ["cleanup"],
     "tasks": ["config", "data", "layers", "metrics", "models", "progress", "tokenization"],
     # Of the layers only how seeds are folded: the step folds where the layers go on folding.
-    "training": ["cleanup", "config", "data.order", "layers.dropout", "progress", "tasks.task"],
+    "training": [
+        "cleanup",
+        "config",
+        "data.order",
+        "exits",
+        "flops",
+        "layers.dropout",
+        "machine",
+        "progress",
+        "report",
+        "tasks.task",
+    ],
     # What fine-tuning has around the loop, one file per task: its data before, its report after.
     "finetuning": [
         "cleanup",
@@ -67,7 +82,9 @@ _MAY_IMPORT = {
         "data",
         "finetuning",
         "export",
+        "flops",
         "inference",
+        "machine",
         "model_folder",
         "progress",
         "tasks",

@@ -11,7 +11,7 @@ from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training import distribution
-from bert_tf.training.step import TrainState, TrainStep
+from bert_tf.training.step import NO_STEP, TrainState, TrainStep
 
 _ENDLESS = 1_000_000  # steps, if the config leaves them to the data
 
@@ -32,6 +32,7 @@ def make_round(settings: dict[str, Any]):
 
     def work():
         step.train_steps(iterator, tf.constant(count))
-        step.take_metrics()  # waits for the device, and sees that the loss was finite
+        if step.non_finite_step != NO_STEP:  # waits for the device
+            raise ValueError(f"the loss is not finite at step {step.non_finite_step}.")
 
     return timing.rate_of(work, count * config.train.global_batch_size), {"trains": task.loss_names}

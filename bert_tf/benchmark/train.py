@@ -14,11 +14,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from bert_tf.benchmark import child, harness, machine
+from bert_tf import machine
+from bert_tf.benchmark import child, harness
 from bert_tf.benchmark.child import UnavailableError
-from bert_tf.benchmark.flops import step_flops
 from bert_tf.benchmark.harness import Contestant
 from bert_tf.config import ExperimentConfig
+from bert_tf.flops import step_flops
 
 LIBRARIES = {
     "bert_tf": "bert_tf.benchmark.own_step",
@@ -129,7 +130,7 @@ def run(
                 contestants[entry] = _prepare(entry, settings, isolate, pythons or {})
             except UnavailableError as reason:
                 left_out[entry.library] = str(reason)
-        ceilings = {e.matmul_dtype: machine.matmul_ceiling(e.matmul_dtype) for e in contestants}
+        ceilings = {e.matmul_dtype: _matmul_ceiling(e.matmul_dtype) for e in contestants}
         figures = harness.measure_in_turn(
             [*contestants.values(), *ceilings.values()], rounds=rounds, warmup_rounds=warmup_rounds
         )
@@ -182,6 +183,12 @@ def _prepare(
     command = [python, "-m", "bert_tf.benchmark.worker", module, json.dumps(settings)]
     process = child.Child(entry.name, command, {"PYTHONPATH": path})
     return Contestant(entry.name, process.measure_round, process.info, process.close)
+
+
+def _matmul_ceiling(dtype: str) -> Contestant:
+    """The fastest this machine multiplies matrices in `dtype`, in GFLOP/s."""
+    measure = machine.matmul_rate(dtype)
+    return Contestant(name=f"matmul {dtype}", measure_round=lambda: measure() / 1e9)
 
 
 def _arithmetic(

@@ -365,6 +365,22 @@ def _refuse(path: str, bad: np.ndarray, what: str) -> None:
         raise DamagedError(f"{path}, record {int(np.argmax(bad))}: {what}; {_HINT} again")
 
 
+def check_unchanged(folder: str, manifest: Manifest, shard: int) -> None:
+    """ValueError if a shard is not the file that was made: data must not change under a run.
+
+    Parts of files of other programs are compared where they are read (`tf_record_parts`).
+    """
+    entry = manifest.shards[shard]
+    if "first_record" in entry:
+        return
+    path = os.path.join(folder, entry["file"])
+    if file_sha256(path) != entry["sha256"]:
+        raise ValueError(
+            f"{path} has changed: its SHA-256 is not the one in {MANIFEST}. Copy the file again; "
+            "other data belong into another folder, and their run into another --work_dir"
+        )
+
+
 def file_sha256(path: str) -> str:
     """SHA-256 of a file as hexadecimal digits."""
     digest = hashlib.sha256()

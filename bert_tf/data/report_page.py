@@ -1,11 +1,13 @@
 """The report of a data set as one HTML page: no script, no font, no picture from elsewhere.
 
-Everything that comes from the data is escaped. Light or dark as the reader's system has it.
+Everything that comes from the data is escaped.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any
+
+from bert_tf.report import page
 
 _MARKS = ("[CLS]", "[SEP]", "[PAD]")
 _BINS = 64
@@ -29,32 +31,15 @@ _COUNTS = {
 }
 
 _STYLE = """
-:root { color-scheme: light dark; --text: #1c2024; --soft: #5b6570; --line: #d9dee3;
-  --page: #ffffff; --tile: #f4f6f8; --accent: #2f6db3; --good: #1a7f42; --look: #b25000;
-  --masked: #cfe3fa; --kept: #d5efdb; --replaced: #fbe0c4; --second: #f6f0fb; }
-@media (prefers-color-scheme: dark) { :root { --text: #e6e9ec; --soft: #9aa5b1; --line: #363d45;
-  --page: #15181c; --tile: #1f242a; --accent: #6aa7ea; --good: #5fcf8b; --look: #f0a45d;
-  --masked: #21446b; --kept: #20492e; --replaced: #5c3a17; --second: #2a2235; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; color: var(--text);
-  background: var(--page); font: 16px/1.55 system-ui, sans-serif; }
-h1 { font-size: 1.7rem; margin: 0; } h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem; }
-p { margin: .4rem 0; } .soft, caption, figcaption { color: var(--soft); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.6rem, 1fr)); gap: .7rem;
-  margin: 1.4rem 0; padding: 0; list-style: none; }
-.tiles li { background: var(--tile); border-radius: .5rem; padding: .7rem .9rem; }
-.tiles b { display: block; font-size: 1.3rem; font-variant-numeric: tabular-nums; }
+:root { --masked: #cfe3fa; --kept: #d5efdb; --replaced: #fbe0c4; --second: #f6f0fb; }
+@media (prefers-color-scheme: dark) { :root { --masked: #21446b; --kept: #20492e;
+  --replaced: #5c3a17; --second: #2a2235; } }
 .checks { list-style: none; padding: 0; margin: .4rem 0; }
 .checks li { padding: .25rem 0 .25rem 5.2rem; text-indent: -5.2rem; }
 .checks b { display: inline-block; width: 5.2rem; text-indent: 0; }
 .good { color: var(--good); } .look { color: var(--look); }
-.wide { overflow-x: auto; } figure { margin: .8rem 0; } svg { display: block; width: 100%; }
-svg text { fill: var(--soft); font-size: 12px; } svg .bar { fill: var(--accent); }
-svg .bar:hover { opacity: .7; } svg line { stroke: var(--line); }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .28rem .9rem .28rem 0; border-bottom: 1px solid var(--line);
-  vertical-align: top; } th { color: var(--soft); font-weight: 500; }
-.n { text-align: right; } td.word { overflow-wrap: anywhere; max-width: 24rem; }
+svg { width: 100%; } svg text { font-size: 12px; } svg .bar { fill: var(--accent); }
+svg .bar:hover { opacity: .7; }
 .side { display: flex; flex-wrap: wrap; gap: 1rem 2.4rem; align-items: flex-start; }
 .example { border-left: 3px solid var(--line); margin: 1.1rem 0; padding: .1rem 0 .1rem 1rem; }
 .text { line-height: 2.5; overflow-wrap: anywhere; } .second { background: var(--second); }
@@ -72,27 +57,18 @@ def render(report: dict[str, Any]) -> str:
         f"Pretraining data: {data['objective'].replace('_', ' ')}, {data['max_seq_length']} tokens"
     )
     sections = (
-        _tiles(report),
-        _section("Checks", _checks(report["checks"])),
-        _section("Lengths", _lengths(report)),
-        _section("Masks", _masks(report["masks"])),
-        _section("Pairs", _pairs(report["pairs"])) if report["pairs"] else "",
-        _section("Unknown words", _unknown(report["unknown"])),
-        _section("Vocabulary", _vocabulary(report["vocabulary"])),
-        _section("Counts", _counts(report["counts"])),
-        _section("Examples", _examples(report)),
-        _section("Settings", _settings(data)),
+        ("", _tiles(report)),
+        ("Checks", _checks(report["checks"])),
+        ("Lengths", _lengths(report)),
+        ("Masks", _masks(report["masks"])),
+        ("Pairs", _pairs(report["pairs"]) if report["pairs"] else ""),
+        ("Unknown words", _unknown(report["unknown"])),
+        ("Vocabulary", _vocabulary(report["vocabulary"])),
+        ("Counts", _counts(report["counts"])),
+        ("Examples", _examples(report)),
+        ("Settings", _settings(data)),
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n" + "\n".join(filter(None, sections)) + "\n</body>\n</html>\n"
-    )
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section>\n<h2>{escape(title)}</h2>\n{content}\n</section>"
+    return page.render(title, (section for section in sections if section[1]), _STYLE)
 
 
 def _tiles(report: dict[str, Any]) -> str:
@@ -109,8 +85,7 @@ def _tiles(report: dict[str, Any]) -> str:
         "vocabulary used": f"{report['vocabulary']['used_share']:.1%}",
         "duplicates removed": _number(sum(duplicates)) if duplicates else "–",
     }
-    items = (f"<li><b>{escape(v)}</b>{escape(name)}</li>" for name, v in tiles.items() if v)
-    return f'<ul class="tiles">{"".join(items)}</ul>'
+    return page.tiles({name: value for name, value in tiles.items() if value})
 
 
 def _checks(checks: Sequence[dict[str, Any]]) -> str:
@@ -205,7 +180,7 @@ def _masks(masks: dict[str, Any]) -> str:
         ("became a random token", masks["replaced"], masks["replaced_share"], 0.1),
         ("left out for lack of a slot", masks["left_out"], masks["left_out_share"], 0.0),
     ]
-    return text + _table(
+    return text + page.table(
         ("", "tokens", "share", "expected"),
         (
             (name, f"{count:,}", f"{share:.3%}", f"{wanted:.0%}")
@@ -220,7 +195,7 @@ def _pairs(pairs: dict[str, Any]) -> str:
         (label["meaning"], f"{label['examples']:,}", f"{label['examples'] / total:.2%}")
         for label in pairs["labels"]
     )
-    return _table(("second text", "examples", "share"), rows)
+    return page.table(("second text", "examples", "share"), rows)
 
 
 def _unknown(unknown: dict[str, Any]) -> str:
@@ -247,7 +222,7 @@ def _unknown(unknown: dict[str, Any]) -> str:
     half = -(-len(words["words"][:40]) // 2)
     columns = (words["words"][:half], words["words"][half:40])
     tables = "".join(
-        _table(("word", "times"), ((word, f"{count:,}") for word, count in column))
+        page.table(("word", "times"), ((word, f"{count:,}") for word, count in column))
         for column in columns
         if column
     )
@@ -255,11 +230,11 @@ def _unknown(unknown: dict[str, Any]) -> str:
 
 
 def _vocabulary(vocabulary: dict[str, Any]) -> str:
-    covered = _table(
+    covered = page.table(
         ("commonest tokens", "share of the text"),
         ((f"{row['tokens']:,}", f"{row['share']:.1%}") for row in vocabulary["covered"]),
     )
-    used = _table(
+    used = page.table(
         ("of the vocabulary", "tokens", "share"),
         (
             (name, f"{vocabulary[key]:,}", f"{vocabulary[key] / vocabulary['size']:.1%}")
@@ -271,7 +246,7 @@ def _vocabulary(vocabulary: dict[str, Any]) -> str:
             )
         ),
     )
-    commonest = _table(
+    commonest = page.table(
         ("token", "times", "share"),
         (
             (row["token"], f"{row['count']:,}", f"{row['share']:.2%}")
@@ -286,7 +261,7 @@ def _counts(counts: dict[str, int]) -> str:
     names = [name for name in _COUNTS if name in counts]
     names += [name for name in counts if name not in _COUNTS]
     rows = ((_COUNTS.get(n, n.replace("_", " ")), f"{counts[n]:,}") for n in names)
-    return _table(("", "number"), rows)
+    return page.table(("", "number"), rows)
 
 
 def _examples(report: dict[str, Any]) -> str:
@@ -337,23 +312,7 @@ def _token(token: dict[str, Any]) -> str:
 
 
 def _settings(data: dict[str, Any]) -> str:
-    return _table(("", ""), ((name, str(value)) for name, value in sorted(data.items())))
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Text in the first column, numbers in the others, all escaped."""
-    classes = ("word", *["n"] * (len(head) - 1))
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        found = (
-            f'<{tag} class="{kind}">{escape(cell)}</{tag}>'
-            for kind, cell in zip(classes, cells, strict=True)
-        )
-        return f"<tr>{''.join(found)}</tr>"
-
-    top = f"<thead>{line(head, 'th')}</thead>" if any(head) else ""
-    body = "".join(line(row, "td") for row in rows)
-    return f'<div class="wide"><table>{top}<tbody>{body}</tbody></table></div>'
+    return page.table(("", ""), ((name, str(value)) for name, value in sorted(data.items())))
 
 
 def _number(value: int | None) -> str:

@@ -10,11 +10,13 @@ import tensorflow as tf
 
 from bert_tf.config import ExperimentConfig
 from bert_tf.data.mixing import Mixture
+from bert_tf.data.order import BatchSlice
 from bert_tf.data.pretraining import make_pretraining_dataset
 from bert_tf.layers.heads import MaskedLanguageModelHead, NextSentenceHead
 from bert_tf.tasks import task as base
 
 NUM_GUESSES = 5
+_NUM_SHOWN = 4  # rows
 # Shares of what the data held and the training did not get; reported when there is any.
 _LOSSES_OF_DATA = ("predictions_left_out", "rows_skipped")
 
@@ -196,6 +198,29 @@ class PretrainingTask(base.Task):
             if tokens[0]
         ]
         return {"masks": masks}
+
+    def show(self, model, data):
+        """Rows from the beginning of `data` with numbers for what is masked, and the best guess."""
+        part = BatchSlice(global_batch_size=_NUM_SHOWN)
+        batch = next(iter(self.make_dataset(data, part, training=False)))
+        guesses = self.decode(model(batch), batch)["tokens"].numpy()[..., 0]
+        arrays = {name: values.numpy() for name, values in batch.items()}
+        return [
+            self._show_row({name: values[row] for name, values in arrays.items()}, guesses[row])
+            for row in np.flatnonzero(arrays["masked_lm_weights"].any(axis=1))
+        ]
+
+    def _show_row(self, row: dict[str, np.ndarray], guesses: np.ndarray) -> dict[str, list[str]]:
+        names = self.tokenizer.vocabulary.tokens
+        tokens = [names[token] for token in row["input_ids"][: row["input_mask"].sum()]]
+        used = np.flatnonzero(row["masked_lm_weights"] > 0)
+        for number, slot in enumerate(used, start=1):
+            tokens[row["masked_lm_positions"][slot]] = f"[{number}]"
+        return {
+            "text": " ".join(tokens).replace(" ##", ""),
+            "expected": [names[token] for token in row["masked_lm_ids"][used]],
+            "given": [guess.decode() for guess in guesses[used]],
+        }
 
     def baselines(self, dataset):
         """`commonest_token_accuracy`: always guessing the token that is masked most often here."""

@@ -167,6 +167,15 @@ class Task(abc.ABC):
         """One row of what `decode` gave, for JSON."""
         return {name: _plain(value) for name, value in row.items()}
 
+    def show(self, model: keras.Model, data: Any) -> list[dict[str, Any]]:
+        """What `model` makes of a few rows of the evaluation `data`, always the same ones.
+
+        Each is `text`, with a number in brackets where something is asked; `expected` and `given`,
+        the right answers and the model's, in that order. [] for a task that has nothing to show.
+        """
+        del model, data
+        return []
+
     def baselines(self, dataset: tf.data.Dataset) -> dict[str, float]:
         """What somebody would score on the evaluation `dataset` without a model."""
         del dataset

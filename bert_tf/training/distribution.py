@@ -5,6 +5,8 @@ import functools
 import tensorflow as tf
 from absl import logging
 
+from bert_tf.training import peers
+
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
 
 
@@ -49,6 +51,8 @@ def _make(name: str, tpu: str) -> tf.distribute.Strategy:
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
     if name == "multi_worker":
+        # Before the cluster forms: that waits for the others, who may be gone by then.
+        peers.watch(tf.distribute.cluster_resolver.TFConfigClusterResolver())
         return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_logical_devices("GPU")
     devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]

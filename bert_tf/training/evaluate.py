@@ -1,5 +1,6 @@
 """Evaluation: exact global ratios over every row of a data set, each counted once."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -52,11 +53,19 @@ class Evaluator:
         self._batch_size = batch_size
         self._step = tf.function(self._global_results)
 
-    def run(self, data: Any) -> dict[str, float]:
-        """Every loss and metric of the task over `data`, and `loss`, the sum of the losses."""
-        return self.run_with_rows(data)[0]
+    def run(
+        self, data: Any, must_stop: Callable[[int], bool] = lambda num_batches: False
+    ) -> dict[str, float] | None:
+        """Every loss and metric of the task over `data`, and `loss`, the sum of the losses.
 
-    def run_with_rows(self, data: Any) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        None if `must_stop`, asked after each batch with their number, said so.
+        """
+        found = self.run_with_rows(data, must_stop)
+        return found and found[0]
+
+    def run_with_rows(
+        self, data: Any, must_stop: Callable[[int], bool] = lambda num_batches: False
+    ) -> tuple[dict[str, float], dict[str, np.ndarray]] | None:
         """The same, and what the task's `row_outputs` gave, in the order of `row_ids`."""
         dataset = distribute(
             self._strategy,
@@ -65,11 +74,13 @@ class Evaluator:
         )
         totals, parts = 0.0, []
         with progress.bar(unit="batches", description="evaluating") as bar:
-            for batch in dataset:
+            for number, batch in enumerate(dataset, start=1):
                 sums, rows = self._step(batch)
                 totals = totals + sums.numpy().astype("float64")
                 parts.append({name: values.numpy() for name, values in rows.items()})
                 bar.update(1)
+                if must_stop(number):
+                    return None
         rows = _in_order(parts)
         return self._task.ratios(totals) | self._task.score(rows, data), rows
 

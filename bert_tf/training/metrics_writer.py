@@ -1,9 +1,12 @@
 """Numbers of a run: one JSON object a line, and TensorBoard."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
+
+METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
 
 
 class MetricsWriter:
@@ -19,32 +22,43 @@ class MetricsWriter:
         if folder is None:
             return
         tf.io.gfile.makedirs(folder)
-        self._path = tf.io.gfile.join(folder, "metrics.jsonl")
-        self._lines = [line for line in self._read() if line["step"] <= start_step]
-        self._rewrite()
+        for name in (METRICS, SAMPLES):
+            _forget_later_steps(tf.io.gfile.join(folder, name), start_step)
         self._summaries = tf.summary.create_file_writer(tf.io.gfile.join(folder, "tensorboard"))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Adds `values` at `step`; the file is whole after every call."""
         if self._folder is None:
             return
-        line = {"step": step, **{key: float(value) for key, value in values.items()}}
-        with tf.io.gfile.GFile(self._path, "a") as file:
-            file.write(json.dumps(line) + "\n")
+        self._append(METRICS, {"step": step, **{key: float(v) for key, v in values.items()}})
         with self._summaries.as_default(step=step):
             for key, value in values.items():
                 tf.summary.scalar(key, value)
         self._summaries.flush()
 
-    def _read(self) -> list[dict]:
-        if not tf.io.gfile.exists(self._path):
-            return []
-        with tf.io.gfile.GFile(self._path) as file:
-            lines = file.read().splitlines()
-        # A killed run may have left half a line at the end.
-        return [json.loads(line) for line in lines if line.endswith("}")]
+    def write_samples(self, step: int, samples: Sequence[Mapping[str, Any]]) -> None:
+        """Adds what the model made of some rows at `step` to `<folder>/samples.jsonl`."""
+        if self._folder is not None and samples:
+            self._append(SAMPLES, {"step": step, "samples": list(samples)})
 
-    def _rewrite(self) -> None:
-        with tf.io.gfile.GFile(self._path + ".tmp", "w") as file:
-            file.write("".join(json.dumps(line) + "\n" for line in self._lines))
-        tf.io.gfile.rename(self._path + ".tmp", self._path, overwrite=True)
+    def _append(self, name: str, line: Mapping[str, Any]) -> None:
+        with tf.io.gfile.GFile(tf.io.gfile.join(self._folder, name), "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def read_lines(path: str) -> list[dict[str, Any]]:
+    """The objects of a file that may not be there, or end in half a line (of a killed run)."""
+    if not tf.io.gfile.exists(path):
+        return []
+    with tf.io.gfile.GFile(path) as file:
+        lines = file.read().splitlines()
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def _forget_later_steps(path: str, start_step: int) -> None:
+    # By step and names: an evaluation may be repeated if the run was stopped right after it.
+    lines = {(line["step"], *line): line for line in read_lines(path)}
+    kept = (json.dumps(line) + "\n" for line in lines.values() if line["step"] <= start_step)
+    with tf.io.gfile.GFile(path + ".tmp", "w") as file:
+        file.write("".join(kept))
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)

@@ -14,8 +14,9 @@ import tensorflow as tf
 from bert_tf.config import ExperimentConfig
 from bert_tf.layers.dropout import fold_in
 from bert_tf.tasks.task import Batch, Task
-from bert_tf.training.optimizers import AdamW
-from bert_tf.training.schedules import linear_warmup_decay
+from bert_tf.training import schedules
+from bert_tf.training.loss_scale import LossScale
+from bert_tf.training.optimizers import Optimizer
 
 _SUM = tf.distribute.ReduceOp.SUM
 NO_STEP = -1
@@ -29,13 +30,19 @@ class TrainState:
       model: the Keras model.
       optimizer: its slots.
       step: int64, finished optimizer steps.
-      rows_consumed: int64, training rows of those steps.
+      rows_consumed: int64, training rows of those steps, and of those that overflowed.
+      num_train_steps: int64, where the schedule ends; 0 until the time budget is fitted.
+      loss_scale: of float16; None for other dtypes.
+      is_fitted_to_time: a time budget decides about `num_train_steps`.
     """
 
     model: keras.Model
-    optimizer: AdamW
+    optimizer: Optimizer
     step: tf.Variable
     rows_consumed: tf.Variable
+    num_train_steps: tf.Variable
+    loss_scale: LossScale | None
+    is_fitted_to_time: bool
 
     @classmethod
     def create(cls, task: Task, config: ExperimentConfig) -> "TrainState":
@@ -44,14 +51,22 @@ class TrainState:
         model = task.build_model()
         return cls(
             model=model,
-            optimizer=AdamW(config.optimizer, weights_of(model)),
+            optimizer=Optimizer(config.optimizer, weights_of(model)),
             step=_counter("step"),
             rows_consumed=_counter("rows_consumed"),
+            num_train_steps=_counter("num_train_steps", config.train.num_train_steps),
+            loss_scale=LossScale() if config.train.dtype == "mixed_float16" else None,
+            is_fitted_to_time=config.train.time_budget_minutes > 0,
         )
 
     def variables(self) -> dict[str, tf.Variable]:
-        """{path: variable} of weights, slots and counters."""
+        """{path: variable} of weights, slots and counters; the number of steps only if the clock
+        decided about it, the loss scale only if there is one."""
         counters = {"step": self.step, "rows_consumed": self.rows_consumed}
+        if self.is_fitted_to_time:
+            counters["num_train_steps"] = self.num_train_steps
+        if self.loss_scale is not None:
+            counters |= self.loss_scale.variables()
         return {**weights_of(self.model), **self.optimizer.slots, **counters}
 
 
@@ -74,7 +89,7 @@ class TrainStep:
 
     Args:
       task: gives the loss.
-      config: the experiment config; `train.num_train_steps` must be set.
+      config: the experiment config.
       state: what is trained.
       strategy: the devices.
     """
@@ -88,7 +103,7 @@ class TrainStep:
     ):
         self._task, self._config, self._state = task, config, state
         self._strategy = strategy
-        self._weights = list(weights_of(state.model).values())
+        self._weights = list(state.optimizer.weights.values())
         with strategy.scope():
             self._totals = tf.Variable(
                 tf.zeros((len(task.names) + 1, 2)),  # the last row counts tokens
@@ -116,13 +131,8 @@ class TrainStep:
 
     def learning_rate(self, step: tf.Tensor) -> tf.Tensor:
         """The rate of the update that follows `step` finished ones."""
-        total = self._config.train.num_train_steps
-        return linear_warmup_decay(
-            step,
-            peak=self._config.optimizer.learning_rate,
-            num_warmup_steps=int(self._config.optimizer.warmup_proportion * total),
-            num_train_steps=total,
-        )
+        total = tf.convert_to_tensor(self._state.num_train_steps)
+        return schedules.learning_rate(step, self._config.optimizer, total)
 
     def _train_steps(self, iterator, num_steps):
         for _ in tf.range(num_steps):
@@ -155,6 +165,8 @@ class TrainStep:
                 loss = tf.add_n(
                     [tf.math.divide_no_nan(losses[n][0], global_weights[n]) for n in losses]
                 )
+                if self._state.loss_scale is not None:
+                    loss = self._state.loss_scale.scale(loss)
             new = tape.gradient(loss, self._weights, unconnected_gradients="zero")
             gradients = [
                 old + tf.convert_to_tensor(g) for old, g in zip(gradients, new, strict=True)
@@ -174,26 +186,41 @@ class TrainStep:
         context = tf.distribute.get_replica_context()
         gradients = context.all_reduce(_SUM, gradients)
         sums = context.all_reduce(_SUM, sums)
+        if self._state.loss_scale is not None:
+            gradients = self._state.loss_scale.unscale(gradients)
+        # Only of what moves: a frozen weight has no part in the norm.
+        step = tf.convert_to_tensor(self._state.step)
+        gradients = self._state.optimizer.released(gradients, step)
         norm = tf.linalg.global_norm(gradients)
         healthy = tf.math.is_finite(norm) & (self._non_finite_step == NO_STEP)
-        tf.cond(
-            healthy,
-            lambda: self._apply(gradients, norm, sums),
-            self._remember_non_finite_step,
-        )
+        tf.cond(healthy, lambda: self._apply(gradients, norm, sums), self._skip)
 
     def _apply(self, gradients, norm, sums):
         clip = self._config.optimizer.clip_norm
         if clip:
             gradients = [gradient * (clip / tf.maximum(norm, clip)) for gradient in gradients]
         step = tf.convert_to_tensor(self._state.step)
-        self._state.optimizer.apply(
-            gradients, step=step + 1, learning_rate=self.learning_rate(step)
-        )
+        self._state.optimizer.apply(gradients, step=step, learning_rate=self.learning_rate(step))
+        if self._state.loss_scale is not None:
+            self._state.loss_scale.count_good_step()
         self._state.step.assign_add(1)
         self._state.rows_consumed.assign_add(self._config.train.global_batch_size)
         self._totals.assign_add(sums)
         return True
+
+    def _skip(self):
+        """After an overflow of float16 the next batch is tried; nothing else may be not finite."""
+        if self._state.loss_scale is None:
+            return self._remember_non_finite_step()
+        return tf.cond(
+            self._state.loss_scale.can_shrink(),
+            self._pass_over_overflow,
+            self._remember_non_finite_step,
+        )
+
+    def _pass_over_overflow(self):
+        self._state.rows_consumed.assign_add(self._config.train.global_batch_size)
+        return self._state.loss_scale.shrink()
 
     def _remember_non_finite_step(self):
         first = tf.where(
@@ -204,22 +231,34 @@ class TrainStep:
         self._non_finite_step.assign(first)
         return False
 
+    @property
+    def non_finite_step(self) -> int:
+        """The first step whose loss or gradient was not finite, or NO_STEP. Waits for the device.
+
+        Neither it nor a later one was applied: the weights are those before it.
+        """
+        return int(_local(self._non_finite_step))
+
+    @property
+    def totals(self) -> list[list[float]]:
+        """What has been added up for `take_metrics`; float32, so exact as JSON."""
+        return _local(self._totals).numpy().tolist()
+
+    def restart(self, totals: list[list[float]]) -> None:
+        """Goes on from a restored state: with the `totals` of it, [] for none."""
+        self._totals.assign(totals or tf.zeros_like(_local(self._totals)))
+        self._non_finite_step.assign(NO_STEP)
+
     def take_metrics(self) -> dict[str, float]:
         """Exact global ratios since the last call: every loss and metric, `loss`, the sum of the
         losses, and `num_tokens`, how many were not padding.
-
-        Raises:
-          ValueError: a loss or gradient was not finite; the weights are those before that step.
         """
-        bad_step = int(_local(self._non_finite_step))
-        if bad_step != NO_STEP:
-            raise ValueError(
-                f"the loss or its gradient is not finite at step {bad_step}; the weights were not "
-                "updated. Lower optimizer.learning_rate, or look at the data of that step."
-            )
         totals = _local(self._totals).numpy()
         self._totals.assign(tf.zeros_like(totals))
-        return {**self._task.ratios(totals[:-1]), "num_tokens": float(totals[-1, 0])}
+        values = {**self._task.ratios(totals[:-1]), "num_tokens": float(totals[-1, 0])}
+        if self._state.loss_scale is not None:
+            values["loss_scale"] = float(_local(self._state.loss_scale.value))
+        return values
 
 
 def _part(rows: tf.Tensor, index: tf.Tensor | int, count: int) -> tf.Tensor:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import shutil
 import subprocess
 import sys
 
@@ -241,6 +242,14 @@ def test_an_id_outside_the_vocabulary_stops_the_reader_with_shard_and_record(fol
         for record in records.serialize(table):
             writer.write(record)
     with pytest.raises(tf.errors.OpError, match=f"{name}, record 2: token id 20 is outside"):
+        list(make(copy, BatchSlice(8), training=False))
+
+
+def test_a_shard_that_is_whole_but_not_the_one_of_the_manifest_stops_the_reader(folder, tmp_path):
+    copy = damaged_copy(folder, tmp_path, lambda content: content)
+    shards = Manifest.load(copy).shards
+    shutil.copy(f"{copy}/{shards[1]['file']}", f"{copy}/{shards[0]['file']}")
+    with pytest.raises(tf.errors.OpError, match="shard-00000-of-.* has changed: its SHA-256"):
         list(make(copy, BatchSlice(8), training=False))
 
 

@@ -35,7 +35,7 @@ def test_curves_draw_every_finite_point_inside_the_frame():
     for line in lines:
         for point in line.split():
             x, y = map(float, point.split(","))
-            assert 0 < x < 640
+            assert 0 < x < 720
             assert 0 < y < 260
     assert page.curves({"loss": []}) == "<p>No points.</p>"
 

@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from bert_tf.benchmark import child, commands, data, flops, harness, synthetic, train
+from bert_tf import flops
+from bert_tf.benchmark import child, commands, data, harness, synthetic, train
 from bert_tf.benchmark.harness import Contestant
 from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig, TrainConfig
 from bert_tf.tasks.pretraining import PretrainingModel

@@ -8,7 +8,7 @@ import safetensors.numpy
 
 from tests.scripts.conftest import kill_when, run_ok
 
-_CLOCK = ("examples_per_second", "tokens_per_second")
+_CLOCK = ("examples_per_second", "tokens_per_second", "mfu")
 
 
 def flags(work, folder):

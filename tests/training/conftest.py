@@ -39,7 +39,7 @@ def records(tmp_path_factory):
 def make_run(records):
     """`make_run(**changes of TrainConfig)` -> (task, config) of a tiny model on `records`."""
 
-    def make(optimizer=None, task=None, dropout=0.1, hidden_size=32, **train):
+    def make(optimizer=None, task=None, dropout=0.1, hidden_size=32, layers=1, **train):
         defaults = {
             "global_batch_size": 16,
             "num_train_steps": 10,
@@ -50,7 +50,7 @@ def make_run(records):
             model=BertConfig(
                 vocab_size=160,
                 hidden_size=hidden_size,
-                num_hidden_layers=2,
+                num_hidden_layers=layers,
                 num_attention_heads=2,
                 intermediate_size=2 * hidden_size,
                 max_position_embeddings=32,

@@ -1,46 +1,188 @@
-"""AdamW against NumPy, and which variables it decays."""
+"""Every optimizer against NumPy, in the loop's form and in Keras', and what it leaves alone."""
 
+import dataclasses
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from bert_tf.config import OptimizerConfig
-from bert_tf.training.optimizers import AdamW, is_decayed
+from bert_tf.training.keras_optimizer import KerasOptimizer
+from bert_tf.training.optimizers import Optimizer, is_decayed
+
+PATHS = {"a/kernel": (4, 3), "a/bias": (3,)}
+DECAY = {"a/kernel": 0.1, "a/bias": 0.0}
+STEPS = 10
 
 
-def numpy_adamw(weight, gradients, rates, decay, bias_correction, b1=0.9, b2=0.999, epsilon=1e-6):
+def numpy_adamw(w, gradients, rates, decay, b1=0.9, b2=0.999, epsilon=1e-6, correct=False):
     """Loshchilov and Hutter 2019, algorithm 2, in float64."""
-    weight = weight.astype(np.float64)
-    m = v = np.zeros_like(weight)
+    m = v = np.zeros_like(w)
     for t, (gradient, rate) in enumerate(zip(gradients, rates, strict=True), 1):
         m = b1 * m + (1 - b1) * gradient
         v = b2 * v + (1 - b2) * gradient**2
-        c1, c2 = (1 - b1**t, 1 - b2**t) if bias_correction else (1, 1)
-        weight = weight - rate * ((m / c1) / (np.sqrt(v / c2) + epsilon) + decay * weight)
-    return weight, m, v
+        c1, c2 = (1 - b1**t, 1 - b2**t) if correct else (1, 1)
+        w = w - rate * ((m / c1) / (np.sqrt(v / c2) + epsilon) + decay * w)
+    return w, {"m": m, "v": v}
 
 
-@pytest.mark.parametrize("bias_correction", [False, True])
-def test_ten_steps_equal_numpy(bias_correction):
+def numpy_lamb(w, gradients, rates, decay, b1=0.9, b2=0.999, epsilon=1e-6):
+    """You et al. 2020, algorithm 2; what is not decayed has no trust ratio."""
+    m = v = np.zeros_like(w)
+    for t, (gradient, rate) in enumerate(zip(gradients, rates, strict=True), 1):
+        m = b1 * m + (1 - b1) * gradient
+        v = b2 * v + (1 - b2) * gradient**2
+        update = (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + epsilon) + decay * w
+        ratio = np.sqrt((w**2).sum()) / np.sqrt((update**2).sum()) if decay else 1.0
+        w = w - rate * ratio * update
+    return w, {"m": m, "v": v}
+
+
+def numpy_adafactor(w, gradients, rates, decay, relative=False):
+    """Shazeer and Stern 2018, algorithms 4 and 5 with sums, as they are written there."""
+    r = c = v = 0.0
+    for t, (gradient, rate) in enumerate(zip(gradients, rates, strict=True), 1):
+        beta = 1 - t**-0.8
+        squared = gradient**2 + 1e-30
+        if w.ndim == 2:
+            r = beta * r + (1 - beta) * squared.sum(axis=1, keepdims=True)
+            c = beta * c + (1 - beta) * squared.sum(axis=0, keepdims=True)
+            v = r @ c / r.sum()
+        else:
+            v = beta * v + (1 - beta) * squared
+        u = gradient / np.sqrt(v)
+        u = u / max(1.0, np.sqrt((u**2).mean()))
+        size = max(1e-3, np.sqrt((w**2).mean())) if relative else 1.0
+        w = w - rate * size * u - rate * decay * w
+    if w.ndim == 2:
+        return w, {"vr": r[:, 0] / w.shape[1], "vc": c[0] / w.shape[0]}
+    return w, {"v": v}
+
+
+def numpy_sgd(w, gradients, rates, decay):
+    for gradient, rate in zip(gradients, rates, strict=True):
+        w = w - rate * (gradient + decay * w)
+    return w, {}
+
+
+CASES = {
+    "adamw": (numpy_adamw, {}, {}),
+    "adamw, corrected": (numpy_adamw, {"bias_correction": True}, {"correct": True}),
+    "lamb": (numpy_lamb, {"name": "lamb"}, {}),
+    "adafactor": (numpy_adafactor, {"name": "adafactor"}, {}),
+    "adafactor, relative": (
+        numpy_adafactor,
+        {"name": "adafactor", "relative_step": True},
+        {"relative": True},
+    ),
+    "sgd": (numpy_sgd, {"name": "sgd"}, {}),
+}
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """(start weights, gradients of ten steps): growing, so that Adafactor clips its updates."""
     random = np.random.default_rng(0)
-    paths = {"a/kernel": (4, 3), "a/bias": (3,)}
-    start = {path: random.normal(size=shape).astype(np.float32) for path, shape in paths.items()}
+    start = {p: random.normal(size=shape).astype(np.float32) for p, shape in PATHS.items()}
+    scale = np.geomspace(0.1, 10, STEPS)
+    gradients = {
+        path: random.normal(size=(STEPS, *shape)) * scale.reshape(-1, *([1] * len(shape)))
+        for path, shape in PATHS.items()
+    }
+    return start, gradients
+
+
+def expected(case, problem, rates):
+    function, _, options = CASES[case]
+    start, gradients = problem
+    return {
+        path: function(start[path].astype(np.float64), gradients[path], rates, decay, **options)
+        for path, decay in DECAY.items()
+    }
+
+
+def config_of(case, **changes):
+    return OptimizerConfig(weight_decay=0.1, clip_norm=0.0, **CASES[case][1], **changes)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ten_steps_equal_numpy(case, problem):
+    start, gradients = problem
     weights = {path: tf.Variable(value) for path, value in start.items()}
-    config = OptimizerConfig(weight_decay=0.1, bias_correction=bias_correction)
-    optimizer = AdamW(config, weights)
-    gradients = {path: random.normal(size=(10, *shape)) for path, shape in paths.items()}
-    rates = np.linspace(0.1, 0.01, 10)
-    for step in range(10):
+    optimizer = Optimizer(config_of(case), weights)
+    rates = np.linspace(0.1, 0.01, STEPS)
+    for step in range(STEPS):
         optimizer.apply(
-            [tf.constant(gradients[path][step], tf.float32) for path in paths],
-            step=tf.constant(step + 1),
+            [tf.constant(gradients[path][step], tf.float32) for path in PATHS],
+            step=tf.constant(step, tf.int64),
             learning_rate=tf.constant(rates[step], tf.float32),
         )
-    for path, decay in (("a/kernel", 0.1), ("a/bias", 0.0)):
-        weight, m, v = numpy_adamw(start[path], gradients[path], rates, decay, bias_correction)
-        np.testing.assert_allclose(weights[path].numpy(), weight, atol=2e-6)
-        np.testing.assert_allclose(optimizer.slots[f"{path}/m"].numpy(), m, atol=1e-6)
-        np.testing.assert_allclose(optimizer.slots[f"{path}/v"].numpy(), v, atol=1e-6)
+    seen = set()
+    for path, (weight, slots) in expected(case, problem, rates).items():
+        np.testing.assert_allclose(weights[path].numpy(), weight, rtol=1e-5, atol=2e-6)
+        for name, value in slots.items():
+            seen.add(f"{path}/{name}")
+            slot = optimizer.slots[f"{path}/{name}"].numpy()
+            np.testing.assert_allclose(slot, value, rtol=1e-5, atol=1e-6)
+    assert set(optimizer.slots) == seen
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_keras_optimizer_makes_the_same_steps(case, problem):
+    start, gradients = problem
+    config = config_of(case, learning_rate=0.1, warmup_proportion=0.0)
+    optimizer = KerasOptimizer(config, num_train_steps=STEPS)
+    optimizer = KerasOptimizer.from_config(optimizer.get_config())  # as saving does
+    with keras.name_scope("a"):
+        variables = [keras.Variable(start[path], name=path[2:]) for path in PATHS]
+    assert [variable.path for variable in variables] == list(PATHS)
+    for step in range(STEPS):
+        of_step = [tf.constant(gradients[path][step], tf.float32) for path in PATHS]
+        optimizer.apply_gradients(zip(of_step, variables, strict=True))
+    rates = 0.1 * (1 - np.arange(STEPS) / STEPS)
+    for variable, (weight, _) in zip(
+        variables, expected(case, problem, rates).values(), strict=True
+    ):
+        np.testing.assert_allclose(variable.numpy(), weight, rtol=1e-5, atol=2e-6)
+
+
+def test_keras_fits_with_it_and_clips():
+    """A line through points: `fit` compiles the update; the first step is as long as the clip."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, name="dense")])
+    config = OptimizerConfig(
+        name="sgd", learning_rate=1.0, schedule="constant", warmup_proportion=0.0, clip_norm=0.5
+    )
+    model.compile(optimizer=KerasOptimizer(config, num_train_steps=40), loss="mse")
+    x = np.tile(np.linspace(-1, 1, 8)[:, None], (40, 1))
+    before = np.concatenate([w.ravel() for w in model.get_weights()])
+    first = model.train_on_batch(x[:8], 3 * x[:8] + 10)
+    after = np.concatenate([w.ravel() for w in model.get_weights()])
+    assert np.linalg.norm(after - before) == pytest.approx(0.5, rel=0.02)  # and a little decay
+    model.fit(x, 3 * x + 10, batch_size=8, verbose=0, shuffle=False)
+    assert model.evaluate(x, 3 * x + 10, verbose=0) < 0.1 * first
+
+
+def test_lamb_moves_a_weight_of_zeros_and_keeps_still_without_a_gradient():
+    """The trust ratio is 1 where a norm is 0."""
+    weights = {"a/kernel": tf.Variable([[0.0, 0.0]]), "b/kernel": tf.Variable([[1.0, 2.0]])}
+    optimizer = Optimizer(OptimizerConfig(name="lamb", weight_decay=0.0), weights)
+    zero = tf.constant(0, tf.int64)
+    optimizer.apply([tf.ones((1, 2)), tf.zeros((1, 2))], step=zero, learning_rate=tf.constant(0.1))
+    # Kept from decay, the second kernel has no update at all.
+    np.testing.assert_allclose(weights["a/kernel"].numpy(), [[-0.1, -0.1]], rtol=1e-4)
+    np.testing.assert_array_equal(weights["b/kernel"].numpy(), [[1.0, 2.0]])
+
+
+def test_adafactor_needs_rows_and_columns_where_adam_needs_two_matrices():
+    weights = {"a/kernel": tf.Variable(tf.ones((30, 20))), "a/bias": tf.Variable(tf.ones(20))}
+    sizes = {
+        name: sum(
+            int(tf.size(s)) for s in Optimizer(OptimizerConfig(name=name), weights).slots.values()
+        )
+        for name in ("adamw", "adafactor", "sgd")
+    }
+    assert sizes == {"adamw": 2 * 620, "adafactor": 30 + 20 + 20, "sgd": 0}
 
 
 def test_biases_and_layer_norms_are_not_decayed():
@@ -53,5 +195,11 @@ def test_biases_and_layer_norms_are_not_decayed():
 
 
 def test_no_weight_decay_decays_nothing():
-    optimizer = AdamW(OptimizerConfig(weight_decay=0.0), {"a/kernel": tf.Variable([[1.0]])})
+    optimizer = Optimizer(OptimizerConfig(weight_decay=0.0), {"a/kernel": tf.Variable([[1.0]])})
     assert optimizer.decayed == []
+
+
+def test_the_config_of_the_keras_optimizer_is_checked():
+    config = dataclasses.asdict(OptimizerConfig(name="adamax"))
+    with pytest.raises(ValueError, match="optimizer.name is 'adamax'; expected one of adamw, lamb"):
+        KerasOptimizer(config, num_train_steps=1)

@@ -1,19 +1,20 @@
 """What a figure was measured on, and the fastest this machine multiplies matrices."""
 
+import functools
 import os
 import platform
 import sys
+import time
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.benchmark.harness import Contestant
-from bert_tf.benchmark.timing import rate_of
-
 _SIZE = 2048
 _REPEATS = 3
+_PACKAGES = ("tensorflow", "tensorflow-text", "keras", "numpy")
 _VARIABLES = ("TF_", "XLA_", "OMP_", "KMP_", "MKL_", "ONEDNN_", "DNNL_", "CUDA_VISIBLE", "LD_PRE")
 
 
@@ -32,12 +33,19 @@ def describe_machine() -> dict[str, Any]:
         ],
         "system": platform.platform(),
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in ("tensorflow", "tensorflow-text", "keras")},
+        "versions": {name: _version(name) for name in _PACKAGES},
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
         "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
         "environment": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLES)},
         "load_average": list(os.getloadavg()),
     }
+
+
+def describe_run() -> dict[str, Any]:
+    """What of `describe_machine` may change the last digits of a number: for a checkpoint."""
+    machine = describe_machine()
+    del machine["load_average"], machine["memory_bytes"]
+    return machine
 
 
 def summary(machine: dict[str, Any]) -> str:
@@ -51,16 +59,29 @@ def summary(machine: dict[str, Any]) -> str:
     )
 
 
-def matmul_ceiling(dtype: str) -> Contestant:
-    """A 2048 x 2048 x 2048 product in `dtype`, the best of three a round, in GFLOP/s."""
-    numbers = np.random.default_rng(0).standard_normal((2, _SIZE, _SIZE))
-    a, b = tf.cast(numbers, dtype)
+def matmul_rate(dtype: str, size: int = _SIZE) -> Callable[[], float]:
+    """Measures products of two matrices [size, size] in `dtype`: FLOP/s, the best of three."""
+    a, b = tf.cast(np.random.default_rng(0).standard_normal((2, size, size)), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.linalg.matmul(a, b)[:1]))
-    run = rate_of(lambda: product().numpy(), 2 * _SIZE**3 / 1e9)
-    return Contestant(
-        name=f"matmul {dtype}",
-        measure_round=lambda: max(run() for _ in range(_REPEATS)),
-    )
+
+    def once() -> float:
+        start = time.perf_counter()
+        product().numpy()
+        return 2 * size**3 / (time.perf_counter() - start)
+
+    return lambda: max(once() for _ in range(_REPEATS))
+
+
+@functools.cache
+def matmul_ceiling(dtype: str) -> float:
+    """FLOP/s of one device of this process, measured once: what MFU is a share of.
+
+    Small on a CPU, where it takes a tenth of a second; large where launching costs more than that.
+    """
+    accelerated = any(device.device_type != "CPU" for device in tf.config.list_logical_devices())
+    measure = matmul_rate(dtype, 8192 if accelerated else 1024)
+    measure()  # the first call traces
+    return measure()
 
 
 def _cpu_model() -> str:

@@ -1,8 +1,8 @@
-"""Floating-point operations that a pretraining step needs, whatever a program spends on it.
+"""Floating-point operations that a training step needs, whatever a program spends on it.
 
 Counted as 6 x non-embedding parameters x tokens (2 forward, 4 backward), plus attention, plus the
-masked-LM head on the predicted positions (Kaplan et al. 2020, section 2.1, for the 6). Dropout,
-activations and the optimizer are not counted.
+masked-LM head on the predicted positions when pretraining (Kaplan et al. 2020, section 2.1, for the
+6). Dropout, activations, other heads and the optimizer are not counted.
 
 B sequences, S tokens, P predictions, D hidden, F intermediate, L layers, V vocabulary.
 """
@@ -13,7 +13,8 @@ from bert_tf.config import ExperimentConfig
 def step_flops(config: ExperimentConfig) -> float:
     """Of one optimizer step on `train.global_batch_size` full sequences."""
     model, data = config.model, config.data
-    S, P, D = data.max_seq_length, data.max_predictions_per_seq, model.hidden_size
+    P = data.max_predictions_per_seq if config.task.name == "pretraining" else 0
+    S, D = data.max_seq_length, model.hidden_size
     F, L, V = model.intermediate_size, model.num_hidden_layers, model.vocab_size
     attention_parameters = 4 * (D * D + D)
     feed_forward_parameters = 2 * D * F + F + D

@@ -1,0 +1,89 @@
+"""What a run needs, before its first step: memory and operations; and what a dry run prints.
+
+B rows of a replica's micro-batch, S tokens, D hidden, F intermediate, N heads, L layers,
+P predictions, V vocabulary.
+"""
+
+import math
+from collections.abc import Mapping
+
+import tensorflow as tf
+from absl import logging
+
+from bert_tf import machine
+from bert_tf.config import ExperimentConfig
+from bert_tf.flops import step_flops
+from bert_tf.progress import format_seconds
+from bert_tf.training.step import TrainState, weights_of
+
+
+def matmul_ceiling(config: ExperimentConfig) -> float:
+    """FLOP/s of one device in the dtype of the run, measured; MFU is a share of it."""
+    return machine.matmul_ceiling("bfloat16" if "bfloat16" in config.train.dtype else "float32")
+
+
+def activation_bytes(config: ExperimentConfig, num_replicas: int) -> float:
+    """What the backward pass of one micro-batch needs of the forward pass, on one replica.
+
+    Counted in values of the compute dtype, a layer: 17 B S D and 2.5 B N S S with their dropout
+    masks (Korthikanti et al. 2022, section 4.1, whose bytes are of 2-byte values), an intermediate
+    size of F in place of 4 D, and the logits with their gradient in float32.
+    """
+    model, train = config.model, config.train
+    size = 2 if "16" in train.dtype else 4
+    B = train.global_batch_size // (num_replicas * train.num_micro_batches)
+    S, D, F = config.data.max_seq_length, model.hidden_size, model.intermediate_size
+    P = config.data.max_predictions_per_seq if config.task.name == "pretraining" else 0
+    per_token = 9 * D + 2 * F + 2.5 * model.num_attention_heads * S
+    return model.num_hidden_layers * B * S * per_token * size + 3 * 4 * B * P * model.vocab_size
+
+
+def memory_bytes(state: TrainState, config: ExperimentConfig, num_replicas: int) -> float:
+    """Of one replica in training: variables, gradients and activations."""
+    gradients = _bytes(weights_of(state.model)) * (2 if config.train.num_micro_batches > 1 else 1)
+    return _bytes(state.variables()) + gradients + activation_bytes(config, num_replicas)
+
+
+def _bytes(variables: Mapping[str, tf.Variable]) -> int:
+    return sum(math.prod(v.shape) * v.dtype.size for v in variables.values())
+
+
+def log(state: TrainState, config: ExperimentConfig, num_replicas: int) -> None:
+    """Says what a step needs."""
+    logging.info(
+        "a step needs about %.3g GB on each replica and %.3g GFLOP; this machine multiplies "
+        "matrices with %.3g GFLOP/s a device",
+        memory_bytes(state, config, num_replicas) / 1e9,
+        step_flops(config) / 1e9,
+        matmul_ceiling(config) / 1e9,
+    )
+
+
+def forecast(
+    config: ExperimentConfig,
+    *,
+    step: int,
+    total: int,
+    seconds_per_step: float,
+    loss: float,
+    work_dir: str,
+    variables: Mapping[str, tf.Variable],
+    evaluates: bool,
+) -> list[str]:
+    """What a run of `total` steps that stands at `step` would do, a line each."""
+    train = config.train
+    left = total - step
+    kept = train.keep_checkpoints + bool(train.keep_best)
+    evaluations = f"every {train.eval_every} steps and " if train.eval_every else ""
+    saves = f"every {train.checkpoint_every} steps and " if train.checkpoint_every else ""
+    return [
+        f"dry run: nothing was written. The loss of two steps is {loss:.4f}.",
+        f"would go on after step {step} to step {total}, with "
+        f"{train.global_batch_size} rows a step: {left * train.global_batch_size:,} rows",
+        f"a step takes {seconds_per_step:.3g} s: {format_seconds(left * seconds_per_step)} in all, "
+        "without evaluations",
+        f"would evaluate {evaluations}at the end" if evaluates else "would not evaluate",
+        f"would write a checkpoint of {_bytes(variables) / 1e6:,.1f} MB {saves}at the end, and "
+        f"keep {kept}",
+        f"work directory: {work_dir}",
+    ]

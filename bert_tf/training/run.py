@@ -1,0 +1,363 @@
+"""The parts of a run and what happens between two calls of the compiled steps.
+
+`loop.train` says in which order. All that is decided here is decided alike by every worker.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+from bert_tf import progress
+from bert_tf.config import ExperimentConfig
+from bert_tf.flops import step_flops
+from bert_tf.tasks.task import Task
+from bert_tf.training import checkpoint, estimate, run_page, time_budget, work_dir
+from bert_tf.training.checkpoint_writer import CheckpointWriter
+from bert_tf.training.distribution import is_chief
+from bert_tf.training.evaluate import Evaluator, distribute
+from bert_tf.training.history import MOST_SKIPS, History
+from bert_tf.training.metrics_writer import MetricsWriter
+from bert_tf.training.step import NO_STEP, TrainState, TrainStep, weights_of
+from bert_tf.training.stopping import Agreement, Stopper
+
+
+class Run:
+    """A model in training: state, data, evaluations and files.
+
+    Args: see `loop.train`; `agreement` is of its workers.
+
+    Attributes:
+      state: what a checkpoint holds.
+      history: what it remembers besides.
+      train_step: the compiled steps.
+      iterator: over the training batches from `state.rows_consumed` on.
+      checkpoints: writes them.
+      folder: the work directory; None for a worker that writes nothing.
+      step: finished optimizer steps.
+      next_stop: the step of the next log line, evaluation or checkpoint.
+      seconds_per_step: of the last call.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        config: ExperimentConfig,
+        strategy: tf.distribute.Strategy,
+        agreement: Agreement,
+        train_data: Any,
+        eval_data: Any,
+        folder: str,
+        data_id: str,
+    ):
+        work_dir.check(folder, config)
+        self._task, self._config, self._strategy = task, config, strategy
+        self._agreement, self._data_id = agreement, data_id
+        self._train_data, self._eval_data = train_data, eval_data
+        self._work_dir = folder
+        self.folder = folder if is_chief(strategy) else None
+        with strategy.scope():
+            self.state = TrainState.create(task, config)
+        self.history = History()
+        self.train_step = TrainStep(task, config, self.state, strategy)
+        self._evaluator = Evaluator(task, self.state.model, strategy, config.train.eval_batch_size)
+        self.checkpoints = CheckpointWriter(
+            self.folder and work_dir.checkpoints_of(self.folder), config.train.keep_checkpoints
+        )
+        self._writer: MetricsWriter | None = None
+        self._metrics: dict[str, float] = {}
+        self._timed_steps, self._seconds = 0, 0.0
+        self.seconds_per_step = 0.0
+
+    def restore(self, initialize: Callable[[keras.Model], None] | None) -> None:
+        """Continues what is in the work directory, or begins.
+
+        Raises:
+          ValueError: its checkpoints are of other data, or not all workers see the same one.
+        """
+        found = work_dir.restore(
+            self.state,
+            self._work_dir,
+            self._config,
+            data_id=self._data_id,
+            num_replicas=self._strategy.num_replicas_in_sync,
+            initialize=initialize,
+        )
+        self.saved_step = None if found is None else int(self.state.step.numpy())
+        steps = self._agreement.gather(float(self.state.step.numpy()))[:, 0]
+        if steps.min() != steps.max():
+            raise ValueError(
+                f"the workers found checkpoints of different steps ({steps.astype(int).tolist()}) "
+                f"in {self._work_dir}: --work_dir must be a folder that all of them share."
+            )
+        _log_variables(self.state)
+        if not self.total:  # decided once: a checkpoint brings it back
+            time_budget.fit(
+                self.train_step,
+                self.state,
+                self._strategy,
+                self._make_iterator,
+                minutes=self._config.train.time_budget_minutes,
+                steps_per_loop=self._config.train.steps_per_loop,
+            )
+        self._continue(found or History())
+
+    @property
+    def total(self) -> int:
+        """The last step; 0 as long as the clock has not decided about it."""
+        return int(self.state.num_train_steps.numpy())
+
+    def _make_iterator(self):
+        """Over the training batches from `state.rows_consumed` on."""
+        start_row = int(self.state.rows_consumed.numpy())
+        return iter(
+            distribute(
+                self._strategy,
+                self._config.train.global_batch_size,
+                lambda part: self._task.make_dataset(
+                    self._train_data, part, training=True, start_row=start_row
+                ),
+            )
+        )
+
+    def _continue(self, history: History) -> None:
+        """Goes on from the state that has been restored."""
+        self.history = history
+        self.step = self._line_start = int(self.state.step.numpy())
+        if history.totals:
+            self._line_start = _previous_stop(self.step, self._config)
+        self.train_step.restart(history.totals)
+        self.iterator = self._make_iterator()
+        self.next_stop = _next_stop(self.step, self.total, self._config)
+        self._bad_step = NO_STEP
+        self._writer, self._start_step = None, self.step
+
+    def begin(self, stopper: Stopper) -> None:
+        """What comes before the first step."""
+        if self.history.is_evaluation_due:
+            self.evaluate_and_save(stopper)
+        elif self._config.train.on_spike == "skip" and self.saved_step is None:
+            self.save()  # a run that may go back needs something to go back to
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all steps are done, or evaluations have stopped getting better."""
+        done = self.step >= self.total
+        return done or self.history.is_over(self._config.train)
+
+    @contextlib.contextmanager
+    def timed(self, num_steps: int) -> Iterator[None]:
+        """Around a call of the compiled steps; waits for the device."""
+        start = time.perf_counter()
+        yield
+        self._bad_step = self.train_step.non_finite_step
+        seconds = time.perf_counter() - start
+        self.seconds_per_step = seconds / num_steps
+        self._timed_steps += num_steps
+        self._seconds += seconds
+
+    def advance(self) -> int:
+        """After a call: how many steps it got on; below 0 if the run had to go back."""
+        before = self.step
+        self.step = int(self.state.step.numpy())
+        if self._bad_step != NO_STEP:
+            self._go_back(
+                f"the loss or its gradient is not finite at step {self._bad_step}; the weights "
+                "were not updated",
+                int(self.state.rows_consumed.numpy()) + self._config.train.global_batch_size,
+            )
+        return self.step - before
+
+    def report(self, bar: progress.bar) -> bool:
+        """Writes a log line if one is due; whether there is something to evaluate or to save."""
+        if self.step < self.next_stop:
+            return False
+        values = self._measure()
+        problem = self.history.spike(values["loss"], self._config.train)
+        if problem:
+            self._go_back(f"step {self.step}: {problem}", int(self.state.rows_consumed.numpy()))
+            return False
+        self._write(values)
+        bar.set(_line(values))
+        self._line_start = self.step
+        self.next_stop = _next_stop(self.step, self.total, self._config)
+        return True
+
+    def _measure(self) -> dict[str, float]:
+        """What the steps since the last log line are reported with."""
+        config = self._config
+        values = self.train_step.take_metrics()
+        examples = (self.step - self._line_start) * config.train.global_batch_size
+        steps_per_second = self._timed_steps / self._seconds
+        values["examples_per_second"] = steps_per_second * config.train.global_batch_size
+        # After a resume between two lines fewer steps were timed than were counted.
+        tokens_per_example = values.pop("num_tokens") / examples
+        values["tokens_per_second"] = values["examples_per_second"] * tokens_per_example
+        ceiling = estimate.matmul_ceiling(config) * self._num_devices
+        values["mfu"] = steps_per_second * step_flops(config) / ceiling
+        values["learning_rate"] = float(self.train_step.learning_rate(self.train_step.step - 1))
+        self._timed_steps, self._seconds = 0, 0.0
+        return values
+
+    def _write(self, values: dict[str, float]) -> None:
+        if self._writer is None:  # data and model have been seen to work
+            self._open()
+        self._writer.write(self.step, values)
+
+    def _open(self) -> None:
+        if self.folder is not None:
+            work_dir.write_config(self.folder, self._config)
+        self._writer = MetricsWriter(self.folder, self._start_step)
+
+    def evaluate_and_save(self, stopper: Stopper) -> None:
+        """Evaluates and saves if it is time to."""
+        train, is_best = self._config.train, False
+        is_due = self._is_time(train.eval_every) or self.history.is_evaluation_due
+        if is_due and self._eval_data is not None:
+            metrics = self._evaluator.run(self._eval_data, stopper.is_told)
+            self.history.is_evaluation_due = metrics is None
+            if metrics is None:  # told to stop: it is done after the resume
+                return
+            self._metrics = metrics
+            self._write({f"eval_{name}": value for name, value in metrics.items()})
+            if self.folder is not None:
+                samples = self._task.show(self.state.model, self._eval_data)
+                self._writer.write_samples(self.step, samples)
+            logging.info("step %d, evaluation: %s", self.step, _line(metrics))
+            if train.keep_best or train.early_stop_patience:
+                is_best = self.history.add_evaluation(self.step, metrics, train)
+        if self.history.is_over(train):
+            count = self.history.evaluations_since_best
+            logging.info("ends early: %d evaluations without a better one", count)
+        if self._is_time(train.checkpoint_every) or (is_best and train.keep_best):
+            self.save()
+
+    def save(self) -> None:
+        """Hands this step to the writer of checkpoints, unless it was saved before."""
+        if self.saved_step == self.step:
+            return
+        if self._writer is None:
+            self._open()
+        is_between_lines = self.step != self._line_start
+        self.history.totals = self.train_step.totals if is_between_lines else []
+        keeps_best = self._config.train.keep_best and self.history.best
+        self.checkpoints.save(
+            self.step,
+            self.state.variables(),
+            work_dir.describe(
+                self.state,
+                self._config,
+                self._data_id,
+                self.history,
+                self._strategy.num_replicas_in_sync,
+            ),
+            best_step=self.history.best["step"] if keeps_best else None,
+        )
+        self.saved_step = self.step
+
+    def write_page(self) -> None:
+        """`run.html` of everything so far, in the work directory."""
+        if self.folder is not None:
+            run_page.write(self.folder)
+
+    def result(self) -> tuple[keras.Model, dict[str, float]]:
+        """The trained model and the metrics that belong to it."""
+        best = self.history.best
+        if self._config.train.model_from_best and best:
+            path = checkpoint.path_of(work_dir.checkpoints_of(self._work_dir), best["step"])
+            self._agreement.wait()
+            if checkpoint.is_whole(path):
+                checkpoint.restore(path, self.state.variables())
+                logging.info("the model is that of step %d, the best one", best["step"])
+                return self.state.model, best["metrics"]
+            logging.warning("the model is that of the last step, because the best is damaged")
+        if not self._metrics and self._eval_data is not None:  # nothing was left to train
+            self._metrics = self._evaluator.run(self._eval_data)
+        return self.state.model, self._metrics
+
+    def _go_back(self, problem: str, to_row: int) -> None:
+        """To the newest checkpoint, and in the data behind what has been read since.
+
+        Raises:
+          ValueError: `train.on_spike` is "stop", or it has happened too often.
+        """
+        advice = "Lower optimizer.learning_rate, or look at the data of that step"
+        if self._config.train.on_spike == "stop":
+            raise ValueError(f"{problem}. {advice}; train.on_spike='skip' passes over them.")
+        if len(self.history.skipped) >= MOST_SKIPS:
+            raise ValueError(f"{problem}, and {MOST_SKIPS} times before. {advice}.")
+        self.checkpoints.wait()
+        self._agreement.wait()
+        folder = work_dir.checkpoints_of(self._work_dir)
+        found = checkpoint.find_latest(folder)
+        if found is None:
+            raise ValueError(f"{problem}, and {folder} holds no checkpoint to go back to.")
+        path, info = found
+        history = work_dir.load(path, info, self.state, self._config)
+        changes = work_dir.skip_rows(self.state, history, to_row, problem)
+        self._agreement.wait()  # all have read it
+        if self.folder is not None:
+            checkpoint.change_info(path, changes)
+        self._continue(history)
+
+    def _is_time(self, every: int) -> bool:
+        is_last = self.step == self.total
+        return is_last or (every > 0 and self.step % every == 0)
+
+    @property
+    def _num_devices(self) -> int:
+        """How many processors the replicas run on: those of a CPU share it."""
+        has_cpus = all("CPU" in name.upper() for name in self._strategy.extended.worker_devices)
+        workers = self._agreement.num_workers
+        return workers if has_cpus else self._strategy.num_replicas_in_sync
+
+    def forecast(self) -> list[str]:
+        """Of a dry run: what would happen, in lines for the user. After a timed step."""
+        return estimate.forecast(
+            self._config,
+            step=self.step,
+            total=self.total,
+            seconds_per_step=self.seconds_per_step,
+            loss=self.train_step.take_metrics()["loss"],
+            work_dir=self._work_dir,
+            variables=self.state.variables(),
+            evaluates=self._eval_data is not None,
+        )
+
+
+def _periods(config: ExperimentConfig) -> list[int]:
+    train = config.train
+    return [p for p in (train.steps_per_loop, train.eval_every, train.checkpoint_every) if p]
+
+
+def _next_stop(step: int, total: int, config: ExperimentConfig) -> int:
+    """The next step at which something happens: multiples, so a resumed run stops there too."""
+    multiples = ((step // period + 1) * period for period in _periods(config))
+    return min([total, *multiples])
+
+
+def _previous_stop(step: int, config: ExperimentConfig) -> int:
+    return max((step - 1) // period * period for period in _periods(config))
+
+
+def _line(values: dict[str, float]) -> str:
+    """`loss 5.123, masked_lm_accuracy 0.214, ...` with as many digits as a reader wants."""
+
+    def number(name: str, value: float) -> str:
+        if name.endswith("_per_second"):
+            return f"{value:,.0f}"
+        return f"{value:.2e}" if name == "learning_rate" else f"{value:.4f}"
+
+    return ", ".join(f"{name} {number(name, value)}" for name, value in values.items())
+
+
+def _log_variables(state: TrainState) -> None:
+    weights = weights_of(state.model)
+    count = sum(int(tf.size(weight)) for weight in weights.values())
+    logging.info("%d trainable variables, %s parameters", len(weights), f"{count:,}")
+    for line in state.optimizer.describe():
+        logging.info("%s", line)

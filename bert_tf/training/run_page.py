@@ -1,0 +1,127 @@
+"""The page of a run: its curves, what the model said over time, what happened to it, its settings.
+
+Everything comes from the files of the work directory, so it can be made of any run, also later.
+"""
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from bert_tf.report import page
+from bert_tf.training import checkpoint, work_dir
+from bert_tf.training.metrics_writer import METRICS, SAMPLES, read_lines
+
+NAME = "run.html"
+_MOST_POINTS = 400  # of a curve; of more, means of stretches are drawn
+_MOST_COLUMNS = 8  # steps at which samples are shown
+
+Line = Mapping[str, Any]
+
+
+def write(folder: str) -> None:
+    """Writes `run.html` into the work directory `folder`; replaces an older one."""
+    lines = read_lines(tf.io.gfile.join(folder, METRICS))
+    samples = read_lines(tf.io.gfile.join(folder, SAMPLES))
+    found = checkpoint.newest_info(work_dir.checkpoints_of(folder))
+    with tf.io.gfile.GFile(tf.io.gfile.join(folder, "config.json")) as file:
+        config = json.load(file)
+    sections = _sections(lines, samples, found or {}, config)
+    page.write_page(tf.io.gfile.join(folder, NAME), f"Run: {folder}", sections)
+
+
+def _sections(
+    lines: Sequence[Line], samples: Sequence[Line], found: Line, config: Line
+) -> Iterable[tuple[str, str]]:
+    yield "", page.tiles(_summary(lines))
+    yield from curve_sections(lines)
+    for number in range(len(samples[-1]["samples"]) if samples else 0):
+        yield ("What the model says" if not number else ""), _sample(samples, number)
+    skipped = found.get("history", {}).get("skipped")
+    if skipped:
+        names = ("reason", "step", "from_row", "to_row")
+        rows = [[skip[name] for name in names] for skip in skipped]
+        yield "Passed over", page.table(("because", "after step", "from row", "to row"), rows)
+    if "machine" in found:
+        yield "Machine", page.table(("", ""), _flat(found["machine"]))
+    yield "Settings", page.table(("", ""), _flat(config))
+
+
+def _summary(lines: Sequence[Line]) -> dict[str, str]:
+    """Where it stands, in a few numbers."""
+    last: dict[str, float] = {}
+    for line in lines:
+        last |= line
+    shown = {"steps": f"{last.get('step', 0):,}"}
+    for name, value in last.items():
+        if name == "loss" or name.startswith("eval_"):
+            shown[_words(name)] = f"{value:.4g}"
+    for name in ("examples_per_second", "tokens_per_second"):
+        values = [line[name] for line in lines if name in line]
+        if values:
+            shown[f"{_words(name)}, median"] = f"{statistics.median(values):,.0f}"
+    return shown
+
+
+def curve_sections(lines: Sequence[Line]) -> Iterable[tuple[str, str]]:
+    """Pictures of the curves in the lines of a metrics.jsonl: (heading, HTML)."""
+    series: dict[str, list[tuple[float, float]]] = {}
+    for line in lines:
+        for name, value in line.items():
+            series.setdefault(name, []).append((line["step"], value))
+    series.pop("step", None)
+    losses = [name for name in series if name.endswith("loss")]
+    scores = [name for name in series if name.endswith("accuracy")]
+    speeds = [name for name in series if name.endswith("_per_second")]
+    left = [name for name in series if name not in (*losses, *scores, *speeds)]
+    groups = {"Loss": losses, "Accuracy": scores}
+    groups |= {_heading(name): [name] for name in (*speeds, *left)}
+    for head, names in groups.items():
+        if names:
+            yield head, page.curves({_words(name): thinned(series[name]) for name in names})
+
+
+def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most `_MOST_POINTS` points: the means of stretches of equally many."""
+    size = -(-len(points) // _MOST_POINTS)
+    parts = (points[first : first + size] for first in range(0, len(points), size))
+    return [tuple(statistics.fmean(axis) for axis in zip(*part, strict=True)) for part in parts]
+
+
+def _sample(samples: Sequence[Line], number: int) -> str:
+    """One text, and the answers at some of the steps, the last one among them."""
+    last = samples[-1]["samples"][number]
+    given = {  # of the last text: the data may have been others when the run was continued
+        line["step"]: sample["given"]
+        for line in samples
+        for sample in line["samples"]
+        if sample["text"] == last["text"]
+    }
+    every = -(-len(given) // _MOST_COLUMNS)
+    steps = list(given)[::-every][::-1]
+    rows = (
+        (f"[{place}] {expected}", *(given[step][place - 1] for step in steps))
+        for place, expected in enumerate(last["expected"], start=1)
+    )
+    head = ("expected", *(f"step {step:,}" for step in steps))
+    return page.paragraph(last["text"]) + page.table(head, rows)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """(dotted key, value) of every leaf."""
+    found = []
+    for key, value in values.items():
+        inner = isinstance(value, Mapping)
+        found += _flat(value, f"{prefix}{key}.") if inner else [(prefix + key, str(value))]
+    return found
+
+
+def _words(name: str) -> str:
+    return "MFU" if name == "mfu" else name.replace("_", " ")
+
+
+def _heading(name: str) -> str:
+    words = _words(name)
+    return words[0].upper() + words[1:]

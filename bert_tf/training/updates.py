@@ -1,0 +1,172 @@
+"""What each optimizer does to one weight: pure functions of tensors.
+
+A function returns the new weight and the new values of its slots, in the order in which it takes
+them. Which weights are decayed, and who keeps the slots, is the affair of `optimizers`.
+"""
+
+import math
+
+import tensorflow as tf
+
+# Shazeer and Stern 2018, section 9.
+_ADAFACTOR_EPSILON_1 = 1e-30  # keeps the second moment above 0
+_ADAFACTOR_EPSILON_2 = 1e-3  # the size that a weight near 0 is taken to have
+
+
+def sgd_update(
+    weight: tf.Tensor, gradient: tf.Tensor, *, learning_rate: tf.Tensor, weight_decay: float
+) -> tf.Tensor:
+    """One step down the gradient, with decoupled weight decay; no slots."""
+    return weight - learning_rate * (gradient + weight_decay * weight)
+
+
+def adamw_update(
+    weight: tf.Tensor,
+    gradient: tf.Tensor,
+    m: tf.Tensor,
+    v: tf.Tensor,
+    *,
+    step: tf.Tensor,
+    learning_rate: tf.Tensor,
+    weight_decay: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    bias_correction: bool,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """One step of Adam with decoupled weight decay.
+
+    Args:
+      weight, gradient, m, v: float32 of one shape: the weight, its gradient, both moments.
+      step: number of this update, from 1 (only used for the bias correction).
+      learning_rate: float32 scalar.
+      weight_decay: 0 for none.
+      beta_1, beta_2, epsilon: of Adam.
+      bias_correction: divide the moments by 1 - beta^step (Kingma and Ba 2015, algorithm 1);
+        google-research/bert does not.
+
+    Returns:
+      The new (weight, m, v).
+
+    Reference: Loshchilov and Hutter 2019, algorithm 2.
+    """
+    m = beta_1 * m + (1.0 - beta_1) * gradient
+    v = beta_2 * v + (1.0 - beta_2) * tf.square(gradient)
+    m_hat, v_hat = m, v
+    if bias_correction:
+        m_hat, v_hat = _corrected(m, v, step, beta_1, beta_2)
+    update = m_hat / (tf.sqrt(v_hat) + epsilon) + weight_decay * weight
+    return weight - learning_rate * update, m, v
+
+
+def _corrected(m, v, step, beta_1, beta_2):
+    """Both moments as if they had not started at 0."""
+    return m / _one_minus_power(beta_1, step), v / _one_minus_power(beta_2, step)
+
+
+def _one_minus_power(beta: float, step: tf.Tensor) -> tf.Tensor:
+    """1 - beta^step without the cancellation of float32 for beta near 1."""
+    if beta == 0.0:
+        return tf.constant(1.0)
+    return -tf.math.expm1(tf.cast(step, tf.float32) * math.log(beta))
+
+
+def lamb_update(
+    weight: tf.Tensor,
+    gradient: tf.Tensor,
+    m: tf.Tensor,
+    v: tf.Tensor,
+    *,
+    step: tf.Tensor,
+    learning_rate: tf.Tensor,
+    weight_decay: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    is_adapted: bool,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """One step of LAMB: Adam's direction plus the decay, as long as the weight.
+
+    Args:
+      weight, gradient, m, v: float32 of one shape: the weight, its gradient, both moments.
+      step: number of this update, from 1.
+      learning_rate: float32 scalar.
+      weight_decay: 0 for none; the decay is part of what the trust ratio scales.
+      beta_1, beta_2, epsilon: of Adam, whose bias correction is always done.
+      is_adapted: scale by the trust ratio |weight| / |update|, which is 1 where either is 0.
+
+    Returns:
+      The new (weight, m, v).
+
+    Reference: You et al. 2020, algorithm 2, with the identity as phi.
+    """
+    m = beta_1 * m + (1.0 - beta_1) * gradient
+    v = beta_2 * v + (1.0 - beta_2) * tf.square(gradient)
+    m_hat, v_hat = _corrected(m, v, step, beta_1, beta_2)
+    update = m_hat / (tf.sqrt(v_hat) + epsilon) + weight_decay * weight
+    if is_adapted:
+        weight_norm, update_norm = tf.norm(weight), tf.norm(update)
+        has_ratio = (weight_norm > 0.0) & (update_norm > 0.0)
+        update *= tf.where(has_ratio, weight_norm / update_norm, 1.0)
+    return weight - learning_rate * update, m, v
+
+
+def adafactor_update(
+    weight: tf.Tensor,
+    gradient: tf.Tensor,
+    *moments: tf.Tensor,
+    step: tf.Tensor,
+    learning_rate: tf.Tensor,
+    weight_decay: float,
+    decay_exponent: float,
+    update_clip: float,
+    relative_step: bool,
+) -> tuple[tf.Tensor, ...]:
+    """One step of Adafactor, without momentum.
+
+    Args:
+      weight, gradient: float32 of one shape, [R, C] or of another rank.
+      moments: of a matrix vr [R] and vc [C], the means of the squared gradients over columns and
+        rows; of any other weight v, of its shape.
+      step: number of this update, from 1.
+      learning_rate: float32 scalar.
+      weight_decay: decoupled, 0 for none (the paper has none).
+      decay_exponent: the second moment forgets with 1 - step^-decay_exponent (section 7.2).
+      update_clip: largest root mean square of an update before the rate (section 6).
+      relative_step: multiply the rate by the root mean square of the weight, at least 1e-3
+        (section 8).
+
+    Returns:
+      The new (weight, *moments).
+
+    Reference: Shazeer and Stern 2018, algorithms 4 and 5; with relative_step, the learning rate is
+    their rho_t.
+    """
+    beta_2 = 1.0 - tf.cast(step, tf.float32) ** -decay_exponent
+    squared = tf.square(gradient) + _ADAFACTOR_EPSILON_1
+    observed = (squared,)
+    if len(moments) == 2:
+        observed = (tf.reduce_mean(squared, axis=1), tf.reduce_mean(squared, axis=0))
+    moments = [
+        beta_2 * old + (1.0 - beta_2) * new for old, new in zip(moments, observed, strict=True)
+    ]
+    update = gradient * _inverse_root(*moments)
+    update /= tf.maximum(1.0, _root_mean_square(update) / update_clip)
+    rate = learning_rate
+    if relative_step:
+        rate *= tf.maximum(_root_mean_square(weight), _ADAFACTOR_EPSILON_2)
+    return weight - rate * update - learning_rate * weight_decay * weight, *moments
+
+
+def _inverse_root(*moments: tf.Tensor) -> tf.Tensor:
+    """1 / sqrt(v), where v of a matrix is the product of vr and vc over the mean of vr."""
+    if len(moments) == 1:
+        return tf.math.rsqrt(moments[0])
+    vr, vc = moments
+    # Apart, because the product of two tiny means is 0 in float32.
+    rows = tf.math.rsqrt(vr / tf.reduce_mean(vr))
+    return rows[:, tf.newaxis] * tf.math.rsqrt(vc)[tf.newaxis, :]
+
+
+def _root_mean_square(values: tf.Tensor) -> tf.Tensor:
+    return tf.sqrt(tf.reduce_mean(tf.square(values)))

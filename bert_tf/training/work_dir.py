@@ -1,0 +1,161 @@
+"""The work directory of a run: whose it is, and what a checkpoint in it says of the run."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+from bert_tf import config as config_lib
+from bert_tf import machine
+from bert_tf.cleanup import removed_on_failure
+from bert_tf.config import ExperimentConfig
+from bert_tf.training import checkpoint
+from bert_tf.training.history import History
+from bert_tf.training.step import TrainState
+
+# These may differ between the run that wrote a checkpoint and the one that continues it.
+_FREE = (
+    "checkpoint_every",
+    "data.skip_damaged_records",
+    "early_stop_patience",
+    "eval_batch_size",
+    "eval_every",
+    "jit_compile",
+    "keep_best",
+    "keep_checkpoints",
+    "model_from_best",
+    "num_micro_batches",
+    "on_spike",
+    "spike_factor",
+    "steps_per_loop",
+)
+
+
+def checkpoints_of(work_dir: str) -> str:
+    """The folder of its checkpoints."""
+    return tf.io.gfile.join(work_dir, "checkpoints")
+
+
+def check(work_dir: str, config: ExperimentConfig) -> None:
+    """Refuses to go on with another config than that of the checkpoints that are there."""
+    path = tf.io.gfile.join(work_dir, "config.json")
+    if tf.io.gfile.exists(work_dir) and not tf.io.gfile.isdir(work_dir):
+        raise ValueError(f"{work_dir} is a file; --work_dir expects a folder.")
+    if not (tf.io.gfile.exists(checkpoints_of(work_dir)) and tf.io.gfile.exists(path)):
+        return
+    old = dataclasses.asdict(config_lib.from_json(ExperimentConfig, path))
+    # Through JSON, because a tuple comes back as a list.
+    differing = differences(_as_json(old), _as_json(dataclasses.asdict(config)))
+    refused = [d for d in differing if d[0].removeprefix("train.") not in _FREE]
+    if refused:
+        changes = "; ".join(f"{key} was {old!r}, now {new!r}" for key, old, new in refused)
+        raise ValueError(
+            f"{work_dir} holds a different run: {changes}. Choose another --work_dir, or go on "
+            "with the old settings."
+        )
+    for key, old_value, new_value in differing:
+        logging.info("continuing with %s = %r (was %r)", key, new_value, old_value)
+
+
+def write_config(work_dir: str, config: ExperimentConfig) -> None:
+    """Writes the resolved config."""
+    tf.io.gfile.makedirs(work_dir)
+    path = tf.io.gfile.join(work_dir, "config.json")
+    with removed_on_failure(path + ".tmp"), tf.io.gfile.GFile(path + ".tmp", "w") as file:
+        file.write(config_lib.to_json(config))
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+
+
+def describe(
+    state: TrainState, config: ExperimentConfig, data_id: str, history: History, num_replicas: int
+) -> dict[str, Any]:
+    """What a checkpoint's JSON says besides its files."""
+    return {
+        "config": dataclasses.asdict(config),
+        "data_id": data_id,
+        "rows_consumed": int(state.rows_consumed.numpy()),
+        "history": dataclasses.asdict(history),
+        "machine": {**machine.describe_run(), "replicas": num_replicas},
+    }
+
+
+def restore(
+    state: TrainState,
+    work_dir: str,
+    config: ExperimentConfig,
+    *,
+    data_id: str,
+    num_replicas: int,
+    initialize: Callable[[keras.Model], None] | None,
+) -> History | None:
+    """Fills `state` from the newest whole checkpoint, else by `initialize`, else not at all.
+
+    Returns:
+      What the checkpoint remembers; None if there is none.
+
+    Raises:
+      ValueError: the checkpoint is of other training data.
+    """
+    found = checkpoint.find_latest(checkpoints_of(work_dir))
+    if found is None:
+        if initialize is not None:
+            initialize(state.model)
+        return None
+    path, info = found
+    if info["data_id"] != data_id:
+        raise ValueError(
+            f"{path} was trained on other data ({info['data_id']}) than is given now ({data_id}). "
+            "Choose another --work_dir, or the data of that run."
+        )
+    history = load(path, info, state, config)
+    logging.info("continuing from %s", path)
+    now = _as_json({**machine.describe_run(), "replicas": num_replicas})
+    for key, old, new in differences(info.get("machine", now), now):
+        logging.warning("%s was %r, now %r: the last digits may differ", key, old, new)
+    for skip in history.skipped:
+        logging.info(_SKIPPED, *skip.values())
+    return history
+
+
+_SKIPPED = "after step %d rows %d to %d were passed over: %s"
+
+
+def load(path: str, info: dict[str, Any], state: TrainState, config: ExperimentConfig) -> History:
+    """Fills `state` from the checkpoint at `path`. The position in the data is that of its JSON."""
+    checkpoint.restore(path, state.variables())
+    state.rows_consumed.assign(info["rows_consumed"])
+    return History.from_info(info, config.train)
+
+
+def skip_rows(state: TrainState, history: History, to_row: int, reason: str) -> dict:
+    """Moves the position in the data to `to_row`; returns what the newest JSON must say of it."""
+    skip = {
+        "step": int(state.step.numpy()),
+        "from_row": int(state.rows_consumed.numpy()),
+        "to_row": to_row,
+        "reason": reason,
+    }
+    logging.warning(_SKIPPED, *skip.values())
+    history.skipped.append(skip)
+    state.rows_consumed.assign(to_row)
+    return {"rows_consumed": to_row, "history": dataclasses.asdict(history)}
+
+
+def _as_json(values: dict) -> dict:
+    return json.loads(json.dumps(values))
+
+
+def differences(old: dict, new: dict, prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """(dotted key, old, new) for every leaf that differs."""
+    found = []
+    for key in sorted(set(old) | set(new)):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            found.append((prefix + key, a, b))
+    return found
