@@ -4,9 +4,10 @@
         --input='books/train-*.txt' --vocab_file=vocab.txt --num_workers=2 --rounds=3 \\
         --warmup_rounds=0 --garden_python=garden/bin/python --output=create.json
 
-Next-sentence examples of up to 128 tokens, 20 predictions, static masks, one pass (dupe_factor 1). Ours takes 126
-MB and 10 MB of the input, Model Garden's 10 MB: it holds everything in memory. The documents are
-files of one sentence a line; other formats are converted first, outside what is measured.
+Next-sentence examples of up to 128 tokens, 20 predictions, static masks, one pass (dupe_factor 1).
+Ours takes 126 MB and 10 MB of the input, Model Garden's 10 MB: it holds everything in memory. The
+documents are files of one sentence a line; other formats are converted first, outside what is
+measured.
 """
 
 from bert_tf.benchmark.commands import CommandsConfig
