@@ -26,7 +26,8 @@ _MAY_IMPORT = {
     "data": ["cleanup", "progress", "report", "tokenization"],
     "layers": [],
     "models": ["layers"],
-    "config": ["models"],
+    "config": ["config_json", "models"],
+    "config_json": [],
     "metrics": [],
     "tasks": ["config", "data", "layers", "metrics", "models", "progress", "tokenization"],
     # Of the layers only how seeds are folded: the step folds where the layers go on folding.

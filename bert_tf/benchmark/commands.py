@@ -150,7 +150,7 @@ def _own(
         *config.flags,
         *config.own_flags,
     ]
-    return _contestant(f"bert_tf, {_megabytes(text):,.0f} MB", command, text, output)
+    return _contestant(f"bert_tf, {_megabytes(text):,.3g} MB", command, text, output)
 
 
 def _garden(
@@ -172,7 +172,7 @@ def _garden(
         *config.flags,
         *config.garden_flags,
     ]
-    return _contestant(f"Model Garden, {_megabytes(text):,.0f} MB", command, text, output)
+    return _contestant(f"Model Garden, {_megabytes(text):,.3g} MB", command, text, output)
 
 
 def _megabytes(path: str) -> float:

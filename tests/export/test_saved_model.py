@@ -237,4 +237,4 @@ def test_bfloat16_is_near_the_original():
     task, exact = make("classification")
     expected = task.decode(exact(task.encode(SAMPLES)), {})["probabilities"]
     answered = served.signatures()["serving_default"](text=tf.constant(SAMPLES))["probabilities"]
-    assert 0 < np.abs(answered.numpy() - expected.numpy()).max() < 0.05
+    assert 0 < np.abs(answered.numpy() - expected.numpy()).max() < 0.1

@@ -1,0 +1,62 @@
+"""Config dataclasses as JSON and back: strict keys and types, and a version."""
+
+import dataclasses
+import json
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+FORMAT_VERSION = 1
+
+
+def to_json(config: Any) -> str:
+    """A config dataclass as JSON, with its `format_version`."""
+    values = {"format_version": FORMAT_VERSION, **dataclasses.asdict(config)}
+    return json.dumps(values, indent=2) + "\n"
+
+
+def from_json(cls: type, path: str) -> Any:
+    """Reads a file written by `to_json` into the dataclass `cls`.
+
+    Raises:
+      ValueError: not JSON, a newer format, or unknown keys; names the file.
+    """
+    with tf.io.gfile.GFile(path) as file:
+        try:
+            values = json.load(file)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}: not JSON ({error}).") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a JSON object, received {values!r}.")
+    version = values.pop("format_version", 1)
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format_version {version}, this bert_tf reads up to {FORMAT_VERSION}. "
+            "Install a newer bert_tf."
+        )
+    return from_dict(cls, values, where=path)
+
+
+def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
+    """Fills the dataclass `cls` from nested dicts; ValueError for unknown keys, with the known."""
+    types = typing.get_type_hints(cls)
+    unknown = sorted(set(values) - set(types))
+    if unknown:
+        raise ValueError(
+            f"{where}: unknown keys {', '.join(unknown)}. Known: {', '.join(sorted(types))}."
+        )
+    arguments = {}
+    for key, value in values.items():
+        if dataclasses.is_dataclass(types[key]):
+            if not isinstance(value, Mapping):
+                raise ValueError(f"{where}: {key} is {value!r}; expected an object of keys.")
+            value = from_dict(types[key], value, f"{where}: {key}")
+        elif isinstance(value, list):
+            value = tuple(value)
+        kind = typing.get_origin(types[key]) or types[key]
+        if not isinstance(value, (int, float) if kind is float else kind):
+            raise ValueError(f"{where}: {key} is {value!r}; expected {kind.__name__}.")
+        arguments[key] = value
+    return cls(**arguments)
