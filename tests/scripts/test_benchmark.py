@@ -318,7 +318,7 @@ def test_whole_commands_are_measured_with_their_memory(work, tmp_path):
 
 def test_commands_that_cannot_be_measured_say_why(work, tmp_path):
     (tmp_path / "text.txt").write_text("A line.\n\nAnother.\n")
-    config = commands.CommandsConfig(small_megabytes=1e-6, large_megabytes=1e-6)
+    config = commands.CommandsConfig(small_megabytes=1e-6, large_megabytes=9e-6)
     settings = {"num_workers": 1, "rounds": 1, "warmup_rounds": 0}
     with pytest.raises(ValueError, match="MB short of 10.0 MB"):
         commands.run(
