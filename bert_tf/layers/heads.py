@@ -146,21 +146,9 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-class NextSentenceHead(keras.layers.Layer):
-    """Two scores for each pooled output: 0 = the second text follows, 1 = it is a random one.
-
-    The variables are google-research/bert's: output_weights [2, D] (out, in) and output_bias [2].
-
-    Args:
-      hidden_size: D.
-      initializer_range: standard deviation of the truncated normal the weights start from.
-
-    Call arguments:
-      pooled: float [B, D] or [B, E, D].
-
-    Returns:
-      logits, float [B, 2] or [B, E, 2] in the compute dtype.
-    """
+class _TwoScoreHead(keras.layers.Layer):
+    """Two linear scores, with the variables of google-research/bert: output_weights [2, D] (out,
+    in) and output_bias [2]. See the subclasses."""
 
     def __init__(self, *, hidden_size: int, initializer_range: float = 0.02, **kwargs):
         super().__init__(**kwargs)
@@ -178,12 +166,33 @@ class NextSentenceHead(keras.layers.Layer):
             name="output_bias", shape=(2,), initializer="zeros", aggregation="none"
         )
 
-    def call(self, pooled):
-        return project(pooled, ops.transpose(self.output_weights), self.output_bias)
+    def scores(self, inputs):
+        """float [..., 2] of float [..., D], in the compute dtype."""
+        return project(inputs, ops.transpose(self.output_weights), self.output_bias)
 
     def get_config(self):
         config = {"hidden_size": self.hidden_size, "initializer_range": self.initializer_range}
         return {**super().get_config(), **config}
+
+
+class NextSentenceHead(_TwoScoreHead):
+    """Two scores for each pooled output: 0 = the second text follows, 1 = it is a random one.
+
+    The variables are google-research/bert's: output_weights [2, D] (out, in) and output_bias [2].
+
+    Args:
+      hidden_size: D.
+      initializer_range: standard deviation of the truncated normal the weights start from.
+
+    Call arguments:
+      pooled: float [B, D] or [B, E, D].
+
+    Returns:
+      logits, float [B, 2] or [B, E, 2] in the compute dtype.
+    """
+
+    def call(self, pooled):
+        return self.scores(pooled)
 
 
 class ClassifierHead(keras.layers.Layer):
@@ -238,7 +247,7 @@ class ClassifierHead(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-class SpanHead(keras.layers.Layer):
+class SpanHead(_TwoScoreHead):
     """Two scores of each token: that the answer begins and that it ends there.
 
     The variables are those of google-research/bert's run_squad.py: output_weights [2, D] (out, in)
@@ -257,26 +266,6 @@ class SpanHead(keras.layers.Layer):
     Reference: Devlin et al. 2018, section 4.2.
     """
 
-    def __init__(self, *, hidden_size: int, initializer_range: float = 0.02, **kwargs):
-        super().__init__(**kwargs)
-        self.hidden_size = hidden_size
-        self.initializer_range = initializer_range
-
-    def build(self, input_shape=None):
-        self.output_weights = self.add_weight(
-            name="output_weights",
-            shape=(2, self.hidden_size),
-            initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
-            aggregation="none",
-        )
-        self.output_bias = self.add_weight(
-            name="output_bias", shape=(2,), initializer="zeros", aggregation="none"
-        )
-
     def call(self, sequence_BSD):
-        logits_BS2 = project(sequence_BSD, ops.transpose(self.output_weights), self.output_bias)
+        logits_BS2 = self.scores(sequence_BSD)
         return logits_BS2[..., 0], logits_BS2[..., 1]
-
-    def get_config(self):
-        config = {"hidden_size": self.hidden_size, "initializer_range": self.initializer_range}
-        return {**super().get_config(), **config}
