@@ -50,18 +50,18 @@ def adamw_update(
 
     Reference: Loshchilov and Hutter 2019, algorithm 2.
     """
+    update, m, v = _adam_direction(gradient, m, v, step, beta_1, beta_2, epsilon, bias_correction)
+    return weight - learning_rate * (update + weight_decay * weight), m, v
+
+
+def _adam_direction(gradient, m, v, step, beta_1, beta_2, epsilon, bias_correction):
+    """(Adam's update before the rate, the new m, the new v); arguments as `adamw_update`."""
     m = beta_1 * m + (1.0 - beta_1) * gradient
     v = beta_2 * v + (1.0 - beta_2) * tf.square(gradient)
     m_hat, v_hat = m, v
-    if bias_correction:
-        m_hat, v_hat = _corrected(m, v, step, beta_1, beta_2)
-    update = m_hat / (tf.sqrt(v_hat) + epsilon) + weight_decay * weight
-    return weight - learning_rate * update, m, v
-
-
-def _corrected(m, v, step, beta_1, beta_2):
-    """Both moments as if they had not started at 0."""
-    return m / _one_minus_power(beta_1, step), v / _one_minus_power(beta_2, step)
+    if bias_correction:  # as if they had not started at 0
+        m_hat, v_hat = m / _one_minus_power(beta_1, step), v / _one_minus_power(beta_2, step)
+    return m_hat / (tf.sqrt(v_hat) + epsilon), m, v
 
 
 def _one_minus_power(beta: float, step: tf.Tensor) -> tf.Tensor:
@@ -100,10 +100,8 @@ def lamb_update(
 
     Reference: You et al. 2020, algorithm 2, with the identity as phi.
     """
-    m = beta_1 * m + (1.0 - beta_1) * gradient
-    v = beta_2 * v + (1.0 - beta_2) * tf.square(gradient)
-    m_hat, v_hat = _corrected(m, v, step, beta_1, beta_2)
-    update = m_hat / (tf.sqrt(v_hat) + epsilon) + weight_decay * weight
+    update, m, v = _adam_direction(gradient, m, v, step, beta_1, beta_2, epsilon, True)
+    update += weight_decay * weight
     if is_adapted:
         weight_norm, update_norm = tf.norm(weight), tf.norm(update)
         has_ratio = (weight_norm > 0.0) & (update_norm > 0.0)
