@@ -32,6 +32,8 @@ class ClassificationModel(base.TaskModel):
       The encoder's outputs and `logits` [B, L].
     """
 
+    classified = "pooled_output"  # which of the encoder's outputs
+
     def __init__(self, config: ExperimentConfig, *, name: str = "classification"):
         super().__init__(config, name=name)
         self.encoder = base.make_encoder(config)
@@ -49,7 +51,7 @@ class ClassificationModel(base.TaskModel):
     def call(self, batch, dropout_seed=None):
         outputs = self.encoder(**base.encoder_inputs(batch), dropout_seed=dropout_seed)
         outputs["logits"] = self.classifier(
-            outputs["pooled_output"], dropout_seed=fold_in(dropout_seed, _HEAD_SEED)
+            outputs[self.classified], dropout_seed=fold_in(dropout_seed, _HEAD_SEED)
         )
         return outputs
 

@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config import ExperimentConfig
-from bert_tf.data.in_memory import make_array_dataset
 from bert_tf.data.question_answering import (
     BEGIN,
     SquadData,
@@ -56,12 +55,13 @@ class QuestionAnsweringModel(base.TaskModel):
         return {**outputs, "start_logits": starts, "end_logits": ends}
 
 
-class QuestionAnsweringTask(base.Task):
+class QuestionAnsweringTask(base.ArrayTask):
     """Finds the answer to a question in a context of any length, or that there is none."""
 
     loss_names = ("loss",)
     metric_names = ("start_accuracy", "end_accuracy")
     token_names = (*base.Task.token_names, "answer_places")
+    weights_name = "span_weights"
 
     def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
         super().__init__(config, tokenizer)
@@ -81,20 +81,6 @@ class QuestionAnsweringTask(base.Task):
 
     def build_model(self) -> QuestionAnsweringModel:
         return QuestionAnsweringModel(self.config)
-
-    def make_dataset(self, data: SquadData, batch_slice, *, training, start_row=0):
-        return make_array_dataset(
-            data.arrays,
-            weights="span_weights",
-            batch_slice=batch_slice,
-            seed=self.config.train.seed,
-            training=training,
-            start_row=start_row,
-            widths=self.config.data.widths,
-        )
-
-    def loss_weights(self, batch):
-        return {"loss": tf.reduce_sum(batch["span_weights"])}
 
     def compute_loss(self, outputs, batch):
         """Mean of the cross entropies of both ends; padding cannot be an end."""

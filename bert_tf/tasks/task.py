@@ -21,6 +21,7 @@ import tensorflow as tf
 from bert_tf import config as config_lib
 from bert_tf import tasks
 from bert_tf.config import ExperimentConfig
+from bert_tf.data.in_memory import make_array_dataset
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 Batch = dict[str, tf.Tensor]
@@ -180,6 +181,27 @@ class Task(abc.ABC):
         """What somebody would score on the evaluation `dataset` without a model."""
         del dataset
         return {}
+
+
+class ArrayTask(Task):
+    """A task with one loss, of data that are arrays in memory (`data.arrays`)."""
+
+    weights_name: str  # the array that says what counts in the loss
+
+    def make_dataset(self, data, batch_slice, *, training, start_row=0):
+        """See `data.in_memory.make_array_dataset`."""
+        return make_array_dataset(
+            data.arrays,
+            weights=self.weights_name,
+            batch_slice=batch_slice,
+            seed=self.config.train.seed,
+            training=training,
+            start_row=start_row,
+            widths=self.config.data.widths,
+        )
+
+    def loss_weights(self, batch):
+        return {"loss": tf.reduce_sum(batch[self.weights_name])}
 
 
 def _plain(value: np.ndarray) -> Any:

@@ -15,21 +15,17 @@ import tensorflow as tf
 from bert_tf.config import ExperimentConfig
 from bert_tf.data import tags as tag_lib
 from bert_tf.data.columns import Sentence
-from bert_tf.data.in_memory import make_array_dataset
 from bert_tf.data.token_classification import TaggedData, lay_out_words
-from bert_tf.layers.dropout import fold_in
-from bert_tf.layers.heads import ClassifierHead
 from bert_tf.metrics.entities import entity_scores
 from bert_tf.tasks import task as base
+from bert_tf.tasks.classification import ClassificationModel
 from bert_tf.tokenization.word_starts import WordStarts
 
-# Folded into the dropout seed for the head; the encoder folds 0..num_hidden_layers.
-_HEAD_SEED = 2**20
 _NEVER = -1e9  # the score of a pair of tags that is not valid
 _SENTENCES_PER_CALL = 256
 
 
-class TokenClassificationModel(base.TaskModel):
+class TokenClassificationModel(ClassificationModel):
     """An encoder with a classifier on every token.
 
     Call arguments:
@@ -40,34 +36,19 @@ class TokenClassificationModel(base.TaskModel):
       The encoder's outputs and `logits` [B, S, L].
     """
 
+    classified = "sequence_output"
+
     def __init__(self, config: ExperimentConfig, *, name: str = "token_classification"):
         super().__init__(config, name=name)
-        self.encoder = base.make_encoder(config)
-        self.classifier = ClassifierHead(
-            hidden_size=config.model.hidden_size,
-            num_labels=len(config.task.labels),
-            dropout_prob=config.task.classifier_dropout_prob,
-            initializer_range=config.model.initializer_range,
-            name="classifier",
-            dtype=self.dtype_policy,
-        )
-        self.classifier.build()
-        self.built = True
-
-    def call(self, batch, dropout_seed=None):
-        outputs = self.encoder(**base.encoder_inputs(batch), dropout_seed=dropout_seed)
-        outputs["logits"] = self.classifier(
-            outputs["sequence_output"], dropout_seed=fold_in(dropout_seed, _HEAD_SEED)
-        )
-        return outputs
 
 
-class TokenClassificationTask(base.Task):
+class TokenClassificationTask(base.ArrayTask):
     """Predicts one of `config.task.labels` for each word."""
 
     loss_names = ("loss",)
     metric_names = ("accuracy",)
     token_names = (*base.Task.token_names, "label_ids", "label_weights")
+    weights_name = "label_weights"
 
     def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
         super().__init__(config, tokenizer)
@@ -94,20 +75,6 @@ class TokenClassificationTask(base.Task):
 
     def build_model(self) -> TokenClassificationModel:
         return TokenClassificationModel(self.config)
-
-    def make_dataset(self, data: TaggedData, batch_slice, *, training, start_row=0):
-        return make_array_dataset(
-            data.arrays,
-            weights="label_weights",
-            batch_slice=batch_slice,
-            seed=self.config.train.seed,
-            training=training,
-            start_row=start_row,
-            widths=self.config.data.widths,
-        )
-
-    def loss_weights(self, batch):
-        return {"loss": tf.reduce_sum(batch["label_weights"])}
 
     def compute_loss(self, outputs, batch):
         return self._sum(base.weighted_cross_entropy, "loss", outputs, batch)
