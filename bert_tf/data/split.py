@@ -4,7 +4,7 @@ Examples of the same texts stay on one side. NumPy only.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -41,7 +41,9 @@ def split(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Exa
     return examples.take(np.flatnonzero(~held_out)), examples.take(np.flatnonzero(held_out))
 
 
-def hold_out(keys: Sequence[bytes], strata: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+def hold_out(
+    keys: Sequence[Hashable], strata: np.ndarray, fraction: float, seed: int
+) -> np.ndarray:
     """bool [E]: what is held out, the same share of every stratum.
 
     Args:

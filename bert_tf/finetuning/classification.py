@@ -22,8 +22,6 @@ from bert_tf.report import page
 from bert_tf.tasks.classification import ClassificationTask
 from bert_tf.tokenization.wordpiece import Tokenizer
 
-_SPLIT_SEED = 0  # whatever the seed of the run, so that runs compare
-
 
 def table_format(config: ExperimentConfig) -> TableFormat:
     """Which columns of a file are what, from the config."""
@@ -72,21 +70,21 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
     test = {name: read(path, config, with_labels=False) for name, path in files.test.items()}
     held_out = not dev and config.data.dev_fraction > 0
     if held_out:
-        examples, dev["dev"] = split.split(examples, config.data.dev_fraction, _SPLIT_SEED)
+        examples, dev["dev"] = split.split(examples, config.data.dev_fraction, sets.SPLIT_SEED)
         logging.info("no evaluation file: %d of the examples are held out", len(dev["dev"]))
     every = {"train": examples, **dev, **test}
     encoded = {name: encode(part, config, tokenizer) for name, part in every.items()}
     looked = look.look({name: (part.examples, part.arrays) for name, part in encoded.items()})
-    train = encoded["train"]
-    _balance(config, train.arrays["label_ids"])
-    sets.choose_widths(config, train.arrays["input_mask"])
-    return Prepared(
-        train,
-        {name: encoded[name] for name in dev},
-        {name: encoded[name] for name in test},
-        looked,
-        look.report(looked),
-        {"dev.jsonl": list(_as_records(dev["dev"], config))} if held_out else {},
+    arrays = encoded["train"].arrays
+    _balance(config, arrays["label_ids"])
+    sets.choose_widths(config, arrays["input_mask"])
+    return Prepared.of(
+        encoded,
+        dev=dev,
+        test=test,
+        looked=looked,
+        look_lines=look.report(looked),
+        held_out={"dev.jsonl": list(_as_records(dev["dev"], config))} if held_out else {},
     )
 
 

@@ -1,15 +1,11 @@
 """Questions and contexts before training and after: read, held out, looked at; what is wrong."""
 
 import collections
-import itertools
 import json
 from collections.abc import Iterable
 
-import numpy as np
-from absl import logging
-
 from bert_tf.config import ExperimentConfig
-from bert_tf.data import look_answers, split
+from bert_tf.data import look_answers
 from bert_tf.data.question_answering import encode_squad
 from bert_tf.data.squad import Squad, read_squad
 from bert_tf.finetuning import sets
@@ -19,7 +15,6 @@ from bert_tf.report import page
 from bert_tf.tasks.question_answering import QuestionAnsweringTask
 from bert_tf.tokenization.wordpiece import Tokenizer
 
-_SPLIT_SEED = 0  # whatever the seed of the run, so that runs compare
 _SHOWN_ERRORS = 50
 
 
@@ -64,13 +59,13 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
         encoded[name] = encode(part, config, tokenizer)
     sets.choose_widths(config, encoded["train"].arrays.arrays["input_mask"])
     looked = look_answers.look({name: part.arrays for name, part in encoded.items()})
-    return Prepared(
-        encoded["train"],
-        {name: encoded[name] for name in dev},
-        {name: encoded[name] for name in test},
-        looked,
-        look_answers.report(looked),
-        held_out,
+    return Prepared.of(
+        encoded,
+        dev=dev,
+        test=test,
+        looked=looked,
+        look_lines=look_answers.report(looked),
+        held_out=held_out,
     )
 
 
@@ -81,14 +76,9 @@ def _of(squad: Squad, questions: list) -> Squad:
 def _hold_out(squad: Squad, fraction: float) -> tuple[Squad, Squad]:
     """(training part, held-out part): all questions about a context are on one side."""
     contexts = [squad.contexts[question.paragraph] for question in squad.questions]
-    keys = list(dict.fromkeys(contexts))
-    held_out = split.hold_out(keys, np.zeros(len(keys), int), fraction, _SPLIT_SEED)
-    split.check_both(held_out, squad.path, "contexts", fraction)
-    chosen = set(itertools.compress(keys, held_out))
-    parts = [[], []]
-    for question, context in zip(squad.questions, contexts, strict=True):
-        parts[context in chosen].append(question)
-    logging.info("no evaluation file: %d of the questions are held out", len(parts[1]))
+    parts = sets.hold_out_groups(
+        squad.questions, contexts, fraction, path=squad.path, names=("questions", "contexts")
+    )
     return _of(squad, parts[0]), _of(squad, parts[1])
 
 

@@ -1,14 +1,17 @@
 """The data sets of a fine-tuning run and what came out for each, whatever the task."""
 
 import dataclasses
-from collections.abc import Mapping
+import itertools
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from absl import logging
 
 from bert_tf.config import ExperimentConfig
-from bert_tf.data import length_buckets
+from bert_tf.data import length_buckets, split
+
+SPLIT_SEED = 0  # whatever the seed of the run, so that runs compare
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,21 @@ class Prepared:
     look_lines: list[str]
     held_out: dict[str, list[str]] = dataclasses.field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls,
+        encoded: Mapping[str, Split],
+        *,
+        dev: Iterable[str],
+        test: Iterable[str],
+        looked: dict[str, Any],
+        look_lines: list[str],
+        held_out: dict[str, list[str]],
+    ) -> "Prepared":
+        """From all sets by their names: `train`, and those that `dev` and `test` name."""
+        dev, test = ({name: encoded[name] for name in names} for names in (dev, test))
+        return cls(encoded["train"], dev, test, looked, look_lines, held_out)
+
 
 @dataclasses.dataclass
 class Result:
@@ -60,6 +78,37 @@ class Result:
 
     scores: dict[str, float]
     rows: dict[str, np.ndarray]
+
+
+def hold_out_groups(
+    examples: Sequence[Any],
+    groups: Sequence[Hashable],
+    fraction: float,
+    *,
+    path: str,
+    names: tuple[str, str],
+) -> tuple[list[Any], list[Any]]:
+    """(training part, held-out part) of the examples of a file: whole groups are held out.
+
+    Args:
+      examples: in the order of the file.
+      groups: that of each example; equal ones are one group.
+      fraction: share of the groups that is held out, between 0 and 1.
+      path: of the file, for messages.
+      names: what the examples and the groups are called in messages.
+
+    Raises:
+      ValueError: there are too few groups.
+    """
+    keys = list(dict.fromkeys(groups))
+    held_out = split.hold_out(keys, np.zeros(len(keys), int), fraction, SPLIT_SEED)
+    split.check_both(held_out, path, names[1], fraction)
+    chosen = set(itertools.compress(keys, held_out))
+    parts = [], []
+    for example, group in zip(examples, groups, strict=True):
+        parts[group in chosen].append(example)
+    logging.info("no evaluation file: %d of the %s are held out", len(parts[1]), names[0])
+    return parts
 
 
 def choose_widths(config: ExperimentConfig, input_mask: np.ndarray) -> None:

@@ -4,10 +4,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from absl import logging
 
 from bert_tf.config import ExperimentConfig
-from bert_tf.data import look_tags, split
+from bert_tf.data import look_tags
 from bert_tf.data import tags as tag_lib
 from bert_tf.data.columns import DOCUMENT_START, Sentence
 from bert_tf.data.token_classification import encode_tagged, read_tagged
@@ -20,7 +19,6 @@ from bert_tf.tasks.token_classification import TokenClassificationTask, entity_e
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 _Tagged = tuple[str, list[Sentence]]  # path and sentences
-_SPLIT_SEED = 0  # whatever the seed of the run, so that runs compare
 _SHOWN_ERRORS = 50
 
 
@@ -80,13 +78,13 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
         {name: part.arrays for name, part in encoded.items()},
         plain=config.task.tag_scheme == "plain",
     )
-    return Prepared(
-        encoded["train"],
-        {name: encoded[name] for name in dev},
-        {name: encoded[name] for name in test},
-        looked,
-        look_tags.report(looked),
-        held_out,
+    return Prepared.of(
+        encoded,
+        dev=dev,
+        test=test,
+        looked=looked,
+        look_lines=look_tags.report(looked),
+        held_out=held_out,
     )
 
 
@@ -100,19 +98,14 @@ def _hold_out(
     path: str, sentences: list[Sentence], config: ExperimentConfig
 ) -> tuple[list[Sentence], list[Sentence]]:
     """(training part, held-out part): whole documents if rows reach over them, else sentences."""
-    fraction = config.data.dev_fraction
     by_document = config.data.document_context
-    units = [str(s.document) if by_document else "\0".join(s.words) for s in sentences]
-    keys = list(dict.fromkeys(units))
-    held_out = split.hold_out(keys, np.zeros(len(keys), int), fraction, _SPLIT_SEED)
-    split.check_both(held_out, path, "documents" if by_document else "sentences", fraction)
-    chosen = set(itertools.compress(keys, held_out))
-    parts = (
-        [s for s, unit in zip(sentences, units, strict=True) if unit not in chosen],
-        [s for s, unit in zip(sentences, units, strict=True) if unit in chosen],
+    return sets.hold_out_groups(
+        sentences,
+        [s.document if by_document else "\0".join(s.words) for s in sentences],
+        config.data.dev_fraction,
+        path=path,
+        names=("sentences", "documents" if by_document else "sentences"),
     )
-    logging.info("no evaluation file: %d of the sentences are held out", len(parts[1]))
-    return parts
 
 
 def _columns(sentences: Iterable[Sentence], config: ExperimentConfig) -> Iterator[str]:
