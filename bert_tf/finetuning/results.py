@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from bert_tf.cleanup import write_lines
 from bert_tf.finetuning.sets import Prepared, Result
-from bert_tf.report import page
+from bert_tf.report import page, run_curves
 from bert_tf.tasks.task import Task
 
 FORMAT_VERSION = 1
@@ -76,26 +76,14 @@ def _sections(
 
 
 def _curve_sections(folder: str) -> Iterable[tuple[str, str]]:
-    """Pictures of the curves in the metrics.jsonl of a work directory."""
-    path = tf.io.gfile.join(folder, "metrics.jsonl")
-    if not tf.io.gfile.exists(path):
-        return
-    with tf.io.gfile.GFile(path) as file:
-        lines = [json.loads(line) for line in file.read().splitlines()]
-    series = {}
-    for line in lines:
-        for name, value in line.items():
-            series.setdefault(name, []).append((line["step"], value))
-    losses = {name: series[name] for name in ("loss", "eval_loss") if name in series}
-    scores = {
-        name: points
-        for name, points in series.items()
-        if name.startswith("eval_") and not name.endswith("loss")
+    path = tf.io.gfile.join(folder, run_curves.METRICS)
+    series = run_curves.series_of(run_curves.read_lines(path))
+    scores = [name for name in series if name.startswith("eval_") and not name.endswith("loss")]
+    groups = {
+        "Loss": ("loss", "eval_loss"),
+        "Evaluation": scores,
+        "Learning rate": ("learning_rate",),
     }
-    for head, curves in (
-        ("Loss", losses),
-        ("Evaluation", scores),
-        ("Learning rate", {"learning_rate": series.get("learning_rate", [])}),
-    ):
-        if any(curves.values()):
-            yield head, page.curves(curves)
+    return run_curves.sections(
+        series, {head: {name: name for name in names} for head, names in groups.items()}
+    )

@@ -6,7 +6,9 @@ from typing import Any
 
 import tensorflow as tf
 
-METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
+from bert_tf.report.run_curves import METRICS, read_lines
+
+SAMPLES = "samples.jsonl"
 
 
 class MetricsWriter:
@@ -44,15 +46,6 @@ class MetricsWriter:
     def _append(self, name: str, line: Mapping[str, Any]) -> None:
         with tf.io.gfile.GFile(tf.io.gfile.join(self._folder, name), "a") as file:
             file.write(json.dumps(line) + "\n")
-
-
-def read_lines(path: str) -> list[dict[str, Any]]:
-    """The objects of a file that may not be there, or end in half a line (of a killed run)."""
-    if not tf.io.gfile.exists(path):
-        return []
-    with tf.io.gfile.GFile(path) as file:
-        lines = file.read().splitlines()
-    return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 def _forget_later_steps(path: str, start_step: int) -> None:

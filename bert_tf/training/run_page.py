@@ -10,12 +10,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from bert_tf.report import page
+from bert_tf.report import page, run_curves
+from bert_tf.report.run_curves import METRICS, read_lines
 from bert_tf.training import checkpoint, work_dir
-from bert_tf.training.metrics_writer import METRICS, SAMPLES, read_lines
+from bert_tf.training.metrics_writer import SAMPLES
 
 NAME = "run.html"
-_MOST_POINTS = 400  # of a curve; of more, means of stretches are drawn
 _MOST_COLUMNS = 8  # steps at which samples are shown
 
 Line = Mapping[str, Any]
@@ -36,7 +36,7 @@ def _sections(
     lines: Sequence[Line], samples: Sequence[Line], found: Line, config: Line
 ) -> Iterable[tuple[str, str]]:
     yield "", page.tiles(_summary(lines))
-    yield from curve_sections(lines)
+    yield from _curve_sections(lines)
     for number in range(len(samples[-1]["samples"]) if samples else 0):
         yield ("What the model says" if not number else ""), _sample(samples, number)
     skipped = found.get("history", {}).get("skipped")
@@ -65,29 +65,17 @@ def _summary(lines: Sequence[Line]) -> dict[str, str]:
     return shown
 
 
-def curve_sections(lines: Sequence[Line]) -> Iterable[tuple[str, str]]:
-    """Pictures of the curves in the lines of a metrics.jsonl: (heading, HTML)."""
-    series: dict[str, list[tuple[float, float]]] = {}
-    for line in lines:
-        for name, value in line.items():
-            series.setdefault(name, []).append((line["step"], value))
-    series.pop("step", None)
+def _curve_sections(lines: Sequence[Line]) -> Iterable[tuple[str, str]]:
+    series = run_curves.series_of(lines)
     losses = [name for name in series if name.endswith("loss")]
     scores = [name for name in series if name.endswith("accuracy")]
     speeds = [name for name in series if name.endswith("_per_second")]
     left = [name for name in series if name not in (*losses, *scores, *speeds)]
     groups = {"Loss": losses, "Accuracy": scores}
     groups |= {_heading(name): [name] for name in (*speeds, *left)}
-    for head, names in groups.items():
-        if names:
-            yield head, page.curves({_words(name): thinned(series[name]) for name in names})
-
-
-def thinned(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most `_MOST_POINTS` points: the means of stretches of equally many."""
-    size = -(-len(points) // _MOST_POINTS)
-    parts = (points[first : first + size] for first in range(0, len(points), size))
-    return [tuple(statistics.fmean(axis) for axis in zip(*part, strict=True)) for part in parts]
+    return run_curves.sections(
+        series, {head: {name: _words(name) for name in names} for head, names in groups.items()}
+    )
 
 
 def _sample(samples: Sequence[Line], number: int) -> str:

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from bert_tf.report import run_curves
 from bert_tf.training import run_page
 
 
@@ -54,7 +55,7 @@ def test_a_run_that_was_stopped_before_its_first_line_has_a_page(folder):
 
 
 def test_long_curves_are_drawn_as_means():
-    points = run_page.thinned([(step, step % 2) for step in range(100_000)])
+    points = run_curves.thinned([(step, step % 2) for step in range(100_000)])
     assert 200 <= len(points) <= 400
     assert all(abs(y - 0.5) < 0.01 for _, y in points)
-    assert run_page.thinned([(1, 2.0)]) == [(1, 2.0)]
+    assert run_curves.thinned([(1, 2.0)]) == [(1, 2.0)]

@@ -1,0 +1,57 @@
+"""The curves of a run, from the JSON lines that it leaves in its metrics.jsonl."""
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from bert_tf.report import page
+
+METRICS = "metrics.jsonl"
+_MOST_POINTS = 400  # of a curve; of more, means of stretches are drawn
+
+Points = list[tuple[float, float]]  # (step, value)
+
+
+def read_lines(path: str) -> list[dict[str, Any]]:
+    """The objects of a file that may not be there, or end in half a line (of a killed run)."""
+    if not tf.io.gfile.exists(path):
+        return []
+    with tf.io.gfile.GFile(path) as file:
+        lines = file.read().splitlines()
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def series_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, Points]:
+    """{name of a value: its points}, of lines that hold `step` and any other values."""
+    series: dict[str, Points] = {}
+    for line in lines:
+        for name, value in line.items():
+            if name != "step":
+                series.setdefault(name, []).append((line["step"], value))
+    return series
+
+
+def sections(
+    series: Mapping[str, Points], groups: Mapping[str, Mapping[str, str]]
+) -> Iterable[tuple[str, str]]:
+    """Pictures, as (heading, HTML).
+
+    Args:
+      series: what `series_of` gave.
+      groups: {heading: {name of a value: what its curve is called}}, a picture each; one of which
+        there are no values is left out.
+    """
+    for heading, names in groups.items():
+        found = {said: thinned(series[name]) for name, said in names.items() if name in series}
+        if found:
+            yield heading, page.curves(found)
+
+
+def thinned(points: Sequence[tuple[float, float]]) -> Points:
+    """At most `_MOST_POINTS` points: the means of stretches of equally many."""
+    size = -(-len(points) // _MOST_POINTS)
+    parts = (points[first : first + size] for first in range(0, len(points), size))
+    return [tuple(statistics.fmean(axis) for axis in zip(*part, strict=True)) for part in parts]
