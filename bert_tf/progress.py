@@ -83,15 +83,20 @@ class bar:  # noqa: N801 - used like a function
     def _numbers(self) -> str:
         seconds = max(time.monotonic() - self._start, 1e-9)
         rate = (self._done - self._initial) / seconds
-        of_total = f"/{self._total:,.0f}" if self._total else ""
+        of_total = f"/{_amount(self._total)}" if self._total else ""
         left = ""
         if self._total and rate and self._done < self._total:
             left = f", {format_seconds((self._total - self._done) / rate)} left"
         text = f" | {self._text}" if self._text else ""
         return (
-            f"{self._done:,.0f}{of_total} {self._unit}, {rate:,.1f}/s, "
+            f"{_amount(self._done)}{of_total} {self._unit}, {rate:,.1f}/s, "
             f"{format_seconds(seconds)} gone{left}{text}"
         )
+
+
+def _amount(value: float) -> str:
+    """Counts in full; of a few megabytes the fraction too."""
+    return f"{value:.2g}" if isinstance(value, float) and value < 10 else f"{value:,.0f}"
 
 
 def format_seconds(seconds: float) -> str:

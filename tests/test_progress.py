@@ -52,6 +52,13 @@ def test_an_unknown_total_shows_no_time_left(clock, capsys):
     assert capsys.readouterr().err == "reading: 5 rows, 0.5/s, 0:10 gone\n"
 
 
+def test_of_a_few_megabytes_the_fraction_is_shown(clock, capsys):
+    with progress.bar(total=0.478, unit="MB") as bar:
+        clock.now += 1
+        bar.update(0.25)
+    assert "0.25/0.48 MB" in capsys.readouterr().err
+
+
 def test_the_text_that_was_set_last_ends_the_line(clock, capsys):
     with progress.bar(total=2, unit="steps", description="training") as bar:
         clock.now += 1
