@@ -1,7 +1,7 @@
 """Evaluation: exact global ratios over every row of a data set, each counted once."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -32,6 +32,14 @@ def distribute(
     return strategy.distribute_datasets_from_function(of_worker)
 
 
+class Evaluation(NamedTuple):
+    """What an evaluation gave after `step`: `Evaluator.run_with_rows`."""
+
+    step: int
+    metrics: dict[str, float]
+    rows: dict[str, np.ndarray]
+
+
 class Evaluator:
     """Compiles the evaluation of one model once, to be run many times.
 
@@ -53,20 +61,14 @@ class Evaluator:
         self._batch_size = batch_size
         self._step = tf.function(self._global_results)
 
-    def run(
-        self, data: Any, must_stop: Callable[[int], bool] = lambda num_batches: False
-    ) -> dict[str, float] | None:
-        """Every loss and metric of the task over `data`, and `loss`, the sum of the losses.
-
-        None if `must_stop`, asked after each batch with their number, said so.
-        """
-        found = self.run_with_rows(data, must_stop)
-        return found and found[0]
-
     def run_with_rows(
         self, data: Any, must_stop: Callable[[int], bool] = lambda num_batches: False
     ) -> tuple[dict[str, float], dict[str, np.ndarray]] | None:
-        """The same, and what the task's `row_outputs` gave, in the order of `row_ids`."""
+        """Every loss and metric of the task over `data`, and `loss`, the sum of the losses; and
+        what the task's `row_outputs` gave, in the order of `row_ids`.
+
+        None if `must_stop`, asked after each batch with their number, said so.
+        """
         dataset = distribute(
             self._strategy,
             self._batch_size,

@@ -15,6 +15,7 @@ from bert_tf.config import ExperimentConfig
 from bert_tf.exits import TERMINATED, EndRun
 from bert_tf.tasks.task import Task
 from bert_tf.training import estimate, peers
+from bert_tf.training.evaluate import Evaluation
 from bert_tf.training.layerwise import keep_top_random
 from bert_tf.training.profiler import Profiler
 from bert_tf.training.run import Run
@@ -33,6 +34,7 @@ def train(
     data_id: str = "",
     time_limit: float = 0.0,
     profile_steps: Sequence[int | str] = (),
+    take_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
     dry_run: bool = False,
 ) -> tuple[keras.Model, dict[str, float]]:
     """Trains until the last step (or the time budget), continuing what `work_dir` holds.
@@ -51,6 +53,8 @@ def train(
       data_id: identifies the training data; a checkpoint of other data is refused.
       time_limit: seconds after which it stops, to be continued another time; 0 for none.
       profile_steps: (first, last) step of a profile for TensorBoard; () for none.
+      take_evaluation: called at the end with the last evaluation, if it was one of the returned
+        model: who needs the answers to all rows of `eval_data` need not ask for them again.
       dry_run: do two steps, print what would happen, and write nothing.
 
     Returns:
@@ -104,7 +108,7 @@ def train(
                 f"ended by SIGTERM after step {run.step} of {run.total}, which is saved: run the "
                 "same command again to continue.",
             )
-        result = run.result()
+        result = run.result(take_evaluation)
         agreement.wait()  # nobody leaves before all are done
         return result
     except peers.LOST_ERRORS as error:

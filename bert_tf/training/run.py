@@ -19,7 +19,7 @@ from bert_tf.tasks.task import Task
 from bert_tf.training import checkpoint, estimate, run_page, time_budget, work_dir
 from bert_tf.training.checkpoint_writer import CheckpointWriter
 from bert_tf.training.distribution import is_chief
-from bert_tf.training.evaluate import Evaluator, distribute
+from bert_tf.training.evaluate import Evaluation, Evaluator, distribute
 from bert_tf.training.history import MOST_SKIPS, History
 from bert_tf.training.metrics_writer import MetricsWriter
 from bert_tf.training.step import NO_STEP, TrainState, TrainStep, weights_of
@@ -70,6 +70,7 @@ class Run:
         )
         self._writer: MetricsWriter | None = None
         self._metrics: dict[str, float] = {}
+        self._evaluation: Evaluation | None = None
         self._timed_steps, self._seconds = 0, 0.0
         self.seconds_per_step = 0.0
 
@@ -126,6 +127,7 @@ class Run:
 
     def _continue(self, history: History) -> None:
         """Goes on from the state that has been restored."""
+        self._evaluation = None  # was of other weights
         self.history = history
         self.step = self._line_start = int(self.state.step.numpy())
         if history.totals:
@@ -218,11 +220,10 @@ class Run:
         train, is_best = self._config.train, False
         is_due = self._is_time(train.eval_every) or self.history.is_evaluation_due
         if is_due and self._eval_data is not None:
-            metrics = self._evaluator.run(self._eval_data, stopper.is_told)
-            self.history.is_evaluation_due = metrics is None
-            if metrics is None:  # told to stop: it is done after the resume
+            self.history.is_evaluation_due = not self._evaluate(stopper.is_told)
+            if self.history.is_evaluation_due:  # told to stop: it is done after the resume
                 return
-            self._metrics = metrics
+            metrics = self._metrics
             self._write({f"eval_{name}": value for name, value in metrics.items()})
             if self.folder is not None:
                 samples = self._task.show(self.state.model, self._eval_data)
@@ -235,6 +236,15 @@ class Run:
             logging.info("ends early: %d evaluations without a better one", count)
         if self._is_time(train.checkpoint_every) or (is_best and train.keep_best):
             self.save()
+
+    def _evaluate(self, must_stop: Callable[[int], bool]) -> bool:
+        """Whether it came to its end."""
+        found = self._evaluator.run_with_rows(self._eval_data, must_stop)
+        if found is None:
+            return False
+        self._metrics, rows = found
+        self._evaluation = Evaluation(self.step, self._metrics, rows)
+        return True
 
     def save(self) -> None:
         """Hands this step to the writer of checkpoints, unless it was saved before."""
@@ -264,8 +274,10 @@ class Run:
         if self.folder is not None:
             run_page.write(self.folder)
 
-    def result(self) -> tuple[keras.Model, dict[str, float]]:
-        """The trained model and the metrics that belong to it."""
+    def result(
+        self, take_evaluation: Callable[[Evaluation], None]
+    ) -> tuple[keras.Model, dict[str, float]]:
+        """The trained model and the metrics that belong to it, see `loop.train`."""
         best = self.history.best
         if self._config.train.model_from_best and best:
             path = checkpoint.path_of(work_dir.checkpoints_of(self._work_dir), best["step"])
@@ -273,11 +285,17 @@ class Run:
             if checkpoint.is_whole(path):
                 checkpoint.restore(path, self.state.variables())
                 logging.info("the model is that of step %d, the best one", best["step"])
+                self._hand_over(best["step"], take_evaluation)
                 return self.state.model, best["metrics"]
             logging.warning("the model is that of the last step, because the best is damaged")
         if not self._metrics and self._eval_data is not None:  # nothing was left to train
-            self._metrics = self._evaluator.run(self._eval_data)
+            self._evaluate(lambda num_batches: False)
+        self._hand_over(self.step, take_evaluation)
         return self.state.model, self._metrics
+
+    def _hand_over(self, step: int, take_evaluation: Callable[[Evaluation], None]) -> None:
+        if self._evaluation is not None and self._evaluation.step == step:
+            take_evaluation(self._evaluation)
 
     def _go_back(self, problem: str, to_row: int) -> None:
         """To the newest checkpoint, and in the data behind what has been read since.

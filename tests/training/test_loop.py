@@ -29,6 +29,7 @@ def run(
     initialize=None,
     wrap=lambda task: task,
     replicas=1,
+    take_evaluation=lambda evaluation: None,
     **changes,
 ):
     task, config = make_run(**changes)
@@ -42,6 +43,7 @@ def run(
         strategy=strategy_of(replicas),
         initialize=initialize,
         data_id=data_id,
+        take_evaluation=take_evaluation,
     )
     return {w.path: w.numpy() for w in model.weights}, metrics
 
@@ -243,9 +245,9 @@ def test_it_ends_when_evaluations_get_no_better_with_the_best_model(
         loss = next(losses)
         if loss == 1.0:
             best.update({w.path: w.numpy() for w in evaluator._model.weights})
-        return {"loss": loss}
+        return {"loss": loss}, {}
 
-    monkeypatch.setattr(Evaluator, "run", evaluate)
+    monkeypatch.setattr(Evaluator, "run_with_rows", evaluate)
     options = {
         "num_train_steps": 20,
         "eval_every": 2,
@@ -254,9 +256,11 @@ def test_it_ends_when_evaluations_get_no_better_with_the_best_model(
         "model_from_best": True,
         "keep_checkpoints": 1,
     }
+    taken = []
     for _ in range(2):  # the second run has nothing left to do
-        weights, metrics = run(make_run, records, tmp_path, **options)
+        weights, metrics = run(make_run, records, tmp_path, take_evaluation=taken.append, **options)
         assert metrics == {"loss": 1.0}
+        assert taken == []  # the last evaluation was of a worse model
         for path, weight in best.items():
             np.testing.assert_array_equal(weights[path], weight)
         names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
@@ -268,7 +272,9 @@ def test_it_ends_when_evaluations_get_no_better_with_the_best_model(
 def test_a_finished_run_is_only_evaluated_again(unbroken_run, make_run, records, tmp_path):
     folder, weights, metrics = unbroken_run(make_run, records)
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    again, new_metrics = run(make_run, records, tmp_path, **OPTIONS)
+    taken = []
+    again, new_metrics = run(make_run, records, tmp_path, take_evaluation=taken.append, **OPTIONS)
+    assert taken == [(10, metrics, {})]
     assert new_metrics == metrics and curve(tmp_path) == curve(folder)
     for path, weight in weights.items():
         np.testing.assert_array_equal(again[path], weight)
