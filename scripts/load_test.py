@@ -78,6 +78,11 @@ def _warm_up(make_client, requests) -> None:
     try:
         for number in range(max(1, FLAGS.warmup_requests)):
             client.predict(requests[number % len(requests)])
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"no answer from {FLAGS.url or FLAGS.grpc}: {error}. Expected TensorFlow Serving there "
+            f"with the model {FLAGS.served_model!r}, signature {FLAGS.signature!r}."
+        ) from error
     finally:
         client.close()
 

@@ -239,7 +239,7 @@ def _recognise(path: str) -> tuple[str, str]:
     elif tf.io.gfile.exists(path):
         names = [posixpath.basename(path)]
     else:
-        raise _unknown(path, [])
+        raise _unknown(path, ["no such file or folder (nothing is downloaded)"])
     if any(name.endswith((".safetensors", ".safetensors.index.json")) for name in names):
         return "hugging_face", folder
     if "model.weights.h5" in names:
@@ -253,13 +253,13 @@ def _recognise(path: str) -> tuple[str, str]:
     raise _unknown(path, names)
 
 
-def _unknown(path: str, names: list[str]) -> ValueError:
+def _unknown(path: str, found: list[str]) -> ValueError:
     return ValueError(
         f"{path}: expected a model folder of bert_tf (task.json, model.safetensors) or a work "
         "directory whose training has ended, or a checkpoint of Hugging Face (safetensors, "
         "config.json), of Google or Model Garden (bert_model.ckpt.index) or of Keras "
         "(model.weights.h5). Found: "
-        f"{', '.join(sorted(names)[:5]) or 'nothing'}."
+        f"{', '.join(sorted(found)[:5]) or 'nothing'}."
     )
 
 

@@ -133,12 +133,16 @@ def test_the_script_prints_a_table_and_writes_figures(saved_model, tmp_path):
     assert [(level["answered"], level["batch_size"]) for level in levels] == [(5, 4), (5, 4)]
 
 
-def test_nobody_at_the_address_is_said_at_once():
+def test_nobody_at_the_address_is_said_at_once(tmp_path):
+    (tmp_path / "texts.txt").write_text("\n".join(TEXTS) + "\n")
     with socket.socket() as taken:  # bound, but it does not listen
         taken.bind(("127.0.0.1", 0))
-        client = RestClient(f"http://127.0.0.1:{taken.getsockname()[1]}", "tiny", "embed", 60.0)
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(OSError, match="refused"):
-            client.predict({"text": TEXTS})
+            RestClient(url, "tiny", "embed", 60.0).predict({"text": TEXTS})
+        process = run_script(url=url, served_model="tiny", input=tmp_path / "texts.txt")
+    assert process.returncode == 1 and "Traceback" not in process.stderr
+    assert f"no answer from {url}: " in process.stderr and "refused" in process.stderr
 
 
 def test_an_address_without_http_is_refused():
