@@ -1,4 +1,4 @@
-"""Asks a LiteRT or ONNX model made by export.py: the tokenizer in front, NumPy behind.
+"""Asks a LiteRT or ONNX classifier made by export.py: the tokenizer in front, NumPy behind.
 
 python scripts/ask_small_model.py small/sst2 "a moving film" "a waste of time"
 """
@@ -11,7 +11,9 @@ import numpy as np
 
 from bert_tf import Tokenizer
 
-folder, texts = pathlib.Path(sys.argv[1]), sys.argv[2:]
+folder, texts = pathlib.Path(*sys.argv[1:2]), sys.argv[2:]
+if not texts or not (folder / "export.json").is_file():
+    sys.exit(f"error: expected a folder made by export.py, then texts.\n{__doc__}")
 about = json.loads((folder / "export.json").read_text())
 tokenizer = Tokenizer.from_folder(str(folder))
 encoded = tokenizer.encode(texts, max_seq_length=about["max_seq_length"], pad=False)

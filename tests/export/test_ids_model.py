@@ -84,6 +84,18 @@ def test_the_script_of_thirty_lines_asks_it(original, small):
     np.testing.assert_allclose(answered, probabilities(*original, TEXTS[:3]), atol=tolerance)
 
 
+def test_the_script_says_how_it_is_called():
+    process = subprocess.run(
+        [sys.executable, "scripts/ask_small_model.py", "no_such_folder", "a text"],
+        env={**os.environ, "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 1 and "Traceback" not in process.stderr
+    assert "error: expected a folder made by export.py, then texts." in process.stderr
+
+
 def test_masks_are_guessed_from_ids(tmp_path):
     task, model = make("pretraining")
     ids_model.export_ids_model(
