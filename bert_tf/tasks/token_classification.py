@@ -231,7 +231,7 @@ def entity_errors(
     """(line of the file, "missed" or "made up", type, entity, sentence) of each wrong entity."""
     for sentence, answers in zip(sentences, predicted, strict=True):
         expected, found = (set(tag_lib.spans(tags)) for tags in (sentence.tags, answers))
-        for kind, begin, end in sorted(expected ^ found, key=lambda span: span[1:]):
+        for kind, begin, end in sorted(expected ^ found, key=lambda span: (*span[1:], span[0])):
             fault = "missed" if (kind, begin, end) in expected else "made up"
             entity = " ".join(sentence.words[begin:end])
             yield str(sentence.lines[begin]), fault, kind, entity, " ".join(sentence.words)

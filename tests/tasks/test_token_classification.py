@@ -12,6 +12,7 @@ from bert_tf.data.columns import Sentence
 from bert_tf.data.order import BatchSlice
 from bert_tf.data.token_classification import encode_tagged
 from bert_tf.tasks.task import make_task
+from bert_tf.tasks.token_classification import entity_errors
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training.evaluate import Evaluator
@@ -160,6 +161,18 @@ def test_scores_are_those_of_whole_sentences_on_any_layout(model, replicas, widt
     assert predicted and expected
     f1 = 2 * hits / (predicted + expected)
     assert scores["f1"] == pytest.approx(f1) and scores["precision"] == hits / predicted
+
+
+def test_errors_come_by_place_then_by_type():
+    """Also those of one place, whatever the order of a set."""
+    types = [f"T{number}" for number in range(9)]
+    sentences = [Sentence(["a", "b"], [f"B-{t}", "O"], [1, 2], 0) for t in types]
+    predicted = [[f"B-{t}", f"B-{t}"] for t in reversed(types)]
+    found = [(row[2], row[3]) for row in entity_errors(sentences, predicted)]
+    expected = []
+    for mine, other in zip(types, reversed(types), strict=True):
+        expected += [(t, "a") for t in sorted({mine, other}) if mine != other] + [(other, "b")]
+    assert found == expected
 
 
 _INPUTS = ("input_ids", "input_mask", "segment_ids")
