@@ -75,6 +75,7 @@ def forecast(
     left = total - step
     kept = train.keep_checkpoints + bool(train.keep_best)
     evaluations = f"every {train.eval_every} steps and " if train.eval_every else ""
+    no_evaluation = "would not evaluate while it trains"  # scripts may, behind it
     saves = f"every {train.checkpoint_every} steps and " if train.checkpoint_every else ""
     return [
         f"dry run: nothing was written. The loss of two steps is {loss:.4f}.",
@@ -82,7 +83,7 @@ def forecast(
         f"{train.global_batch_size} rows a step: {left * train.global_batch_size:,} rows",
         f"a step takes {seconds_per_step:.3g} s: {format_seconds(left * seconds_per_step)} in all, "
         "without evaluations",
-        f"would evaluate {evaluations}at the end" if evaluates else "would not evaluate",
+        f"would evaluate {evaluations}at the end" if evaluates else no_evaluation,
         f"would write a checkpoint of {_bytes(variables) / 1e6:,.1f} MB {saves}at the end, and "
         f"keep {kept}",
         f"work directory: {work_dir}",
