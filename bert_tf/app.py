@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import glob
 import io
+import logging as std_logging
 import os
 import re
 import runpy
@@ -44,9 +45,22 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     `--help` shows the docstring of the script and its own flags. Left-over words on the command
     line are an error, because they are most often a flag whose `--` was forgotten.
     """
+    _set_up_logging()
+    absl_app.run(lambda argv: sys.exit(_main_with_one_line_errors(main, argv)), flags_parser=_parse)
+
+
+def _set_up_logging() -> None:
+    """What this project has to say, and the warnings of others, each once."""
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
-    absl_app.run(lambda argv: sys.exit(_main_with_one_line_errors(main, argv)), flags_parser=_parse)
+    logging.get_absl_handler().addFilter(_is_for_users)
+    tf.get_logger().handlers.clear()  # what it prints reaches absl's handler too
+
+
+def _is_for_users(record: std_logging.LogRecord) -> bool:
+    ours = (os.path.dirname(__file__), os.path.dirname(sys.argv[0]) or os.curdir)
+    folders = tuple(os.path.join(os.path.abspath(folder), "") for folder in ours)
+    return record.levelno > std_logging.INFO or os.path.abspath(record.pathname).startswith(folders)
 
 
 def _parse(argv: list[str]) -> list[str]:

@@ -17,8 +17,10 @@ _SCRIPT = textwrap.dedent(
 
     Example: python count.py --to=3
     """
+    import logging as std_logging
+
     import tensorflow as tf
-    from absl import flags
+    from absl import flags, logging
 
     from bert_tf import app
 
@@ -31,6 +33,12 @@ _SCRIPT = textwrap.dedent(
             raise ValueError("table.tsv:7: bad row")
         if to == 2:
             tf.io.read_file("/no/such/file")
+        if to == 3:
+            logging.info("ours")
+            for level in (std_logging.INFO, std_logging.WARNING):
+                for logger in (std_logging.getLogger("library"), tf.get_logger()):
+                    record = (logger.name, level, "/lib/other.py", 1, f"theirs {level}", (), None)
+                    logger.handle(logger.makeRecord(*record))
 
 
     if __name__ == "__main__":
@@ -70,6 +78,12 @@ def test_a_file_tensorflow_cannot_open_is_one_line_and_exit_code_1(count):
     assert process.returncode == 1
     assert _errors_of(process) == ["error: /no/such/file; No such file or directory"]
     assert "Traceback" not in process.stderr
+
+
+def test_the_log_has_our_lines_and_the_warnings_of_others_once(count):
+    lines = [line.split("] ")[-1] for line in count("--to=3").stderr.splitlines()]
+    lines = [line for line in lines if line.endswith(("ours", "theirs 20", "theirs 30"))]
+    assert lines == ["ours", "theirs 30", "theirs 30"]
 
 
 def test_a_bug_keeps_its_traceback():
