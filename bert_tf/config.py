@@ -41,6 +41,8 @@ class DataConfig:
       masked_lm_prob: share of the tokens that is predicted in training.
       eval_masked_lm_prob: the same in evaluations, so that runs with other shares compare.
       do_whole_word_mask: mask all pieces of a word together.
+      max_ngram: mask n-grams of up to so many words, 1/n as often as single words (ALBERT: 3);
+        needs do_whole_word_mask. 1: single words.
       text_column, text_pair_column, label_column: columns of a fine-tuning file; empty: found by
         their usual names.
       label_columns: several labels, one 0/1 column each, in place of label_column.
@@ -71,6 +73,7 @@ class DataConfig:
     masked_lm_prob: float = 0.15
     eval_masked_lm_prob: float = 0.15
     do_whole_word_mask: bool = False
+    max_ngram: int = 1
     text_column: str = ""
     text_pair_column: str = ""
     label_column: str = ""
@@ -89,6 +92,17 @@ class DataConfig:
     tag_scheme: str = "auto"
     repair_tags: bool = False
     document_context: bool = False
+
+    def check(self) -> "DataConfig":
+        """Returns itself; ValueError for settings of the masks that cannot work together."""
+        if self.max_ngram < 1:
+            raise ValueError(f"data.max_ngram is {self.max_ngram}; expected at least 1.")
+        if self.max_ngram > 1 and not self.do_whole_word_mask:
+            raise ValueError(
+                f"data.max_ngram is {self.max_ngram}, but data.do_whole_word_mask is false; "
+                "n-grams are of whole words: set it to true, or data.max_ngram to 1."
+            )
+        return self
 
 
 @dataclasses.dataclass
@@ -311,6 +325,7 @@ class ExperimentConfig:
         """Returns itself; ValueError for values that cannot work together."""
         train = self.train
         _check_choice("train.dtype", train.dtype, DTYPES)
+        self.data.check()
         self.optimizer.check()
         if train.on_spike not in ("stop", "skip"):
             raise ValueError(f"train.on_spike is {train.on_spike!r}; expected 'stop' or 'skip'.")

@@ -91,6 +91,12 @@ _MAX_PREDICTIONS_PER_SEQ = flags.DEFINE_integer(
 _DO_WHOLE_WORD_MASK = flags.DEFINE_bool(
     "do_whole_word_mask", False, "With --static_masks: mask all pieces of a word together."
 )
+_MAX_NGRAM = flags.DEFINE_integer(
+    "max_ngram",
+    1,
+    "With --static_masks and --do_whole_word_mask: mask n-grams of up to so many words, of n words "
+    "1/n as often as single words (ALBERT has 3).",
+)
 _DEDUPLICATE = flags.DEFINE_enum(
     "deduplicate",
     "none",
@@ -184,7 +190,7 @@ def _cluster() -> Cluster | None:
 
 
 def _static_masks() -> StaticMasks | None:
-    settings = (_MASKED_LM_PROB, _MAX_PREDICTIONS_PER_SEQ, _DO_WHOLE_WORD_MASK)
+    settings = (_MASKED_LM_PROB, _MAX_PREDICTIONS_PER_SEQ, _DO_WHOLE_WORD_MASK, _MAX_NGRAM)
     if _STATIC_MASKS.value:
         return StaticMasks(*(setting.value for setting in settings))
     for setting in settings:

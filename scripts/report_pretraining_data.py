@@ -27,6 +27,7 @@ _MAX_PREDICTIONS_PER_SEQ = flags.DEFINE_integer(
 _DO_WHOLE_WORD_MASK = flags.DEFINE_bool(
     "do_whole_word_mask", False, "As in the config of the training."
 )
+_MAX_NGRAM = flags.DEFINE_integer("max_ngram", 1, "As in the config of the training.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the masks.")
 _NUM_WORKERS = flags.DEFINE_integer("num_workers", os.cpu_count() or 1, "Threads.")
 
@@ -38,6 +39,7 @@ def main(argv: Sequence[str]) -> None:
         masked_lm_prob=_MASKED_LM_PROB.value,
         max_predictions_per_seq=_MAX_PREDICTIONS_PER_SEQ.value,
         whole_word=_DO_WHOLE_WORD_MASK.value,
+        max_ngram=_MAX_NGRAM.value,
         seed=_SEED.value,
         num_workers=_NUM_WORKERS.value,
     )

@@ -79,6 +79,8 @@ def test_bad_files_are_errors_that_say_where_and_what(tmp_path, values, message)
         ("optimizer", "num_frozen_layers", 13, "is 13, but model.num_hidden_layers is 12"),
         ("optimizer", "unfreeze_every", -1, "optimizer.unfreeze_every is -1; expected at least 0"),
         ("data", "max_seq_length", 513, "max_seq_length is 513.*max_position_embeddings 512"),
+        ("data", "max_ngram", 0, "data.max_ngram is 0; expected at least 1"),
+        ("data", "max_ngram", 3, "max_ngram is 3, but data.do_whole_word_mask is false; .* set it"),
         ("train", "global_batch_size", 0, "train.global_batch_size is 0"),
         ("train", "num_micro_batches", 0, "train.num_micro_batches is 0"),
         ("train", "steps_per_loop", -1, "train.steps_per_loop is -1"),
@@ -174,6 +176,8 @@ def test_the_command_line_overrides_single_values(command_line):
         "--config.optimizer.learning_rate=2e-5",
         "--config.task.labels=('a', 'b')",
         "--config.train.jit_compile=true",
+        "--config.data.do_whole_word_mask=true",
+        "--config.data.max_ngram=3",
         "--config.model.hidden_act=gelu_new",
     )
     assert process.returncode == 0, process.stderr
@@ -181,6 +185,7 @@ def test_the_command_line_overrides_single_values(command_line):
     assert values["optimizer"]["learning_rate"] == 2e-5
     assert values["task"]["labels"] == ["a", "b"]
     assert values["train"]["jit_compile"] is True
+    assert values["data"]["do_whole_word_mask"] is True and values["data"]["max_ngram"] == 3
     assert values["model"]["hidden_act"] == "gelu_new"
     assert values["model"]["num_hidden_layers"] == 4
 

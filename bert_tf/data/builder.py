@@ -143,7 +143,7 @@ def create_pretraining_data(
         cross_documents=cross_documents and objective == "none",
         dupe_factor=dupe_factor,
         max_examples_per_row=max_examples_per_row,
-        static_masks=dataclasses.asdict(static_masks) if static_masks else None,
+        static_masks=static_masks.settings() if static_masks else None,
         deduplicate=deduplicate.settings() if deduplicate else None,
         exclude=list(map_in_order(work_folder.describe_input, excluded, num_workers)),
         shard_size=shard_size,

@@ -5,7 +5,7 @@ A mask is a function of (seed, epoch, example, position) through the hash of ber
 it does not depend on batch size, shards, workers or threads. Where a row holds several examples,
 each is masked as it would be in a row of its own.
 
-Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row, W words of a row.
+Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row.
 """
 
 import dataclasses
@@ -13,13 +13,10 @@ import dataclasses
 import tensorflow as tf
 
 from bert_tf.data import order
+from bert_tf.data.mask_choice import choose_groups, ngram_begins, shift_right, sum_per_group
 from bert_tf.tokenization.vocabulary import Vocabulary
 
 _SHARE_MASKED, _SHARE_MASKED_OR_KEPT = 0.8, 0.9
-_NEVER = tf.int64.max
-# Words are sorted by one integer: example of the row, hash of 32 bits, position.
-_POSITION_BITS = 16
-_EXAMPLE_SHIFT = _POSITION_BITS + 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +28,7 @@ class Masker:
         seed: in [0, 2**32).
         masked_lm_prob, max_predictions_per_seq: see `mask_tokens`.
         whole_word: mask all pieces of a word together.
+        max_ngram: more than 1 masks n-grams of up to so many whole words.
 
     Raises ValueError if a setting is out of range.
     """
@@ -40,6 +38,7 @@ class Masker:
     masked_lm_prob: float = 0.15
     max_predictions_per_seq: int = 20
     whole_word: bool = False
+    max_ngram: int = 1
 
     def __post_init__(self) -> None:
         order.check_seed(self.seed)
@@ -51,6 +50,7 @@ class Masker:
             raise ValueError(
                 f"max_predictions_per_seq is {self.max_predictions_per_seq}; at least 1 expected"
             )
+        check_max_ngram(self.max_ngram, self.whole_word)
 
     def __call__(
         self, batch: dict[str, tf.Tensor], epoch: tf.Tensor, example_index: tf.Tensor
@@ -70,6 +70,18 @@ class Masker:
             mask_id=vocabulary.mask_id,
             vocab_size=len(vocabulary),
             is_continuation=is_continuation,
+            max_ngram=self.max_ngram,
+        )
+
+
+def check_max_ngram(max_ngram: int, whole_word: bool) -> None:
+    """Raises ValueError for n-grams of nothing, or of pieces of words."""
+    if max_ngram < 1:
+        raise ValueError(f"max_ngram is {max_ngram}; it must be at least 1 (single words)")
+    if max_ngram > 1 and not whole_word:
+        raise ValueError(
+            f"max_ngram is {max_ngram}, but do_whole_word_mask is false; n-grams are of whole "
+            "words: set do_whole_word_mask to true, or max_ngram to 1"
         )
 
 
@@ -87,12 +99,14 @@ def mask_tokens(
     mask_id: int,
     vocab_size: int,
     is_continuation: tf.Tensor | None = None,
+    max_ngram: int = 1,
 ) -> dict[str, tf.Tensor]:
     """Masks a batch as google-research/bert does, with counters in place of a random state.
 
     Of each example, round(masked_lm_prob x candidates) tokens are predicted, at least 1 and at most
     `max_predictions_per_seq`; candidates are all real tokens but [CLS] and [SEP]. Of the predicted,
-    80 % become [MASK], 10 % stay, 10 % become a token drawn uniformly from the vocabulary. A row of
+    80 % become [MASK], 10 % stay, 10 % become a token drawn uniformly from the vocabulary, each for
+    itself, whatever was chosen together. A row of
     several examples has P slots all the same: tokens beyond them, from the left, stay as they are
     and are not predicted. How many that are is counted.
 
@@ -107,6 +121,12 @@ def mask_tokens(
         cls_id, sep_id, mask_id, vocab_size: of the vocabulary.
         is_continuation: bool [V]; when given, whole words are masked: a token and the continuations
             behind it are taken together, and a word that does not fit is passed over.
+        max_ngram: with `is_continuation`: n-grams of up to so many words are masked, of a length n
+            with a probability proportional to 1/n (Lan et al. 2019, section 4.1). What does not fit
+            is cut behind its last word that does. Unlike ALBERT's create_pretraining_data.py, which
+            draws n-grams that overlap and drops those that touch an earlier one, the text is cut
+            into n-grams before any is taken: so the lengths are those of the formula, and no place
+            is rarer than another. None reaches over [SEP], as they do there.
 
     Returns:
         The batch with masked `input_ids` and with `masked_lm_positions` (ascending),
@@ -128,8 +148,24 @@ def mask_tokens(
     max_examples = 1 if example_index.shape.rank == 1 else example_index.shape[1]
     wanted_BE = _numbers(candidate_BS, example_BS, max_examples, masked_lm_prob)
     number_BE = tf.minimum(wanted_BE, max_predictions_per_seq)
-    chosen_BS = _choose_words(
-        candidate_BS, word_begin_BS, example_BS, draw_BS(order.STREAM_MASK_ORDER), number_BE
+    begin_BS = word_begin_BS
+    if max_ngram > 1:
+        begin_BS = ngram_begins(
+            candidate_BS,
+            word_begin_BS,
+            example_BS,
+            draw_BS(order.STREAM_MASK_NGRAM),
+            max_ngram=max_ngram,
+            max_examples=max_examples,
+        )
+    chosen_BS = choose_groups(
+        candidate_BS,
+        begin_BS,
+        example_BS,
+        draw_BS(order.STREAM_MASK_ORDER),
+        number_BE,
+        word_begin_BS=word_begin_BS,
+        max_words=max_ngram,
     )
     left_out_B = tf.cast(tf.reduce_sum(wanted_BE - number_BE, axis=1), tf.int32)
     if max_examples > 1:
@@ -137,7 +173,7 @@ def mask_tokens(
         left_out_B += tf.maximum(rank_BS[:, -1] - max_predictions_per_seq, 0)
         chosen_BS &= rank_BS <= max_predictions_per_seq
     kind_BS = draw_BS(order.STREAM_MASK_KIND)
-    token_BS = _shift_right(draw_BS(order.STREAM_MASK_TOKEN) * vocab_size, 32)
+    token_BS = shift_right(draw_BS(order.STREAM_MASK_TOKEN) * vocab_size, 32)
     replacement_BS = tf.where(
         kind_BS < int(_SHARE_MASKED * 2**32),
         mask_id,
@@ -183,11 +219,7 @@ def _xor_shifted(x: tf.Tensor, bits: int) -> tf.Tensor:
 
 def _split_words(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     low = tf.bitwise.bitwise_and(index, 0xFFFFFFFF)
-    return low, _shift_right(index, 32)
-
-
-def _shift_right(x: tf.Tensor, bits: int) -> tf.Tensor:
-    return tf.bitwise.right_shift(x, tf.constant(bits, tf.int64))
+    return low, shift_right(index, 32)
 
 
 def _continues(ids_BS: tf.Tensor, candidate_BS: tf.Tensor, is_continuation: tf.Tensor) -> tf.Tensor:
@@ -219,93 +251,10 @@ def _numbers(
     masked_lm_prob: float,
 ) -> tf.Tensor:
     """int64 [B, E]: how many tokens to predict. In float64, as the NumPy twin; halves to even."""
-    count_BE = _sum_per_group(tf.cast(candidate_BS, tf.int64), example_BS, max_examples)
+    count_BE = sum_per_group(tf.cast(candidate_BS, tf.int64), example_BS, max_examples)
     share_BE = tf.cast(count_BE, tf.float64) * tf.constant(masked_lm_prob, tf.float64)
     wanted_BE = tf.maximum(tf.cast(tf.round(share_BE), tf.int64), 1)
     return tf.minimum(wanted_BE, count_BE)
-
-
-def _sum_per_group(
-    values_BN: tf.Tensor, group_BN: tf.Tensor, num_groups: int | tf.Tensor
-) -> tf.Tensor:
-    """int64 [B, groups]: sums the values of each row by their group in that row."""
-    num_groups = tf.cast(num_groups, tf.int64)
-    num_rows = tf.shape(values_BN, tf.int64)[0]
-    segment_BN = tf.range(num_rows)[:, tf.newaxis] * num_groups + group_BN
-    flat = tf.math.unsorted_segment_sum(
-        tf.reshape(values_BN, [-1]), tf.reshape(segment_BN, [-1]), num_rows * num_groups
-    )
-    return tf.reshape(flat, [num_rows, num_groups])
-
-
-def _choose_words(
-    candidate_BS: tf.Tensor,
-    word_begin_BS: tf.Tensor,
-    example_BS: tf.Tensor,
-    hash_BS: tf.Tensor,
-    number_BE: tf.Tensor,
-) -> tf.Tensor:
-    """bool [B, S]: the tokens of the words taken of each example, in the order of their hashes.
-
-    A word stands at the position of its first token. Equal hashes are decided by position.
-    """
-    num_rows, length = tf.unstack(tf.shape(candidate_BS, tf.int64))
-    # For every token the number of its word in the row; words that share a hash cannot be confused.
-    word_BS = tf.maximum(tf.cumsum(tf.cast(word_begin_BS, tf.int64), axis=1) - 1, 0)
-    key_BS = (
-        tf.bitwise.left_shift(example_BS, tf.constant(_EXAMPLE_SHIFT, tf.int64))
-        + tf.bitwise.left_shift(hash_BS, tf.constant(_POSITION_BITS, tf.int64))
-        + tf.range(length)
-    )
-    size_BW = _sum_per_group(tf.cast(candidate_BS, tf.int64), word_BS, length)
-    key_BW = _sum_per_group(tf.where(word_begin_BS, key_BS, 0), word_BS, length)
-    key_BW = tf.where(size_BW > 0, key_BW, _NEVER)
-    order_BW = tf.argsort(key_BW, axis=1)
-    size_BW = tf.gather(size_BW, order_BW, batch_dims=1)
-    key_BW = tf.gather(key_BW, order_BW, batch_dims=1)
-    example_BW = tf.where(size_BW > 0, _shift_right(key_BW, _EXAMPLE_SHIFT), 0)
-    taken_sorted_BW = _take_greedily(size_BW, example_BW, number_BE)
-    row_BW = tf.broadcast_to(tf.range(num_rows)[:, tf.newaxis], tf.shape(order_BW, tf.int64))
-    taken_BW = tf.scatter_nd(
-        tf.stack([row_BW, tf.cast(order_BW, tf.int64)], -1),
-        tf.cast(taken_sorted_BW, tf.int32),
-        tf.shape(key_BW, tf.int64),
-    )
-    return (tf.gather(taken_BW, word_BS, batch_dims=1) > 0) & candidate_BS
-
-
-def _take_greedily(size_BW: tf.Tensor, example_BW: tf.Tensor, room_BE: tf.Tensor) -> tf.Tensor:
-    """bool [B, W]: goes through the words, example by example, and takes each that still fits.
-
-    A word larger than the room left in its example will not fit later either, because room only
-    shrinks. So each turn drops those, then takes the words up to the first that overflows; a few
-    turns are enough.
-    """
-    num_examples = room_BE.shape[1]
-
-    def turn(
-        waiting_BW: tf.Tensor, taken_BW: tf.Tensor, room_BE: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        room_BW = tf.gather(room_BE, example_BW, batch_dims=1)
-        waiting_BW &= size_BW <= room_BW
-        waiting_size_BW = tf.where(waiting_BW, size_BW, 0)
-        filled_BW = tf.cumsum(waiting_size_BW, axis=1)
-        if num_examples > 1:  # what the examples before this one hold is not in its room
-            sizes_BE = _sum_per_group(waiting_size_BW, example_BW, num_examples)
-            before_BE = tf.cumsum(sizes_BE, axis=1, exclusive=True)
-            filled_BW -= tf.gather(before_BE, example_BW, batch_dims=1)
-        fits_BW = waiting_BW & (filled_BW <= room_BW)
-        room_BE -= _sum_per_group(tf.where(fits_BW, size_BW, 0), example_BW, num_examples)
-        return waiting_BW & ~fits_BW, taken_BW | fits_BW, room_BE
-
-    nothing_BW = tf.zeros_like(size_BW, tf.bool)
-    _, taken_BW, _ = tf.while_loop(
-        lambda waiting_BW, *_: tf.reduce_any(waiting_BW),
-        turn,
-        (size_BW > 0, nothing_BW, room_BE),
-        shape_invariants=(size_BW.shape, size_BW.shape, room_BE.shape),
-    )
-    return taken_BW
 
 
 def _first_positions(chosen_BS: tf.Tensor, num_slots: int) -> tuple[tf.Tensor, tf.Tensor]:

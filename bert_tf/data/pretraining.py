@@ -36,6 +36,7 @@ def make_pretraining_dataset(
     masked_lm_prob: float = 0.15,
     max_predictions_per_seq: int = 20,
     whole_word: bool = False,
+    max_ngram: int = 1,
     seed: int = 0,
     training: bool = True,
     start_row: int = 0,
@@ -53,8 +54,8 @@ def make_pretraining_dataset(
         data: a folder made by `builder.create_pretraining_data`, or several, see `Mixture.open`.
         vocabulary: the one the data were made with.
         batch_slice: which part of each global batch to read.
-        masked_lm_prob, max_predictions_per_seq, whole_word: see `masking.mask_tokens`. Data with
-            static masks must have as many slots; the others have no effect on them.
+        masked_lm_prob, max_predictions_per_seq, whole_word, max_ngram: see `masking.mask_tokens`.
+            Data with static masks must have as many slots; the others have no effect on them.
         seed: of order and masks, in [0, 2**32).
         training: see above.
         start_row: rows consumed so far, by all workers and through all epochs (training only).
@@ -80,7 +81,9 @@ def make_pretraining_dataset(
     )
     if start_row < 0 or (start_row and not training):
         raise ValueError(f"start_row is {start_row}; it must be >= 0, and 0 in evaluation")
-    masker = Masker(vocabulary, seed, masked_lm_prob, max_predictions_per_seq, whole_word)
+    masker = Masker(
+        vocabulary, seed, masked_lm_prob, max_predictions_per_seq, whole_word, max_ngram
+    )
     reader = _Reader(mixture, vocabulary, batch_slice, seed, training, start_row, skip_damaged)
     signature = row_signature(mixture.first, batch_slice.replica_batch_size)
     rows = dataset_of_items(reader.read, signature, reader.num_batches)

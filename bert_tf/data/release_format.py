@@ -36,6 +36,7 @@ class StaticMasks:
     masked_lm_prob: float = 0.15
     max_predictions_per_seq: int = 20
     do_whole_word_mask: bool = False
+    max_ngram: int = 1
 
     def masker(self, vocabulary: Vocabulary, seed: int) -> Masker:
         """Raises ValueError if a setting is out of range."""
@@ -45,7 +46,16 @@ class StaticMasks:
             self.masked_lm_prob,
             self.max_predictions_per_seq,
             self.do_whole_word_mask,
+            self.max_ngram,
         )
+
+    def settings(self) -> dict:
+        """For the manifest. max_ngram is named only if it changes anything, so that data from
+        before it was there are known again."""
+        settings = dataclasses.asdict(self)
+        if self.max_ngram == 1:
+            del settings["max_ngram"]
+        return settings
 
 
 def make_masker(masker: Masker, max_seq_length: int) -> Callable[[Rows, np.ndarray], Rows]:

@@ -43,6 +43,7 @@ def write(
     masked_lm_prob: float = 0.15,
     max_predictions_per_seq: int | None = None,
     whole_word: bool = False,
+    max_ngram: int = 1,
     seed: int = 0,
     num_workers: int = 1,
 ) -> dict[str, Any]:
@@ -50,8 +51,8 @@ def write(
 
     Args:
         folder: made by `builder.create_pretraining_data`.
-        masked_lm_prob, whole_word, seed: of the masks, as the training will have them; static masks
-            have their own.
+        masked_lm_prob, whole_word, max_ngram, seed: of the masks, as the training will have them;
+            static masks have their own.
         max_predictions_per_seq: likewise; None: as many as a full row has predictions.
         num_workers: threads. Has no influence on the result.
 
@@ -66,6 +67,7 @@ def write(
         masked_lm_prob=masked_lm_prob,
         max_predictions_per_seq=max_predictions_per_seq,
         whole_word=whole_word,
+        max_ngram=max_ngram,
         seed=seed,
         num_workers=num_workers,
     )
@@ -88,6 +90,7 @@ def measure(
     masked_lm_prob: float = 0.15,
     max_predictions_per_seq: int | None = None,
     whole_word: bool = False,
+    max_ngram: int = 1,
     seed: int = 0,
     num_workers: int = 1,
 ) -> dict[str, Any]:
@@ -101,11 +104,13 @@ def measure(
         "max_predictions_per_seq": max_predictions_per_seq
         or math.ceil(masked_lm_prob * manifest.max_seq_length),
         "whole_word": whole_word,
+        "max_ngram": max_ngram,
         "seed": seed,
     }
     if masks := manifest.static_masks:
         settings |= {name: masks[name] for name in ("masked_lm_prob", "max_predictions_per_seq")}
         settings |= {"whole_word": masks["do_whole_word_mask"], "seed": manifest.seed}
+        settings["max_ngram"] = masks.get("max_ngram", 1)
     measured = _Measurement(folder, manifest, tokenizer.vocabulary, settings)
     tally = measured.run(num_workers)
     report = {

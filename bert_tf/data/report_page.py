@@ -163,6 +163,8 @@ def _histogram(counts: Sequence[int], what: str, caption: str) -> str:
 def _masks(masks: dict[str, Any]) -> str:
     settings = masks["settings"]
     words = "whole words" if settings["whole_word"] else "single tokens"
+    if settings["max_ngram"] > 1:
+        words = f"n-grams of up to {settings['max_ngram']} words"
     text = (
         f"<p>Measured on {masks['rows']:,} rows, spread evenly, as the training would mask them in "
         f"its first epoch: {words}, masked_lm_prob {settings['masked_lm_prob']}, at most "

@@ -103,6 +103,7 @@ class PretrainingTask(base.Task):
             masked_lm_prob=config.masked_lm_prob if training else config.eval_masked_lm_prob,
             max_predictions_per_seq=config.max_predictions_per_seq,
             whole_word=config.do_whole_word_mask,
+            max_ngram=config.max_ngram,
             seed=self.config.train.seed if training else 0,
             training=training,
             start_row=start_row,

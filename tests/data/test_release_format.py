@@ -1,5 +1,6 @@
 """Static masks in the release's records: those of reading; read back from files of any origin."""
 
+import dataclasses
 import gzip
 
 import numpy as np
@@ -68,15 +69,30 @@ def write_examples(path, examples, names=None, **options):
             writer.write(other.SerializeToString())
 
 
-def test_static_masks_are_those_that_reading_draws_in_epoch_0(text, static, tmp_path):
+@pytest.mark.parametrize("max_ngram", [1, 3])
+def test_static_masks_are_those_that_reading_draws_in_epoch_0(text, tmp_path, max_ngram):
+    masks = dataclasses.replace(STATIC, max_ngram=max_ngram)
     build(text, str(tmp_path / "plain"))
-    stored = batches_of(static)
-    drawn = batches_of(
-        str(tmp_path / "plain"), seed=3, masked_lm_prob=STATIC.masked_lm_prob, whole_word=True
-    )
+    build(text, str(tmp_path / "static"), static_masks=masks)
+    stored = batches_of(str(tmp_path / "static"))
+    settings = {"masked_lm_prob": STATIC.masked_lm_prob, "whole_word": True}
+    drawn = batches_of(str(tmp_path / "plain"), seed=3, max_ngram=max_ngram, **settings)
     assert_equal(stored, drawn)
-    counts = Manifest.load(static).counts
+    if max_ngram > 1:
+        words = batches_of(str(tmp_path / "plain"), seed=3, **settings)
+        assert (stored["input_ids"] != words["input_ids"]).any()
+    counts = Manifest.load(str(tmp_path / "static")).counts
     assert counts["predictions"] == stored["masked_lm_weights"].sum() > 100
+
+
+def test_data_from_before_there_were_ngrams_are_known_again(text, static, tmp_path):
+    assert set(Manifest.load(static).static_masks) == {
+        "masked_lm_prob",
+        "max_predictions_per_seq",
+        "do_whole_word_mask",
+    }
+    with pytest.raises(ValueError, match="static_masks differ"):
+        build(text, static, static_masks=dataclasses.replace(STATIC, max_ngram=2))
 
 
 def test_a_record_has_the_seven_features_padded_to_full_length(static):

@@ -254,12 +254,15 @@ def test_a_folder_from_before_unknown_words_were_counted_is_reported(folder, tmp
     assert "not known" in pathlib.Path(tmp_path, report.HTML).read_text()
 
 
-def test_static_masks_are_measured_and_tokens_counted_as_they_were_before(tmp_path):
+@pytest.mark.parametrize(("max_ngram", "words"), [(1, "whole words"), (2, "of up to 2 words")])
+def test_static_masks_are_measured_and_tokens_counted_as_they_were_before(
+    tmp_path, max_ngram, words
+):
     """The same text with masks stored and not: the same tokens, and masks of the same kind."""
     documents = ["\n".join(sentences(i, 30)) for i in range(4)]
     (tmp_path / "a.txt").write_text("\n\n".join(documents))
-    found = {}
-    for name, masks in {"stored": StaticMasks(0.2, SLOTS, True), "drawn": None}.items():
+    found, settings = {}, {"masked_lm_prob": 0.2, "whole_word": True, "max_ngram": max_ngram}
+    for name, masks in {"stored": StaticMasks(0.2, SLOTS, True, max_ngram), "drawn": None}.items():
         builder.create_pretraining_data(
             str(tmp_path / "a.txt"),
             tokenizer(),
@@ -267,7 +270,7 @@ def test_static_masks_are_measured_and_tokens_counted_as_they_were_before(tmp_pa
             max_seq_length=LENGTH,
             static_masks=masks,
         )
-        found[name] = report.write(str(tmp_path / name), masked_lm_prob=0.2, whole_word=True)
+        found[name] = report.write(str(tmp_path / name), **settings)
     stored, drawn = found["stored"], found["drawn"]
     assert stored["vocabulary"] == drawn["vocabulary"]
     assert stored["lengths"] == drawn["lengths"] and stored["size"] == drawn["size"]
@@ -275,3 +278,5 @@ def test_static_masks_are_measured_and_tokens_counted_as_they_were_before(tmp_pa
     assert stored["masks"]["settings"]["max_predictions_per_seq"] == SLOTS
     assert 0 < stored["masks"]["predictions"] <= SLOTS * stored["size"]["rows"]
     assert stored["masks"]["masked_share"] == pytest.approx(0.8, abs=0.1)
+    for name in found:
+        assert words in (tmp_path / name / report.HTML).read_text()
