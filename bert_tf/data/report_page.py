@@ -42,11 +42,12 @@ svg { width: 100%; } svg text { font-size: 12px; } svg .bar { fill: var(--accent
 svg .bar:hover { opacity: .7; }
 .side { display: flex; flex-wrap: wrap; gap: 1rem 2.4rem; align-items: flex-start; }
 .example { border-left: 3px solid var(--line); margin: 1.1rem 0; padding: .1rem 0 .1rem 1rem; }
-.text { line-height: 2.5; overflow-wrap: anywhere; } .second { background: var(--second); }
+.text { line-height: 2.8; overflow-wrap: anywhere; } .second { background: var(--second); }
 .mark { color: var(--soft); font-size: .8em; } ruby { border-radius: .25rem; padding: 0 .2rem;
-  white-space: nowrap; }
-rt { color: var(--soft); font-size: .68em; } .masked { background: var(--masked); }
+  white-space: nowrap; ruby-align: center; }
+rt { font-size: .78em; padding-bottom: .25em; } .masked { background: var(--masked); }
 .kept { background: var(--kept); } .replaced { background: var(--replaced); }
+.settings .n { text-align: left; overflow-wrap: anywhere; }
 """
 
 
@@ -113,11 +114,13 @@ def _lengths(report: dict[str, Any]) -> str:
 def _quantiles(counts: Sequence[int]) -> str:
     """What the histogram does not show where most examples are full."""
     total, shares, seen = sum(counts), [0.01, 0.1, 0.25, 0.5], 0
+    longest = max((length for length, count in enumerate(counts) if count), default=0)
     found = []
-    for length, count in enumerate(counts):
+    for length, count in enumerate(counts[:longest]):
         seen += count
         while shares and seen >= shares[0] * total:
             found.append(f"{shares.pop(0):.0%} have {length} or less")
+    found.append(f"{(total - seen) / max(total, 1):.0%} have {longest}, the most")
     return f"Of the examples, in tokens: {', '.join(found)}."
 
 
@@ -168,7 +171,8 @@ def _masks(masks: dict[str, Any]) -> str:
     text = (
         f"<p>Measured on {masks['rows']:,} rows, spread evenly, as the training would mask them in "
         f"its first epoch: {words}, masked_lm_prob {settings['masked_lm_prob']}, at most "
-        f"{settings['max_predictions_per_seq']} in a row, seed {settings['seed']}.</p>"
+        f"{settings['max_predictions_per_seq']} in a row, seed {settings['seed']}. "
+        "How many are predicted is rounded for each example.</p>"
     )
     rows = [
         (
@@ -268,8 +272,8 @@ def _counts(counts: dict[str, int]) -> str:
 
 def _examples(report: dict[str, Any]) -> str:
     legend = (
-        "<p>Rows from all over the data set with the masks of the first epoch: "
-        '<ruby class="masked">[MASK]<rt>what is to be predicted</rt></ruby> '
+        "<p>Rows from all over the data set with the masks of the first epoch:</p>"
+        '<p class="text"><ruby class="masked">[MASK]<rt>what is to be predicted</rt></ruby> '
         '<ruby class="replaced">a random token<rt>what is to be predicted</rt></ruby> '
         '<ruby class="kept">kept, and predicted</ruby> '
         '<span class="second">the second text</span></p>'
@@ -295,7 +299,8 @@ def _text(tokens: Sequence[dict[str, Any]]) -> str:
         if token["segment"] != segment:
             pieces.append('<span class="second">' if token["segment"] else "</span>")
             segment = token["segment"]
-        if number and not token.get("was", token["token"]).startswith("##"):
+        is_piece = token.get("was", token["token"]).startswith("##")
+        if number and not (is_piece and tokens[number - 1]["token"] not in _MARKS):
             pieces.append(" ")
         pieces.append(_token(token))
     return "".join(pieces) + ("</span>" if segment else "")
@@ -314,7 +319,8 @@ def _token(token: dict[str, Any]) -> str:
 
 
 def _settings(data: dict[str, Any]) -> str:
-    return page.table(("", ""), ((name, str(value)) for name, value in sorted(data.items())))
+    table = page.table(("", ""), ((name, str(value)) for name, value in sorted(data.items())))
+    return f'<div class="settings">{table}</div>'
 
 
 def _number(value: int | None) -> str:

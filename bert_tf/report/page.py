@@ -21,10 +21,10 @@ body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 62rem; color: var(
 h1 { font-size: 1.7rem; margin: 0; } h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem; }
 h1, h2, p, figcaption { overflow-wrap: anywhere; }
 p { margin: .4rem 0; } .soft, caption, figcaption { color: var(--soft); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.6rem, 1fr)); gap: .7rem;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .7rem;
   margin: 1.4rem 0; padding: 0; list-style: none; }
 .tiles li { background: var(--tile); border-radius: .5rem; padding: .7rem .9rem; }
-.tiles b { display: block; font-size: 1.3rem; font-variant-numeric: tabular-nums; }
+.tiles b { display: block; font-size: 1.2rem; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; } figure { margin: .8rem 0; }
 svg { display: block; max-width: 100%; height: auto; } svg text { fill: var(--soft); }
 svg line, svg path { stroke: var(--line); } pre { background: var(--tile); padding: 1rem;
