@@ -105,10 +105,10 @@ def mask_tokens(
 
     Of each example, round(masked_lm_prob x candidates) tokens are predicted, at least 1 and at most
     `max_predictions_per_seq`; candidates are all real tokens but [CLS] and [SEP]. Of the predicted,
-    80 % become [MASK], 10 % stay, 10 % become a token drawn uniformly from the vocabulary, each for
-    itself, whatever was chosen together. A row of
-    several examples has P slots all the same: tokens beyond them, from the left, stay as they are
-    and are not predicted. How many that are is counted.
+    80 % become [MASK], 10 % stay, 10 % become a token drawn uniformly from the vocabulary; each is
+    drawn by itself, also those of one word or n-gram. A row of several examples has P slots all the
+    same: tokens beyond them, from the left, stay as they are and are not predicted. How many that
+    are is counted.
 
     Args:
         batch: `input_ids`, `input_mask`, int32 [B, S]; other entries are passed through. Rows of
@@ -123,10 +123,10 @@ def mask_tokens(
             behind it are taken together, and a word that does not fit is passed over.
         max_ngram: with `is_continuation`: n-grams of up to so many words are masked, of a length n
             with a probability proportional to 1/n (Lan et al. 2019, section 4.1). What does not fit
-            is cut behind its last word that does. Unlike ALBERT's create_pretraining_data.py, which
-            draws n-grams that overlap and drops those that touch an earlier one, the text is cut
-            into n-grams before any is taken: so the lengths are those of the formula, and no place
-            is rarer than another. None reaches over [SEP], as they do there.
+            is cut behind its last word that does. The text is cut into n-grams before any is
+            taken, so that lengths follow the formula and first words are no rarer than others;
+            ALBERT's create_pretraining_data.py draws n-grams that overlap and drops those that meet
+            an earlier one. Unlike there, none reaches over [SEP].
 
     Returns:
         The batch with masked `input_ids` and with `masked_lm_positions` (ascending),
@@ -172,13 +172,8 @@ def mask_tokens(
         rank_BS = tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1)
         left_out_B += tf.maximum(rank_BS[:, -1] - max_predictions_per_seq, 0)
         chosen_BS &= rank_BS <= max_predictions_per_seq
-    kind_BS = draw_BS(order.STREAM_MASK_KIND)
     token_BS = shift_right(draw_BS(order.STREAM_MASK_TOKEN) * vocab_size, 32)
-    replacement_BS = tf.where(
-        kind_BS < int(_SHARE_MASKED * 2**32),
-        mask_id,
-        tf.where(kind_BS < int(_SHARE_MASKED_OR_KEPT * 2**32), ids_BS, tf.cast(token_BS, tf.int32)),
-    )
+    replacement_BS = _replacement(ids_BS, draw_BS(order.STREAM_MASK_KIND), mask_id, token_BS)
     positions_BP, is_used_BP = _first_positions(chosen_BS, max_predictions_per_seq)
     masked_ids_BP = tf.gather(ids_BS, positions_BP, batch_dims=1)
     return {
@@ -189,6 +184,15 @@ def mask_tokens(
         "masked_lm_weights": tf.cast(is_used_BP, tf.float32),
         "masked_lm_left_out": left_out_B,
     }
+
+
+def _replacement(
+    ids_BS: tf.Tensor, kind_BS: tf.Tensor, mask_id: int, token_BS: tf.Tensor
+) -> tf.Tensor:
+    """int32 [B, S]: what a token becomes if it is predicted; `kind_BS` in [0, 2**32) decides."""
+    is_kept_BS = kind_BS < int(_SHARE_MASKED_OR_KEPT * 2**32)
+    unmasked_BS = tf.where(is_kept_BS, ids_BS, tf.cast(token_BS, tf.int32))
+    return tf.where(kind_BS < int(_SHARE_MASKED * 2**32), mask_id, unmasked_BS)
 
 
 def hash_u32(seed: int, *counters: tf.Tensor | int) -> tf.Tensor:
