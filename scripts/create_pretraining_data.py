@@ -176,7 +176,8 @@ def main(argv: Sequence[str]) -> None:
     )
     print(summary(manifest))
     if _REPORT.value:
-        report.write(_OUTPUT_DIR.value, num_workers=_NUM_WORKERS.value)
+        found = report.measure(_OUTPUT_DIR.value, num_workers=_NUM_WORKERS.value)
+        report.write(_OUTPUT_DIR.value, found)
         print(f"report: {os.path.join(_OUTPUT_DIR.value, report.HTML)}")
     print(f"{_OUTPUT_DIR.value}: {time.monotonic() - start:.1f} seconds")
 

@@ -34,7 +34,7 @@ _NUM_WORKERS = flags.DEFINE_integer("num_workers", os.cpu_count() or 1, "Threads
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    found = report.write(
+    found = report.measure(
         _DATA.value,
         masked_lm_prob=_MASKED_LM_PROB.value,
         max_predictions_per_seq=_MAX_PREDICTIONS_PER_SEQ.value,
@@ -43,6 +43,7 @@ def main(argv: Sequence[str]) -> None:
         seed=_SEED.value,
         num_workers=_NUM_WORKERS.value,
     )
+    report.write(_DATA.value, found)
     for check in found["checks"]:
         print(f"{'fine' if check['ok'] else 'LOOK'}  {check['text']}")
     print(f"report: {os.path.join(_DATA.value, report.HTML)}")

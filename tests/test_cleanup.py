@@ -5,8 +5,7 @@ import resource
 import pytest
 import tensorflow as tf
 
-from bert_tf.cleanup import removed_on_failure
-from bert_tf.tokenization.vocabulary import write_atomically
+from bert_tf.cleanup import removed_on_failure, write_whole
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
@@ -26,12 +25,21 @@ def test_what_succeeds_stays(tmp_path):
     assert (tmp_path / "file").read_text() == "whole"
 
 
-def test_a_vocabulary_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path):
+@pytest.mark.parametrize("content", ["text: ü\n", b"bytes\r\n"])
+def test_a_file_is_replaced_as_a_whole(tmp_path, content):
+    path = tmp_path / "file"
+    path.write_text("something longer than what follows")
+    write_whole(str(path), content)
+    assert path.read_bytes() == (content if isinstance(content, bytes) else content.encode())
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
     try:
         with pytest.raises(tf.errors.OpError):
-            write_atomically(str(tmp_path / "vocab.txt"), b"token\n" * 100)
+            write_whole(str(tmp_path / "vocab.txt"), b"token\n" * 100)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from bert_tf.data import order, records, shard_writing, sources, work_folder
+from bert_tf.cleanup import write_whole
+from bert_tf.data import order, records, shard_writing, sources
 from bert_tf.data.chunk_tokenizer import make_chunk_tokenizer
 from bert_tf.data.corpus import Corpus, CorpusWriter
 from bert_tf.data.objectives import make_objectives
@@ -179,4 +180,4 @@ def _write_shard(job: _Job, number: int, name: str) -> None:
     )
     entry = cutter.write(number, os.path.join(job.output_dir, name))
     os.makedirs(os.path.join(job.work_dir, _SHARDS), exist_ok=True)
-    work_folder.write_whole(_entry(job.work_dir, name), json.dumps(entry) + "\n")
+    write_whole(_entry(job.work_dir, name), json.dumps(entry) + "\n")

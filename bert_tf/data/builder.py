@@ -25,6 +25,7 @@ from collections.abc import Iterator, Sequence
 from absl import logging
 
 from bert_tf import progress
+from bert_tf.cleanup import write_whole
 from bert_tf.data import (
     documents,
     duplicates,
@@ -280,7 +281,7 @@ class _Build:
         except NotADirectoryError as error:
             file = next(path for path in pathlib.Path(self.work_dir).parents if path.exists())
             raise ValueError(f"{file} is not a directory; choose another folder") from error
-        work_folder.write_whole(self._path("settings.json"), settings)
+        write_whole(self._path("settings.json"), settings)
 
     def _tokenize(self, skip_bad_records: bool) -> dict[str, int]:
         """Pass 1. Returns the counts for the manifest."""

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bert_tf import progress
+from bert_tf.cleanup import write_whole
 from bert_tf.data import min_hash
 from bert_tf.data.corpus import Corpus, TokenFile, map_in_order
 from bert_tf.data.token_hashes import hash_places
@@ -105,9 +106,7 @@ def remove(
         finder.find_similar()
     counts = _write_rest(open_corpus, folder, finder, wanted.unit, unk_id)
     shutil.rmtree(os.path.join(folder, "parts"))
-    with open(done + ".incomplete", "w") as file:
-        json.dump(counts, file)
-    os.replace(done + ".incomplete", done)
+    write_whole(done, json.dumps(counts))
     return counts
 
 

@@ -5,8 +5,9 @@ import re
 
 import tensorflow as tf
 
+from bert_tf.cleanup import TEMPORARY
 from bert_tf.data import records, unknown_words
-from bert_tf.data.records import INCOMPLETE, Manifest
+from bert_tf.data.records import Manifest
 from bert_tf.tokenization.tokenizer_config import CONFIG_FILE
 from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, Tokenizer
 
@@ -58,4 +59,4 @@ def check_free(output_dir: str, tokenizer: Tokenizer) -> None:
 def _own_names() -> set[str]:
     names = (VOCABULARY_FILE, CONFIG_FILE, records.MANIFEST, unknown_words.FILE)
     finished = set(names) - {records.MANIFEST}
-    return finished | {name + INCOMPLETE for name in names}
+    return finished | {name + TEMPORARY for name in names}

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from bert_tf.cleanup import write_whole
 from bert_tf.data import examples, packing
 from bert_tf.data.corpus import Corpus, map_in_order
 from bert_tf.data.examples import Objective, Window
-from bert_tf.data.records import INCOMPLETE
 
 _SENTENCES_PER_WINDOW = 1 << 16
 _PACKED_TOGETHER = 8192  # examples; more would leave less padding, and take more memory
@@ -94,9 +94,7 @@ class Plan:
         rows = counts
         if max_examples_per_row > 1:
             rows = _pack(path, counts, open_corpus, objectives, max_examples_per_row, num_workers)
-        with open(path + INCOMPLETE, "w") as file:
-            json.dump([counts, rows, left_out], file)
-        os.replace(path + INCOMPLETE, path + ".json")
+        write_whole(path + ".json", json.dumps([counts, rows, left_out]))
 
     def parts(self, first: int, count: int, most: int) -> Iterator[Part]:
         """The rows `first` to `first + count - 1` (as far as there are any), `most` at a time."""

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.cleanup import removed_on_failure
+from bert_tf.cleanup import removed_on_failure, write_whole
 from bert_tf.data.example_bytes import serialize_rows
 from bert_tf.data.ranges import offsets_of
 from bert_tf.data.row_tables import Rows
@@ -122,10 +122,8 @@ class Manifest:
 
     def save(self, folder: str) -> None:
         """Writes the manifest under a temporary name, then renames it."""
-        path = os.path.join(folder, MANIFEST)
-        with tf.io.gfile.GFile(path + ".incomplete", "w") as file:
-            file.write(json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n")
-        tf.io.gfile.rename(path + ".incomplete", path, overwrite=True)
+        text = json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n"
+        write_whole(os.path.join(folder, MANIFEST), text)
 
     @property
     def has_labels(self) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf import progress
-from bert_tf.cleanup import removed_on_failure
+from bert_tf.cleanup import write_whole
 from bert_tf.data import records, release_format, report_page, unknown_words
 from bert_tf.data.corpus import map_in_order
 from bert_tf.data.masking import Masker
@@ -37,51 +37,11 @@ _NUM_COMMONEST = 30
 _COVERED_BY = (100, 1000, 5000, 10000, 20000)
 
 
-def write(
-    folder: str,
-    *,
-    masked_lm_prob: float = 0.15,
-    max_predictions_per_seq: int | None = None,
-    whole_word: bool = False,
-    max_ngram: int = 1,
-    seed: int = 0,
-    num_workers: int = 1,
-) -> dict[str, Any]:
-    """Measures a data folder and writes `report.json` and `report.html` into it.
-
-    Args:
-        folder: made by `builder.create_pretraining_data`.
-        masked_lm_prob, whole_word, max_ngram, seed: of the masks, as the training will have them;
-            static masks have their own.
-        max_predictions_per_seq: likewise; None: as many as a full row has predictions.
-        num_workers: threads. Has no influence on the result.
-
-    Returns:
-        What `report.json` holds.
-
-    Raises:
-        ValueError: no data set, or a damaged one (see `records.read_shard`).
-    """
-    report = measure(
-        folder,
-        masked_lm_prob=masked_lm_prob,
-        max_predictions_per_seq=max_predictions_per_seq,
-        whole_word=whole_word,
-        max_ngram=max_ngram,
-        seed=seed,
-        num_workers=num_workers,
-    )
+def write(folder: str, report: dict[str, Any]) -> None:
+    """Writes what `measure` found into the folder, as `report.json` and `report.html`."""
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    _write_whole(os.path.join(folder, JSON), text)
-    _write_whole(os.path.join(folder, HTML), report_page.render(report))
-    return report
-
-
-def _write_whole(path: str, text: str) -> None:
-    temporary = path + records.INCOMPLETE
-    with removed_on_failure(temporary), tf.io.gfile.GFile(temporary, "w") as file:
-        file.write(text)
-    tf.io.gfile.rename(temporary, path, overwrite=True)
+    write_whole(os.path.join(folder, JSON), text)
+    write_whole(os.path.join(folder, HTML), report_page.render(report))
 
 
 def measure(
@@ -94,7 +54,21 @@ def measure(
     seed: int = 0,
     num_workers: int = 1,
 ) -> dict[str, Any]:
-    """The report as a dict for JSON; see `write`. Shares come from counts that are in it, too."""
+    """Measures a data folder.
+
+    Args:
+        folder: made by `builder.create_pretraining_data`.
+        masked_lm_prob, whole_word, max_ngram, seed: of the masks, as the training will have them;
+            static masks have their own.
+        max_predictions_per_seq: likewise; None: as many as a full row has predictions.
+        num_workers: threads. Has no influence on the result.
+
+    Returns:
+        The report, for JSON. Shares come from counts that are in it, too.
+
+    Raises:
+        ValueError: no data set, or a damaged one (see `records.read_shard`).
+    """
     manifest, tokenizer = Manifest.load(folder), Tokenizer.from_folder(folder)
     manifest.check(folder, vocabulary_sha256=tokenizer.vocabulary.sha256)
     if not manifest.rows:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.cleanup import write_whole
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 FILE = "unknown_words.json"  # of a data folder
@@ -79,10 +80,7 @@ def save(folder: str, path: str) -> None:
     with open(path, encoding="utf-8", newline="\n") as file:
         found = count_commonest(line.removesuffix("\n") for line in file)
     text = json.dumps({"format_version": FORMAT_VERSION, **found}, indent=1, ensure_ascii=False)
-    path = os.path.join(folder, FILE)
-    with tf.io.gfile.GFile(path + ".incomplete", "w") as file:
-        file.write(text + "\n")
-    tf.io.gfile.rename(path + ".incomplete", path, overwrite=True)
+    write_whole(os.path.join(folder, FILE), text + "\n")
 
 
 def load(folder: str) -> dict[str, Any] | None:

@@ -35,13 +35,6 @@ def default_work_dir(output_dir: str) -> str:
     return os.path.join(tempfile.gettempdir(), f"bert_tf-{name}{INCOMPLETE}")
 
 
-def write_whole(path: str, text: str) -> None:
-    """Writes a small file so that it is there whole or not at all."""
-    with open(path + INCOMPLETE, "w") as file:
-        file.write(text)
-    os.replace(path + INCOMPLETE, path)
-
-
 def is_full(error: BaseException) -> bool:
     """Whether the disk is full, or a file may not grow."""
     if isinstance(error, tf.errors.ResourceExhaustedError):

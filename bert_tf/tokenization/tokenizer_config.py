@@ -6,7 +6,8 @@ import os
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.tokenization.vocabulary import Vocabulary, write_atomically
+from bert_tf.cleanup import write_whole
+from bert_tf.tokenization.vocabulary import Vocabulary
 
 CONFIG_FILE = "tokenizer_config.json"
 FORMAT_VERSION = 1
@@ -25,7 +26,7 @@ def write(folder: str, *, do_lower_case: bool, max_input_chars_per_word: int) ->
         "max_input_chars_per_word": max_input_chars_per_word,
     }
     content = json.dumps(config, indent=2) + "\n"
-    write_atomically(os.path.join(folder, CONFIG_FILE), content.encode("utf-8"))
+    write_whole(os.path.join(folder, CONFIG_FILE), content.encode("utf-8"))
 
 
 def read(folder: str) -> dict:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.cleanup import removed_on_failure
+from bert_tf.cleanup import write_whole
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONTINUATION_PREFIX = "##"
@@ -47,7 +47,7 @@ class Vocabulary:
 
     def save(self, path: str) -> None:
         """Writes the canonical form (one token per line) under a temporary name, then renames."""
-        write_atomically(path, self._canonical_bytes())
+        write_whole(path, self._canonical_bytes())
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -121,14 +121,6 @@ class Vocabulary:
 
     def _canonical_bytes(self) -> bytes:
         return ("\n".join(self._tokens) + "\n").encode("utf-8")
-
-
-def write_atomically(path: str, content: bytes) -> None:
-    """Writes a small file under a temporary name beside `path` and renames it (local or remote)."""
-    temporary = f"{path}.tmp"
-    with removed_on_failure(temporary), tf.io.gfile.GFile(temporary, "wb") as file:
-        file.write(content)
-    tf.io.gfile.rename(temporary, path, overwrite=True)
 
 
 def _read_lines(path: str) -> list[str]:

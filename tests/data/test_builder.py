@@ -191,6 +191,7 @@ def test_the_remains_of_a_killed_run_are_replaced(text, tmp_path):
     (tmp_path / "data" / "manifest.json").unlink()
     (tmp_path / "data" / manifest.shards[0]["file"]).write_bytes(b"half")
     (tmp_path / "data" / "shard-00000-of-00099.tfrecord").write_bytes(b"stale")
+    (tmp_path / "data" / "vocab.txt.tmp").write_bytes(b"half")
     (tmp_path / "data.incomplete").mkdir()
     build(text, tmp_path / "data")
     assert content(tmp_path / "data") == content(tmp_path / "whole")
@@ -226,7 +227,7 @@ def stop_after(monkeypatch, module, name, calls):
         (chunk_tokenizer, "tokenize_chunk", 0),
         (chunk_tokenizer, "tokenize_chunk", 5),
         (examples, "walk", 2),
-        (plan.json, "dump", 0),
+        (plan, "write_whole", 0),
         (records, "write_shard", 0),
         (records, "write_shard", 4),
         (examples, "rows_of_examples", 6),

@@ -145,13 +145,13 @@ def test_counting_in_little_memory_finds_the_common_words_and_says_how_wrong_it_
 
 def test_the_same_report_whatever_the_number_of_threads(folder, tmp_path):
     for workers in (1, 3):
-        report.write(str(folder), num_workers=workers)
+        report.write(str(folder), report.measure(str(folder), num_workers=workers))
         for name in (report.JSON, report.HTML):
             (folder / name).rename(tmp_path / f"{workers}-{name}")
     for name in (report.JSON, report.HTML):
         assert (tmp_path / f"1-{name}").read_bytes() == (tmp_path / f"3-{name}").read_bytes()
     assert json.loads((tmp_path / f"1-{report.JSON}").read_text())["format_version"] == 1
-    assert not list(folder.glob("*.incomplete"))
+    assert not list(folder.glob("*.tmp"))
 
 
 class _Page(html.parser.HTMLParser):
@@ -195,6 +195,29 @@ def test_the_page_is_well_formed_needs_nothing_from_elsewhere_and_escapes_the_da
     for shown in ("<script>alert(1)</script>", "</table>&amp;", "4,321", "onerror=alert(1)"):
         assert shown in page.text
     assert page.tags.count("svg") == 2 and "prefers-color-scheme: dark" in text
+
+
+def test_a_piece_of_a_word_stands_with_its_word_but_not_with_a_mark(found):
+    changed = json.loads(json.dumps(found))
+    names = ["[CLS]", "##a", "b", "##c", "[SEP]"]
+    example = {"row": 0, "example_lengths": [5], "labels": [0]}
+    tokens = [{"token": name, "segment": 0} for name in names]
+    changed["examples"] = [example | {"tokens": tokens}]
+    assert "[CLS] a bc [SEP]" in _Page(report_page.render(changed)).text
+
+
+@pytest.mark.parametrize(
+    ("lengths", "text"),
+    [
+        ([0, 0, 1, 0, 99], "1% have 2 or less, 99% have 4, the most."),
+        ([0, 0, 50, 50], "1% have 2 or less, 10% have 2 or less, 25% have 2 or less, 50% have 2 "),
+        ([0, 0, 0, 9], "Of the examples, in tokens: 100% have 3, the most."),
+    ],
+)
+def test_lengths_are_told_up_to_the_longest(found, lengths, text):
+    changed = json.loads(json.dumps(found))
+    changed["lengths"]["examples"] = lengths
+    assert text in _Page(report_page.render(changed)).text
 
 
 def test_examples_are_shown_with_what_was_masked(found, batch):
@@ -249,7 +272,8 @@ def test_a_folder_from_before_unknown_words_were_counted_is_reported(folder, tmp
     for path in folder.iterdir():
         if path.name != "unknown_words.json":
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    found = report.write(str(tmp_path))
+    found = report.measure(str(tmp_path))
+    report.write(str(tmp_path), found)
     assert found["unknown"]["words"] is None
     assert "not known" in pathlib.Path(tmp_path, report.HTML).read_text()
 
@@ -270,7 +294,7 @@ def test_static_masks_are_measured_and_tokens_counted_as_they_were_before(
             max_seq_length=LENGTH,
             static_masks=masks,
         )
-        found[name] = report.write(str(tmp_path / name), **settings)
+        found[name] = report.measure(str(tmp_path / name), **settings)
     stored, drawn = found["stored"], found["drawn"]
     assert stored["vocabulary"] == drawn["vocabulary"]
     assert stored["lengths"] == drawn["lengths"] and stored["size"] == drawn["size"]
@@ -279,4 +303,4 @@ def test_static_masks_are_measured_and_tokens_counted_as_they_were_before(
     assert 0 < stored["masks"]["predictions"] <= SLOTS * stored["size"]["rows"]
     assert stored["masks"]["masked_share"] == pytest.approx(0.8, abs=0.1)
     for name in found:
-        assert words in (tmp_path / name / report.HTML).read_text()
+        assert words in report_page.render(found[name])
