@@ -1,120 +1,48 @@
-"""A look at labelled data before it is trained on: labels, lengths, what is cut, what is double.
+"""What all looks at data before training have in common: several sets, and what two of them share.
 
-Shapes: E examples, L labels.
+Of single sets know bert_tf.data.look_labels, look_tags and look_answers.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any
 
-import numpy as np
 
-from bert_tf.data.classification import Examples
-from bert_tf.data.split import text_keys
-
-_PERCENTILES = (50, 90, 99)
-_SHOWN_LABELS = 12
-
-
-def look(splits: Mapping[str, tuple[Examples, Mapping[str, np.ndarray]]]) -> dict[str, Any]:
-    """What is in the splits, for `report` and for JSON.
+def compare(
+    splits: Mapping[str, dict[str, Any]], texts: Mapping[str, Collection[Hashable]], what: str
+) -> dict[str, Any]:
+    """What is in the sets, for `report` and for JSON.
 
     Args:
-        splits: {name: (examples, what `encode_examples` made of them)}, training first.
+        splits: {name: what was found in it}, training first.
+        texts: {name: its texts, or keys of them}.
+        what: what the texts are called, for example "sentences".
 
     Returns:
-        {"splits": {name: see below}, "shared": [{"splits": [a, b], "texts": n}, ...]}. A split has
-        `path`, `examples`, `labels` {label: count} (or `numbers`: least, mean, largest),
-        `tokens` (mean, percentiles and largest, before truncation, special tokens included),
-        `truncated` examples, `duplicates` (examples whose texts came before) and `contradictions`
-        (texts with more than one label).
+        {"splits": `splits`, "shared": [{"splits": [a, b], `what`: n}, ...]}, of the pairs that
+        have n > 0 different texts in common.
     """
-    keys = {name: text_keys(examples) for name, (examples, _) in splits.items()}
-    names = list(splits)
+    distinct = {name: set(texts[name]) for name in splits}
     shared = [
-        {"splits": [a, b], "texts": len(set(keys[a]) & set(keys[b]))}
-        for index, a in enumerate(names)
-        for b in names[index + 1 :]
+        {"splits": [a, b], what: len(distinct[a] & distinct[b])}
+        for a, b in itertools.combinations(splits, 2)
     ]
-    return {
-        "splits": {name: _look_at(*split, keys[name]) for name, split in splits.items()},
-        "shared": [entry for entry in shared if entry["texts"]],
-    }
+    return {"splits": dict(splits), "shared": [entry for entry in shared if entry[what]]}
 
 
-def _look_at(
-    examples: Examples, arrays: Mapping[str, np.ndarray], keys: list[bytes]
-) -> dict[str, Any]:
-    cut = arrays["num_truncated_tokens"]
-    tokens = arrays["input_mask"].sum(axis=1) + cut
-    percentiles = zip(_PERCENTILES, np.percentile(tokens, _PERCENTILES), strict=True)
-    return {
-        "path": examples.path,
-        "examples": len(examples),
-        **_look_at_labels(examples),
-        "tokens": {
-            "mean": float(tokens.mean()),
-            **{f"p{p}": float(value) for p, value in percentiles},
-            "max": int(tokens.max()),
-        },
-        "truncated": int(np.count_nonzero(cut)),
-        "duplicates": len(keys) - len(set(keys)),
-        "contradictions": _contradictions(examples, keys),
-    }
-
-
-def _look_at_labels(examples: Examples) -> dict[str, Any]:
-    label_ids = examples.label_ids
-    if label_ids is None:
-        return {}
-    if not examples.labels:
-        ends = {"min": label_ids.min(), "mean": label_ids.mean(), "max": label_ids.max()}
-        return {"numbers": {name: float(value) for name, value in ends.items()}}
-    if label_ids.ndim == 2:
-        counts = label_ids.sum(axis=0)
-    else:
-        counts = np.bincount(label_ids, minlength=len(examples.labels))
-    return {"labels": {name: int(n) for name, n in zip(examples.labels, counts, strict=True)}}
-
-
-def _contradictions(examples: Examples, keys: list[bytes]) -> int:
-    if examples.label_ids is None or not examples.labels:
-        return 0
-    labels_of = defaultdict(set)
-    for key, label in zip(keys, examples.label_ids, strict=True):
-        labels_of[key].add(label.tobytes())
-    return sum(len(labels) > 1 for labels in labels_of.values())
-
-
-def report(found: dict[str, Any]) -> list[str]:
-    """The same as lines of text."""
-    lines = []
-    for name, split in found["splits"].items():
-        tokens, count = split["tokens"], split["examples"]
-        share = split["truncated"] / count
-        lines.append(
-            f"{name}: {count:,} examples; tokens: mean {tokens['mean']:.1f}, "
-            f"median {tokens['p50']:.0f}, 99 % within {tokens['p99']:.0f}, longest "
-            f"{tokens['max']}; truncated: {split['truncated']} ({share:.1%})"
-        )
-        lines += [f"  {line}" for line in _label_lines(split, count)]
-        if split["duplicates"]:
-            lines.append(f"  duplicates: {split['duplicates']} examples repeat the texts of others")
-        if split["contradictions"]:
-            lines.append(f"  contradictions: {split['contradictions']} texts have several labels")
+def report(
+    found: Mapping[str, Any], lines_of: Callable[[str, dict[str, Any]], list[str]], what: str
+) -> list[str]:
+    """The same as lines of text; `lines_of` makes those of one set from its name and content."""
+    lines = [line for name, split in found["splits"].items() for line in lines_of(name, split)]
     for entry in found["shared"]:
         a, b = entry["splits"]
-        lines.append(f"WARNING: {entry['texts']} texts are in {a} and in {b}")
+        lines.append(f"WARNING: {entry[what]:,} {what} are in {a} and in {b}")
     return lines
 
 
-def _label_lines(split: dict[str, Any], count: int) -> list[str]:
-    if "numbers" in split:
-        numbers = split["numbers"]
-        return [
-            f"scores: {numbers['min']:g} to {numbers['max']:g}, mean {numbers['mean']:.3f}",
-        ]
-    labels = split.get("labels", {})
-    shown = [f"{label} {n:,} ({n / count:.1%})" for label, n in labels.items()]
-    more = f", and {len(shown) - _SHOWN_LABELS} more" if len(shown) > _SHOWN_LABELS else ""
-    return [f"labels: {', '.join(shown[:_SHOWN_LABELS])}{more}"] if labels else []
+def shares(counts: Mapping[str, int], total: int, most: int) -> str:
+    """ "a 3 (75.0%), b 1 (25.0%)", of at most `most` names; "none" if there are none."""
+    shown = [f"{name} {n:,} ({n / total:.1%})" for name, n in counts.items()]
+    more = f", and {len(shown) - most} more" if len(shown) > most else ""
+    return (", ".join(shown[:most]) + more) or "none"

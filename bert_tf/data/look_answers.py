@@ -5,31 +5,24 @@ from typing import Any
 
 import numpy as np
 
+from bert_tf.data import look as look_lib
 from bert_tf.data.question_answering import SquadData
 
 
 def look(splits: Mapping[str, SquadData]) -> dict[str, Any]:
-    """What is in the splits, for `report` and for JSON.
+    """What is in the splits, see `look.compare`.
 
     Args:
         splits: {name: data}, training first.
 
     Returns:
-        {"splits": {name: see below}, "shared": [{"splits": [a, b], "contexts": n}, ...]}. A split
-        has `path`, `questions`, `contexts`, `without_answer`, `rows`, `rows_with_answer`, and
-        `never_whole`: questions with an answer that no row holds whole.
+        Each split with `path`, `questions`, `contexts`, `without_answer`, `rows`,
+        `rows_with_answer`, and `never_whole`: questions with an answer that no row holds whole;
+        `contexts` in common.
     """
-    contexts = {name: set(_used_contexts(data)) for name, data in splits.items()}
-    names = list(splits)
-    shared = [
-        {"splits": [a, b], "contexts": len(contexts[a] & contexts[b])}
-        for index, a in enumerate(names)
-        for b in names[index + 1 :]
-    ]
-    return {
-        "splits": {name: _look_at(data) for name, data in splits.items()},
-        "shared": [entry for entry in shared if entry["contexts"]],
-    }
+    contexts = {name: _used_contexts(data) for name, data in splits.items()}
+    found = {name: _look_at(data) for name, data in splits.items()}
+    return look_lib.compare(found, contexts, "contexts")
 
 
 def _used_contexts(data: SquadData) -> list[str]:
@@ -56,16 +49,15 @@ def _look_at(data: SquadData) -> dict[str, Any]:
 
 def report(found: dict[str, Any]) -> list[str]:
     """The same as lines of text."""
-    lines = []
-    for name, split in found["splits"].items():
-        lines.append(
-            f"{name}: {split['questions']:,} questions ({split['without_answer']:,} without "
-            f"answer) in {split['contexts']:,} contexts; {split['rows']:,} rows, "
-            f"{split['rows_with_answer']:,} of them with the answer"
-        )
-        if split["never_whole"]:
-            lines.append(f"  {split['never_whole']:,} answers are in no row whole, or nowhere")
-    for entry in found["shared"]:
-        a, b = entry["splits"]
-        lines.append(f"WARNING: {entry['contexts']:,} contexts are in {a} and in {b}")
+    return look_lib.report(found, _lines, "contexts")
+
+
+def _lines(name: str, split: dict[str, Any]) -> list[str]:
+    lines = [
+        f"{name}: {split['questions']:,} questions ({split['without_answer']:,} without "
+        f"answer) in {split['contexts']:,} contexts; {split['rows']:,} rows, "
+        f"{split['rows_with_answer']:,} of them with the answer"
+    ]
+    if split["never_whole"]:
+        lines.append(f"  {split['never_whole']:,} answers are in no row whole, or nowhere")
     return lines

@@ -1,9 +1,10 @@
 """A look at tagged words before they are trained on."""
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from bert_tf.data import look as look_lib
 from bert_tf.data import tags as tag_lib
 from bert_tf.data.token_classification import TaggedData
 
@@ -11,31 +12,22 @@ _SHOWN = 20
 
 
 def look(splits: Mapping[str, TaggedData], *, plain: bool) -> dict[str, Any]:
-    """What is in the splits, for `report` and for JSON.
+    """What is in the splits, see `look.compare`.
 
     Args:
         splits: {name: data}, training first.
         plain: whether tags spell no entities; then the tags are counted.
 
     Returns:
-        {"splits": {name: see below}, "shared": [{"splits": [a, b], "sentences": n}, ...]}. A split
-        has `path`, `sentences`, `words`, `rows`, `longest_sentence` in words, and `entities` (or
-        `tags`) {type: count}.
+        Each split with `path`, `sentences`, `words`, `rows`, `longest_sentence` in words, and
+        `entities` (or `tags`) {type: count}; `sentences` in common.
     """
     sentences = {
         name: {tuple(sentence.words) for sentence in data.sentences}
         for name, data in splits.items()
     }
-    names = list(splits)
-    shared = [
-        {"splits": [a, b], "sentences": len(sentences[a] & sentences[b])}
-        for index, a in enumerate(names)
-        for b in names[index + 1 :]
-    ]
-    return {
-        "splits": {name: _look_at(data, plain) for name, data in splits.items()},
-        "shared": [entry for entry in shared if entry["sentences"]],
-    }
+    found = {name: _look_at(data, plain) for name, data in splits.items()}
+    return look_lib.compare(found, sentences, "sentences")
 
 
 def _look_at(data: TaggedData, plain: bool) -> dict[str, Any]:
@@ -55,22 +47,14 @@ def _look_at(data: TaggedData, plain: bool) -> dict[str, Any]:
 
 def report(found: dict[str, Any]) -> list[str]:
     """The same as lines of text."""
-    lines = []
-    for name, split in found["splits"].items():
-        lines.append(
-            f"{name}: {split['sentences']:,} sentences, {split['words']:,} words (the longest "
-            f"sentence has {split['longest_sentence']:,}), {split['rows']:,} rows"
-        )
-        kind = "tags" if "tags" in split else "entities"
-        lines.append(f"  {kind}: {_shares(split[kind])}")
-    for entry in found["shared"]:
-        a, b = entry["splits"]
-        lines.append(f"WARNING: {entry['sentences']:,} sentences are in {a} and in {b}")
-    return lines
+    return look_lib.report(found, _lines, "sentences")
 
 
-def _shares(counts: Mapping[str, int]) -> str:
-    total = sum(counts.values())
-    shown: Sequence[str] = [f"{name} {n:,} ({n / total:.1%})" for name, n in counts.items()]
-    more = f", and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return (", ".join(shown[:_SHOWN]) + more) or "none"
+def _lines(name: str, split: dict[str, Any]) -> list[str]:
+    kind = "tags" if "tags" in split else "entities"
+    counts = split[kind]
+    return [
+        f"{name}: {split['sentences']:,} sentences, {split['words']:,} words (the longest "
+        f"sentence has {split['longest_sentence']:,}), {split['rows']:,} rows",
+        f"  {kind}: {look_lib.shares(counts, sum(counts.values()), _SHOWN)}",
+    ]

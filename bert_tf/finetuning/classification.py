@@ -7,7 +7,7 @@ import numpy as np
 from absl import logging
 
 from bert_tf.config import ExperimentConfig
-from bert_tf.data import look, split
+from bert_tf.data import look_labels, split
 from bert_tf.data.classification import (
     Examples,
     TableFormat,
@@ -74,7 +74,9 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
         logging.info("no evaluation file: %d of the examples are held out", len(dev["dev"]))
     every = {"train": examples, **dev, **test}
     encoded = {name: encode(part, config, tokenizer) for name, part in every.items()}
-    looked = look.look({name: (part.examples, part.arrays) for name, part in encoded.items()})
+    looked = look_labels.look(
+        {name: (part.examples, part.arrays) for name, part in encoded.items()}
+    )
     arrays = encoded["train"].arrays
     _balance(config, arrays["label_ids"])
     sets.choose_widths(config, arrays["input_mask"])
@@ -83,7 +85,7 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
         dev=dev,
         test=test,
         looked=looked,
-        look_lines=look.report(looked),
+        look_lines=look_labels.report(looked),
         held_out={"dev.jsonl": list(_as_records(dev["dev"], config))} if held_out else {},
     )
 

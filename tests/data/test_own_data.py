@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bert_tf.data import look, split
+from bert_tf.data import look_labels, split
 from bert_tf.data.classification import Examples, TableFormat, read_examples
 from bert_tf.data.labels import MULTI, REGRESSION
 
@@ -131,7 +131,7 @@ def test_the_look_finds_imbalance_truncation_duplicates_and_leaks():
 
     train = examples_of(["One.", "two", "TWO", "three"], np.int32([0, 0, 1, 0]))
     dev = examples_of(["two", "four"], np.int32([0, 1]))
-    found = look.look(
+    found = look_labels.look(
         {"train": (train, arrays([3, 8, 8, 5], [0, 4, 0, 0])), "dev": (dev, arrays([3, 3], [0, 0]))}
     )
     at = found["splits"]["train"]
@@ -139,7 +139,7 @@ def test_the_look_finds_imbalance_truncation_duplicates_and_leaks():
     assert (at["truncated"], at["duplicates"], at["contradictions"]) == (1, 1, 1)
     assert (at["tokens"]["max"], at["tokens"]["mean"]) == (12, 7.0)
     assert found["shared"] == [{"splits": ["train", "dev"], "texts": 1}]
-    said = "\n".join(look.report(found))
+    said = "\n".join(look_labels.report(found))
     assert "labels: a 3 (75.0%), b 1 (25.0%)" in said
     assert "truncated: 1 (25.0%)" in said
     assert "WARNING: 1 texts are in train and in dev" in said
