@@ -269,9 +269,7 @@ class _Source:
         if self._skip_damaged:
             return damaged.read_shard(self._folder, self._manifest, shard, self._vocabulary)
         read = release_format.read_shard if self._manifest.static_masks else records.read_shard
-        rows = read(self._folder, self._manifest, shard, len(self._vocabulary))
-        records.check_unchanged(self._folder, self._manifest, shard)
-        return rows
+        return read(self._folder, self._manifest, shard, len(self._vocabulary), unchanged=True)
 
 
 def _key(group: GroupSlice) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.cleanup import removed_on_failure, write_whole
+from bert_tf.data import tf_record_parts
 from bert_tf.data.example_bytes import serialize_rows
 from bert_tf.data.ranges import offsets_of
 from bert_tf.data.row_tables import Rows
@@ -227,17 +228,23 @@ def serialize(table: Rows) -> Iterator[bytes]:
     yield from serialize_rows(features)
 
 
-def read_shard(folder: str, manifest: Manifest, shard: int, vocab_size: int) -> Rows:
+def read_shard(
+    folder: str, manifest: Manifest, shard: int, vocab_size: int, *, unchanged: bool = False
+) -> Rows:
     """Reads and checks one shard.
 
     Raises:
-        ValueError: the shard is missing or has more records than the manifest says.
+        ValueError: the shard is missing or has more records than the manifest says, or with
+            `unchanged` it is another file than the one that was made.
         DamagedError: it is truncated or damaged, or a record breaks the format or holds a token id
             that is not in [0, vocab_size). Names the shard and the record (counted from 0).
     """
     entry = manifest.shards[shard]
     path = os.path.join(folder, entry["file"])
-    return parse_records(path, read_records(path, entry["rows"]), manifest, vocab_size)
+    contents, is_unchanged = read_records(path, entry)
+    table = parse_records(path, contents, manifest, vocab_size)
+    refuse_changed(path, unchanged and not is_unchanged)
+    return table
 
 
 def parse_records(
@@ -249,28 +256,36 @@ def parse_records(
     return table
 
 
-def read_records(path: str, num_rows: int) -> tf.Tensor:
-    """The serialized records of a shard, string [rows]; TFRecord's checksums are verified.
+def read_records(path: str, entry: dict) -> tuple[Sequence[bytes], bool]:
+    """The serialized records of a shard, and whether the file is the one of the manifest's entry.
 
+    Where it is (by its SHA-256), TFRecord's checksums need not be verified; else they are.
     Raises ValueError that names the file and the record.
     """
     if not tf.io.gfile.exists(path):
         raise ValueError(f"{path} is missing although the manifest lists it; {_HINT} again")
-    try:
-        batches = list(tf.data.TFRecordDataset(path).batch(max(num_rows, 1)))
-    except tf.errors.OpError as error:
-        raise DamagedError(
-            f"{path}, record {_count_readable(path)}: truncated or damaged; "
-            f"copy the file again or {_HINT} again"
-        ) from error
-    found = sum(len(batch) for batch in batches)
+    with tf.io.gfile.GFile(path, "rb") as file:
+        data = file.read()
+    is_unchanged = hashlib.sha256(data).hexdigest() == entry["sha256"]
+    contents = tf_record_parts.split(data) if is_unchanged else _read_verified(path)
+    found, num_rows = len(contents), entry["rows"]
     if found != num_rows:
         kind = ValueError if found > num_rows else DamagedError
         raise kind(
             f"{path}, record {min(found, num_rows)}: the file holds {found} records, the manifest "
             f"says {num_rows}; copy the file again or {_HINT} again"
         )
-    return batches[0]
+    return contents, is_unchanged
+
+
+def _read_verified(path: str) -> Sequence[bytes]:
+    try:
+        return list(tf.data.TFRecordDataset(path).as_numpy_iterator())
+    except tf.errors.OpError as error:
+        raise DamagedError(
+            f"{path}, record {_count_readable(path)}: truncated or damaged; "
+            f"copy the file again or {_HINT} again"
+        ) from error
 
 
 def _count_readable(path: str) -> int:
@@ -363,16 +378,9 @@ def _refuse(path: str, bad: np.ndarray, what: str) -> None:
         raise DamagedError(f"{path}, record {int(np.argmax(bad))}: {what}; {_HINT} again")
 
 
-def check_unchanged(folder: str, manifest: Manifest, shard: int) -> None:
-    """ValueError if a shard is not the file that was made: data must not change under a run.
-
-    Parts of files of other programs are compared where they are read (`tf_record_parts`).
-    """
-    entry = manifest.shards[shard]
-    if "first_record" in entry:
-        return
-    path = os.path.join(folder, entry["file"])
-    if file_sha256(path) != entry["sha256"]:
+def refuse_changed(path: str, is_changed: bool) -> None:
+    """ValueError if a shard is not the file that was made: data must not change under a run."""
+    if is_changed:
         raise ValueError(
             f"{path} has changed: its SHA-256 is not the one in {MANIFEST}. Copy the file again; "
             "other data belong into another folder, and their run into another --work_dir"

@@ -107,7 +107,9 @@ def serialize(table: Rows, max_seq_length: int) -> Iterator[bytes]:
     )
 
 
-def read_shard(folder: str, manifest: Manifest, shard: int, vocab_size: int) -> Rows:
+def read_shard(
+    folder: str, manifest: Manifest, shard: int, vocab_size: int, *, unchanged: bool = False
+) -> Rows:
     """Reads and checks one shard; the twin of `records.read_shard`.
 
     Raises:
@@ -116,12 +118,14 @@ def read_shard(folder: str, manifest: Manifest, shard: int, vocab_size: int) -> 
             file and the record (counted from 0).
     """
     entry = manifest.shards[shard]
-    path, first = os.path.join(folder, entry["file"]), 0
+    path, first, is_unchanged = os.path.join(folder, entry["file"]), 0, True
     if "offset" in entry:
-        serialized, first = tf_record_parts.read(path, entry), entry["first_record"]
+        contents, first = tf_record_parts.read(path, entry), entry["first_record"]
     else:
-        serialized = records.read_records(path, entry["rows"])
-    return parse_records(path, serialized, manifest, vocab_size, first)
+        contents, is_unchanged = records.read_records(path, entry)
+    table = parse_records(path, contents, manifest, vocab_size, first)
+    records.refuse_changed(path, unchanged and not is_unchanged)
+    return table
 
 
 def parse_records(
