@@ -10,7 +10,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data import records, row_tables
+from bert_tf.data import records, row_tables, tf_record_parts
 from bert_tf.data.records import Manifest
 from bert_tf.data.row_tables import Rows
 
@@ -78,6 +78,30 @@ def test_rows_are_read_back_as_written(tmp_path_factory, lengths):
     (entry,) = records.write_shards(folder, [rows], 1)
     assert entry["file"] == "shard-00000-of-00001.tfrecord"
     assert_equal(read(folder, make_manifest([entry])), rows)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=9))
+def test_records_split_from_the_bytes_of_a_file_are_those_tensorflow_reads(tmp_path_factory, texts):
+    path = tmp_path_factory.mktemp("file") / "records"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for text in texts:
+            writer.write(text)
+    assert tf_record_parts.split(path.read_bytes()) == texts
+
+
+def test_an_intact_shard_is_read_once_and_another_in_its_place_is_refused_on_request(
+    data_set, monkeypatch
+):
+    folder, manifest, rows = data_set
+    with monkeypatch.context() as patch:
+        patch.delattr(records, "_read_verified")
+        assert_equal(records.read_shard(folder, manifest, 0, VOCAB_SIZE, unchanged=True), rows)
+    other = make_rows(rows.example_lengths, seed=1)
+    list(records.write_shards(folder, [other], 1))
+    assert_equal(read(folder, manifest), other)
+    with pytest.raises(ValueError, match="shard-00000-of-00001.tfrecord has changed: its SHA-256"):
+        records.read_shard(folder, manifest, 0, VOCAB_SIZE, unchanged=True)
 
 
 def test_a_record_is_a_plain_example_without_padding(data_set):
