@@ -30,7 +30,8 @@ _MAY_IMPORT = {
     "config_json": [],
     "metrics": [],
     "tasks": ["config", "data", "layers", "metrics", "models", "progress", "tokenization"],
-    # Of the layers only how seeds are folded: the step folds where the layers go on folding.
+    # Of the layers only how seeds are folded (the step folds where the layers go on folding), and
+    # whether their kernels are compiled.
     "training": [
         "cleanup",
         "config",
@@ -38,6 +39,7 @@ _MAY_IMPORT = {
         "exits",
         "flops",
         "layers.dropout",
+        "layers.fused",
         "machine",
         "progress",
         "report",

@@ -5,7 +5,10 @@ from collections.abc import Callable
 
 from keras import ops
 
+from bert_tf.layers.fused import fused
 
+
+@fused
 def gelu(x):
     """Exact GELU, x * Phi(x) (Hendrycks and Gimpel 2016, section 2). Any shape, any float dtype.
 
@@ -14,6 +17,7 @@ def gelu(x):
     return 0.5 * x * (1.0 + ops.erf(x * (1.0 / math.sqrt(2.0))))
 
 
+@fused
 def gelu_tanh(x):
     """GELU in its tanh form (Hendrycks and Gimpel 2016, section 2), as in google-research/bert."""
     inner = math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)

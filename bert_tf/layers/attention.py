@@ -10,6 +10,7 @@ from keras import ops
 
 from bert_tf.layers.dense import Dense, project
 from bert_tf.layers.dropout import dropout
+from bert_tf.layers.fused import fused
 
 # Added to the scores of pairs that must not see each other. The softmax is float32, so exp() of it
 # is exactly 0, and a row in which nothing may be seen stays finite.
@@ -35,6 +36,13 @@ def attention_bias(input_mask, example_ids=None):
     return ops.where(visible, 0.0, MASKED)
 
 
+@fused
+def _softmax(scores_BNST, bias, *, scale):
+    """Of `scores * scale + bias`, in float32, returned in the dtype of the scores."""
+    scaled_BNST = ops.cast(scores_BNST, "float32") * scale + ops.cast(bias, "float32")
+    return ops.cast(ops.softmax(scaled_BNST, axis=-1), scores_BNST.dtype)
+
+
 class SelfAttention(keras.layers.Layer):
     """Scaled dot-product attention with N heads, softmax in float32.
 
@@ -53,7 +61,7 @@ class SelfAttention(keras.layers.Layer):
       dropout_seed: int32 [2], or None for no dropout.
 
     Returns:
-      (context float [B, S, D], probabilities float32 [B, N, S, T] before dropout).
+      (context [B, S, D], probabilities [B, N, S, T] before dropout), both in the compute dtype.
 
     Reference: Vaswani et al. 2017, section 3.2.
     """
@@ -90,13 +98,8 @@ class SelfAttention(keras.layers.Layer):
         query_BNSH, key_BNTH, value_BNTH = self._heads(inputs_BSD)
         scores_BNST = ops.matmul(query_BNSH, ops.transpose(key_BNTH, (0, 1, 3, 2)))
         scale = 1.0 / math.sqrt(self.hidden_size // self.num_attention_heads)
-        scores_BNST = ops.cast(scores_BNST, "float32") * scale + ops.cast(bias, "float32")
-        probs_BNST = ops.softmax(scores_BNST, axis=-1)
-        dropped_BNST = dropout(
-            ops.cast(probs_BNST, self.compute_dtype),
-            self.attention_probs_dropout_prob,
-            dropout_seed,
-        )
+        probs_BNST = _softmax(scores_BNST, bias, scale=scale)
+        dropped_BNST = dropout(probs_BNST, self.attention_probs_dropout_prob, dropout_seed)
         context_BNSH = ops.matmul(dropped_BNST, value_BNTH)
         context_BSNH = ops.transpose(context_BNSH, (0, 2, 1, 3))
         return ops.reshape(context_BSNH, ops.shape(inputs_BSD)), probs_BNST

@@ -10,6 +10,8 @@ Shape suffixes: T rows of any leading shape, I inputs, O outputs, D hidden.
 import keras
 from keras import ops
 
+from bert_tf.layers.fused import fused
+
 
 class Dense(keras.layers.Layer):
     """`x @ kernel + bias` over the last axis, as one 2-D product.
@@ -59,6 +61,15 @@ def project(inputs, kernel_IO, bias_O):
     return ops.reshape(outputs_TO, (*ops.shape(inputs)[:-1], kernel_IO.shape[-1]))
 
 
+@fused
+def _normalize(inputs_TD, gamma_D, beta_D, *, epsilon):
+    x_TD = ops.cast(inputs_TD, "float32")
+    centred_TD = x_TD - ops.mean(x_TD, axis=-1, keepdims=True)
+    variance_T1 = ops.mean(ops.square(centred_TD), axis=-1, keepdims=True)
+    normed_TD = centred_TD * ops.rsqrt(variance_T1 + epsilon) * gamma_D + beta_D
+    return ops.cast(normed_TD, inputs_TD.dtype)
+
+
 class LayerNorm(keras.layers.Layer):
     """Layer normalisation over the last axis (Ba et al. 2016), computed in float32.
 
@@ -84,11 +95,7 @@ class LayerNorm(keras.layers.Layer):
         self.beta = self.add_weight(name="beta", initializer="zeros", **options)
 
     def call(self, inputs):
-        x = ops.cast(inputs, "float32")
-        centred = x - ops.mean(x, axis=-1, keepdims=True)
-        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
-        normed = centred * ops.rsqrt(variance + self.epsilon) * self.gamma + self.beta
-        return ops.cast(normed, self.compute_dtype)
+        return _normalize(inputs, self.gamma, self.beta, epsilon=self.epsilon)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -7,7 +7,11 @@ generator is Philox by name, because the default one gives other numbers under X
 
 import tensorflow as tf
 
+from bert_tf.layers.fused import fused
+
 Seed = tf.Tensor | None
+
+_RANGE = 2**16  # of the random number for an element; random numbers are what dropout costs
 
 
 def fold_in(seed: Seed, number: int | tf.Tensor) -> Seed:
@@ -22,7 +26,7 @@ def dropout(x: tf.Tensor, rate: float, seed: Seed) -> tf.Tensor:
 
     Args:
       x: float tensor of any shape with a known rank.
-      rate: probability in [0, 1).
+      rate: probability in [0, 1), rounded to a multiple of 2^-16.
       seed: int32 [2], or None for no dropout (inference).
 
     Returns:
@@ -32,8 +36,20 @@ def dropout(x: tf.Tensor, rate: float, seed: Seed) -> tf.Tensor:
     """
     if seed is None or rate == 0.0:
         return x
-    bits = tf.random.stateless_uniform(
-        tf.shape(x), seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+    size = x.shape.num_elements() or tf.size(x)
+    bits_H = tf.random.stateless_uniform(
+        [(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
     )
-    keep = bits >= tf.constant(round(rate * 2**32), tf.uint32)
-    return tf.where(keep, x * tf.cast(1.0 / (1.0 - rate), x.dtype), tf.zeros([], x.dtype))
+    return _drop(x, bits_H, rate=rate)
+
+
+@fused
+def _drop(x, bits_H, *, rate):
+    """Each half of a number decides about one element: first all lower halves, then the upper."""
+    threshold = min(round(rate * _RANGE), _RANGE - 1)
+    shifts_21 = tf.constant([[0], [16]], tf.uint32)
+    halves_2H = tf.bitwise.bitwise_and(tf.bitwise.right_shift(bits_H, shifts_21), _RANGE - 1)
+    size = x.shape.num_elements() or tf.size(x)
+    keep = tf.reshape(tf.reshape(halves_2H >= threshold, [-1])[:size], tf.shape(x))
+    scale = tf.cast(_RANGE / (_RANGE - threshold), x.dtype)
+    return tf.where(keep, x * scale, tf.zeros([], x.dtype))

@@ -22,6 +22,7 @@ from bert_tf import config as config_lib
 from bert_tf import tasks
 from bert_tf.config import ExperimentConfig
 from bert_tf.data.in_memory import make_array_dataset
+from bert_tf.layers.fused import fused
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 Batch = dict[str, tf.Tensor]
@@ -255,8 +256,19 @@ def encoder_inputs(batch: Batch) -> Batch:
 
 def weighted_cross_entropy(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """Sum of weights x cross entropy, in float32: logits [..., C], labels and weights [...]."""
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32))
-    return tf.reduce_sum(losses * weights)
+    # Outside of the kernel, whose reductions to a maximum are not vectorised. Whatever is
+    # subtracted, the loss is the same, so it needs no gradient.
+    largest = tf.stop_gradient(tf.reduce_max(logits, axis=-1))
+    return tf.reduce_sum(_cross_entropy(logits, labels, largest) * weights)
+
+
+@fused
+def _cross_entropy(logits, labels, largest):
+    """float32 [...]; `largest` is the largest of the logits [..., C]."""
+    shifted = tf.cast(logits, tf.float32) - tf.cast(largest, tf.float32)[..., tf.newaxis]
+    is_label = tf.range(tf.shape(logits)[-1], dtype=labels.dtype) == labels[..., tf.newaxis]
+    of_label = tf.reduce_sum(tf.where(is_label, shifted, 0.0), axis=-1)
+    return tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1)) - of_label
 
 
 def weighted_hits(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

@@ -68,3 +68,8 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
         return True
     has_chief = "chief" in resolver.cluster_spec().jobs
     return resolver.task_type == "chief" or (not has_chief and resolver.task_id == 0)
+
+
+def is_on_cpu(strategy: tf.distribute.Strategy) -> bool:
+    """Whether all replicas of this process compute on CPUs."""
+    return all("CPU" in device.upper() for device in strategy.extended.worker_devices)

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from bert_tf import progress
 from bert_tf.data.order import BatchSlice
+from bert_tf.layers import fused
 from bert_tf.tasks.task import Task
+from bert_tf.training.distribution import is_on_cpu
 
 
 def distribute(
@@ -100,8 +102,9 @@ class Evaluator:
         return context.all_reduce(tf.distribute.ReduceOp.SUM, sums), rows
 
     def _forward(self, batch):
-        outputs = self._model(batch)
-        losses = self._task.compute_loss(outputs, batch)
+        with fused.kernels(is_on_cpu(self._strategy)):
+            outputs = self._model(batch)
+            losses = self._task.compute_loss(outputs, batch)
         sums = self._task.stack({**losses, **self._task.compute_metrics(outputs, batch)})
         return sums, self._task.row_outputs(outputs, batch)
 

@@ -12,9 +12,11 @@ import keras
 import tensorflow as tf
 
 from bert_tf.config import ExperimentConfig
+from bert_tf.layers import fused
 from bert_tf.layers.dropout import fold_in
 from bert_tf.tasks.task import Batch, Task
 from bert_tf.training import schedules
+from bert_tf.training.distribution import is_on_cpu
 from bert_tf.training.loss_scale import LossScale
 from bert_tf.training.optimizers import Optimizer
 
@@ -111,6 +113,7 @@ class TrainStep:
                 aggregation=tf.VariableAggregation.NONE,
             )
             self._non_finite_step = _counter("non_finite_step", NO_STEP)
+        self._fuses = not config.train.jit_compile and is_on_cpu(strategy)
         by_length = bool(config.data.widths)
         self._gradient_function = self._gradients_at_width if by_length else self._gradients
         self._update_function = self._update
@@ -159,7 +162,7 @@ class TrainStep:
         for index in tf.range(count) if count > 1 else range(count):
             micro_batch = {name: _part(rows, index, count) for name, rows in batch.items()}
             seed = self._dropout_seed(replica * count + index)
-            with tf.GradientTape() as tape:
+            with tf.GradientTape() as tape, fused.kernels(self._fuses):
                 outputs = self._state.model(micro_batch, dropout_seed=seed)
                 losses = task.compute_loss(outputs, micro_batch)
                 loss = tf.add_n(
