@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +25,7 @@ from bert_tf.data.sources import Chunk, Position
 _OFFSET = np.dtype(np.int64)
 _FILES = ("tokens", "sentences", "documents", unknown_words.LIST)
 _COPIED_BYTES = 1 << 22
+_GROUP_CHARS = 1 << 17  # tokenized at a time by one thread; what that needs grows with it
 _NEAR_TOKENS = 4096  # stretches this close are read at one go
 
 
@@ -168,15 +170,12 @@ def tokenize_chunk(
         texts += found.texts
         is_record += found.is_record
         bad_records += found.bad_records
-    ragged = tokenize(tf.constant(texts, tf.string, shape=[len(texts)]))
-    lengths = ragged.row_lengths().numpy()
-    ends, num_excluded = np.asarray(ends, np.int64), 0
-    if is_excluded is not None:
-        drop = is_excluded(ragged.values.numpy(), lengths)
-        texts = list(itertools.compress(texts, ~drop))
-        ragged, lengths = tf.ragged.boolean_mask(ragged, ~drop), np.where(drop, 0, lengths)
-        num_excluded = int(np.count_nonzero(drop))
-    tokens = ragged.values.numpy()
+    parts = [
+        _tokenize_texts(group, tokenize, is_excluded, find_unknown) for group in _groups(texts)
+    ]
+    tokens = np.concatenate([part.tokens for part in parts])
+    lengths = np.concatenate([part.lengths for part in parts])
+    ends, num_excluded = np.asarray(ends, np.int64), sum(part.num_excluded for part in parts)
     counts = {
         "sentences_excluded": num_excluded,
         "tokens_unknown": int(np.count_nonzero(tokens == unk_id)),
@@ -193,7 +192,39 @@ def tokenize_chunk(
         counts=counts,
         following=chunk.following,
         file_bytes=chunk.file_bytes,
-        unknown=find_unknown(texts, ragged),
+        unknown=[word for part in parts for word in part.unknown],
+    )
+
+
+def _groups(texts: list[str]) -> Iterator[list[str]]:
+    """At least one group, each of about `_GROUP_CHARS` characters: a record may be a whole book."""
+    begin = size = 0
+    for index, text in enumerate(texts):
+        size += len(text)
+        if size >= _GROUP_CHARS:
+            yield texts[begin : index + 1]
+            begin, size = index + 1, 0
+    if begin < len(texts) or not texts:
+        yield texts[begin:]
+
+
+class _TokenizedTexts(NamedTuple):
+    tokens: np.ndarray
+    lengths: np.ndarray  # 0 for a sentence that is left out
+    num_excluded: int
+    unknown: list[str]
+
+
+def _tokenize_texts(texts, tokenize, is_excluded, find_unknown) -> _TokenizedTexts:
+    ragged = tokenize(tf.constant(texts, tf.string, shape=[len(texts)]))
+    lengths, num_excluded = ragged.row_lengths().numpy(), 0
+    if is_excluded is not None:
+        drop = is_excluded(ragged.values.numpy(), lengths)
+        texts = list(itertools.compress(texts, ~drop))
+        ragged, lengths = tf.ragged.boolean_mask(ragged, ~drop), np.where(drop, 0, lengths)
+        num_excluded = int(np.count_nonzero(drop))
+    return _TokenizedTexts(
+        ragged.values.numpy(), lengths, num_excluded, find_unknown(texts, ragged)
     )
 
 
