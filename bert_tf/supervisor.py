@@ -16,6 +16,7 @@ from typing import IO
 
 from absl import logging
 
+from bert_tf import children
 from bert_tf.exits import RESTART, TERMINATED
 
 _POLL_SECONDS = 0.2
@@ -27,6 +28,9 @@ _CALM_SECONDS = 600.0  # who has run so long starts with the shortest wait again
 
 class Supervisor:
     """Runs `command` as several workers until all have ended with 0, or one with an error.
+
+    Workers do not outlive it: if it is killed itself, they are killed too, so that whoever starts
+    it again need not fear a second job in the same work directory.
 
     Args:
       command: program and arguments, the same for every worker.
@@ -111,7 +115,7 @@ class Supervisor:
                 task = {"type": "worker", "index": index}
                 cluster = {"cluster": {"worker": addresses}, "task": task}
                 environment["TF_CONFIG"] = json.dumps(cluster)
-            worker = subprocess.Popen(
+            worker = children.start(
                 self._command,
                 env=environment,
                 stdin=subprocess.DEVNULL,

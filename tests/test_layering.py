@@ -15,9 +15,10 @@ _FILES = sorted(_ROOT.rglob("*.py"))
 # and `checkpoints` never meet: scripts join them.
 _MAY_IMPORT = {
     "app": ["cleanup", "exits"],
+    "children": [],
     "cleanup": [],
     "exits": [],
-    "supervisor": ["exits"],
+    "supervisor": ["children", "exits"],
     "flops": ["config"],
     "machine": [],
     "progress": [],
@@ -26,15 +27,18 @@ _MAY_IMPORT = {
     "data": ["cleanup", "progress", "report", "tokenization"],
     "layers": [],
     "models": ["layers"],
-    "config": ["config_json", "models"],
+    "config": ["config_json", "config_phases", "models"],
     "config_json": [],
+    "config_phases": [],
     "metrics": [],
     "tasks": ["config", "data", "layers", "metrics", "models", "progress", "tokenization"],
     # Of the layers only how seeds are folded (the step folds where the layers go on folding), and
     # whether their kernels are compiled.
     "training": [
+        "children",
         "cleanup",
         "config",
+        "config_phases",
         "data.order",
         "exits",
         "flops",

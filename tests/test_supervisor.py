@@ -2,7 +2,9 @@
 
 import json
 import os
+import pathlib
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -64,6 +66,36 @@ def test_an_error_is_not_tried_again_even_if_the_others_say_75(tmp_path):
 
 def test_it_gives_up_in_the_end(tmp_path):
     assert run(tmp_path, "sys.exit(75)", num_workers=1, max_restarts=2) == (75, 3)
+
+
+def test_workers_end_with_a_supervisor_that_is_killed(tmp_path):
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    program = f"from bert_tf.supervisor import Supervisor; Supervisor({sleep}, 2).run()"
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[1])}
+    supervisor = subprocess.Popen([sys.executable, "-c", program], env=environment)
+    children = pathlib.Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children")
+    try:
+        workers = wait_until(lambda: len(found := children.read_text().split()) == 2 and found)
+    finally:
+        supervisor.kill()
+        supervisor.wait()
+    wait_until(lambda: not any(is_running(worker) for worker in workers))
+
+
+def wait_until(function):
+    deadline = time.monotonic() + 60
+    while not (found := function()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found
+
+
+def is_running(pid):
+    """A process that has ended may still be listed, for a parent that never asks: state Z."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,0 +1,27 @@
+"""Child processes that do not outlive their parent. Imports the standard library alone."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+_LIBC = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def start(command: Sequence[str], **settings: object) -> subprocess.Popen:
+    """`subprocess.Popen`; when this process ends, however it does, Linux kills the child.
+
+    Call it in the main thread: for Linux the parent of a child is the thread that started it.
+    """
+    parent = os.getpid()
+
+    def end_with_parent() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # it has ended before prctl was called
+                os._exit(1)
+
+    return subprocess.Popen(command, preexec_fn=end_with_parent, **settings)
