@@ -7,6 +7,7 @@ with `--config.optimizer.learning_rate=2e-5`. Paths, devices and the like are fl
 import dataclasses
 
 from bert_tf.config_json import from_dict, from_json, to_json  # noqa: F401
+from bert_tf.config_phases import PhaseConfig, check_phases
 from bert_tf.models.bert import BertConfig
 
 # The smallest values of TrainConfig.
@@ -257,6 +258,8 @@ class TrainConfig:
       num_micro_batches: parts of a replica's batch that are computed one after another.
       num_train_steps: optimizer steps; 0: from num_train_epochs.
       num_train_epochs: passes over the training rows, if num_train_steps is 0.
+      phases: pretraining: the steps cut into stretches with other batch sizes, lengths and data, of
+        which num_train_steps is the sum; empty: one stretch.
       time_budget_minutes: instead of both: as many steps as fit, from the speed of the first ones,
         which are then undone. Evaluations and checkpoints come on top. 0: no budget.
       steps_per_loop: optimizer steps of one log line; a call of the compiled function does as many,
@@ -285,6 +288,7 @@ class TrainConfig:
     num_micro_batches: int = 1
     num_train_steps: int = 0
     num_train_epochs: float = 3.0
+    phases: tuple[PhaseConfig, ...] = ()
     time_budget_minutes: float = 0.0
     steps_per_loop: int = 10
     eval_batch_size: int = 64
@@ -302,11 +306,13 @@ class TrainConfig:
     seed: int = 0
 
     def resolve_steps(self, num_rows: int) -> None:
-        """Sets `num_train_steps` from the epochs over `num_rows` rows, unless it is given.
+        """Sets `num_train_steps` from the phases, or the epochs over `num_rows` rows, if it is 0.
 
         With a time budget it stays 0: training/time_budget.py decides.
         """
-        if not self.num_train_steps and not self.time_budget_minutes:
+        if self.phases:
+            self.num_train_steps = sum(phase.num_train_steps for phase in self.phases)
+        elif not self.num_train_steps and not self.time_budget_minutes:
             rows = int(self.num_train_epochs * num_rows)
             self.num_train_steps = max(1, rows // self.global_batch_size)
 
@@ -359,6 +365,7 @@ class ExperimentConfig:
                 f"train.time_budget_minutes is {train.time_budget_minutes} and "
                 f"train.num_train_steps is {train.num_train_steps}; one of them must be 0."
             )
+        check_phases(train.phases, self)
         layers = self.model.num_hidden_layers
         for key, count in (
             ("optimizer.num_frozen_layers", self.optimizer.num_frozen_layers),

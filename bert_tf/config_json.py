@@ -55,8 +55,21 @@ def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
             value = from_dict(types[key], value, f"{where}: {key}")
         elif isinstance(value, list):
             value = tuple(value)
+        if isinstance(value, tuple):
+            value = _items(types[key], value, f"{where}: {key}")
         kind = typing.get_origin(types[key]) or types[key]
         if not isinstance(value, (int, float) if kind is float else kind):
             raise ValueError(f"{where}: {key} is {value!r}; expected {kind.__name__}.")
         arguments[key] = value
     return cls(**arguments)
+
+
+def _items(kind: type, values: tuple, where: str) -> tuple:
+    """The items of a tuple[SomeDataclass, ...]; other items stay as they are."""
+    item = typing.get_args(kind)[0] if typing.get_args(kind) else kind
+    if not dataclasses.is_dataclass(item):
+        return values
+    for value in values:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{where} has {value!r}; expected objects of keys.")
+    return tuple(from_dict(item, value, f"{where}[{n}]") for n, value in enumerate(values))

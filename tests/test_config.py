@@ -54,6 +54,11 @@ def test_what_is_left_out_is_the_default(tmp_path):
         ({"train": 3}, r"config\.json: train is 3; expected an object"),
         ({"train": None}, r"config\.json: train is None; expected an object"),
         ({"train": {"seed": "one"}}, r"config\.json: train: seed is 'one'; expected int"),
+        ({"train": {"phases": [3]}}, r"config\.json: train: phases has 3; expected objects"),
+        (
+            {"train": {"phases": [{"steps": 3}]}},
+            r"train: phases\[0\]: unknown keys steps\. Known: .*num_train_steps",
+        ),
         ({"format_version": "one"}, r"config\.json has format_version one.*reads up to 1"),
         ({"format_version": 2}, r"config\.json has format_version 2.*reads up to 1"),
         ("[]", r"config\.json: expected a JSON object"),

@@ -7,6 +7,7 @@ Shape suffixes: B batch, S sequence.
 """
 
 import abc
+import copy
 import dataclasses
 import functools
 import importlib
@@ -52,6 +53,12 @@ class Task(abc.ABC):
                 f"{config.model.vocab_size} rows (model.vocab_size). Pass the vocabulary of the "
                 "model, or make the model's larger."
             )
+
+    def with_config(self, config: ExperimentConfig) -> "Task":
+        """The same objective with other settings, those of a phase."""
+        other = copy.copy(self)
+        other.config = config
+        return other
 
     @abc.abstractmethod
     def build_model(self) -> keras.Model:

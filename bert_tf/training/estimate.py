@@ -5,7 +5,7 @@ P predictions, V vocabulary.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 from absl import logging
@@ -14,6 +14,7 @@ from bert_tf import machine
 from bert_tf.config import ExperimentConfig
 from bert_tf.flops import step_flops
 from bert_tf.progress import format_seconds
+from bert_tf.training.phases import Phase, phase_at
 from bert_tf.training.step import TrainState, weights_of
 
 
@@ -48,19 +49,21 @@ def _bytes(variables: Mapping[str, tf.Variable]) -> int:
     return sum(math.prod(v.shape) * v.dtype.size for v in variables.values())
 
 
-def log(state: TrainState, config: ExperimentConfig, num_replicas: int) -> None:
-    """Says what a step needs."""
-    logging.info(
-        "a step needs about %.3g GB on each replica and %.3g GFLOP; this machine multiplies "
-        "matrices with %.3g GFLOP/s a device",
-        memory_bytes(state, config, num_replicas) / 1e9,
-        step_flops(config) / 1e9,
-        matmul_ceiling(config) / 1e9,
-    )
+def log(state: TrainState, phases: Sequence[Phase], num_replicas: int) -> None:
+    """Says what a step of each phase needs."""
+    for phase in phases:
+        logging.info(
+            "a step%s needs about %.3g GB on each replica and %.3g GFLOP; this machine multiplies "
+            "matrices with %.3g GFLOP/s a device",
+            f" of phase {phase.index + 1}" if len(phases) > 1 else "",
+            memory_bytes(state, phase.config, num_replicas) / 1e9,
+            step_flops(phase.config) / 1e9,
+            matmul_ceiling(phase.config) / 1e9,
+        )
 
 
 def forecast(
-    config: ExperimentConfig,
+    phases: Sequence[Phase],
     *,
     step: int,
     total: int,
@@ -70,21 +73,41 @@ def forecast(
     variables: Mapping[str, tf.Variable],
     evaluates: bool,
 ) -> list[str]:
-    """What a run of `total` steps that stands at `step` would do, a line each."""
-    train = config.train
-    left = total - step
+    """What a run of `total` steps that stands at `step` would do, a line each.
+
+    The steps of phases that have not been timed are taken to last as long as their operations say.
+    """
+    train = phases[0].config.train
+    left = [_steps_left(phase, step, total) for phase in phases]
+    rows = [n * p.config.train.global_batch_size for n, p in zip(left, phases, strict=True)]
+    flops = [step_flops(phase.config) for phase in phases]
+    timed = flops[phase_at(phases, step).index]
+    of_step = f", with {train.global_batch_size} rows a step" if len(phases) == 1 else ""
+    seconds = sum(n * seconds_per_step * f / timed for n, f in zip(left, flops, strict=True))
     kept = train.keep_checkpoints + bool(train.keep_best)
     evaluations = f"every {train.eval_every} steps and " if train.eval_every else ""
     no_evaluation = "would not evaluate while it trains"  # scripts may, behind it
     saves = f"every {train.checkpoint_every} steps and " if train.checkpoint_every else ""
     return [
         f"dry run: nothing was written. The loss of two steps is {loss:.4f}.",
-        f"would go on after step {step} to step {total}, with "
-        f"{train.global_batch_size} rows a step: {left * train.global_batch_size:,} rows",
-        f"a step takes {seconds_per_step:.3g} s: {format_seconds(left * seconds_per_step)} in all, "
+        f"would go on after step {step} to step {total}{of_step}: {sum(rows):,} rows",
+        *(map(_describe, phases, left, rows) if len(phases) > 1 else ()),
+        f"a step takes {seconds_per_step:.3g} s: {format_seconds(seconds)} in all, "
         "without evaluations",
         f"would evaluate {evaluations}at the end" if evaluates else no_evaluation,
         f"would write a checkpoint of {_bytes(variables) / 1e6:,.1f} MB {saves}at the end, and "
         f"keep {kept}",
         f"work directory: {work_dir}",
     ]
+
+
+def _steps_left(phase: Phase, step: int, total: int) -> int:
+    return max(0, min(phase.end, total) - max(phase.begin, step))
+
+
+def _describe(phase: Phase, steps: int, rows: int) -> str:
+    data, train = phase.config.data, phase.config.train
+    return (
+        f"phase {phase.index + 1}: {steps} steps with {train.global_batch_size} rows of "
+        f"{data.max_seq_length} tokens, in {train.num_micro_batches} micro-batch(es): {rows:,} rows"
+    )

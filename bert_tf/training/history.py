@@ -23,7 +23,9 @@ class History:
       totals: what had been added up since the last log line, if the run was stopped between two.
       is_evaluation_due: the run was stopped before or in the evaluation of this step.
       recent_losses: of the last log lines.
-      skipped: the rows that were passed over: `step` (after which), `from_row`, `to_row`, `reason`.
+      skipped: the rows that were passed over: `step` (after which), `from_row`, `to_row`, `reason`;
+        rows are counted from the beginning of the phase of that step.
+      phase_rows: how many rows each finished phase consumed.
     """
 
     best: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -32,6 +34,7 @@ class History:
     is_evaluation_due: bool = False
     recent_losses: list[float] = dataclasses.field(default_factory=list)
     skipped: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    phase_rows: list[int] = dataclasses.field(default_factory=list)
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any], train: TrainConfig) -> "History":

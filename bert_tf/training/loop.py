@@ -17,9 +17,12 @@ from bert_tf.tasks.task import Task
 from bert_tf.training import estimate, peers
 from bert_tf.training.evaluate import Evaluation
 from bert_tf.training.layerwise import keep_top_random
+from bert_tf.training.phases import phases_of
 from bert_tf.training.profiler import Profiler
 from bert_tf.training.run import Run
 from bert_tf.training.stopping import Agreement, Stopper
+
+_SIZES = ("global_batch_size", "num_micro_batches")
 
 
 def train(
@@ -45,7 +48,7 @@ def train(
       task: what is learned.
       config: the experiment config.
       train_data, eval_data: what `task.make_dataset` takes; without `eval_data` nothing is
-        evaluated.
+        evaluated. With `config.train.phases` a list of `train_data`, one for each, is taken too.
       work_dir: gets `config.json`, `checkpoints/`, `metrics.jsonl`, `samples.jsonl`, `tensorboard/`
         and, whenever it ends, `run.html`.
       strategy: the devices; None for one.
@@ -73,7 +76,7 @@ def train(
     run = Run(task, config, strategy, agreement, train_data, eval_data, work_dir, data_id)
     try:
         run.restore(keep_top_random(initialize, config.train.num_reinitialized_layers))
-        estimate.log(run.state, config, strategy.num_replicas_in_sync)
+        estimate.log(run.state, run.phases, strategy.num_replicas_in_sync)
         if dry_run:
             run.train_step.train_steps(run.iterator, tf.constant(1))  # traces and compiles
             with run.timed(1):
@@ -122,12 +125,14 @@ def train(
 
 def _check(config: ExperimentConfig, strategy: tf.distribute.Strategy, has_eval_data: bool) -> None:
     replicas, train = strategy.num_replicas_in_sync, config.train
-    if train.global_batch_size % (replicas * train.num_micro_batches):
-        raise ValueError(
-            f"train.global_batch_size ({train.global_batch_size}) is not divisible by "
-            f"{replicas} replica(s) x {train.num_micro_batches} micro-batch(es) "
-            "(train.num_micro_batches)."
-        )
+    for phase in phases_of(config):
+        rows, parts = (getattr(phase.config.train, name) for name in _SIZES)
+        if rows % (replicas * parts):
+            where = f"train.phases[{phase.index}]" if train.phases else "train"
+            raise ValueError(
+                f"{where}.global_batch_size ({rows}) is not divisible by {replicas} replica(s) x "
+                f"{parts} micro-batch(es) ({where}.num_micro_batches)."
+            )
     if train.eval_batch_size % replicas:
         raise ValueError(
             f"train.eval_batch_size ({train.eval_batch_size}) is not divisible by {replicas} "

@@ -22,6 +22,7 @@ from bert_tf.training.distribution import is_chief
 from bert_tf.training.evaluate import Evaluation, Evaluator, distribute
 from bert_tf.training.history import MOST_SKIPS, History
 from bert_tf.training.metrics_writer import MetricsWriter
+from bert_tf.training.phases import Phase, phase_at, phases_of
 from bert_tf.training.step import NO_STEP, TrainState, TrainStep, weights_of
 from bert_tf.training.stopping import Agreement, Stopper
 
@@ -34,8 +35,10 @@ class Run:
     Attributes:
       state: what a checkpoint holds.
       history: what it remembers besides.
-      train_step: the compiled steps.
-      iterator: over the training batches from `state.rows_consumed` on.
+      phases: all of them.
+      phase: that of the next step.
+      train_step: its compiled steps.
+      iterator: over its batches, from `state.rows_consumed` on.
       checkpoints: writes them.
       folder: the work directory; None for a worker that writes nothing.
       step: finished optimizer steps.
@@ -57,13 +60,13 @@ class Run:
         work_dir.check(folder, config)
         self._task, self._config, self._strategy = task, config, strategy
         self._agreement, self._data_id = agreement, data_id
-        self._train_data, self._eval_data = train_data, eval_data
+        self.phases, self._eval_data = phases_of(config, train_data), eval_data
         self._work_dir = folder
         self.folder = folder if is_chief(strategy) else None
         with strategy.scope():
             self.state = TrainState.create(task, config)
         self.history = History()
-        self.train_step = TrainStep(task, config, self.state, strategy)
+        self._enter(self.phases[0])
         self._evaluator = Evaluator(task, self.state.model, strategy, config.train.eval_batch_size)
         self.checkpoints = CheckpointWriter(
             self.folder and work_dir.checkpoints_of(self.folder), config.train.keep_checkpoints
@@ -112,29 +115,49 @@ class Run:
         """The last step; 0 as long as the clock has not decided about it."""
         return int(self.state.num_train_steps.numpy())
 
+    def _enter(self, phase: Phase) -> None:
+        """Compiles anew for another phase: batches of another shape."""
+        self.phase = phase
+        is_whole_run = phase.config is self._config
+        self._phase_task = self._task if is_whole_run else self._task.with_config(phase.config)
+        self.train_step = TrainStep(
+            self._phase_task, phase.config, self.state, self._strategy, phase.schedule
+        )
+
     def _make_iterator(self):
-        """Over the training batches from `state.rows_consumed` on."""
-        start_row = int(self.state.rows_consumed.numpy())
+        """Over the training batches of the phase from `state.rows_consumed` on."""
+        phase, task = self.phase, self._phase_task
+        start_row = phase.start_row(self.history.phase_rows, int(self.state.rows_consumed.numpy()))
         return iter(
             distribute(
                 self._strategy,
-                self._config.train.global_batch_size,
-                lambda part: self._task.make_dataset(
-                    self._train_data, part, training=True, start_row=start_row
+                phase.config.train.global_batch_size,
+                lambda part: task.make_dataset(
+                    phase.data, part, training=True, start_row=start_row
                 ),
             )
         )
+
+    def _find_phase(self) -> None:
+        """The phase of the next step, and what the first of its steps needs."""
+        phase = phase_at(self.phases, self.step)
+        while len(self.history.phase_rows) < phase.index:
+            self.history.phase_rows.append(int(self.state.rows_consumed.numpy()))
+            self.state.rows_consumed.assign(0)
+        if phase is not self.phase:
+            self._enter(phase)
+        self.train_step.restart(self.history.totals)
+        self.iterator = self._make_iterator()
 
     def _continue(self, history: History) -> None:
         """Goes on from the state that has been restored."""
         self._evaluation = None  # was of other weights
         self.history = history
         self.step = self._line_start = int(self.state.step.numpy())
+        self._find_phase()
         if history.totals:
-            self._line_start = _previous_stop(self.step, self._config)
-        self.train_step.restart(history.totals)
-        self.iterator = self._make_iterator()
-        self.next_stop = _next_stop(self.step, self.total, self._config)
+            self._line_start = self.phase.previous_stop(self.step)
+        self.next_stop = self.phase.next_stop(self.step, self.total)
         self._bad_step = NO_STEP
         self._writer, self._start_step = None, self.step
 
@@ -170,7 +193,7 @@ class Run:
             self._go_back(
                 f"the loss or its gradient is not finite at step {self._bad_step}; the weights "
                 "were not updated",
-                int(self.state.rows_consumed.numpy()) + self._config.train.global_batch_size,
+                int(self.state.rows_consumed.numpy()) + self.phase.config.train.global_batch_size,
             )
         return self.step - before
 
@@ -186,12 +209,15 @@ class Run:
         self._write(values)
         bar.set(_line(values))
         self._line_start = self.step
-        self.next_stop = _next_stop(self.step, self.total, self._config)
+        if self.step == self.phase.end < self.total:
+            self.history.totals = []
+            self._find_phase()
+        self.next_stop = self.phase.next_stop(self.step, self.total)
         return True
 
     def _measure(self) -> dict[str, float]:
         """What the steps since the last log line are reported with."""
-        config = self._config
+        config = self.phase.config
         values = self.train_step.take_metrics()
         examples = (self.step - self._line_start) * config.train.global_batch_size
         steps_per_second = self._timed_steps / self._seconds
@@ -316,6 +342,9 @@ class Run:
             raise ValueError(f"{problem}, and {folder} holds no checkpoint to go back to.")
         path, info = found
         history = work_dir.load(path, info, self.state, self._config)
+        self.saved_step = int(self.state.step.numpy())  # a later one, damaged, is written again
+        # If the checkpoint at the beginning of this phase is damaged, one of a phase before is it.
+        to_row = [*self.history.phase_rows, to_row][len(history.phase_rows)]
         changes = work_dir.skip_rows(self.state, history, to_row, problem)
         self._agreement.wait()  # all have read it
         if self.folder is not None:
@@ -323,7 +352,7 @@ class Run:
         self._continue(history)
 
     def _is_time(self, every: int) -> bool:
-        is_last = self.step == self.total
+        is_last = self.step in (self.total, *(phase.end for phase in self.phases))
         return is_last or (every > 0 and self.step % every == 0)
 
     @property
@@ -336,7 +365,7 @@ class Run:
     def forecast(self) -> list[str]:
         """Of a dry run: what would happen, in lines for the user. After a timed step."""
         return estimate.forecast(
-            self._config,
+            self.phases,
             step=self.step,
             total=self.total,
             seconds_per_step=self.seconds_per_step,
@@ -345,21 +374,6 @@ class Run:
             variables=self.state.variables(),
             evaluates=self._eval_data is not None,
         )
-
-
-def _periods(config: ExperimentConfig) -> list[int]:
-    train = config.train
-    return [p for p in (train.steps_per_loop, train.eval_every, train.checkpoint_every) if p]
-
-
-def _next_stop(step: int, total: int, config: ExperimentConfig) -> int:
-    """The next step at which something happens: multiples, so a resumed run stops there too."""
-    multiples = ((step // period + 1) * period for period in _periods(config))
-    return min([total, *multiples])
-
-
-def _previous_stop(step: int, config: ExperimentConfig) -> int:
-    return max((step - 1) // period * period for period in _periods(config))
 
 
 def _line(values: dict[str, float]) -> str:

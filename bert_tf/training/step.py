@@ -32,7 +32,8 @@ class TrainState:
       model: the Keras model.
       optimizer: its slots.
       step: int64, finished optimizer steps.
-      rows_consumed: int64, training rows of those steps, and of those that overflowed.
+      rows_consumed: int64, training rows of those of these steps that belong to the phase the run
+        is in, and of those that overflowed.
       num_train_steps: int64, where the schedule ends; 0 until the time budget is fitted.
       loss_scale: of float16; None for other dtypes.
       is_fitted_to_time: a time budget decides about `num_train_steps`.
@@ -94,6 +95,7 @@ class TrainStep:
       config: the experiment config.
       state: what is trained.
       strategy: the devices.
+      schedule: the steps over which the learning rate goes; None: all.
     """
 
     def __init__(
@@ -102,9 +104,10 @@ class TrainStep:
         config: ExperimentConfig,
         state: TrainState,
         strategy: tf.distribute.Strategy,
+        schedule: range | None = None,
     ):
         self._task, self._config, self._state = task, config, state
-        self._strategy = strategy
+        self._strategy, self._schedule = strategy, schedule
         self._weights = list(state.optimizer.weights.values())
         with strategy.scope():
             self._totals = tf.Variable(
@@ -135,6 +138,8 @@ class TrainStep:
     def learning_rate(self, step: tf.Tensor) -> tf.Tensor:
         """The rate of the update that follows `step` finished ones."""
         total = tf.convert_to_tensor(self._state.num_train_steps)
+        if self._schedule is not None:
+            step, total = step - self._schedule.start, len(self._schedule)
         return schedules.learning_rate(step, self._config.optimizer, total)
 
     def _train_steps(self, iterator, num_steps):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,7 @@ _FREE = (
     "spike_factor",
     "steps_per_loop",
 )
+_OF_TRAIN = re.compile(r"^train\.(phases\.\d+\.)?")
 
 
 def checkpoints_of(work_dir: str) -> str:
@@ -50,7 +52,7 @@ def check(work_dir: str, config: ExperimentConfig) -> None:
     old = dataclasses.asdict(config_lib.from_json(ExperimentConfig, path))
     # Through JSON, because a tuple comes back as a list.
     differing = differences(_as_json(old), _as_json(dataclasses.asdict(config)))
-    refused = [d for d in differing if d[0].removeprefix("train.") not in _FREE]
+    refused = [d for d in differing if _OF_TRAIN.sub("", d[0]) not in _FREE]
     if refused:
         changes = "; ".join(f"{key} was {old!r}, now {new!r}" for key, old, new in refused)
         raise ValueError(
@@ -149,11 +151,17 @@ def _as_json(values: dict) -> dict:
     return json.loads(json.dumps(values))
 
 
+def _numbered(value: Any) -> Any:
+    """A list of objects as an object with their numbers as keys."""
+    is_list_of_dicts = isinstance(value, list) and value and isinstance(value[0], dict)
+    return {str(n): item for n, item in enumerate(value)} if is_list_of_dicts else value
+
+
 def differences(old: dict, new: dict, prefix: str = "") -> list[tuple[str, Any, Any]]:
     """(dotted key, old, new) for every leaf that differs."""
     found = []
     for key in sorted(set(old) | set(new)):
-        a, b = old.get(key), new.get(key)
+        a, b = _numbered(old.get(key)), _numbered(new.get(key))
         if isinstance(a, dict) and isinstance(b, dict):
             found += differences(a, b, f"{prefix}{key}.")
         elif a != b:

@@ -1,6 +1,7 @@
 """A small data set and a config that fits it."""
 
 import dataclasses
+import pathlib
 
 import pytest
 
@@ -33,6 +34,15 @@ def records(tmp_path_factory):
         max_seq_length=32,
     )
     return str(folder / "data")
+
+
+@pytest.fixture(scope="session")
+def short_records(records, tmp_path_factory):
+    """The same text in rows of 16 tokens."""
+    folder = str(tmp_path_factory.mktemp("short") / "data")
+    text = str(pathlib.Path(records).parent / "text.txt")
+    create_pretraining_data([text], Tokenizer.from_folder(records), folder, max_seq_length=16)
+    return folder
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig, TrainConfig
 from bert_tf.training import estimate
+from bert_tf.training.phases import phases_of
 
 
 def config(**train):
@@ -35,7 +36,7 @@ def test_activations_follow_the_paper_and_the_parts_of_the_batch():
 def test_the_forecast_names_rows_time_and_checkpoints():
     lines = "\n".join(
         estimate.forecast(
-            config(keep_best="loss"),
+            phases_of(config(keep_best="loss")),
             step=400,
             total=1000,
             seconds_per_step=0.5,

@@ -1,0 +1,73 @@
+"""Phases of a run: stretches of its steps with a length, a batch size and data of their own."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+
+@dataclasses.dataclass
+class PhaseConfig:
+    """Some steps of a run. A number that is 0 is that of the run.
+
+    A ramp is a phase for each of its values:
+    `tuple(PhaseConfig(num_train_steps=500, global_batch_size=size) for size in (32, 64, 128))`.
+
+    Attributes:
+      num_train_steps: optimizer steps of the phase.
+      global_batch_size, num_micro_batches: in place of those of `train`.
+      max_seq_length, max_predictions_per_seq: in place of those of `data`, with which evaluations
+        go on and the model is saved. The data of the phase must have this length.
+      learning_rate: with the phase a schedule begins, with this peak, and ends where another phase
+        begins one, or with the run. 0: the schedule of the phase before goes on.
+      warmup_proportion: share of the steps of that schedule in which the rate rises from 0.
+    """
+
+    num_train_steps: int = 0
+    global_batch_size: int = 0
+    num_micro_batches: int = 0
+    max_seq_length: int = 0
+    max_predictions_per_seq: int = 0
+    learning_rate: float = 0.0
+    warmup_proportion: float = 0.0
+
+
+def check_phases(phases: Sequence[PhaseConfig], config: Any) -> None:
+    """ValueError for phases that an ExperimentConfig cannot have."""
+    if not phases:
+        return
+    if config.task.name != "pretraining":
+        raise ValueError(f"train.phases are for pretraining; task.name is {config.task.name!r}.")
+    for number, phase in enumerate(phases):
+        _check_phase(f"train.phases[{number}]", phase, config.model.max_position_embeddings)
+    total, train = sum(phase.num_train_steps for phase in phases), config.train
+    if train.num_train_steps not in (0, total):
+        raise ValueError(
+            f"train.num_train_steps is {train.num_train_steps}, but the phases have {total} steps "
+            "together; leave it at 0."
+        )
+    if train.time_budget_minutes:
+        raise ValueError(
+            f"train.time_budget_minutes is {train.time_budget_minutes}, but train.phases say how "
+            "many steps there are; leave out one of them."
+        )
+
+
+def _check_phase(where: str, phase: PhaseConfig, most_positions: int) -> None:
+    if not isinstance(phase, PhaseConfig):
+        raise ValueError(f"{where} is {phase!r}; expected a PhaseConfig.")
+    for field in dataclasses.fields(phase):
+        value = getattr(phase, field.name)
+        least = 1 if field.name == "num_train_steps" else 0
+        if value < least:
+            raise ValueError(f"{where}.{field.name} is {value}; expected at least {least}.")
+    if phase.max_seq_length > most_positions:
+        raise ValueError(
+            f"{where}.max_seq_length is {phase.max_seq_length}, but the model has "
+            f"max_position_embeddings {most_positions}."
+        )
+    if phase.warmup_proportion > 1 or (phase.warmup_proportion and not phase.learning_rate):
+        raise ValueError(
+            f"{where}.warmup_proportion is {phase.warmup_proportion} and its learning_rate is "
+            f"{phase.learning_rate}; expected a share between 0 and 1, and with it the "
+            "learning_rate at which the schedule of this phase begins."
+        )

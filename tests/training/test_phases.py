@@ -1,0 +1,263 @@
+"""Phases and ramps: the same run at every boundary, and every row in its place."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf.config import ExperimentConfig, TaskConfig, TrainConfig
+from bert_tf.config_phases import PhaseConfig
+from bert_tf.training import estimate, loop
+from bert_tf.training.phases import phase_at, phases_of
+from tests.devices import strategy_of
+from tests.training.test_loop import SpoilsRows, curve
+
+TWO = (
+    PhaseConfig(num_train_steps=4, max_seq_length=16, max_predictions_per_seq=3),
+    PhaseConfig(num_train_steps=6, global_batch_size=8, num_micro_batches=2),
+)
+OPTIONS = {"steps_per_loop": 3, "checkpoint_every": 3, "keep_checkpoints": 9, "num_train_steps": 0}
+
+
+class Remembers:
+    """A task that remembers which rows its training data sets were asked for."""
+
+    def __init__(self, task, asked):
+        self._task, self._asked = task, asked
+
+    def __getattr__(self, name):
+        return getattr(self._task, name)
+
+    def with_config(self, config):
+        return Remembers(self._task.with_config(config), self._asked)
+
+    def make_dataset(self, data, batch_slice, *, training, start_row=0):
+        if training:
+            self._asked.append((data, start_row, batch_slice.global_batch_size))
+        return self._task.make_dataset(data, batch_slice, training=training, start_row=start_row)
+
+
+def run(make_run, folder, train_data, wrap=lambda task: task, **train):
+    """(weights, what the newest checkpoint says)."""
+    task, config = make_run(**{**OPTIONS, **train})
+    config.check().train.resolve_steps(0)
+    model, _ = loop.train(
+        wrap(task),
+        config,
+        train_data=train_data,
+        work_dir=str(folder),
+        strategy=strategy_of(1),
+        data_id="data",
+    )
+    newest = max((folder / "checkpoints").iterdir()) / "checkpoint.json"
+    return {w.path: w.numpy() for w in model.weights}, json.loads(newest.read_text())
+
+
+def assert_equal(weights, others):
+    for path, weight in weights.items():
+        np.testing.assert_array_equal(others[path], weight)
+
+
+@pytest.fixture(scope="module")
+def two_phases(tmp_path_factory):
+    """`two_phases(make_run, data)` -> (folder, weights) of an unbroken run; it is made once."""
+    made = []
+
+    def get(make_run, data):
+        if not made:
+            folder = tmp_path_factory.mktemp("two_phases")
+            made.append((folder, run(make_run, folder, data, phases=TWO)[0]))
+        return made[0]
+
+    return get
+
+
+def test_phases_with_the_settings_of_the_run_are_the_run_without_phases(
+    make_run, records, tmp_path
+):
+    phases = (PhaseConfig(num_train_steps=6), PhaseConfig(num_train_steps=4))
+    cut, _ = run(make_run, tmp_path / "cut", records, phases=phases)
+    whole, _ = run(make_run, tmp_path / "whole", records, num_train_steps=10)
+    assert_equal(whole, cut)
+    assert curve(tmp_path / "cut") == curve(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("last", [3, 4, 6])
+def test_a_run_resumed_in_a_phase_and_at_its_end_equals_an_unbroken_one_bit_for_bit(
+    two_phases, make_run, records, short_records, tmp_path, last
+):
+    data = [short_records, records]
+    unbroken, weights = two_phases(make_run, data)
+    names = sorted(path.name for path in (unbroken / "checkpoints").iterdir())
+    assert names == [f"step-{step:08}" for step in (3, 4, 6, 9, 10)]
+    assert [line["step"] for line in curve(unbroken)] == [3, 4, 6, 9, 10]
+    shutil.copytree(unbroken, tmp_path, dirs_exist_ok=True)
+    for path in (tmp_path / "checkpoints").iterdir():
+        if int(path.name.removeprefix("step-")) > last:
+            shutil.rmtree(path)
+    again, info = run(make_run, tmp_path, data, phases=TWO)
+    assert_equal(weights, again)
+    assert curve(tmp_path) == curve(unbroken)
+    assert info["history"]["phase_rows"] == [4 * 16] and info["rows_consumed"] == 6 * 8
+
+
+def test_a_ramp_reads_the_rows_of_the_documented_order_and_none_twice(make_run, records, tmp_path):
+    asked, sizes = [], (4, 8, 16)
+    phases = tuple(PhaseConfig(num_train_steps=2, global_batch_size=size) for size in sizes)
+    _, info = run(
+        make_run, tmp_path, records, wrap=lambda task: Remembers(task, asked), phases=phases
+    )
+    assert asked == [(records, 0, 4), (records, 8, 8), (records, 24, 16)]
+    assert info["history"]["phase_rows"] == [8, 16] and info["rows_consumed"] == 32
+    first = curve(tmp_path)[0]
+    assert first["step"] == 2 and "loss" in first
+
+
+def test_a_phase_reads_on_where_the_last_one_with_the_same_data_stopped():
+    phases = (TWO[0], TWO[1], dataclasses.replace(TWO[0], num_train_steps=2))
+    config = ExperimentConfig(train=TrainConfig(phases=phases, seed=5))
+    first, second, third = phases_of(config, ["short", "long", "short"])
+    assert third.start_row([64, 48], rows_consumed=16) == 64 + 16
+    assert second.start_row([64], rows_consumed=16) == 16
+    assert first.config.train.seed == third.config.train.seed == 5
+    assert second.config.train.seed != 5
+    assert [phase_at([first, second, third], step).index for step in (0, 3, 4, 9, 10, 12)] == [
+        *(0, 0, 1, 1, 2, 2)
+    ]
+    assert [phase.config.train.phases for phase in (first, second, third)] == [()] * 3
+
+
+def test_a_schedule_goes_on_until_a_phase_begins_one(make_run, records, tmp_path):
+    def phase(steps, **settings):
+        return PhaseConfig(num_train_steps=steps, **settings)
+
+    phases = (phase(2), phase(2), phase(4, learning_rate=5e-4, warmup_proportion=0.5), phase(2))
+    optimizer = {"learning_rate": 1e-3, "warmup_proportion": 0.0}
+    run(make_run, tmp_path, records, phases=phases, steps_per_loop=1, optimizer=optimizer)
+    rates = [line["learning_rate"] for line in curve(tmp_path)]
+    falling = [1e-3 * (4 - step) / 4 for step in range(4)]
+    again = [5e-4 * min(step / 3, (6 - step) / 3) for step in range(6)]
+    np.testing.assert_allclose(rates, [*falling, *again], rtol=1e-6)
+
+
+class SpoilsRowsOfLongData(SpoilsRows):
+    """Spoils the rows of one data set."""
+
+    def with_config(self, config):
+        task = self._task.with_config(config)
+        return SpoilsRows(task, self._bad) if config.data.max_seq_length == 32 else task
+
+
+def test_bad_data_at_the_beginning_of_a_phase_are_passed_over(
+    make_run, records, short_records, tmp_path
+):
+    _, info = run(
+        make_run,
+        tmp_path,
+        [short_records, records],
+        wrap=lambda task: SpoilsRowsOfLongData(task, bad=8),
+        phases=TWO,
+        on_spike="skip",
+        checkpoint_every=0,
+    )
+    (skip,) = info["history"]["skipped"]
+    assert [skip[key] for key in ("step", "from_row", "to_row")] == [4, 0, 16]
+    assert info["history"]["phase_rows"] == [64] and info["rows_consumed"] == 16 + 6 * 8
+
+
+def test_bad_data_of_a_phase_are_passed_over_from_a_checkpoint_before_it(
+    make_run, records, short_records, tmp_path, monkeypatch
+):
+    """That of the boundary is damaged: the steps from 3 on are done again with other rows."""
+    write = tf.io.gfile.rename
+
+    def damage(old, new, overwrite=False):
+        write(old, new, overwrite)
+        if "step-00000004" in new and not (tmp_path / "damaged").exists():
+            (tmp_path / "damaged").touch()
+            (tmp_path / "checkpoints" / "step-00000004" / "weights.index").write_bytes(b"")
+
+    monkeypatch.setattr(tf.io.gfile, "rename", damage)
+    _, info = run(
+        make_run,
+        tmp_path,
+        [short_records, records],
+        wrap=lambda task: SpoilsRowsOfLongData(task, bad=0),
+        phases=TWO,
+        on_spike="skip",
+    )
+    first, second = info["history"]["skipped"]
+    assert [first[key] for key in ("step", "from_row", "to_row")] == [3, 48, 64]
+    assert [second[key] for key in ("step", "from_row", "to_row")] == [4, 0, 8]
+    assert info["history"]["phase_rows"] == [64 + 16] and info["rows_consumed"] == 8 + 6 * 8
+
+
+def test_other_micro_batches_are_free_and_other_phases_are_not(
+    two_phases, make_run, records, short_records
+):
+    folder, _ = two_phases(make_run, [short_records, records])
+    free = (TWO[0], dataclasses.replace(TWO[1], num_micro_batches=4))
+    run(make_run, folder, [short_records, records], phases=free)
+    other = (TWO[0], dataclasses.replace(TWO[1], global_batch_size=16))
+    with pytest.raises(ValueError, match=r"train\.phases\.1\.global_batch_size was 8, now 16"):
+        run(make_run, folder, [short_records, records], phases=other)
+
+
+def test_the_forecast_names_the_phases(make_run):
+    _, config = make_run(phases=TWO)
+    lines = estimate.forecast(
+        phases_of(config, "data"),
+        step=1,
+        total=10,
+        seconds_per_step=1.0,
+        loss=7.0,
+        work_dir="work",
+        variables={},
+        evaluates=False,
+    )
+    assert "would go on after step 1 to step 10: 96 rows" in lines
+    assert "phase 1: 3 steps with 16 rows of 16 tokens, in 1 micro-batch(es): 48 rows" in lines
+    assert "phase 2: 6 steps with 8 rows of 32 tokens, in 2 micro-batch(es): 48 rows" in lines
+
+
+@pytest.mark.parametrize(
+    ("phases", "changes", "message"),
+    [
+        ((PhaseConfig(),), {}, r"phases\[0\]\.num_train_steps is 0; expected at least 1"),
+        (
+            (TWO[0], PhaseConfig(num_train_steps=1, global_batch_size=-1)),
+            {},
+            r"phases\[1\]\.global_batch_size is -1; expected at least 0",
+        ),
+        (
+            (PhaseConfig(num_train_steps=1, max_seq_length=513),),
+            {},
+            r"phases\[0\]\.max_seq_length is 513, but the model has max_position_embeddings 512",
+        ),
+        (
+            (PhaseConfig(num_train_steps=1, warmup_proportion=0.1),),
+            {},
+            "warmup_proportion is 0.1 and its learning_rate is 0.0; expected",
+        ),
+        (({"num_train_steps": 1},), {}, r"phases\[0\] is \{.*; expected a PhaseConfig"),
+        (TWO, {"num_train_steps": 9}, "num_train_steps is 9, but the phases have 10 steps"),
+        (TWO, {"time_budget_minutes": 1.0}, "time_budget_minutes is 1.0, but train.phases"),
+    ],
+)
+def test_phases_that_cannot_be_are_errors(phases, changes, message):
+    with pytest.raises(ValueError, match=message):
+        ExperimentConfig(train=TrainConfig(phases=phases, **changes)).check()
+
+
+def test_phases_need_pretraining_data_for_each_and_batches_that_can_be_cut(make_run, tmp_path):
+    config = ExperimentConfig(task=TaskConfig("classification"), train=TrainConfig(phases=TWO))
+    with pytest.raises(ValueError, match="are for pretraining; task.name is 'classification'"):
+        config.check()
+    with pytest.raises(ValueError, match=r"3 training data sets are given for 2 phase\(s\)"):
+        phases_of(ExperimentConfig(train=TrainConfig(phases=TWO)), ["a", "b", "c"])
+    odd = (TWO[0], dataclasses.replace(TWO[1], num_micro_batches=3))
+    with pytest.raises(ValueError, match=r"train\.phases\[1\]\.global_batch_size \(8\) is not div"):
+        run(make_run, tmp_path, "data", phases=odd)
