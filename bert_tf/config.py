@@ -280,6 +280,8 @@ class TrainConfig:
       spike_factor: a spike is the loss of a log line above so many times the median of the ten
         before; 0: only a loss that is not finite counts.
       dtype: "float32", "mixed_bfloat16", or "mixed_float16" with a dynamic loss scale.
+      recompute: the backward pass computes each transformer block a second time, from its inputs:
+        a third more computation for a fraction of the memory.
       jit_compile: compile the forward and backward pass with XLA.
       seed: of initial weights, order, masks and dropout.
     """
@@ -302,6 +304,7 @@ class TrainConfig:
     on_spike: str = "stop"
     spike_factor: float = 0.0
     dtype: str = "float32"
+    recompute: bool = False
     jit_compile: bool = False
     seed: int = 0
 

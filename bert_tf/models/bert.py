@@ -23,6 +23,7 @@ from bert_tf.layers.attention import attention_bias
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.embeddings import BertEmbeddings
 from bert_tf.layers.heads import Pooler
+from bert_tf.layers.recompute import recomputed
 from bert_tf.layers.transformer import TransformerBlock
 
 FORMAT_VERSION = 1
@@ -272,6 +273,7 @@ class BertEncoder(keras.Model):
 
     Args:
       config: its shape. The variables exist after construction.
+      recompute: in training, keep only the inputs of each block for the backward pass.
       dtype: Keras dtype policy, for example "mixed_bfloat16".
 
     Call arguments:
@@ -292,9 +294,9 @@ class BertEncoder(keras.Model):
       [B, N, S, S]).
     """
 
-    def __init__(self, config: BertConfig, *, name: str = "bert", **kwargs):
+    def __init__(self, config: BertConfig, *, recompute=False, name: str = "bert", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.config = config
+        self.config, self.recompute = config, recompute
         policy = {"dtype": self.dtype_policy}
         shape = {
             "hidden_size": config.hidden_size,
@@ -361,7 +363,9 @@ class BertEncoder(keras.Model):
         hidden_states, attention_probs = [hidden_BSD], []
         for index, block in enumerate(self.blocks):
             seed = fold_in(dropout_seed, index + 1)
-            hidden_BSD, probs_BNSS = block(hidden_BSD, bias, dropout_seed=seed)
+            keeps = seed is None or output_attention_probs or not self.recompute
+            run = block if keeps else recomputed(block)
+            hidden_BSD, probs_BNSS = run(hidden_BSD, bias, dropout_seed=seed)
             hidden_states.append(hidden_BSD)
             attention_probs.append(probs_BNSS)
         outputs = {"sequence_output": hidden_BSD}
@@ -376,6 +380,7 @@ class BertEncoder(keras.Model):
     def get_config(self):
         return {
             "config": self.config.to_dict(),
+            "recompute": self.recompute,
             "name": self.name,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
         }

@@ -245,7 +245,7 @@ def make_task(config: ExperimentConfig, tokenizer: Tokenizer) -> Task:
 def make_encoder(config: ExperimentConfig) -> keras.Model:
     """The encoder of the module in which the class of `config.model` stands."""
     module = importlib.import_module(type(config.model).__module__)
-    return module.Encoder(config.model, dtype=config.train.dtype)
+    return module.Encoder(config.model, dtype=config.train.dtype, recompute=config.train.recompute)
 
 
 def encoder_inputs(batch: Batch) -> Batch:

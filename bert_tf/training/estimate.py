@@ -28,7 +28,8 @@ def activation_bytes(config: ExperimentConfig, num_replicas: int) -> float:
 
     Counted in values of the compute dtype, a layer: 17 B S D and 2.5 B N S S with their dropout
     masks (Korthikanti et al. 2022, section 4.1, whose bytes are of 2-byte values), an intermediate
-    size of F in place of 4 D, and the logits with their gradient in float32.
+    size of F in place of 4 D, and the logits with their gradient in float32. With `train.recompute`
+    one layer, and the inputs of all.
     """
     model, train = config.model, config.train
     size = 2 if "16" in train.dtype else 4
@@ -36,7 +37,9 @@ def activation_bytes(config: ExperimentConfig, num_replicas: int) -> float:
     S, D, F = config.data.max_seq_length, model.hidden_size, model.intermediate_size
     P = config.data.max_predictions_per_seq if config.task.name == "pretraining" else 0
     per_token = 9 * D + 2 * F + 2.5 * model.num_attention_heads * S
-    return model.num_hidden_layers * B * S * per_token * size + 3 * 4 * B * P * model.vocab_size
+    L = model.num_hidden_layers
+    kept = per_token + L * D if train.recompute else L * per_token
+    return kept * B * S * size + 3 * 4 * B * P * model.vocab_size
 
 
 def memory_bytes(state: TrainState, config: ExperimentConfig, num_replicas: int) -> float:

@@ -31,6 +31,7 @@ _FREE = (
     "model_from_best",
     "num_micro_batches",
     "on_spike",
+    "recompute",
     "spike_factor",
     "steps_per_loop",
 )

@@ -45,15 +45,18 @@ class Layout:
       replicas, micro_batches: how many replicas, and into how many parts each cuts its rows.
       jit_compile: forward and backward pass compiled by XLA.
       packed: two examples in each row, half as many rows.
+      recompute: the backward pass computes the blocks again.
     """
 
     replicas: int = 1
     micro_batches: int = 1
     jit_compile: bool = False
     packed: bool = False
+    recompute: bool = False
 
     def __str__(self):
         notes = (", XLA" if self.jit_compile else "") + (", packed rows" if self.packed else "")
+        notes += ", recomputed" if self.recompute else ""
         return f"{self.replicas} x {self.micro_batches}{notes}"
 
 
@@ -121,6 +124,7 @@ def make_config(layout, name, dropout, dtype="float32", **optimizer) -> Experime
             num_micro_batches=layout.micro_batches,
             num_train_steps=STEPS,
             jit_compile=layout.jit_compile,
+            recompute=layout.recompute,
             dtype=dtype,
         ),
     )
@@ -236,7 +240,8 @@ def main() -> None:
     )
     with_dropout = [
         [Layout(1, 8), Layout(2, 4), Layout(4, 2), Layout(2, 4, True)],
-        [Layout(1, 4), Layout(2, 2), Layout(4, 1), Layout(1, 4, True)],
+        [Layout(1, 4), Layout(2, 2), Layout(4, 1), Layout(1, 4, True)]
+        + [Layout(2, 2, recompute=True), Layout(1, 4, True, recompute=True)],
         [Layout(1, 2), Layout(2, 1)],
     ]
     without = [Layout(1, 1), Layout(1, 2), Layout(1, 4), Layout(1, 8), Layout(2, 1), Layout(4, 2)]

@@ -31,6 +31,8 @@ def test_activations_follow_the_paper_and_the_parts_of_the_batch():
     whole = estimate.activation_bytes(config(), 1)
     assert whole == 2 * half + logits
     assert estimate.activation_bytes(config(num_micro_batches=2), 2) == whole / 4
+    inputs = 2 * 4 * 8 * 16 * 8  # of two blocks
+    assert estimate.activation_bytes(config(recompute=True), 1) == (whole + logits) / 2 + inputs
 
 
 def test_the_forecast_names_rows_time_and_checkpoints():

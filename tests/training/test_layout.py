@@ -1,4 +1,5 @@
-"""Layout does not change the maths: replicas, micro-batches, packed rows, XLA; see layouts.py."""
+"""Layout does not change the maths: replicas, micro-batches, packed rows, XLA, blocks that are
+computed twice; see layouts.py."""
 
 import numpy as np
 import pytest
@@ -10,7 +11,18 @@ from tests.training.layouts import STEPS, Layout, batches, differences, run
 FROZEN = {"freeze_embeddings": True, "unfreeze_every": 5, "layer_decay": 0.5, "clip_norm": 0.1}
 GROUPS = [
     (Layout(1, 8), "adamw", 0.1, {}, [Layout(2, 4), Layout(4, 2)]),
-    (Layout(1, 4), "sgd", 0.1, {}, [Layout(2, 2), Layout(1, 4, jit_compile=True)]),
+    (
+        Layout(1, 4),
+        "sgd",
+        0.1,
+        {},
+        [
+            Layout(2, 2, recompute=True),
+            Layout(1, 4, jit_compile=True),
+            Layout(1, 4, jit_compile=True, recompute=True),
+        ],
+    ),
+    (Layout(1, 2), "sgd", 0.1, {"dtype": "mixed_bfloat16"}, [Layout(1, 2, recompute=True)]),
     # Clipped: a gradient clipped before it is reduced would differ: the parts' norms are larger.
     (
         Layout(1, 1),
