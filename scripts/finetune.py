@@ -40,7 +40,7 @@ from bert_tf.finetuning.results import write_results
 from bert_tf.finetuning.sets import Files, Result
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.wordpiece import Tokenizer
-from bert_tf.training import distribution
+from bert_tf.training import distribution, find_batch
 from bert_tf.training.evaluate import Evaluator
 from bert_tf.training.loop import train
 
@@ -87,6 +87,13 @@ flags.DEFINE_list(
     "example rte,mrpc,stsb.",
 )
 flags.DEFINE_bool("dry_run", False, "Do two steps, say what would happen, and write nothing.")
+flags.DEFINE_bool(
+    "find_batch",
+    False,
+    "Set num_micro_batches to the smallest number that fits into memory, found by trying in child "
+    "processes.",
+)
+flags.DEFINE_string("trial", "", "Of --find_batch: PHASE:NUM_MICRO_BATCHES to try.")
 flags.DEFINE_float("max_hours", 0.0, "Stop in time, to be continued another day; 0: no limit.")
 flags.DEFINE_list("profile_steps", None, "FIRST,LAST: profile these steps for TensorBoard.")
 flags.mark_flags_as_required(["work_dir"])
@@ -95,8 +102,10 @@ flags.mark_flags_as_required(["work_dir"])
 def main(argv):
     if FLAGS.task == "glue":
         return _run_grid(argv[0])
-    strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     config = FLAGS.config
+    if FLAGS.find_batch:
+        find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, sys.argv)
+    strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     if config.task.name == "pretraining":
         raise ValueError(
             "task.name of --config is 'pretraining'; expected 'classification', "
@@ -111,6 +120,8 @@ def main(argv):
     else:
         tokenizer = Tokenizer.from_folder(FLAGS.vocab_file)
     config.check()
+    if FLAGS.trial:
+        config, _ = find_batch.try_phase(config, None, FLAGS.trial)
     around = importlib.import_module(f"bert_tf.finetuning.{config.task.name}")
     data = around.prepare(config, files, tokenizer)
     print("\n".join(data.look_lines), flush=True)

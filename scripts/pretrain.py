@@ -10,10 +10,15 @@ Several data sets are mixed: --train_data=wiki:0.7,books:0.3 draws 70 % of the r
 exactly and in an order that depends on nothing else. Without weights every row is read once an
 epoch; with them an epoch is as many rows as all have together.
 
+Phases (train.phases of the config: other lengths, batch sizes, data) read the --train_data that
+stands in their place, in the order of the phases; one --train_data is for all:
+--train_data=data/128 --train_data=data/512.
+
 Records that a create_pretraining_data.py of google-research/bert or Model Garden made are read too:
 --train_data='examples/*.tfrecord' --vocab_file=vocab.txt.
 """
 
+import sys
 import tempfile
 
 from absl import flags, logging
@@ -25,16 +30,18 @@ from bert_tf.data.mixing import Mixture
 from bert_tf.data.order import BatchSlice
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.wordpiece import Tokenizer
-from bert_tf.training import distribution
+from bert_tf.training import distribution, find_batch
 from bert_tf.training.loop import train
+from bert_tf.training.phases import phases_of
 
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file("config", None, "For example configs/pretrain/mini.py.")
-flags.DEFINE_string(
+flags.DEFINE_multi_string(
     "train_data",
     None,
     "Folder made by create_pretraining_data.py; several with weights, folder:0.7,folder:0.3; or "
-    "files of google-research/bert's or Model Garden's records (with --vocab_file).",
+    "files of google-research/bert's or Model Garden's records (with --vocab_file). Given several "
+    "times: one for each of train.phases.",
 )
 flags.DEFINE_string("eval_data", None, "The same, held out; without it nothing is evaluated.")
 flags.DEFINE_string(
@@ -49,6 +56,13 @@ flags.DEFINE_string(
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
 flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")
 flags.DEFINE_bool("dry_run", False, "Do two steps, say what would happen, and write nothing.")
+flags.DEFINE_bool(
+    "find_batch",
+    False,
+    "Set num_micro_batches to the smallest number that fits into memory, found by trying in child "
+    "processes.",
+)
+flags.DEFINE_string("trial", "", "Of --find_batch: PHASE:NUM_MICRO_BATCHES to try.")
 flags.DEFINE_float("max_hours", 0.0, "Stop in time, to be continued another day; 0: no limit.")
 flags.DEFINE_list("profile_steps", None, "FIRST,LAST: profile these steps for TensorBoard.")
 flags.mark_flags_as_required(["config", "train_data", "work_dir"])
@@ -56,8 +70,10 @@ flags.mark_flags_as_required(["config", "train_data", "work_dir"])
 
 def main(argv):
     del argv
-    strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     config = FLAGS.config
+    if FLAGS.find_batch:
+        find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, sys.argv)
+    strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     if FLAGS.init_checkpoint:
         config.model = model_folder.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
     config.check()
@@ -67,18 +83,16 @@ def main(argv):
             "texts there is finetune.py."
         )
     tokenizer, train_data, eval_data = _find_data(strategy)
-    for data in filter(None, (train_data, eval_data)):
-        Mixture.open(data).check(
-            vocabulary_sha256=tokenizer.vocabulary.sha256,
-            max_seq_length=config.data.max_seq_length,
-            max_predictions_per_seq=config.data.max_predictions_per_seq,
-            needs_labels=config.task.next_sentence,
-        )
-    mixture = Mixture.open(train_data)
-    config.train.resolve_steps(mixture.rows)
-    if len(mixture.folders) > 1 and config.train.num_train_steps:  # 0 until a time budget is fitted
-        num_rows = config.train.num_train_steps * config.train.global_batch_size
-        logging.info("the run reads\n%s", "\n".join(mixture.describe(num_rows)))
+    if FLAGS.trial:
+        config, *train_data = find_batch.try_phase(config, train_data, FLAGS.trial)
+    phases = phases_of(config, train_data)
+    for phase in phases:
+        _check_data(phase.data, phase.config, tokenizer)
+    if eval_data:
+        _check_data(eval_data, config, tokenizer)
+    config.train.resolve_steps(Mixture.open(train_data[0]).rows)
+    for phase in phases:
+        _log_shares(phase)
     task = make_task(config, tokenizer)
     model, metrics = train(
         task,
@@ -88,7 +102,7 @@ def main(argv):
         work_dir=FLAGS.work_dir,
         strategy=strategy,
         initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
-        data_id=mixture.identity,
+        data_id=",".join(Mixture.open(data).identity for data in train_data),
         time_limit=FLAGS.max_hours * 3600,
         profile_steps=FLAGS.profile_steps or (),
         dry_run=FLAGS.dry_run,
@@ -105,19 +119,36 @@ def main(argv):
         print(f"{name}: {value:.4f}")
 
 
+def _check_data(data, config, tokenizer) -> None:
+    Mixture.open(data).check(
+        vocabulary_sha256=tokenizer.vocabulary.sha256,
+        max_seq_length=config.data.max_seq_length,
+        max_predictions_per_seq=config.data.max_predictions_per_seq,
+        needs_labels=config.task.next_sentence,
+    )
+
+
+def _log_shares(phase) -> None:
+    """How often a phase reads each data set of a mixture."""
+    train, mixture = phase.config.train, Mixture.open(phase.data)
+    if len(mixture.folders) > 1 and train.num_train_steps:  # 0 until a time budget is fitted
+        num_rows = train.num_train_steps * train.global_batch_size
+        logging.info("the run reads\n%s", "\n".join(mixture.describe(num_rows)))
+
+
 def _find_data(strategy):
-    """The tokenizer; --train_data and --eval_data as `Mixture.open` takes them."""
+    """The tokenizer; each --train_data and --eval_data as `Mixture.open` takes them."""
     tokenizer = Tokenizer.from_folder(FLAGS.vocab_file) if FLAGS.vocab_file else None
     # Workers that are not the chief keep their own index of files without a manifest.
     keeps = distribution.is_chief(strategy) and not FLAGS.dry_run
     index_dir = f"{FLAGS.work_dir}/data" if keeps else tempfile.mkdtemp()
-    train_data, eval_data = (
+    *train_data, eval_data = (
         tf_example_files.resolve(data, tokenizer, index_dir) if data else None
-        for data in (FLAGS.train_data, FLAGS.eval_data)
+        for data in (*FLAGS.train_data, FLAGS.eval_data)
     )
     if tokenizer is None:
-        names, _ = mixing.parse(train_data)
-        Mixture.open(train_data)  # says what is wrong with a folder that holds no data
+        names, _ = mixing.parse(train_data[0])
+        Mixture.open(train_data[0])  # says what is wrong with a folder that holds no data
         tokenizer = Tokenizer.from_folder(names[0])
     return tokenizer, train_data, eval_data
 

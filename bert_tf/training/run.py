@@ -23,7 +23,7 @@ from bert_tf.training.evaluate import Evaluation, Evaluator, distribute
 from bert_tf.training.history import MOST_SKIPS, History
 from bert_tf.training.metrics_writer import MetricsWriter
 from bert_tf.training.phases import Phase, phase_at, phases_of
-from bert_tf.training.step import NO_STEP, TrainState, TrainStep, weights_of
+from bert_tf.training.step import NO_STEP, TrainState, TrainStep
 from bert_tf.training.stopping import Agreement, Stopper
 
 
@@ -98,7 +98,8 @@ class Run:
                 f"the workers found checkpoints of different steps ({steps.astype(int).tolist()}) "
                 f"in {self._work_dir}: --work_dir must be a folder that all of them share."
             )
-        _log_variables(self.state)
+        for line in self.state.describe():
+            logging.info("%s", line)
         if not self.total:  # decided once: a checkpoint brings it back
             time_budget.fit(
                 self.train_step,
@@ -148,6 +149,12 @@ class Run:
             self._enter(phase)
         self.train_step.restart(self.history.totals)
         self.iterator = self._make_iterator()
+
+    def _begin_next_phase(self) -> None:
+        """Nothing that is known of the steps before says how those behind will be."""
+        self.history.totals, self.history.recent_losses = [], []
+        self.seconds_per_step = float("inf")
+        self._find_phase()
 
     def _continue(self, history: History) -> None:
         """Goes on from the state that has been restored."""
@@ -210,8 +217,7 @@ class Run:
         bar.set(_line(values))
         self._line_start = self.step
         if self.step == self.phase.end < self.total:
-            self.history.totals = []
-            self._find_phase()
+            self._begin_next_phase()
         self.next_stop = self.phase.next_stop(self.step, self.total)
         return True
 
@@ -385,11 +391,3 @@ def _line(values: dict[str, float]) -> str:
         return f"{value:.2e}" if name == "learning_rate" else f"{value:.4f}"
 
     return ", ".join(f"{name} {number(name, value)}" for name, value in values.items())
-
-
-def _log_variables(state: TrainState) -> None:
-    weights = weights_of(state.model)
-    count = sum(int(tf.size(weight)) for weight in weights.values())
-    logging.info("%d trainable variables, %s parameters", len(weights), f"{count:,}")
-    for line in state.optimizer.describe():
-        logging.info("%s", line)

@@ -72,6 +72,13 @@ class TrainState:
             counters |= self.loss_scale.variables()
         return {**weights_of(self.model), **self.optimizer.slots, **counters}
 
+    def describe(self) -> list[str]:
+        """Lines for the log: how much is trained, and how."""
+        weights = weights_of(self.model)
+        count = sum(int(tf.size(weight)) for weight in weights.values())
+        line = f"{len(weights)} trainable variables, {count:,} parameters"
+        return [line, *self.optimizer.describe()]
+
 
 def weights_of(model: keras.Model) -> dict[str, tf.Variable]:
     """{path: tf.Variable} of the trainable weights."""

@@ -12,6 +12,7 @@ from bert_tf.config import ExperimentConfig, TaskConfig, TrainConfig
 from bert_tf.config_phases import PhaseConfig
 from bert_tf.training import estimate, loop
 from bert_tf.training.phases import phase_at, phases_of
+from bert_tf.training.stopping import Stopper
 from tests.devices import strategy_of
 from tests.training.test_loop import SpoilsRows, curve
 
@@ -102,18 +103,35 @@ def test_a_run_resumed_in_a_phase_and_at_its_end_equals_an_unbroken_one_bit_for_
     assert_equal(weights, again)
     assert curve(tmp_path) == curve(unbroken)
     assert info["history"]["phase_rows"] == [4 * 16] and info["rows_consumed"] == 6 * 8
+    assert len(info["history"]["recent_losses"]) == 3  # of the second phase
 
 
-def test_a_ramp_reads_the_rows_of_the_documented_order_and_none_twice(make_run, records, tmp_path):
+def test_a_ramp_reads_the_rows_of_the_documented_order_and_none_twice(
+    make_run, records, tmp_path, monkeypatch
+):
+    calls, num_steps = [], Stopper.num_steps
+
+    def remember(stopper, remaining):
+        calls.append((remaining, stopper._seconds_per_step))
+        return num_steps(stopper, remaining)
+
+    monkeypatch.setattr(Stopper, "num_steps", remember)
     asked, sizes = [], (4, 8, 16)
     phases = tuple(PhaseConfig(num_train_steps=2, global_batch_size=size) for size in sizes)
     _, info = run(
-        make_run, tmp_path, records, wrap=lambda task: Remembers(task, asked), phases=phases
+        make_run,
+        tmp_path,
+        records,
+        wrap=lambda task: Remembers(task, asked),
+        phases=phases,
+        steps_per_loop=2,
+        checkpoint_every=0,
     )
     assert asked == [(records, 0, 4), (records, 8, 8), (records, 24, 16)]
     assert info["history"]["phase_rows"] == [8, 16] and info["rows_consumed"] == 32
-    first = curve(tmp_path)[0]
-    assert first["step"] == 2 and "loss" in first
+    assert [line["step"] for line in curve(tmp_path)] == [2, 4, 6]
+    # How long the steps of the phase before took does not matter: its first is done alone.
+    assert [call for call in calls if call[0] == 2] == [(2, float("inf"))] * 3
 
 
 def test_a_phase_reads_on_where_the_last_one_with_the_same_data_stopped():
