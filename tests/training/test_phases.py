@@ -11,6 +11,7 @@ import tensorflow as tf
 from bert_tf.config import ExperimentConfig, TaskConfig, TrainConfig
 from bert_tf.config_phases import PhaseConfig
 from bert_tf.training import estimate, loop
+from bert_tf.training.checkpoint_writer import CheckpointWriter
 from bert_tf.training.phases import phase_at, phases_of
 from bert_tf.training.stopping import Stopper
 from tests.devices import strategy_of
@@ -41,18 +42,29 @@ class Remembers:
         return self._task.make_dataset(data, batch_slice, training=training, start_row=start_row)
 
 
+def save_and_wait(writer, *args, **options):
+    """Otherwise a checkpoint may give way to a newer one, if the disk is slow."""
+    _SAVE(writer, *args, **options)
+    writer.wait()
+
+
+_SAVE = CheckpointWriter.save
+
+
 def run(make_run, folder, train_data, wrap=lambda task: task, **train):
     """(weights, what the newest checkpoint says)."""
     task, config = make_run(**{**OPTIONS, **train})
     config.check().train.resolve_steps(0)
-    model, _ = loop.train(
-        wrap(task),
-        config,
-        train_data=train_data,
-        work_dir=str(folder),
-        strategy=strategy_of(1),
-        data_id="data",
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CheckpointWriter, "save", save_and_wait)
+        model, _ = loop.train(
+            wrap(task),
+            config,
+            train_data=train_data,
+            work_dir=str(folder),
+            strategy=strategy_of(1),
+            data_id="data",
+        )
     newest = max((folder / "checkpoints").iterdir()) / "checkpoint.json"
     return {w.path: w.numpy() for w in model.weights}, json.loads(newest.read_text())
 
