@@ -7,8 +7,9 @@ Every worker gets TF_CONFIG, with the others on the loopback interface. When one
 with exit code 75 ("start all again"), the rest is ended too and all are started again: the job goes
 on from its last checkpoint. With --num_workers=1 it watches over a single process in the same way.
 Any other exit code is an error, which starting again would not mend: it becomes the exit code here.
-SIGTERM and Ctrl-C go to the workers, which save and end. Output is that of the workers, with the
-number of the worker in front of each line.
+SIGTERM and Ctrl-C go to the workers, which save and end. If this process is killed, they are too
+(on Linux): whoever starts it again finds nobody in the work directory. Output is that of the
+workers, with the number of the worker in front of each line.
 
 Several machines: a scheduler takes this part. It sets TF_CONFIG on each, and restarts all of them
 when one ends with 75 or is killed.
