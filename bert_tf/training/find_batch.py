@@ -122,7 +122,8 @@ def fits(command: Sequence[str]) -> bool:
         return True
     last = next((line for line in reversed(text.splitlines()) if line.strip()), "")
     if -code in _SIGNALS or _WORDS.search(text):
-        logging.info("%s: does not fit (ended with %d: %s)", command[-1], code, last)
+        how = signal.Signals(-code).name if code < 0 else last
+        logging.info("%s: does not fit (%s)", command[-1], how)
         return False
     raise ValueError(f"{' '.join(command)} ended with {code}: {last.removeprefix('error: ')}")
 
