@@ -29,6 +29,11 @@ def kernels(are_on: bool):
         _state.are_on = before
 
 
+def are_on() -> bool:
+    """Whether functions marked with `fused` are compiled here."""
+    return getattr(_state, "are_on", False)
+
+
 def fused(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     """Marks a function of tensors that has one result and no matrix product in it.
 
@@ -58,7 +63,7 @@ def fused(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
 
     @functools.wraps(function)
     def call(*tensors, **settings):
-        if not getattr(_state, "are_on", False):
+        if not are_on():
             return function(*tensors, **settings)
 
         @tf.custom_gradient

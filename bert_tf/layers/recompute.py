@@ -12,6 +12,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from bert_tf.layers import fused
+
 
 def recomputed(block: keras.layers.Layer) -> Callable[..., tuple[tf.Tensor, None]]:
     """`block`, called in the same way, of which the backward pass finds only the inputs.
@@ -30,13 +32,15 @@ def recomputed(block: keras.layers.Layer) -> Callable[..., tuple[tf.Tensor, None
             return block(inputs_BSD, bias, dropout_seed=seed)[0]
 
     def call(inputs_BSD, bias, dropout_seed):
+        are_fused = fused.are_on()  # the backward pass is traced somewhere else
+
         # Weights are arguments, so that custom_gradient need not search for variables, which it
         # does not find on the replicas of a strategy.
         @tf.custom_gradient
         def forward(inputs_BSD, *values):
             def backward(upstream_BSD):
                 again_BSD, seed = _after(upstream_BSD, inputs_BSD, dropout_seed)
-                with tf.GradientTape() as tape:
+                with tf.GradientTape() as tape, fused.kernels(are_fused):
                     tape.watch([again_BSD, *values])
                     output_BSD = compute(again_BSD, bias, seed, values)
                 return tape.gradient(

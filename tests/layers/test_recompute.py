@@ -5,6 +5,7 @@ import re
 import pytest
 import tensorflow as tf
 
+from bert_tf.layers import fused
 from bert_tf.layers.recompute import recomputed
 from bert_tf.layers.transformer import TransformerBlock
 
@@ -52,6 +53,25 @@ def test_the_gradient_is_that_of_the_block(block):
     tf.debugging.assert_near(again, once, rtol=1e-5, atol=1e-6)
     other_masks = gradient_of(recomputed(block))(INPUTS[0], tf.constant([5, 6]))
     assert float(tf.reduce_max(tf.abs(other_masks - once))) > 0.01
+
+
+def test_the_backward_pass_is_fused_where_the_forward_pass_was(block, monkeypatch):
+    calls = []
+    call = TransformerBlock.call
+
+    def remember(*args, **options):
+        calls.append(fused.are_on())
+        return call(*args, **options)
+
+    monkeypatch.setattr(TransformerBlock, "call", remember)
+    gradient = gradient_of(lambda *args, **options: with_kernels(block, *args, **options))
+    gradient(*INPUTS)
+    assert calls == [True] * 4 and not fused.are_on()
+
+
+def with_kernels(block, *args, **options):
+    with fused.kernels(True):
+        return recomputed(block)(*args, **options)
 
 
 def test_a_loss_that_is_not_a_number_stays_none(block):
