@@ -61,7 +61,8 @@ class SelfAttention(keras.layers.Layer):
       dropout_seed: int32 [2], or None for no dropout.
 
     Returns:
-      (context [B, S, D], probabilities [B, N, S, T] before dropout), both in the compute dtype.
+      (context float [B, S, D] in the compute dtype, probabilities float32 [B, N, S, T] before
+      dropout, rounded to the compute dtype, as they are used).
 
     Reference: Vaswani et al. 2017, section 3.2.
     """
@@ -102,7 +103,8 @@ class SelfAttention(keras.layers.Layer):
         dropped_BNST = dropout(probs_BNST, self.attention_probs_dropout_prob, dropout_seed)
         context_BNSH = ops.matmul(dropped_BNST, value_BNTH)
         context_BSNH = ops.transpose(context_BNSH, (0, 2, 1, 3))
-        return ops.reshape(context_BSNH, ops.shape(inputs_BSD)), probs_BNST
+        context_BSD = ops.reshape(context_BSNH, ops.shape(inputs_BSD))
+        return context_BSD, ops.cast(probs_BNST, "float32")
 
     def _heads(self, inputs_BSD):
         """Queries, keys and values, each [B, N, S, H]."""

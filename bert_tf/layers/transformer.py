@@ -31,7 +31,7 @@ class TransformerBlock(keras.layers.Layer):
       dropout_seed: int32 [2], or None for no dropout.
 
     Returns:
-      (float [B, S, D], attention probabilities float [B, N, S, S]).
+      (float [B, S, D], attention probabilities float32 [B, N, S, S]).
 
     Reference: Vaswani et al. 2017, section 3.1; Devlin et al. 2018, section 3.
     """

@@ -291,7 +291,7 @@ class BertEncoder(keras.Model):
       A dict of `sequence_output` [B, S, D] and, with `config.use_pooler`, `pooled_output` [B, D]
       ([B, E, D] when `cls_positions` is given); on request `hidden_states` (num_hidden_layers + 1
       tensors [B, S, D], the embeddings first) and `attention_probs` (num_hidden_layers tensors
-      [B, N, S, S]).
+      float32 [B, N, S, S]).
     """
 
     def __init__(self, config: BertConfig, *, recompute=False, name: str = "bert", **kwargs):

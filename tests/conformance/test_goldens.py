@@ -26,7 +26,7 @@ def defined_classes():
 def test_every_layer_and_model_is_in_the_table():
     defined = set(defined_classes())
     bases = {base for cls in defined for base in cls.__mro__[1:]}  # tested in what derives of them
-    assert {golden.cls for golden in GOLDENS.values()} == defined - bases
+    assert defined - bases <= {golden.cls for golden in GOLDENS.values()} <= defined
 
 
 @pytest.mark.parametrize("name", GOLDENS)
