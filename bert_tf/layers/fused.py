@@ -1,11 +1,11 @@
-"""Chains of element-wise operations as one kernel, in training steps on a CPU.
+"""Chains of element-wise operations as one kernel, in training and evaluation on a CPU.
 
 Between two matrix products TensorFlow runs one kernel for each operation and writes every
 intermediate result to memory, and the tape keeps most of them for the backward pass. XLA makes one
 loop of them, but its matrix products are slower on a CPU, in bfloat16 by a factor. So only what is
 marked here is compiled. GPUs and TPUs compile the whole step instead (`train.jit_compile`).
 
-Exported graphs never hold such a kernel: it is `TrainStep` that switches them on.
+Exported graphs never hold such a kernel: `TrainStep` and `Evaluator` switch them on.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ _state = threading.local()  # replicas are traced in threads of their own
 
 
 @contextlib.contextmanager
-def kernels(are_on: bool):
-    """Inside, functions marked with `fused` are compiled if `are_on`."""
-    before = getattr(_state, "are_on", False)
-    _state.are_on = are_on
+def kernels(enabled: bool):
+    """Inside, functions marked with `fused` are compiled if `enabled`."""
+    before = are_on()
+    _state.are_on = enabled
     try:
         yield
     finally:
