@@ -24,7 +24,13 @@ _ACCELERATORS = ("/dev/nvidia*", "/dev/dxg", "/dev/kfd", "/dev/accel*", "/dev/vf
 _LOG_LEVEL = "2" if any(glob.glob(pattern) for pattern in _ACCELERATORS) else "3"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LOG_LEVEL)  # before TensorFlow is imported
 
+# Keras loads scikit-learn and SciPy to wrap itself for them, which nothing here needs: a fifth of
+# the start of every script. What imports them by itself later finds them.
+_was_loaded = sys.modules.setdefault("sklearn", None)
 import tensorflow as tf  # noqa: E402
+
+if _was_loaded is None:
+    del sys.modules["sklearn"]
 from absl import app as absl_app  # noqa: E402
 from absl import logging  # noqa: E402
 

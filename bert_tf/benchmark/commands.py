@@ -18,6 +18,7 @@ from bert_tf.benchmark import harness, memory
 from bert_tf.benchmark.child import UnavailableError
 from bert_tf.benchmark.harness import Contestant
 from bert_tf.data import documents
+from bert_tf.tokenization.wordpiece import VOCABULARY_FILE
 
 _ROOT = Path(__file__).parents[2]
 _GARDEN = "official.nlp.data.create_pretraining_data"
@@ -57,7 +58,7 @@ def run(
     Args:
       config: see there.
       inputs: text files or patterns, at least `large_megabytes` of text.
-      vocab_file: a vocabulary.
+      vocab_file: a vocabulary, or its folder.
       num_workers: threads of ours. Model Garden's has one.
       rounds, warmup_rounds: see `harness.measure_in_turn`.
       garden_python: the interpreter that has tf-models-official; None: this one.
@@ -79,6 +80,8 @@ def run(
         left_out = {}
         try:
             python = garden_python or sys.executable
+            path = os.path.join(vocab_file, VOCABULARY_FILE)
+            vocab_file = path if os.path.isdir(vocab_file) else vocab_file
             contestants.append(_garden(config, texts["small"], vocab_file, folder, python))
         except UnavailableError as error:
             left_out["Model Garden"] = str(error)

@@ -63,6 +63,45 @@ def _ngram_size(hash_BS: tf.Tensor, max_ngram: int) -> tf.Tensor:
     return size_BS
 
 
+def choose_tokens(
+    candidate_BS: tf.Tensor,
+    example_BS: tf.Tensor,
+    hash_BS: tf.Tensor,
+    number_BE: tf.Tensor,
+    *,
+    max_number: int,
+) -> tf.Tensor:
+    """bool [B, S]: `choose_groups` where each token is a group of its own, in a third of the time.
+
+    Args:
+        candidate_BS, example_BS, hash_BS: see there.
+        number_BE: int64, how many tokens to take: no more than there are candidates.
+        max_number: none of them is larger.
+    """
+    key_BS = tf.where(candidate_BS, _keys(example_BS, hash_BS), _NEVER)
+    num_examples, length = number_BE.shape[1], tf.shape(key_BS)[1]
+    num_sorted = tf.minimum(max_number, length) if num_examples == 1 else length
+    smallest_BK = -tf.math.top_k(-key_BS, num_sorted).values
+    last_BE = number_BE - 1
+    if num_examples > 1:
+        candidates_BE = sum_per_group(tf.cast(candidate_BS, tf.int64), example_BS, num_examples)
+        last_BE += tf.cumsum(candidates_BE, axis=1, exclusive=True)
+    limit_BE = tf.gather(smallest_BK, tf.maximum(last_BE, 0), batch_dims=1)
+    limit_BE = tf.where(number_BE > 0, limit_BE, -1)
+    if num_examples > 1:
+        limit_BE = tf.gather(limit_BE, example_BS, batch_dims=1)
+    return key_BS <= limit_BE
+
+
+def _keys(example_BS: tf.Tensor, hash_BS: tf.Tensor) -> tf.Tensor:
+    """int64 [B, S]: what groups are sorted by; of one that begins at the token."""
+    return (
+        tf.bitwise.left_shift(example_BS, tf.constant(_EXAMPLE_SHIFT, tf.int64))
+        + tf.bitwise.left_shift(hash_BS, tf.constant(_POSITION_BITS, tf.int64))
+        + tf.range(tf.shape(hash_BS, tf.int64)[1])
+    )
+
+
 def choose_groups(
     candidate_BS: tf.Tensor,
     begin_BS: tf.Tensor,
@@ -92,12 +131,7 @@ def choose_groups(
     # For every token the number of its group in the row; groups that share a hash cannot be
     # confused.
     group_BS = group_numbers(begin_BS)
-    key_BS = (
-        tf.bitwise.left_shift(example_BS, tf.constant(_EXAMPLE_SHIFT, tf.int64))
-        + tf.bitwise.left_shift(hash_BS, tf.constant(_POSITION_BITS, tf.int64))
-        + tf.range(length)
-    )
-    key_BG = sum_per_group(tf.where(begin_BS, key_BS, 0), group_BS, length)
+    key_BG = sum_per_group(tf.where(begin_BS, _keys(example_BS, hash_BS), 0), group_BS, length)
     place_BS = tf.constant(0, tf.int64)  # of the token in its group, or less
     sizes_BG = [sum_per_group(tf.cast(candidate_BS, tf.int64), group_BS, length)]
     if max_words > 1:

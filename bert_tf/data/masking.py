@@ -5,15 +5,23 @@ A mask is a function of (seed, epoch, example, position) through the hash of ber
 it does not depend on batch size, shards, workers or threads. Where a row holds several examples,
 each is masked as it would be in a row of its own.
 
-Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row.
+Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row, N tokens that are
+predicted, of all rows.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from bert_tf.data import order
-from bert_tf.data.mask_choice import choose_groups, ngram_begins, shift_right, sum_per_group
+from bert_tf.data.mask_choice import (
+    choose_groups,
+    choose_tokens,
+    ngram_begins,
+    shift_right,
+    sum_per_group,
+)
 from bert_tf.tokenization.vocabulary import Vocabulary
 
 _SHARE_MASKED, _SHARE_MASKED_OR_KEPT = 0.8, 0.9
@@ -135,64 +143,88 @@ def mask_tokens(
     """
     ids_BS = batch["input_ids"]
     position_BS, example_BS, index_BS = _counters(batch, example_index)
-    low_BS, high_BS = _split_words(index_BS)
-
-    def draw_BS(stream: int) -> tf.Tensor:
-        counters = (epoch[:, tf.newaxis], low_BS, high_BS, position_BS, stream)
-        return tf.cast(hash_u32(seed, *counters), tf.int64)
+    counters = _Counters(epoch[:, tf.newaxis], *_split_words(index_BS), position_BS)
 
     candidate_BS = (batch["input_mask"] > 0) & (ids_BS != cls_id) & (ids_BS != sep_id)
-    word_begin_BS = candidate_BS
-    if is_continuation is not None:
-        word_begin_BS &= ~_continues(ids_BS, candidate_BS, is_continuation)
     max_examples = 1 if example_index.shape.rank == 1 else example_index.shape[1]
     wanted_BE = _numbers(candidate_BS, example_BS, max_examples, masked_lm_prob)
     number_BE = tf.minimum(wanted_BE, max_predictions_per_seq)
-    begin_BS = word_begin_BS
-    if max_ngram > 1:
-        begin_BS = ngram_begins(
-            candidate_BS,
-            word_begin_BS,
-            example_BS,
-            draw_BS(order.STREAM_MASK_NGRAM),
-            max_ngram=max_ngram,
-            max_examples=max_examples,
+    order_BS = counters.draw(seed, order.STREAM_MASK_ORDER)
+    if is_continuation is None:
+        chosen_BS = choose_tokens(
+            candidate_BS, example_BS, order_BS, number_BE, max_number=max_predictions_per_seq
         )
-    chosen_BS = choose_groups(
-        candidate_BS,
-        begin_BS,
-        example_BS,
-        draw_BS(order.STREAM_MASK_ORDER),
-        number_BE,
-        word_begin_BS=word_begin_BS,
-        max_words=max_ngram,
-    )
+    else:
+        word_begin_BS = candidate_BS & ~_continues(ids_BS, candidate_BS, is_continuation)
+        begin_BS = word_begin_BS
+        if max_ngram > 1:
+            begin_BS = ngram_begins(
+                candidate_BS,
+                word_begin_BS,
+                example_BS,
+                counters.draw(seed, order.STREAM_MASK_NGRAM),
+                max_ngram=max_ngram,
+                max_examples=max_examples,
+            )
+        chosen_BS = choose_groups(
+            candidate_BS,
+            begin_BS,
+            example_BS,
+            order_BS,
+            number_BE,
+            word_begin_BS=word_begin_BS,
+            max_words=max_ngram,
+        )
     left_out_B = tf.cast(tf.reduce_sum(wanted_BE - number_BE, axis=1), tf.int32)
     if max_examples > 1:
         rank_BS = tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1)
         left_out_B += tf.maximum(rank_BS[:, -1] - max_predictions_per_seq, 0)
         chosen_BS &= rank_BS <= max_predictions_per_seq
-    token_BS = shift_right(draw_BS(order.STREAM_MASK_TOKEN) * vocab_size, 32)
-    replacement_BS = _replacement(ids_BS, draw_BS(order.STREAM_MASK_KIND), mask_id, token_BS)
-    positions_BP, is_used_BP = _first_positions(chosen_BS, max_predictions_per_seq)
-    masked_ids_BP = tf.gather(ids_BS, positions_BP, batch_dims=1)
+    # What a token becomes is drawn for the chosen ones alone: one in seven.
+    where_N2 = tf.where(chosen_BS)
+    ids_N = tf.gather_nd(ids_BS, where_N2)
+    counters = counters.at(where_N2, tf.shape(ids_BS))
+    replacements_N = _replacements(
+        ids_N,
+        counters.draw(seed, order.STREAM_MASK_KIND),
+        mask_id,
+        shift_right(counters.draw(seed, order.STREAM_MASK_TOKEN) * vocab_size, 32),
+    )
+    slots = _Slots(chosen_BS, where_N2, max_predictions_per_seq)
     return {
         **batch,
-        "input_ids": tf.where(chosen_BS, replacement_BS, ids_BS),
-        "masked_lm_positions": positions_BP,
-        "masked_lm_ids": tf.where(is_used_BP, masked_ids_BP, 0),
-        "masked_lm_weights": tf.cast(is_used_BP, tf.float32),
+        "input_ids": tf.tensor_scatter_nd_update(ids_BS, where_N2, replacements_N),
+        "masked_lm_positions": slots.fill(tf.cast(where_N2[:, 1], tf.int32)),
+        "masked_lm_ids": slots.fill(ids_N),
+        "masked_lm_weights": tf.cast(slots.is_used_BP, tf.float32),
         "masked_lm_left_out": left_out_B,
     }
 
 
-def _replacement(
-    ids_BS: tf.Tensor, kind_BS: tf.Tensor, mask_id: int, token_BS: tf.Tensor
+class _Counters(NamedTuple):
+    """What the hash of a token takes beside the seed: int64, shapes that broadcast."""
+
+    epoch: tf.Tensor
+    index_low: tf.Tensor
+    index_high: tf.Tensor
+    position: tf.Tensor
+
+    def draw(self, seed: int, stream: int) -> tf.Tensor:
+        """int64 in [0, 2**32)."""
+        return tf.cast(hash_u32(seed, *self, stream), tf.int64)
+
+    def at(self, where_N2: tf.Tensor, shape: tf.Tensor) -> "_Counters":
+        """Those of single tokens, [N] each."""
+        return _Counters(*(tf.gather_nd(tf.broadcast_to(c, shape), where_N2) for c in self))
+
+
+def _replacements(
+    ids_N: tf.Tensor, kind_N: tf.Tensor, mask_id: int, token_N: tf.Tensor
 ) -> tf.Tensor:
-    """int32 [B, S]: what a token becomes if it is predicted; `kind_BS` in [0, 2**32) decides."""
-    is_kept_BS = kind_BS < int(_SHARE_MASKED_OR_KEPT * 2**32)
-    unmasked_BS = tf.where(is_kept_BS, ids_BS, tf.cast(token_BS, tf.int32))
-    return tf.where(kind_BS < int(_SHARE_MASKED * 2**32), mask_id, unmasked_BS)
+    """int32 [N]: what predicted tokens become; `kind_N` in [0, 2**32) decides."""
+    is_kept_N = kind_N < int(_SHARE_MASKED_OR_KEPT * 2**32)
+    unmasked_N = tf.where(is_kept_N, ids_N, tf.cast(token_N, tf.int32))
+    return tf.where(kind_N < int(_SHARE_MASKED * 2**32), mask_id, unmasked_N)
 
 
 def hash_u32(seed: int, *counters: tf.Tensor | int) -> tf.Tensor:
@@ -261,15 +293,30 @@ def _numbers(
     return tf.minimum(wanted_BE, count_BE)
 
 
-def _first_positions(chosen_BS: tf.Tensor, num_slots: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """int32 [B, P] the chosen positions, ascending, then 0; bool [B, P] which slots are used."""
-    slot_BS = tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1) - 1
-    where_N2 = tf.cast(tf.where(chosen_BS), tf.int32)
-    slots_N = tf.boolean_mask(slot_BS, chosen_BS)
-    shape = tf.stack([tf.shape(chosen_BS)[0], num_slots])
-    static_shape = (chosen_BS.shape[0], num_slots)
-    indices_N2 = tf.stack([where_N2[:, 0], slots_N], axis=1)
-    positions_BP = tf.scatter_nd(indices_N2, where_N2[:, 1], shape)
-    used_B1 = tf.reduce_sum(tf.cast(chosen_BS, tf.int32), axis=1, keepdims=True)
-    is_used_BP = tf.range(num_slots)[tf.newaxis] < used_B1
-    return tf.ensure_shape(positions_BP, static_shape), tf.ensure_shape(is_used_BP, static_shape)
+class _Slots:
+    """The P slots of each row, filled from the left with what belongs to its chosen tokens.
+
+    Args:
+        chosen_BS: bool, at most P in a row.
+        where_N2: int64, `tf.where` of it.
+        num_slots: P.
+
+    Attributes:
+        is_used_BP: bool.
+    """
+
+    def __init__(self, chosen_BS: tf.Tensor, where_N2: tf.Tensor, num_slots: int):
+        self._static_shape = (chosen_BS.shape[0], num_slots)
+        self._shape = tf.stack([tf.shape(chosen_BS)[0], num_slots])
+        used_B = tf.reduce_sum(tf.cast(chosen_BS, tf.int64), axis=1)
+        used_before_B = tf.cumsum(used_B, exclusive=True)
+        row_N = where_N2[:, 0]
+        slot_N = tf.range(tf.shape(row_N, tf.int64)[0]) - tf.gather(used_before_B, row_N)
+        self._indices_N2 = tf.stack([row_N, slot_N], axis=1)
+        is_used_BP = tf.range(num_slots, dtype=tf.int64) < used_B[:, tf.newaxis]
+        self.is_used_BP = tf.ensure_shape(is_used_BP, self._static_shape)
+
+    def fill(self, values_N: tf.Tensor) -> tf.Tensor:
+        """[B, P]: `values_N` in their slots, 0 in those that are not used."""
+        filled_BP = tf.scatter_nd(tf.cast(self._indices_N2, tf.int32), values_N, self._shape)
+        return tf.ensure_shape(filled_BP, self._static_shape)

@@ -32,19 +32,22 @@ def find_unknown(texts: list[str], token_ids: tf.RaggedTensor, tokenizer: Tokeni
         tokenizer: is asked again, with offsets, for the texts that hold one.
     """
     unk_id = tokenizer.vocabulary.unk_id
-    is_unknown = token_ids.values.numpy() == unk_id
-    rows = np.unique(token_ids.value_rowids().numpy()[is_unknown])
+    rows = _rows(token_ids.row_splits.numpy(), np.flatnonzero(token_ids.values.numpy() == unk_id))
     if not len(rows):
         return []
-    found = [texts[row] for row in rows]
+    found = [texts[row] for row in np.unique(rows)]
     ids, starts, ends = tokenizer.tokenize_with_offsets(tf.constant(found))
+    tokens = np.flatnonzero(ids.values.numpy() == unk_id)
+    places = (starts.values.numpy()[tokens].tolist(), ends.values.numpy()[tokens].tolist())
     words = []
-    for text, *columns in zip(found, ids, starts, ends, strict=True):
-        row_ids, row_starts, row_ends = (column.numpy() for column in columns)
-        for token in np.flatnonzero(row_ids == unk_id):
-            word = " ".join(text[row_starts[token] : row_ends[token]].split())
-            words.append(word.lower() if tokenizer.do_lower_case else word)
+    for row, start, end in zip(_rows(ids.row_splits.numpy(), tokens), *places, strict=True):
+        word = " ".join(found[row][start:end].split())
+        words.append(word.lower() if tokenizer.do_lower_case else word)
     return [word if len(word) <= _LONGEST else word[: _LONGEST - 1] + "…" for word in words]
+
+
+def _rows(row_splits: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    return np.searchsorted(row_splits, tokens, side="right") - 1
 
 
 def count_commonest(words: Iterable[str], num_counters: int = _NUM_COUNTERS) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from bert_tf.tokenization.splitting import Splitter, Tokens
 from bert_tf.tokenization.vocabulary import CONTINUATION_PREFIX, Vocabulary
 
 VOCABULARY_FILE = "vocab.txt"
+# AutoGraph would find nothing to convert here, and take 1.5 s for it whenever a graph is made.
+_as_written = tf.autograph.experimental.do_not_convert
 
 
 class Tokenizer(tf.Module):
@@ -89,6 +91,7 @@ class Tokenizer(tf.Module):
             max_input_chars_per_word=self.max_input_chars_per_word,
         )
 
+    @_as_written
     def tokenize(self, texts: tf.Tensor, *, keep_special_tokens: bool = False) -> tf.RaggedTensor:
         """Cuts texts into token ids, without [CLS] and [SEP].
 
@@ -118,6 +121,7 @@ class Tokenizer(tf.Module):
         is_plain = tf.reduce_all(words.is_plain(texts, self.max_input_chars_per_word))
         return tf.cond(is_plain, lambda: self._tokenize_plain(texts).ids, tokenize_any)
 
+    @_as_written
     def tokenize_with_offsets(
         self, texts: tf.Tensor, *, keep_special_tokens: bool = False
     ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
@@ -162,6 +166,7 @@ class Tokenizer(tf.Module):
         is_plain = tf.reduce_all(words.is_plain(texts, self.max_input_chars_per_word))
         return tf.cond(is_plain, tokenize_plain, tokenize_any)
 
+    @_as_written
     def encode(
         self,
         texts: tf.Tensor,
@@ -212,6 +217,7 @@ class Tokenizer(tf.Module):
         num_truncated_N.set_shape(texts.shape)
         return {**inputs, "num_truncated_tokens": num_truncated_N}
 
+    @_as_written
     def decode(self, input_ids: tf.Tensor) -> tf.Tensor:
         """Puts ids back together as readable text, without the special tokens.
 
@@ -242,6 +248,7 @@ class Tokenizer(tf.Module):
             return tf.ragged.map_flat_values(self.tokens_of, ids)
         return tf.gather(self._tokens_V, ids)
 
+    @_as_written
     def word_ids(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
         """Which word of its text each token belongs to: 0 for the first word, and so on.
 
