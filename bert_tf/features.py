@@ -113,7 +113,7 @@ class _Vectors:
     def __init__(self, encoder, tokenizer: Tokenizer, layers: Sequence[int], max_seq_length: int):
         self._encoder, self._tokenizer, self._layers = encoder, tokenizer, layers
         self._room = max_seq_length - 2
-        self._compute = tf.function(self._layers_of, reduce_retracing=True)
+        self._compute = tf.function(self._layers_of, reduce_retracing=True, autograph=False)
 
     def __call__(self, texts: list[str]) -> Iterator[tuple[dict, np.ndarray, bool]]:
         """(tokens, words and offsets; vectors [S, L, D]; was it cut) of each text."""

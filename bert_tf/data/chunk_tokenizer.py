@@ -31,7 +31,7 @@ def make_chunk_tokenizer(
     signature = [tf.TensorSpec([None], tf.string)]
     return functools.partial(
         tokenize_chunk,
-        tokenize=tf.function(tokenizer.tokenize, input_signature=signature),
+        tokenize=tf.function(tokenizer.tokenize, input_signature=signature, autograph=False),
         unk_id=tokenizer.vocabulary.unk_id,
         token_type=wanted.token_type,
         skip_bad_records=skip_bad_records,

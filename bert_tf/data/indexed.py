@@ -45,6 +45,7 @@ def dataset_of_items(
         finally:
             _running.discard(key)
 
+    @tf.autograph.experimental.do_not_convert
     def to_tensors(index: tf.Tensor) -> dict[str, tf.Tensor]:
         types = [signature[name].dtype for name in names]
         values = tf.numpy_function(call, [index], types, stateful=False)

@@ -89,6 +89,7 @@ def make_pretraining_dataset(
     rows = dataset_of_items(reader.read, signature, reader.num_batches)
     make_batch = batch_maker(mixture.first, masker)
 
+    @tf.autograph.experimental.do_not_convert
     def finish(rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         batch = make_batch(rows)
         if skip_damaged and training:

@@ -67,7 +67,7 @@ def make_masker(masker: Masker, max_seq_length: int) -> Callable[[Rows, np.ndarr
     numbers = tf.TensorSpec([None], tf.int64)
 
     # As one function: op by op, Python's lock would keep the threads from running together.
-    @tf.function(input_signature=[tokens, tokens, numbers])
+    @tf.function(input_signature=[tokens, tokens, numbers], autograph=False)
     def draw(input_ids: tf.Tensor, input_mask: tf.Tensor, number: tf.Tensor) -> dict:
         batch = {"input_ids": input_ids, "input_mask": input_mask}
         return masker(batch, tf.zeros_like(number), number)

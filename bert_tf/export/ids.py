@@ -52,6 +52,6 @@ def freeze(model: keras.Model, inputs: tuple[str, ...] = INPUTS) -> IdsGraph:
         return {name: tf.cast(value, tf.float32) for name, value in model(batch).items()}
 
     specs = [tf.TensorSpec([None, None], tf.int32, name=name) for name in inputs]
-    function = tf.function(outputs_of).get_concrete_function(*specs)
+    function = tf.function(outputs_of, autograph=False).get_concrete_function(*specs)
     outputs = tuple(sorted(function.structured_outputs))
     return IdsGraph(convert_variables_to_constants_v2(function), inputs, outputs)

@@ -9,6 +9,7 @@ Signatures (their output names are an interface: clients depend on them):
 """
 
 import contextlib
+import functools
 import json
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from bert_tf.tasks.task import Task
 _TEXT = tf.TensorSpec([None], tf.string)
 _IDS = tf.TensorSpec([None, None], tf.int32)
 _POSITIONS = "masked_lm_positions"
+_function = functools.partial(tf.function, autograph=False)
 
 # Runs where bert_tf cannot be imported: the served model must not need it.
 _CLEAN_PROCESS = """
@@ -59,7 +61,7 @@ class ServedModel(tf.Module):
         super().__init__()
         self._task = task
         self.tokenizer = task.tokenizer
-        encode = tf.function(task.encode).get_concrete_function
+        encode = _function(task.encode).get_concrete_function
         encoded = encode(_TEXT, _TEXT) if task.takes_pairs else encode(_TEXT)
         self._at_positions = _POSITIONS in encoded.structured_outputs
         inputs = (*INPUTS, _POSITIONS) if self._at_positions else INPUTS
@@ -69,13 +71,13 @@ class ServedModel(tf.Module):
     def signatures(self) -> dict:
         """The concrete functions by signature name."""
         takes_pairs = self._task.takes_pairs
-        serve = tf.function(self._serve_pair if takes_pairs else self._serve)
+        serve = _function(self._serve_pair if takes_pairs else self._serve)
         texts = {"text": _TEXT, "text_pair": _TEXT} if takes_pairs else {"text": _TEXT}
         ids = dict.fromkeys(INPUTS, _IDS)
         return {
             "serving_default": serve.get_concrete_function(**texts),
-            "ids": tf.function(self._ids).get_concrete_function(**ids),
-            "embed": tf.function(self._embed).get_concrete_function(text=_TEXT),
+            "ids": _function(self._ids).get_concrete_function(**ids),
+            "embed": _function(self._embed).get_concrete_function(text=_TEXT),
         }
 
     def _serve(self, text):

@@ -89,6 +89,7 @@ def of_ids(task: Task, outputs_of_ids: Callable) -> Answerer:
     decode = tf.function(
         lambda outputs, batch: task.decode(task.from_ids(outputs, batch), batch),
         reduce_retracing=True,
+        autograph=False,
     )
 
     def answer(columns):
@@ -111,7 +112,7 @@ def of_ids(task: Task, outputs_of_ids: Callable) -> Answerer:
 def _of_texts(function: Callable, task: Task) -> tf.types.experimental.ConcreteFunction:
     """`function` of one or two vectors of texts, traced once for any number of them."""
     specs = [tf.TensorSpec([None], tf.string)] * (2 if task.takes_pairs else 1)
-    return tf.function(function).get_concrete_function(*specs)
+    return tf.function(function, autograph=False).get_concrete_function(*specs)
 
 
 def _tensors(columns: Sequence[Sequence[str]]) -> list[tf.Tensor]:

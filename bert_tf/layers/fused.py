@@ -52,9 +52,9 @@ def fused(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
         dtype = function(*tensors, **settings).dtype  # compiled away: it has no other use
         return tf.cast(function(*wide, **settings), dtype)
 
-    forward = tf.function(in_float32, jit_compile=True)
+    forward = tf.function(in_float32, jit_compile=True, autograph=False)
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def backward(tensors, upstream, **settings):
         with tf.GradientTape() as tape:
             tape.watch([tensor for tensor in tensors if tensor.dtype.is_floating])

@@ -1,7 +1,8 @@
 """The interface between what is learned and how it is trained, evaluated, predicted and exported.
 
 A new objective is one file beside this one that ends in `Task = ItsClass`; it is found by the name
-of its module (`config.task.name`).
+of its module (`config.task.name`). Its methods are traced as they are written, without AutoGraph:
+what depends on the values of tensors is `tf.where`, `tf.cond` or `tf.while_loop`.
 
 Shape suffixes: B batch, S sequence.
 """

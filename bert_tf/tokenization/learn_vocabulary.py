@@ -36,7 +36,7 @@ def count_words(texts: Iterable[str], do_lower_case: bool) -> collections.Counte
         the number of occurrences of each word.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def find_words(texts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         normalized = normalize(texts, do_lower_case=do_lower_case)
         joined = tf.strings.reduce_join(normalized, separator=" ")

@@ -61,7 +61,7 @@ class Evaluator:
     ):
         self._task, self._model, self._strategy = task, model, strategy
         self._batch_size = batch_size
-        self._step = tf.function(self._global_results)
+        self._step = tf.function(self._global_results, autograph=False)
 
     def run_with_rows(
         self, data: Any, must_stop: Callable[[int], bool] = lambda num_batches: False

@@ -130,12 +130,12 @@ class TrainStep:
         if config.train.jit_compile:
             # Behind a partial, because strategy.run would compile a bare tf.function for all
             # replicas as one, with variables of several devices in it.
-            compiled = tf.function(self._gradient_function, jit_compile=True)
+            compiled = tf.function(self._gradient_function, jit_compile=True, autograph=False)
             self._gradient_function = functools.partial(compiled)
         if strategy.num_replicas_in_sync == 1:  # no all-reduce inside
             # Always: as one kernel per variable the update takes half the time, and no temporaries.
-            self._update_function = tf.function(self._update, jit_compile=True)
-        self.train_steps = tf.function(self._train_steps)
+            self._update_function = tf.function(self._update, jit_compile=True, autograph=False)
+        self.train_steps = tf.function(self._train_steps, autograph=False)
 
     @property
     def step(self) -> tf.Tensor:
@@ -150,11 +150,15 @@ class TrainStep:
         return schedules.learning_rate(step, self._config.optimizer, total)
 
     def _train_steps(self, iterator, num_steps):
-        for _ in tf.range(num_steps):
+        def train_step(count):
             batch = next(iterator)
             weights = self._strategy.run(self._global_loss_weights, args=(batch,))
             gradients, sums = self._strategy.run(self._gradient_function, args=(batch, weights))
             self._strategy.run(self._update_function, args=(gradients, sums))
+            return (count + 1,)
+
+        # Written out, here and below: AutoGraph takes two seconds to look for loops to convert.
+        tf.while_loop(lambda count: count < num_steps, train_step, (0,))
 
     def _global_loss_weights(self, batch: Batch) -> dict[str, tf.Tensor]:
         weights = self._task.loss_weights(batch)
@@ -168,10 +172,9 @@ class TrainStep:
         """This replica's share of the gradient and of the (sum, weight) pairs that are reported."""
         task, count = self._task, self._config.train.num_micro_batches
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        gradients = [tf.zeros(weight.shape, weight.dtype) for weight in self._weights]
-        sums = tf.zeros((len(task.names) + 1, 2))
-        # AutoGraph makes a loop on the device of a tensor, and none of a Python range.
-        for index in tf.range(count) if count > 1 else range(count):
+        zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self._weights]
+
+        def add(index, gradients, sums):
             micro_batch = {name: _part(rows, index, count) for name, rows in batch.items()}
             seed = self._dropout_seed(replica * count + index)
             with tf.GradientTape() as tape, fused.kernels(self._fuses):
@@ -189,6 +192,13 @@ class TrainStep:
             metrics = {**losses, **task.compute_metrics(outputs, micro_batch)}
             num_tokens = tf.cast(tf.reduce_sum(micro_batch["input_mask"]), tf.float32)
             sums += tf.concat([task.stack(metrics), [[num_tokens, 1.0]]], axis=0)
+            return index + 1, gradients, sums
+
+        state = (0, zeros, tf.zeros((len(task.names) + 1, 2)))
+        if count == 1:  # needs no loop
+            _, gradients, sums = add(*state)
+        else:
+            _, gradients, sums = tf.while_loop(lambda index, *_: index < count, add, state)
         return gradients, sums
 
     def _dropout_seed(self, global_micro_batch: tf.Tensor) -> tf.Tensor:

@@ -27,7 +27,7 @@ class Agreement:
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and resolver.task_type:
             self.num_workers = strategy.extended._num_workers
             self._task_id = _index_of(resolver)
-        self._sum = tf.function(self._sum_over_replicas)
+        self._sum = tf.function(self._sum_over_replicas, autograph=False)
 
     def gather(self, *values: float) -> np.ndarray:
         """float64 [workers, len(values)]: what each worker called it with. Waits for all."""

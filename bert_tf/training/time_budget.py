@@ -75,5 +75,5 @@ def _mean_over_workers(strategy: tf.distribute.Strategy, value: float) -> float:
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.constant(value, tf.float32))
 
-    means = strategy.run(tf.function(mean))
+    means = strategy.run(tf.function(mean, autograph=False))
     return float(strategy.experimental_local_results(means)[0])
