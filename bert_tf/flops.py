@@ -10,11 +10,16 @@ B sequences, S tokens, P predictions, D hidden, F intermediate, L layers, V voca
 from bert_tf.config import ExperimentConfig
 
 
-def step_flops(config: ExperimentConfig) -> float:
-    """Of one optimizer step on `train.global_batch_size` full sequences."""
+def step_flops(config: ExperimentConfig, sequence_length: float | None = None) -> float:
+    """Of one optimizer step on `train.global_batch_size` sequences.
+
+    Args:
+        config: of the step.
+        sequence_length: tokens of a sequence; None: `data.max_seq_length`.
+    """
     model, data = config.model, config.data
     P = data.max_predictions_per_seq if config.task.name == "pretraining" else 0
-    S, D = data.max_seq_length, model.hidden_size
+    S, D = sequence_length or data.max_seq_length, model.hidden_size
     F, L, V = model.intermediate_size, model.num_hidden_layers, model.vocab_size
     attention_parameters = 4 * (D * D + D)
     feed_forward_parameters = 2 * D * F + F + D

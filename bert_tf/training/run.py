@@ -232,7 +232,9 @@ class Run:
         tokens_per_example = values.pop("num_tokens") / examples
         values["tokens_per_second"] = values["examples_per_second"] * tokens_per_example
         ceiling = estimate.matmul_ceiling(config) * self._num_devices
-        values["mfu"] = steps_per_second * step_flops(config) / ceiling
+        # Batches of several widths: what is padded there is not counted.
+        length = tokens_per_example if config.data.widths else None
+        values["mfu"] = steps_per_second * step_flops(config, length) / ceiling
         values["learning_rate"] = float(self.train_step.learning_rate(self.train_step.step - 1))
         self._timed_steps, self._seconds = 0, 0.0
         return values
