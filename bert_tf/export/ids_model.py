@@ -95,7 +95,7 @@ def _encoded(task: Task, columns: Sequence[Sequence[str]]) -> list[dict[str, np.
 
 
 def _interface(graph) -> description.Interface:
-    inputs = {name: ["int32", [-1, -1]] for name in graph.inputs}
+    inputs = {name: ["int32", [-1, -1]] for name in INPUTS}
     outputs = {
         name: [tensor.dtype.name, [-1 if size is None else size for size in tensor.shape]]
         for name, tensor in zip(graph.outputs, graph.function.outputs, strict=True)

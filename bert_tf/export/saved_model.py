@@ -24,7 +24,7 @@ from absl import logging
 from bert_tf import model_folder
 from bert_tf.cleanup import removed_on_failure
 from bert_tf.export import description, tf_serving
-from bert_tf.export.ids import INPUTS, freeze
+from bert_tf.export.ids import INPUTS
 from bert_tf.tasks.task import Task
 
 _TEXT = tf.TensorSpec([None], tf.string)
@@ -64,9 +64,19 @@ class ServedModel(tf.Module):
         encode = _function(task.encode).get_concrete_function
         encoded = encode(_TEXT, _TEXT) if task.takes_pairs else encode(_TEXT)
         self._at_positions = _POSITIONS in encoded.structured_outputs
-        inputs = (*INPUTS, _POSITIONS) if self._at_positions else INPUTS
-        self._graph = freeze(model, inputs)  # one, so that the weights are there once
-        self.graph = self._graph.function
+        self._inputs = (*INPUTS, _POSITIONS) if self._at_positions else INPUTS
+        held = [(variable, _held(variable, model)) for variable in model.variables]
+        self.weights = [value for _, value in held]
+
+        # The model is not an attribute: what it holds beside the weights is not saved.
+        def outputs_of(*tensors):
+            with keras.StatelessScope() as scope:
+                scope.state_mapping = {id(v): value.read_value() for v, value in held}
+                outputs = model(dict(zip(self._inputs, tensors, strict=True)))
+            return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
+
+        specs = [tf.TensorSpec([None, None], tf.int32, name=name) for name in self._inputs]
+        self.graph = _function(outputs_of, input_signature=specs)  # one for all signatures
 
     def signatures(self) -> dict:
         """The concrete functions by signature name."""
@@ -87,7 +97,10 @@ class ServedModel(tf.Module):
         return self._decode(self._task.encode(text, text_pair))
 
     def _decode(self, batch):
-        return self._task.decode(self._graph(batch), batch)
+        return self._task.decode(self._call(batch), batch)
+
+    def _call(self, batch):
+        return self.graph(*[batch[name] for name in self._inputs])
 
     def _ids(self, input_ids, input_mask, segment_ids):
         return self._outputs(
@@ -101,7 +114,7 @@ class ServedModel(tf.Module):
                 tf.shape(batch["input_ids"])[1]
             )
             batch = {**batch, _POSITIONS: positions_BS}
-        return self._graph(batch)
+        return self._call(batch)
 
     def _embed(self, text):
         batch = self._task.tokenizer.encode(
@@ -114,6 +127,13 @@ class ServedModel(tf.Module):
         if "pooled_output" not in outputs:  # an encoder without a pooler
             return {"embedding": mean_BD}
         return {"pooled_output": outputs["pooled_output"], "embedding": mean_BD}
+
+
+def _held(variable: keras.Variable, model: keras.Model) -> tf.Variable:
+    """What is saved of a variable: a matrix that is multiplied in bfloat16 in just that."""
+    if "bfloat16" in model.compute_dtype and variable.path.endswith("/kernel"):
+        return tf.Variable(tf.cast(variable.value, tf.bfloat16), trainable=False)
+    return variable.value
 
 
 def export_saved_model(
@@ -130,7 +150,8 @@ def export_saved_model(
 
     Args:
       task: its tokenizer, lengths and labels go into the graph.
-      model: a model of that task. Weights stay float32; it computes in its own dtype.
+      model: a model of that task. In bfloat16 the matrices are saved so, everything else in
+        float32.
       folder: where the SavedModel is put; must not exist yet. The name of the served model is its
         last part, or the one before if that is a version number.
       samples: texts for the comparison and the warm-up; for a task on pairs they are their own

@@ -27,6 +27,7 @@ MODEL_OPS = {
     "Mean",
     "OneHot",
     "RaggedTensorToTensor",
+    "ReadVariableOp",
     "RealDiv",
     "Rsqrt",
     "Softmax",
