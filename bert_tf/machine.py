@@ -15,7 +15,11 @@ import tensorflow as tf
 _SIZE = 2048
 _REPEATS = 3
 _PACKAGES = ("tensorflow", "tensorflow-text", "keras", "numpy")
-_VARIABLES = ("TF_", "XLA_", "OMP_", "KMP_", "MKL_", "ONEDNN_", "DNNL_", "CUDA_VISIBLE", "LD_PRE")
+# Not all of TF_: Terraform's TF_VAR_ and TF_TOKEN_ may hold secrets.
+_OF_TENSORFLOW = ("CPP_", "NUM_", "ENABLE_", "DISABLE_", "DETERMINISTIC", "USE_", "FORCE_", "FP16_")
+_OF_TENSORFLOW += ("XLA_", "MKL_", "CUDNN_", "GPU_")
+_VARIABLES = tuple("TF_" + name for name in _OF_TENSORFLOW)
+_VARIABLES += ("XLA_", "OMP_", "KMP_", "MKL_", "ONEDNN_", "DNNL_", "CUDA_VISIBLE", "LD_PRE")
 
 
 def describe_machine() -> dict[str, Any]:

@@ -32,7 +32,7 @@ svg line, svg path { stroke: var(--line); } pre { background: var(--tile); paddi
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .28rem .9rem .28rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; } th { color: var(--soft); font-weight: 500; }
-.n { text-align: right; } td.word { overflow-wrap: anywhere; max-width: 24rem; }
+.n { text-align: right; } td.word { overflow-wrap: break-word; max-width: 24rem; }
 """
 _COLORS = ("#1f6fb4", "#d9541e", "#2a8f4d", "#8a4fb0", "#b08a00", "#555555")
 _WIDTH, _HEIGHT, _MARGIN = 720, 260, 80
@@ -181,9 +181,11 @@ def _axes(points, x_of, y_of, x_label: str) -> str:
         parts.append(
             f'<text x="{_MARGIN - 6}" y="{y + 4:.1f}" text-anchor="end">{value:.4g}</text>'
         )
-    for value in sorted({min(x for x, _ in points), max(x for x, _ in points)}):
-        x = x_of(value)
-        parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 14}" text-anchor="middle">{value:g}</text>')
+    last = max(x for x, _ in points)
+    for value in sorted({min(x for x, _ in points), last}):
+        anchor = "end" if value == last else "middle"  # nothing is drawn beyond the frame
+        place = f'x="{x_of(value):.1f}" y="{_HEIGHT - 14}"'
+        parts.append(f'<text {place} text-anchor="{anchor}">{value:g}</text>')
     middle = (_MARGIN + _WIDTH) / 2
     parts.append(
         f'<text x="{middle}" y="{_HEIGHT - 2}" text-anchor="middle">{_text(x_label)}</text>'

@@ -101,8 +101,11 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """(dotted key, value) of every leaf."""
     found = []
     for key, value in values.items():
-        inner = isinstance(value, Mapping)
-        found += _flat(value, f"{prefix}{key}.") if inner else [(prefix + key, str(value))]
+        if isinstance(value, Mapping):
+            found += _flat(value, f"{prefix}{key}.")
+        else:
+            items = value if isinstance(value, list) else [value]
+            found.append((prefix + key, ", ".join(map(str, items))))
     return found
 
 
