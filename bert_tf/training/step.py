@@ -22,6 +22,8 @@ from bert_tf.training.optimizers import Optimizer
 
 _SUM = tf.distribute.ReduceOp.SUM
 NO_STEP = -1
+# AutoGraph, which makes a loop of `_train_steps`, would take two seconds to look at all the rest.
+_as_written = tf.autograph.experimental.do_not_convert
 
 
 @dataclasses.dataclass
@@ -125,7 +127,11 @@ class TrainStep:
             self._non_finite_step = _counter("non_finite_step", NO_STEP)
         self._fuses = not config.train.jit_compile and is_on_cpu(strategy)
         by_length = bool(config.data.widths)
-        self._gradient_function = self._gradients_at_width if by_length else self._gradients
+        self._gradient_function = self._gradients
+        if by_length:
+            self._gradient_function = self._gradients_at_width
+        elif config.train.num_micro_batches > 1:
+            self._gradient_function = self._gradients_of_parts
         self._update_function = self._update
         if config.train.jit_compile:
             # Behind a partial, because strategy.run would compile a bare tf.function for all
@@ -135,7 +141,7 @@ class TrainStep:
         if strategy.num_replicas_in_sync == 1:  # no all-reduce inside
             # Always: as one kernel per variable the update takes half the time, and no temporaries.
             self._update_function = tf.function(self._update, jit_compile=True, autograph=False)
-        self.train_steps = tf.function(self._train_steps, autograph=False)
+        self.train_steps = tf.function(self._train_steps)
 
     @property
     def step(self) -> tf.Tensor:
@@ -150,56 +156,69 @@ class TrainStep:
         return schedules.learning_rate(step, self._config.optimizer, total)
 
     def _train_steps(self, iterator, num_steps):
-        def train_step(count):
+        for _ in tf.range(num_steps):
             batch = next(iterator)
             weights = self._strategy.run(self._global_loss_weights, args=(batch,))
             gradients, sums = self._strategy.run(self._gradient_function, args=(batch, weights))
             self._strategy.run(self._update_function, args=(gradients, sums))
-            return (count + 1,)
 
-        # Written out, here and below: AutoGraph takes two seconds to look for loops to convert.
-        tf.while_loop(lambda count: count < num_steps, train_step, (0,))
-
+    @_as_written
     def _global_loss_weights(self, batch: Batch) -> dict[str, tf.Tensor]:
         weights = self._task.loss_weights(batch)
         return tf.distribute.get_replica_context().all_reduce(_SUM, weights)
 
+    @_as_written
     def _gradients_at_width(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
-        """`_gradients` of a batch whose rows are cut to one of `config.data.widths`."""
-        return self._task.at_its_width(batch, lambda part: self._gradients(part, global_weights))
+        """As `_gradients`, of a batch whose rows are cut to one of `config.data.widths`."""
+        return self._task.at_its_width(
+            batch, lambda cut: self._gradients_of_parts(cut, global_weights)
+        )
 
-    def _gradients(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
-        """This replica's share of the gradient and of the (sum, weight) pairs that are reported."""
-        task, count = self._task, self._config.train.num_micro_batches
-        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self._weights]
+    @_as_written
+    def _gradients_of_parts(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
+        """As `_gradients`, of the micro-batches one after the other."""
+        count = self._config.train.num_micro_batches
+        if count == 1:
+            return self._gradients(batch, global_weights)
 
         def add(index, gradients, sums):
-            micro_batch = {name: _part(rows, index, count) for name, rows in batch.items()}
-            seed = self._dropout_seed(replica * count + index)
-            with tf.GradientTape() as tape, fused.kernels(self._fuses):
-                outputs = self._state.model(micro_batch, dropout_seed=seed)
-                losses = task.compute_loss(outputs, micro_batch)
-                loss = tf.add_n(
-                    [tf.math.divide_no_nan(losses[n][0], global_weights[n]) for n in losses]
-                )
-                if self._state.loss_scale is not None:
-                    loss = self._state.loss_scale.scale(loss)
-            new = tape.gradient(loss, self._weights, unconnected_gradients="zero")
-            gradients = [
-                old + tf.convert_to_tensor(g) for old, g in zip(gradients, new, strict=True)
-            ]
-            metrics = {**losses, **task.compute_metrics(outputs, micro_batch)}
-            num_tokens = tf.cast(tf.reduce_sum(micro_batch["input_mask"]), tf.float32)
-            sums += tf.concat([task.stack(metrics), [[num_tokens, 1.0]]], axis=0)
-            return index + 1, gradients, sums
+            part = {name: _part(rows, index, count) for name, rows in batch.items()}
+            new_gradients, new_sums = self._gradients(part, global_weights, index)
+            gradients = [old + new for old, new in zip(gradients, new_gradients, strict=True)]
+            return index + 1, gradients, sums + new_sums
 
-        state = (0, zeros, tf.zeros((len(task.names) + 1, 2)))
-        if count == 1:  # needs no loop
-            _, gradients, sums = add(*state)
-        else:
-            _, gradients, sums = tf.while_loop(lambda index, *_: index < count, add, state)
+        zeros = [tf.zeros(weight.shape, weight.dtype) for weight in self._weights]
+        _, gradients, sums = tf.while_loop(
+            lambda index, *_: index < count,
+            add,
+            (0, zeros, tf.zeros((len(self._task.names) + 1, 2))),
+        )
         return gradients, sums
+
+    @_as_written
+    def _gradients(
+        self, batch: Batch, global_weights: dict[str, tf.Tensor], index: tf.Tensor | int = 0
+    ):
+        """This replica's share of the gradient and of the (sum, weight) pairs that are reported.
+
+        `batch` is all of it, or the micro-batch `index`.
+        """
+        task, count = self._task, self._config.train.num_micro_batches
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = self._dropout_seed(replica * count + index)
+        with tf.GradientTape() as tape, fused.kernels(self._fuses):
+            outputs = self._state.model(batch, dropout_seed=seed)
+            losses = task.compute_loss(outputs, batch)
+            loss = tf.add_n(
+                [tf.math.divide_no_nan(losses[n][0], global_weights[n]) for n in losses]
+            )
+            if self._state.loss_scale is not None:
+                loss = self._state.loss_scale.scale(loss)
+        gradients = tape.gradient(loss, self._weights, unconnected_gradients="zero")
+        metrics = {**losses, **task.compute_metrics(outputs, batch)}
+        num_tokens = tf.cast(tf.reduce_sum(batch["input_mask"]), tf.float32)
+        sums = tf.concat([task.stack(metrics), [[num_tokens, 1.0]]], axis=0)
+        return [tf.convert_to_tensor(gradient) for gradient in gradients], sums
 
     def _dropout_seed(self, global_micro_batch: tf.Tensor) -> tf.Tensor:
         """From (seed, step, global micro-batch) alone; the layers fold in the rest."""
@@ -207,6 +226,7 @@ class TrainStep:
         seed = fold_in(seed, tf.cast(tf.convert_to_tensor(self._state.step), tf.int32))
         return fold_in(seed, global_micro_batch)
 
+    @_as_written
     def _update(self, gradients, sums):
         context = tf.distribute.get_replica_context()
         gradients = context.all_reduce(_SUM, gradients)
