@@ -1,6 +1,6 @@
 """Asks a served model whatever can be in a string; more of it than the tests have time for.
 
-    python -m tests.export.fuzz --count=100000
+    python -m tests.export.fuzz --count=100000 --task=question_answering
 
 Ends with an error at the first batch without an answer, or with one that is not a number.
 """
@@ -19,8 +19,9 @@ ROWS = 200
 
 def answer(serve, seed: int) -> int:
     """Asks for one batch; returns how many answers there were. ValueError for a bad one."""
-    texts = fuzzed(ROWS, seed)
-    for name, value in serve(text=tf.constant(texts)).items():
+    names = serve.function_type.parameters  # text, and text_pair of a task on pairs
+    texts = {name: tf.constant(fuzzed(ROWS, seed + i)) for i, name in enumerate(names)}
+    for name, value in serve(**texts).items():
         if value.shape[0] != ROWS:
             raise ValueError(f"seed {seed}: {value.shape[0]} rows of {name} for {ROWS} texts.")
         if value.dtype.is_floating and not np.isfinite(value.numpy()).all():

@@ -14,13 +14,14 @@ from bert_tf.tokenization.wordpiece import Tokenizer
 
 WORDS = (*"abcdefgh,.!?中文", "the", "hen", "cow", "sees", "##s", "##a", "##b", "é", "ש", "##ל")
 MAX_SEQ_LENGTH = 16
+_LABELS = {"classification": ("no", "yes", "maybe"), "token_classification": ("B-X", "I-X", "O")}
 
 
 def make(task="classification", dtype="float32", **task_settings):
     """(task, model) with a deterministic tiny model."""
     vocabulary = Vocabulary((*SPECIAL_TOKENS, *WORDS))
-    if task == "classification":
-        task_settings.setdefault("labels", ("no", "yes", "maybe"))
+    if task in _LABELS:
+        task_settings.setdefault("labels", _LABELS[task])
     config = ExperimentConfig(
         model=BertConfig(
             vocab_size=len(vocabulary) + 3,
@@ -31,7 +32,7 @@ def make(task="classification", dtype="float32", **task_settings):
             max_position_embeddings=MAX_SEQ_LENGTH,
             hidden_act="gelu",
         ),
-        data=DataConfig(max_seq_length=MAX_SEQ_LENGTH),
+        data=DataConfig(max_seq_length=MAX_SEQ_LENGTH, doc_stride=4, max_query_length=5),
         task=TaskConfig(name=task, **task_settings),
     )
     config.train.dtype = dtype

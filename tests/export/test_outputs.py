@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from bert_tf.export.saved_model import ServedModel
 from tests.conformance.goldens import randomize
+from tests.export import fuzz
 from tests.tasks import test_question_answering, test_token_classification
 
 
@@ -61,3 +62,7 @@ def test_ids_and_embed_have_the_outputs_that_readme_lists(served):
     names = {name: set(f.structured_outputs) for name, f in loaded.signatures.items()}
     assert names["ids"] == {"sequence_output", "pooled_output", *heads}
     assert names["embed"] == {"embedding", "pooled_output"}
+
+
+def test_fuzzed_texts_are_answered(served):
+    assert fuzz.answer(served[2].signatures["serving_default"], seed=1) == fuzz.ROWS
