@@ -40,16 +40,16 @@ class Entry:
     """A step that is to be measured.
 
     Attributes:
-      library: key of `LIBRARIES`.
+      package: key of `LIBRARIES`.
       setting: one of `SETTINGS`.
     """
 
-    library: str
+    package: str
     setting: str
 
     @property
     def name(self) -> str:
-        return f"{self.library}:{self.setting}"
+        return f"{self.package}:{self.setting}"
 
     @property
     def dtype(self) -> str:
@@ -123,13 +123,13 @@ def run(
     contestants, left_out = {}, {}
     try:
         for entry in entries:
-            if entry.library in left_out:
+            if entry.package in left_out:
                 continue
             print(f"preparing {entry.name}", file=sys.stderr, flush=True)
             try:
                 contestants[entry] = _prepare(entry, settings, isolate, pythons or {})
             except UnavailableError as reason:
-                left_out[entry.library] = str(reason)
+                left_out[entry.package] = str(reason)
         ceilings = {e.matmul_dtype: _matmul_ceiling(e.matmul_dtype) for e in contestants}
         figures = harness.measure_in_turn(
             [*contestants.values(), *ceilings.values()], rounds=rounds, warmup_rounds=warmup_rounds
@@ -160,8 +160,8 @@ def _best_of_each_library(
     best = {}
     for entry, contestant in contestants.items():
         median = statistics.median(figures[contestant.name])
-        best[entry.library] = max(
-            best.get(entry.library, (median, contestant)), (median, contestant), key=lambda b: b[0]
+        best[entry.package] = max(
+            best.get(entry.package, (median, contestant)), (median, contestant), key=lambda b: b[0]
         )
     return [contestant for _, contestant in best.values()]
 
@@ -171,15 +171,15 @@ def _prepare(
 ) -> Contestant:
     settings = copy.deepcopy(settings)
     settings["config"]["train"] |= {"dtype": entry.dtype, "jit_compile": entry.jit_compile}
-    module = LIBRARIES[entry.library]
-    if not isolate and entry.library not in _KERAS_2:
+    module = LIBRARIES[entry.package]
+    if not isolate and entry.package not in _KERAS_2:
         try:
             measure_round, info = importlib.import_module(module).make_round(settings)
         except ImportError as error:
             raise UnavailableError(str(error)) from error
         return Contestant(entry.name, measure_round, info)
     path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
-    python = pythons.get(entry.library) or sys.executable
+    python = pythons.get(entry.package) or sys.executable
     command = [python, "-m", "bert_tf.benchmark.worker", module, json.dumps(settings)]
     process = child.Child(entry.name, command, {"PYTHONPATH": path})
     return Contestant(entry.name, process.measure_round, process.info, process.close)

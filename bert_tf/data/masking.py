@@ -312,11 +312,11 @@ class _Slots:
         used_before_B = tf.cumsum(used_B, exclusive=True)
         row_N = where_N2[:, 0]
         slot_N = tf.range(tf.shape(row_N, tf.int64)[0]) - tf.gather(used_before_B, row_N)
-        self._indices_N2 = tf.stack([row_N, slot_N], axis=1)
+        self._indices_N2 = tf.cast(tf.stack([row_N, slot_N], axis=1), tf.int32)
         is_used_BP = tf.range(num_slots, dtype=tf.int64) < used_B[:, tf.newaxis]
         self.is_used_BP = tf.ensure_shape(is_used_BP, self._static_shape)
 
     def fill(self, values_N: tf.Tensor) -> tf.Tensor:
         """[B, P]: `values_N` in their slots, 0 in those that are not used."""
-        filled_BP = tf.scatter_nd(tf.cast(self._indices_N2, tf.int32), values_N, self._shape)
+        filled_BP = tf.scatter_nd(self._indices_N2, values_N, self._shape)
         return tf.ensure_shape(filled_BP, self._static_shape)

@@ -5,6 +5,7 @@ What LiteRT and ONNX are made of. TensorFlow itself would hold twenty copies of 
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -34,6 +35,19 @@ class IdsGraph:
         return dict(zip(self.outputs, outputs, strict=True))
 
 
+def outputs_of(
+    model: keras.Model, inputs: tuple[str, ...] = INPUTS
+) -> tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]:
+    """A function of the tensors called `inputs` to the model's outputs, floats as float32; and what
+    it takes: int32 matrices."""
+
+    def function(*tensors):
+        batch = dict(zip(inputs, tensors, strict=True))
+        return {name: tf.cast(value, tf.float32) for name, value in model(batch).items()}
+
+    return function, [tf.TensorSpec([None, None], tf.int32, name=name) for name in inputs]
+
+
 def freeze(model: keras.Model) -> IdsGraph:
     """The graph of a model of any task.
 
@@ -47,11 +61,7 @@ def freeze(model: keras.Model) -> IdsGraph:
             "LiteRT or ONNX model. Export it as a saved_model."
         )
 
-    def outputs_of(*tensors):
-        batch = dict(zip(INPUTS, tensors, strict=True))
-        return {name: tf.cast(value, tf.float32) for name, value in model(batch).items()}
-
-    specs = [tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUTS]
-    function = tf.function(outputs_of, autograph=False).get_concrete_function(*specs)
+    call, specs = outputs_of(model)
+    function = tf.function(call, autograph=False).get_concrete_function(*specs)
     outputs = tuple(sorted(function.structured_outputs))
     return IdsGraph(convert_variables_to_constants_v2(function), outputs)

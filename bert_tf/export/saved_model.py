@@ -24,7 +24,7 @@ from absl import logging
 from bert_tf import model_folder
 from bert_tf.cleanup import removed_on_failure
 from bert_tf.export import description, tf_serving
-from bert_tf.export.ids import INPUTS
+from bert_tf.export.ids import INPUTS, outputs_of
 from bert_tf.tasks.task import Task
 
 _TEXT = tf.TensorSpec([None], tf.string)
@@ -68,15 +68,15 @@ class ServedModel(tf.Module):
         held = [(variable, _held(variable, model)) for variable in model.variables]
         self.weights = [value for _, value in held]
 
+        call, specs = outputs_of(model, self._inputs)
+
         # The model is not an attribute: what it holds beside the weights is not saved.
-        def outputs_of(*tensors):
+        def call_with_held(*tensors):
             with keras.StatelessScope() as scope:
                 scope.state_mapping = {id(v): value.read_value() for v, value in held}
-                outputs = model(dict(zip(self._inputs, tensors, strict=True)))
-            return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
+                return call(*tensors)
 
-        specs = [tf.TensorSpec([None, None], tf.int32, name=name) for name in self._inputs]
-        self.graph = _function(outputs_of, input_signature=specs)  # one for all signatures
+        self.graph = _function(call_with_held, input_signature=specs)  # one for all signatures
 
     def signatures(self) -> dict:
         """The concrete functions by signature name."""

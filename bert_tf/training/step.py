@@ -126,12 +126,12 @@ class TrainStep:
             )
             self._non_finite_step = _counter("non_finite_step", NO_STEP)
         self._fuses = not config.train.jit_compile and is_on_cpu(strategy)
+        in_parts = config.train.num_micro_batches > 1
+        self._gradients_of_batch = self._gradients_of_parts if in_parts else self._gradients
         by_length = bool(config.data.widths)
-        self._gradient_function = self._gradients
-        if by_length:
-            self._gradient_function = self._gradients_at_width
-        elif config.train.num_micro_batches > 1:
-            self._gradient_function = self._gradients_of_parts
+        self._gradient_function = (
+            self._gradients_at_width if by_length else self._gradients_of_batch
+        )
         self._update_function = self._update
         if config.train.jit_compile:
             # Behind a partial, because strategy.run would compile a bare tf.function for all
@@ -171,15 +171,13 @@ class TrainStep:
     def _gradients_at_width(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
         """As `_gradients`, of a batch whose rows are cut to one of `config.data.widths`."""
         return self._task.at_its_width(
-            batch, lambda cut: self._gradients_of_parts(cut, global_weights)
+            batch, lambda cut: self._gradients_of_batch(cut, global_weights)
         )
 
     @_as_written
     def _gradients_of_parts(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
         """As `_gradients`, of the micro-batches one after the other."""
         count = self._config.train.num_micro_batches
-        if count == 1:
-            return self._gradients(batch, global_weights)
 
         def add(index, gradients, sums):
             part = {name: _part(rows, index, count) for name, rows in batch.items()}

@@ -15,7 +15,7 @@ from bert_tf.export import description, tf_serving
 from bert_tf.export.saved_model import ServedModel, export_saved_model
 from tests.export import fuzz
 from tests.export.models import MAX_SEQ_LENGTH, export_in_this_process, make
-from tests.tokenization.test_saved_model import CORE_OPS, TEXT_OPS
+from tests.tokenization.test_saved_model import CORE_OPS, TEXT_OPS, ops_in
 
 SAMPLES = ["the hen sees the cow", "", "a [MASK] b [MASK], é 中文 🙂"]
 # What a model has beyond the tokenizer: all of them are in the core of TensorFlow.
@@ -83,12 +83,7 @@ def test_names_of_outputs_are_those_that_clients_know(exported, loaded):
 
 
 def test_only_ops_that_tensorflow_serving_links(loaded):
-    used = set()
-    for function in loaded.signatures.values():
-        graph = function.graph.as_graph_def()
-        nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
-        used |= {node.op for node in nodes}
-    names = {op for op in used if not op.startswith("__")}
+    names = set().union(*map(ops_in, loaded.signatures.values()))
     assert names - CORE_OPS - MODEL_OPS == TEXT_OPS
 
 
