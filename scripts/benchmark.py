@@ -13,6 +13,10 @@ data    the tokenizer against tensorflow-text, `tokenizers` and flash-tokenizer;
         with the memory of all their processes.
 serve   exported models (--served) against transformers on torch: text in, answers out, with their
         accuracy on the texts if these have labels.
+recipe  pretraining recipes (--recipes, config files) for --minutes each, on the same text, judged
+        by one stored file of held-out examples (made from --valid_input) and by fine-tuning on
+        SST-2 (--data_dir); the first also with Model Garden's code (--garden_python). What is
+        finished in --work_dir is not done again.
 
 Examples:
 
@@ -28,6 +32,9 @@ Examples:
         --input='books/*.txt' --vocab_file=vocab.txt --garden_python=garden/bin/python
     python scripts/benchmark.py serve --served=served/mrpc,small/mrpc_int8 --texts=MRPC/dev.tsv \\
         --hugging_face_model=mrpc_hf --transformers_python=torch/bin/python
+    python scripts/benchmark.py recipe --recipes=configs/pretrain/plain.py,mine.py \\
+        --input='books/train*.jsonl.gz' --valid_input=books/valid.jsonl.gz --vocab_file=vocab \\
+        --data_dir=glue --work_dir=work/recipes --minutes=40
 """
 
 import dataclasses
@@ -38,12 +45,12 @@ from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app, machine
-from bert_tf.benchmark import commands, data, finetune, harness, serve, train
+from bert_tf.benchmark import commands, data, finetune, harness, recipes, serve, train
 from bert_tf.data import glue
 from bert_tf.data.classification import read_examples
 from bert_tf.finetuning.glue import apply_format
 
-_WORDS = ("train", "finetune", "data", "serve")
+_WORDS = ("train", "finetune", "data", "serve", "recipe")
 _SERVED_TASKS = ("classify", "embed")
 
 FLAGS = flags.FLAGS
@@ -80,13 +87,15 @@ flags.DEFINE_list(
     "contestants", [*finetune.OWN[::-1], *finetune.PEERS], "finetune: who, the first is compared."
 )
 flags.DEFINE_string(
-    "peer_python", None, "finetune: the interpreter that has torch and transformers."
+    "peer_python", None, "train, finetune: the interpreter that has torch and transformers."
 )
 flags.DEFINE_list("input", [], "data: text files or patterns; default Python's own documentation.")
 flags.DEFINE_string("vocab_file", None, "data: vocabulary; default one learned from the text.")
 flags.DEFINE_float("megabytes", 5.0, "data: how much of the text to use; repeated if it is less.")
 flags.DEFINE_integer("vocab_size", 8000, "data: tokens of the vocabularies that are learned.")
-flags.DEFINE_integer("max_seq_length", 128, "data: tokens of an example.")
+flags.DEFINE_integer(
+    "max_seq_length", 128, "data: tokens of an example. recipe: of the stored file."
+)
 flags.DEFINE_integer("num_workers", os.cpu_count() or 1, "data: threads of tokenizer and builder.")
 flags.DEFINE_list("served", [], "serve: folders made by export.py, or model folders.")
 flags.DEFINE_string("texts", None, "serve: table of texts, as fine-tuning reads it.")
@@ -95,6 +104,11 @@ flags.DEFINE_integer("examples_per_round", 64, "serve: texts of a round.", lower
 flags.DEFINE_integer("max_texts", 1000, "serve: use the first so many.", lower_bound=1)
 flags.DEFINE_string("hugging_face_model", None, "serve: folder that transformers loads.")
 flags.DEFINE_string("transformers_python", None, "serve: the interpreter with torch.")
+flags.DEFINE_list("recipes", ["configs/pretrain/plain.py"], "recipe: config files.")
+flags.DEFINE_list("valid_input", [], "recipe: held-out text, files or patterns.")
+flags.DEFINE_float("minutes", 40.0, "recipe: of training for each.", lower_bound=0.1)
+flags.DEFINE_list("seeds", ["1", "2", "3"], "recipe: of the fine-tuning.")
+flags.DEFINE_string("work_dir", None, "recipe: folder for everything.")
 
 
 def main(argv):
@@ -108,9 +122,9 @@ def main(argv):
         )
     kind = "commands" if is_commands else FLAGS.command
     runs = {"train": _train, "finetune": _finetune, "data": _data, "commands": _commands}
-    result = (runs | {"serve": _serve})[kind]()
+    result = (runs | {"serve": _serve, "recipe": _recipe})[kind]()
     modules = {"train": train, "finetune": finetune, "data": data, "commands": commands}
-    modules["serve"] = serve
+    modules |= {"serve": serve, "recipe": recipes}
     print(modules[kind].report(result))
     if FLAGS.output:
         settings = {"rounds": FLAGS.rounds, "warmup_rounds": FLAGS.warmup_rounds}
@@ -129,7 +143,11 @@ def _train():
         warmup_rounds=FLAGS.warmup_rounds,
         steps_per_round=FLAGS.steps_per_round,
         isolate=FLAGS.isolate,
-        pythons={"garden": FLAGS.garden_python},
+        pythons={
+            "garden": FLAGS.garden_python,
+            "transformers": FLAGS.peer_python,
+            "transformers_gathered": FLAGS.peer_python,
+        },
     )
     return {
         "config": dataclasses.asdict(FLAGS.config),
@@ -188,6 +206,25 @@ def _commands():
         garden_python=FLAGS.garden_python,
     )
     return {"config": dataclasses.asdict(FLAGS.config), **result}
+
+
+def _recipe():
+    if not (FLAGS.input and FLAGS.valid_input and FLAGS.vocab_file and FLAGS.work_dir):
+        raise ValueError("recipe needs --input, --valid_input, --vocab_file and --work_dir.")
+    if not all(seed.isdecimal() for seed in FLAGS.seeds):
+        raise ValueError(f"--seeds={','.join(FLAGS.seeds)}: expected whole numbers.")
+    return recipes.run(
+        FLAGS.recipes,
+        train_text=FLAGS.input,
+        valid_text=FLAGS.valid_input,
+        vocab_file=FLAGS.vocab_file,
+        work_dir=FLAGS.work_dir,
+        minutes=FLAGS.minutes,
+        sst2=glue.find_files(FLAGS.data_dir, "sst2") if FLAGS.data_dir else None,
+        seeds=[int(seed) for seed in FLAGS.seeds],
+        eval_length=FLAGS.max_seq_length,
+        garden_python=FLAGS.garden_python,
+    )
 
 
 def _serve():

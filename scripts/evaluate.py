@@ -13,9 +13,9 @@ from absl import flags
 
 from bert_tf import app, model_folder
 from bert_tf.data import tf_example_files
-from bert_tf.data.mixing import Mixture
 from bert_tf.data.order import BatchSlice
 from bert_tf.finetuning.results import write_files
+from bert_tf.tasks.pretraining import check_data
 from bert_tf.training import distribution
 from bert_tf.training.evaluate import Evaluator
 
@@ -59,15 +59,10 @@ def main(argv):
 
 def _read_data(task, scratch):
     """What the task's `make_dataset` takes, read from --data and checked against the model."""
-    config, vocabulary = task.config, task.tokenizer.vocabulary
+    config = task.config
     if config.task.name == "pretraining":
         data = tf_example_files.resolve(FLAGS.data, task.tokenizer, scratch)
-        Mixture.open(data).check(
-            vocabulary_sha256=vocabulary.sha256,
-            max_seq_length=config.data.max_seq_length,
-            max_predictions_per_seq=config.data.max_predictions_per_seq,
-            needs_labels=config.task.next_sentence,
-        )
+        check_data(data, config, task.tokenizer, training=False)
         return data
     around = importlib.import_module(f"bert_tf.finetuning.{config.task.name}")
     if FLAGS.header:

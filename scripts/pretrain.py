@@ -15,7 +15,9 @@ stands in their place, in the order of the phases; one --train_data is for all:
 --train_data=data/128 --train_data=data/512.
 
 Records that a create_pretraining_data.py of google-research/bert or Model Garden made are read too:
---train_data='examples/*.tfrecord' --vocab_file=vocab.txt.
+--train_data='examples/*.tfrecord' --vocab_file=vocab.txt. Such records, and data made with
+--static_masks, may have another length than the training data when they are --eval_data, so that
+different recipes can be judged by one file.
 """
 
 import sys
@@ -28,6 +30,7 @@ from bert_tf import app, model_folder
 from bert_tf.data import mixing, tf_example_files
 from bert_tf.data.mixing import Mixture
 from bert_tf.data.order import BatchSlice
+from bert_tf.tasks.pretraining import check_data
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training import distribution, find_batch
@@ -87,9 +90,9 @@ def main(argv):
         config, *train_data = find_batch.try_phase(config, train_data, FLAGS.trial)
     phases = phases_of(config, train_data)
     for phase in phases:
-        _check_data(phase.data, phase.config, tokenizer)
+        check_data(phase.data, phase.config, tokenizer, training=True)
     if eval_data:
-        _check_data(eval_data, config, tokenizer)
+        check_data(eval_data, config, tokenizer, training=False)
     config.train.resolve_steps(Mixture.open(train_data[0]).rows)
     for phase in phases:
         _log_shares(phase)
@@ -117,15 +120,6 @@ def main(argv):
         print(f"model: {FLAGS.work_dir}/model")
     for name, value in metrics.items():
         print(f"{name}: {value:.4f}")
-
-
-def _check_data(data, config, tokenizer) -> None:
-    Mixture.open(data).check(
-        vocabulary_sha256=tokenizer.vocabulary.sha256,
-        max_seq_length=config.data.max_seq_length,
-        max_predictions_per_seq=config.data.max_predictions_per_seq,
-        needs_labels=config.task.next_sentence,
-    )
 
 
 def _log_shares(phase) -> None:

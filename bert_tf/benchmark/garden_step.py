@@ -18,12 +18,13 @@ def make_round(settings: dict[str, Any]):
     """(does `steps_per_round` steps and returns sequences/s, info)."""
     config, count = settings["config"], settings["steps_per_round"]
     tf_keras.mixed_precision.set_global_policy(config["train"]["dtype"])
-    data = tf.data.Dataset.from_tensor_slices(synthetic.batches(config)).map(_as_garden_names)
+    data = tf.data.Dataset.from_tensor_slices(synthetic.batches(config)).map(as_garden_names)
     iterator = iter(data.repeat())
-    train_steps = _make_train_steps(config)
+    model = make_model(config)
+    train_steps = make_train_steps(model, config, config["optimizer"]["learning_rate"])
 
     def work():
-        loss = train_steps(iterator, tf.constant(count)).numpy()
+        loss = sum(train_steps(iterator, tf.constant(count)).numpy())
         if not loss < float("inf"):
             raise ValueError(f"Model Garden's loss is {loss}")
 
@@ -34,7 +35,8 @@ def make_round(settings: dict[str, Any]):
     return timing.rate_of(work, count * config["train"]["global_batch_size"]), info
 
 
-def _as_garden_names(batch):
+def as_garden_names(batch):
+    """A batch of ours as `BertPretrainerV2` takes it."""
     names = {
         "input_ids": "input_word_ids",
         "segment_ids": "input_type_ids",
@@ -43,7 +45,8 @@ def _as_garden_names(batch):
     return {names.get(name, name): rows for name, rows in batch.items()}
 
 
-def _make_model(config: dict[str, Any]) -> tf_keras.Model:
+def make_model(config: dict[str, Any]) -> tf_keras.Model:
+    """Their pretrainer in the shape of `config`, an ExperimentConfig as nested dicts, built."""
     model = config["model"]
     initializer = tf_keras.initializers.TruncatedNormal(stddev=model["initializer_range"])
     encoder = networks.BertEncoderV2(
@@ -61,18 +64,28 @@ def _make_model(config: dict[str, Any]) -> tf_keras.Model:
     head = layers.ClassificationHead(
         model["hidden_size"], 2, initializer=initializer, name="next_sentence"
     )
-    return models.BertPretrainerV2(
+    pretrainer = models.BertPretrainerV2(
         encoder,
         mlm_activation=lambda x: tf_keras.activations.gelu(x, approximate=True),
         mlm_initializer=initializer,
         classification_heads=[head],
     )
+    pretrainer(as_garden_names(synthetic.batch(config, seed=0)))
+    return pretrainer
 
 
-def _make_train_steps(config: dict[str, Any]):
+def make_train_steps(model: tf_keras.Model, config: dict[str, Any], learning_rate):
+    """A function (iterator, number of steps) that trains `model` with their AdamW and returns the
+    mean losses of these steps: masked LM, next sentence.
+
+    Args:
+      model: from `make_model`.
+      config: its `optimizer` and `train.jit_compile`.
+      learning_rate: a number, or a schedule of Keras 2.
+    """
     optimizer_config = config["optimizer"]
     optimizer = AdamWeightDecay(
-        optimizer_config["learning_rate"],
+        learning_rate,
         beta_1=optimizer_config["beta_1"],
         beta_2=optimizer_config["beta_2"],
         epsilon=optimizer_config["epsilon"],
@@ -80,32 +93,31 @@ def _make_train_steps(config: dict[str, Any]):
         exclude_from_weight_decay=["LayerNorm", "layer_norm", "bias"],
         gradient_clip_norm=optimizer_config["clip_norm"],
     )
-    model = _make_model(config)
-    model(_as_garden_names(synthetic.batch(config, seed=0)))
     optimizer._create_all_weights(model.trainable_variables)  # XLA cannot create variables
 
     def step(batch):
         with tf.GradientTape() as tape:
-            outputs = model(batch, training=True)
-            loss = _loss(outputs, batch)
+            losses = losses_of(model(batch, training=True), batch)
+            loss = tf.add_n(losses)
         gradients = tape.gradient(loss, model.trainable_variables)
         pairs = zip(gradients, model.trainable_variables, strict=True)
         optimizer.apply_gradients([(g, v) for g, v in pairs if g is not None])
-        return loss
+        return losses
 
     step = tf.function(step, jit_compile=config["train"]["jit_compile"] or None)
 
     @tf.function
     def train_steps(iterator, num_steps):
-        loss = tf.zeros(())
+        sums = tf.zeros(2)
         for _ in tf.range(num_steps):
-            loss = step(next(iterator))
-        return loss
+            sums += tf.stack(step(next(iterator)))
+        return sums / tf.cast(num_steps, tf.float32)
 
     return train_steps
 
 
-def _loss(outputs, batch):
+def losses_of(outputs, batch):
+    """The mean losses of the masked tokens and of the pairs."""
     cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits
     weights = batch["masked_lm_weights"]
     masked_lm = cross_entropy(batch["masked_lm_ids"], tf.cast(outputs["mlm_logits"], tf.float32))
@@ -113,4 +125,4 @@ def _loss(outputs, batch):
         batch["next_sentence_labels"][:, 0], tf.cast(outputs["next_sentence"], tf.float32)
     )
     mean = tf.math.divide_no_nan(tf.reduce_sum(masked_lm * weights), tf.reduce_sum(weights))
-    return mean + tf.reduce_mean(next_sentence)
+    return [mean, tf.reduce_mean(next_sentence)]

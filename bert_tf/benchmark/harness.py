@@ -135,7 +135,7 @@ def table(comparison: dict[str, Any], columns: dict[str, Callable[[dict], str]])
         note += "; ratio: how many times as fast as this one the first is, round by round"
     else:
         rows = [row[:-2] for row in rows]
-    return f"{_aligned(rows)}\n({note})"
+    return f"{aligned(rows)}\n({note})"
 
 
 def format_number(value: float | None) -> str:
@@ -145,7 +145,8 @@ def format_number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned(rows: list[list[str]]) -> str:
+    """Rows of cells as a table: the first column to the left, the others to the right."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     rows = [rows[0], ["-" * width for width in widths], *rows[1:]]
     lines = [

@@ -25,10 +25,13 @@ LIBRARIES = {
     "bert_tf": "bert_tf.benchmark.own_step",
     "keras_hub": "bert_tf.benchmark.keras_hub_step",
     "garden": "bert_tf.benchmark.garden_step",
+    "transformers": "bert_tf.benchmark.transformers_step",
+    "transformers_gathered": "bert_tf.benchmark.transformers_step",
 }
 SETTINGS = ("float32", "float32+xla", "mixed_bfloat16", "mixed_bfloat16+xla")
 ALL = "all"
-_KERAS_2 = ("garden",)  # never in one process with Keras 3
+# Never in one process with Keras 3: Keras 2, and torch with threads of its own.
+_APART = ("garden", "transformers", "transformers_gathered")
 _UNIT = "sequences/s"
 _SHORT = {"masked_lm_loss": "MLM", "next_sentence_loss": "NSP"}
 _OWN = "bert_tf"
@@ -107,8 +110,8 @@ def run(
       against: see `parse_entries`.
       rounds, warmup_rounds: see `harness.measure_in_turn`.
       steps_per_round: optimizer steps of a round.
-      isolate: every contestant in its own process, so that its peak memory is its own. One that
-        is built on Keras 2 always is.
+      isolate: every contestant in its own process, so that its peak memory is its own. Those of
+        `_APART` always are.
       pythons: {library: interpreter} where it is not the current one.
 
     Returns:
@@ -169,10 +172,10 @@ def _best_of_each_library(
 def _prepare(
     entry: Entry, settings: dict[str, Any], isolate: bool, pythons: dict[str, str]
 ) -> Contestant:
-    settings = copy.deepcopy(settings)
+    settings = copy.deepcopy(settings) | {"package": entry.package}
     settings["config"]["train"] |= {"dtype": entry.dtype, "jit_compile": entry.jit_compile}
     module = LIBRARIES[entry.package]
-    if not isolate and entry.package not in _KERAS_2:
+    if not isolate and entry.package not in _APART:
         try:
             measure_round, info = importlib.import_module(module).make_round(settings)
         except ImportError as error:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bert_tf.benchmark import timing
+from bert_tf.benchmark.torch_optimizer import make_optimizer
 from bert_tf.data.order import BatchSlice, MemoryOrder
 
 
@@ -22,7 +23,7 @@ def make_round(settings: dict[str, Any]):
     config, count = settings["config"], settings["steps_per_round"]
     batches = _batches(settings, torch, transformers)
     model = _model(settings, transformers)
-    optimizer = _optimizer(model, config["optimizer"], torch)
+    optimizer = make_optimizer(model, config["optimizer"], torch)
     half = settings["dtype"] == "bfloat16"
     widths = []
 
@@ -46,17 +47,6 @@ def _model(settings: dict[str, Any], transformers):
         settings["init_checkpoint"], num_labels=max(1, len(settings["config"]["task"]["labels"]))
     )
     return model.train()
-
-
-def _optimizer(model, config: dict[str, Any], torch):
-    plain = [w for name, w in model.named_parameters() if "bias" in name or "LayerNorm" in name]
-    ids = set(map(id, plain))
-    decayed = [w for w in model.parameters() if id(w) not in ids]
-    groups = [
-        {"params": decayed, "weight_decay": config["weight_decay"]},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config["learning_rate"], eps=config["epsilon"])
 
 
 def _batches(settings: dict[str, Any], torch, transformers):

@@ -55,7 +55,8 @@ def make_pretraining_dataset(
         vocabulary: the one the data were made with.
         batch_slice: which part of each global batch to read.
         masked_lm_prob, max_predictions_per_seq, whole_word, max_ngram: see `masking.mask_tokens`.
-            Data with static masks must have as many slots; the others have no effect on them.
+            Training data with static masks must have as many slots; nothing else has an effect on
+            static masks.
         seed: of order and masks, in [0, 2**32).
         training: see above.
         start_row: rows consumed so far, by all workers and through all epochs (training only).
@@ -76,9 +77,8 @@ def make_pretraining_dataset(
             reading: tf.errors.InvalidArgumentError with the message of `records.read_shard`.
     """
     mixture = Mixture.open(data)
-    mixture.check(
-        vocabulary_sha256=vocabulary.sha256, max_predictions_per_seq=max_predictions_per_seq
-    )
+    slots = max_predictions_per_seq if training else None
+    mixture.check(vocabulary_sha256=vocabulary.sha256, max_predictions_per_seq=slots)
     if start_row < 0 or (start_row and not training):
         raise ValueError(f"start_row is {start_row}; it must be >= 0, and 0 in evaluation")
     masker = Masker(

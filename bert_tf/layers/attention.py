@@ -3,6 +3,7 @@
 Shape suffixes: B batch, S sequence of queries, T sequence of keys, D hidden, N heads, H head size.
 """
 
+import functools
 import math
 
 import keras
@@ -36,10 +37,23 @@ def attention_bias(input_mask, example_ids=None):
     return ops.where(visible, 0.0, MASKED)
 
 
-@fused
+def _softmax_gradient(probs_BNST, upstream_BNST, *, scale):
+    """Of the scores: p * (u - the mean of u by p) * scale."""
+    # Rounded to bfloat16, p does not add up to 1: with the sum of p * u in place of the mean, a u
+    # that is the same everywhere would have a gradient.
+    sums_BNS1 = ops.sum(probs_BNST * upstream_BNST, axis=-1, keepdims=True)
+    means_BNS1 = sums_BNS1 / ops.sum(probs_BNST, axis=-1, keepdims=True)
+    return probs_BNST * (upstream_BNST - means_BNS1) * scale
+
+
+@functools.partial(fused, gradient=_softmax_gradient)
 def _softmax(scores_BNST, bias, *, scale):
-    """Of `scores * scale + bias`, in float32, returned in the dtype of the scores."""
-    scaled_BNST = ops.cast(scores_BNST, "float32") * scale + ops.cast(bias, "float32")
+    """Of `scores * scale + bias`, in float32, returned in the dtype of the scores.
+
+    The bias is what may be seen, and has no gradient.
+    """
+    bias = ops.stop_gradient(ops.cast(bias, "float32"))
+    scaled_BNST = ops.cast(scores_BNST, "float32") * scale + bias
     return ops.cast(ops.softmax(scaled_BNST, axis=-1), scores_BNST.dtype)
 
 

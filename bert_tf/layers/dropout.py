@@ -8,6 +8,7 @@ generator is Philox by name, because the default one gives other numbers under X
 import tensorflow as tf
 
 from bert_tf.layers.fused import fused
+from bert_tf.layers.philox import random_uint16
 
 Seed = tf.Tensor | None
 
@@ -37,19 +38,12 @@ def dropout(x: tf.Tensor, rate: float, seed: Seed) -> tf.Tensor:
     if seed is None or rate == 0.0:
         return x
     size = x.shape.num_elements() or tf.size(x)
-    bits_H = tf.random.stateless_uniform(
-        [(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
-    )
-    return _drop(x, bits_H, rate=rate)
+    return _drop(x, tf.reshape(random_uint16(size, seed), tf.shape(x)), rate=rate)
 
 
 @fused
-def _drop(x, bits_H, *, rate):
-    """Each half of a number decides about one element: first all lower halves, then the upper."""
+def _drop(x, numbers, *, rate):
+    """`numbers`, uint16 of the shape of `x`, decide one element each."""
     threshold = min(round(rate * _RANGE), _RANGE - 1)
-    shifts_21 = tf.constant([[0], [16]], tf.uint32)
-    halves_2H = tf.bitwise.bitwise_and(tf.bitwise.right_shift(bits_H, shifts_21), _RANGE - 1)
-    size = x.shape.num_elements() or tf.size(x)
-    keep = tf.reshape(tf.reshape(halves_2H >= threshold, [-1])[:size], tf.shape(x))
     scale = tf.cast(_RANGE / (_RANGE - threshold), x.dtype)
-    return tf.where(keep, x * scale, tf.zeros([], x.dtype))
+    return tf.where(numbers >= threshold, x * scale, tf.zeros([], x.dtype))

@@ -34,32 +34,28 @@ def are_on() -> bool:
     return getattr(_state, "are_on", False)
 
 
-def fused(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+def kernel(function: Callable) -> Callable:
+    """`function`, compiled to loops. For what has no gradient; callers ask `are_on` first."""
+    return tf.function(function, jit_compile=True, autograph=False)
+
+
+def fused(
+    function: Callable[..., tf.Tensor], *, gradient: Callable[..., tf.Tensor] | None = None
+) -> Callable[..., tf.Tensor]:
     """Marks a function of tensors that has one result and no matrix product in it.
 
     Args:
       function: takes tensors by position, and settings (no tensors) by name. It must not use
         variables, and is the same function wherever `kernels` are off.
+      gradient: (result, gradient of the result, settings by name) -> gradient of the first tensor,
+        if the result is enough to compute it. `function` must stop the gradients of the others.
 
     Returns:
-      A function with the same arguments. Compiled, it keeps only its arguments for the backward
-      pass, which computes the rest again.
+      A function with the same arguments. Compiled, it keeps for the backward pass its arguments
+      alone, of which the rest is computed again; with `gradient`, its result alone.
     """
-
-    def in_float32(*tensors, **settings):
-        # XLA's loops round after every operation on bfloat16, which takes longer than the rest.
-        wide = [tf.cast(t, tf.float32) if t.dtype.is_floating else t for t in tensors]
-        dtype = function(*tensors, **settings).dtype  # compiled away: it has no other use
-        return tf.cast(function(*wide, **settings), dtype)
-
-    forward = tf.function(in_float32, jit_compile=True, autograph=False)
-
-    @tf.function(jit_compile=True, autograph=False)
-    def backward(tensors, upstream, **settings):
-        with tf.GradientTape() as tape:
-            tape.watch([tensor for tensor in tensors if tensor.dtype.is_floating])
-            result = in_float32(*tensors, **settings)
-        return tape.gradient(result, tensors, upstream)
+    forward = kernel(_in_float32(function))
+    backward = kernel(_in_float32(gradient) if gradient else _gradients_of(function))
 
     @functools.wraps(function)
     def call(*tensors, **settings):
@@ -68,10 +64,36 @@ def fused(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
 
         @tf.custom_gradient
         def compiled(*tensors):
-            return forward(*tensors, **settings), lambda upstream: backward(
-                list(tensors), upstream, **settings
-            )
+            result = forward(*tensors, **settings)
+            others = [None] * (len(tensors) - 1)
+
+            def gradients(upstream):
+                if gradient:
+                    return [backward(result, upstream, **settings), *others]
+                return backward(list(tensors), upstream, **settings)
+
+            return result, gradients
 
         return compiled(*(tf.convert_to_tensor(tensor) for tensor in tensors))
 
     return call
+
+
+def _in_float32(function):
+    # XLA's loops round after every operation on bfloat16, which takes longer than the rest.
+    def wide(*tensors, **settings):
+        cast = [tf.cast(t, tf.float32) if t.dtype.is_floating else t for t in tensors]
+        dtype = function(*tensors, **settings).dtype  # compiled away: it has no other use
+        return tf.cast(function(*cast, **settings), dtype)
+
+    return wide
+
+
+def _gradients_of(function):
+    def gradients(tensors, upstream, **settings):
+        with tf.GradientTape() as tape:
+            tape.watch([tensor for tensor in tensors if tensor.dtype.is_floating])
+            result = _in_float32(function)(*tensors, **settings)
+        return tape.gradient(result, tensors, upstream)
+
+    return gradients

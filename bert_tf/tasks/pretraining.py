@@ -21,6 +21,30 @@ _NUM_SHOWN = 4  # rows
 _LOSSES_OF_DATA = ("predictions_left_out", "rows_skipped")
 
 
+def check_data(
+    data: str, config: ExperimentConfig, tokenizer: base.Tokenizer, *, training: bool
+) -> None:
+    """Raises ValueError if `data` (see `Mixture.open`) were made for another model than `config`'s.
+
+    Evaluation data with masks of their own may have their own length and number of predictions, so
+    that models of different recipes can be compared on one file.
+    """
+    mixture = Mixture.open(data)
+    wanted = {}
+    if training or mixture.first.static_masks is None:
+        wanted["max_seq_length"] = config.data.max_seq_length
+        wanted["max_predictions_per_seq"] = config.data.max_predictions_per_seq
+    elif mixture.first.max_seq_length > config.model.max_position_embeddings:
+        raise ValueError(
+            f"{data}: rows of {mixture.first.max_seq_length} tokens, but the model has "
+            f"max_position_embeddings {config.model.max_position_embeddings}; evaluate on shorter "
+            "rows"
+        )
+    vocabulary = tokenizer.vocabulary.sha256
+    needs_labels = config.task.next_sentence
+    mixture.check(vocabulary_sha256=vocabulary, needs_labels=needs_labels, **wanted)
+
+
 class PretrainingModel(base.TaskModel):
     """An encoder with the masked-LM head and, if asked for, the next-sentence head.
 

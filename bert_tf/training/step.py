@@ -132,7 +132,7 @@ class TrainStep:
         self._gradient_function = (
             self._gradients_at_width if by_length else self._gradients_of_batch
         )
-        self._update_function = self._update
+        self._apply_function = self._apply
         if config.train.jit_compile:
             # Behind a partial, because strategy.run would compile a bare tf.function for all
             # replicas as one, with variables of several devices in it.
@@ -140,7 +140,8 @@ class TrainStep:
             self._gradient_function = functools.partial(compiled)
         if strategy.num_replicas_in_sync == 1:  # no all-reduce inside
             # Always: as one kernel per variable the update takes half the time, and no temporaries.
-            self._update_function = tf.function(self._update, jit_compile=True, autograph=False)
+            # Norm and condition stay outside, where they take half as long.
+            self._apply_function = tf.function(self._apply, jit_compile=True, autograph=False)
         self.train_steps = tf.function(self._train_steps)
 
     @property
@@ -160,7 +161,7 @@ class TrainStep:
             batch = next(iterator)
             weights = self._strategy.run(self._global_loss_weights, args=(batch,))
             gradients, sums = self._strategy.run(self._gradient_function, args=(batch, weights))
-            self._strategy.run(self._update_function, args=(gradients, sums))
+            self._strategy.run(self._update, args=(gradients, sums))
 
     @_as_written
     def _global_loss_weights(self, batch: Batch) -> dict[str, tf.Tensor]:
@@ -204,16 +205,17 @@ class TrainStep:
         task, count = self._task, self._config.train.num_micro_batches
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = self._dropout_seed(replica * count + index)
-        with tf.GradientTape() as tape, fused.kernels(self._fuses):
-            outputs = self._state.model(batch, dropout_seed=seed)
-            losses = task.compute_loss(outputs, batch)
-            loss = tf.add_n(
-                [tf.math.divide_no_nan(losses[n][0], global_weights[n]) for n in losses]
-            )
-            if self._state.loss_scale is not None:
-                loss = self._state.loss_scale.scale(loss)
-        gradients = tape.gradient(loss, self._weights, unconnected_gradients="zero")
-        metrics = {**losses, **task.compute_metrics(outputs, batch)}
+        with fused.kernels(self._fuses):
+            with tf.GradientTape() as tape:
+                outputs = self._state.model(batch, dropout_seed=seed)
+                losses = task.compute_loss(outputs, batch)
+                loss = tf.add_n(
+                    [tf.math.divide_no_nan(losses[n][0], global_weights[n]) for n in losses]
+                )
+                if self._state.loss_scale is not None:
+                    loss = self._state.loss_scale.scale(loss)
+            gradients = tape.gradient(loss, self._weights, unconnected_gradients="zero")
+            metrics = {**losses, **task.compute_metrics(outputs, batch)}
         num_tokens = tf.cast(tf.reduce_sum(batch["input_mask"]), tf.float32)
         sums = tf.concat([task.stack(metrics), [[num_tokens, 1.0]]], axis=0)
         return [tf.convert_to_tensor(gradient) for gradient in gradients], sums
@@ -236,7 +238,7 @@ class TrainStep:
         gradients = self._state.optimizer.released(gradients, step)
         norm = tf.linalg.global_norm(gradients)
         healthy = tf.math.is_finite(norm) & (self._non_finite_step == NO_STEP)
-        tf.cond(healthy, lambda: self._apply(gradients, norm, sums), self._skip)
+        tf.cond(healthy, lambda: self._apply_function(gradients, norm, sums), self._skip)
 
     def _apply(self, gradients, norm, sums):
         clip = self._config.optimizer.clip_norm

@@ -58,10 +58,11 @@ def _adam_direction(gradient, m, v, step, beta_1, beta_2, epsilon, bias_correcti
     """(Adam's update before the rate, the new m, the new v); arguments as `adamw_update`."""
     m = beta_1 * m + (1.0 - beta_1) * gradient
     v = beta_2 * v + (1.0 - beta_2) * tf.square(gradient)
-    m_hat, v_hat = m, v
-    if bias_correction:  # as if they had not started at 0
-        m_hat, v_hat = m / _one_minus_power(beta_1, step), v / _one_minus_power(beta_2, step)
-    return m_hat / (tf.sqrt(v_hat) + epsilon), m, v
+    m_hat, root = m, tf.sqrt(v)
+    if bias_correction:  # as if they had not started at 0; factors, because dividing takes longer
+        m_hat *= 1.0 / _one_minus_power(beta_1, step)
+        root *= tf.math.rsqrt(_one_minus_power(beta_2, step))
+    return m_hat / (root + epsilon), m, v
 
 
 def _one_minus_power(beta: float, step: tf.Tensor) -> tf.Tensor:

