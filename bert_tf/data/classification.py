@@ -40,6 +40,7 @@ _LABEL_COLUMNS = {
 }
 _TOKENS = ("input_ids", "input_mask", "segment_ids")
 _TEXTS_PER_CALL = 1024
+_FIRST_LABEL = np.int32(0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -263,11 +264,14 @@ def make_classification_dataset(
     training: bool,
     start_row: int = 0,
     widths: Sequence[int] = (),
+    label: np.ndarray | np.generic = _FIRST_LABEL,
 ) -> tf.data.Dataset:
     """The batches of `in_memory.make_array_dataset` (which says what the arguments are).
 
     Args:
         arrays: from `encode_examples`.
+        label: stands where the data have no labels, and counts nothing; of the dtype and shape of
+            those that the model was trained with.
 
     Returns:
         A dataset of dicts: `input_ids`, `input_mask`, `segment_ids` int32 [b,S], `label_ids` [b]
@@ -282,7 +286,7 @@ def make_classification_dataset(
     num_rows = len(arrays["input_ids"])
     rows = {name: arrays[name] for name in _TOKENS}
     labelled = "label_ids" in arrays
-    rows["label_ids"] = arrays["label_ids"] if labelled else np.zeros(num_rows, np.int32)
+    rows["label_ids"] = arrays["label_ids"] if labelled else np.stack([label] * num_rows)
     rows["label_weights"] = np.full(num_rows, labelled, np.float32)
     return make_array_dataset(
         rows,

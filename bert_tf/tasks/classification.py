@@ -97,7 +97,13 @@ class ClassificationTask(base.Task):
             training=training,
             start_row=start_row,
             widths=self.config.data.widths,
+            label=self._label_of_none(),
         )
+
+    def _label_of_none(self) -> np.ndarray | np.generic:
+        if self.problem_type == MULTI:
+            return np.zeros(len(self.labels), np.float32)
+        return np.float32(0) if self.problem_type == REGRESSION else np.int32(0)
 
     def loss_weights(self, batch):
         return {"loss": tf.reduce_sum(self._weights(batch))}

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf import config as c
+from bert_tf.data.order import BatchSlice
 from bert_tf.tasks.classification import ClassificationTask
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
@@ -87,3 +88,24 @@ def test_a_regression_has_squared_errors_and_answers_scores():
 def test_settings_that_do_not_fit_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         task_of(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"labels": ("a", "b", "c")},
+        {"labels": ("a", "b", "c"), "problem_type": "multi_label_classification"},
+        {"problem_type": "regression"},
+    ],
+)
+def test_rows_without_labels_have_a_loss_that_counts_nothing(settings):
+    """A test set of GLUE: its answers are wanted, and the evaluator computes losses too."""
+    task = task_of(**settings)
+    tokens = ("input_ids", "input_mask", "segment_ids")
+    rows = {name: np.ones((3, 5), np.int32) for name in tokens}
+    (batch,) = task.make_dataset(rows, BatchSlice(4), training=False)
+    outputs = {"logits": tf.constant(_LOGITS[:, : len(settings.get("labels", "a"))])}
+    loss, weight = task.compute_loss(outputs, batch)["loss"]
+    assert (float(loss), float(weight)) == (0.0, 0.0)
+    for name, (total, count) in task.compute_metrics(outputs, batch).items():
+        assert (float(total), float(count)) == (0.0, 0.0), name
