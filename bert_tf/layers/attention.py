@@ -48,12 +48,8 @@ def _softmax_gradient(probs_BNST, upstream_BNST, *, scale):
 
 @functools.partial(fused, gradient=_softmax_gradient)
 def _softmax(scores_BNST, bias, *, scale):
-    """Of `scores * scale + bias`, in float32, returned in the dtype of the scores.
-
-    The bias is what may be seen, and has no gradient.
-    """
-    bias = ops.stop_gradient(ops.cast(bias, "float32"))
-    scaled_BNST = ops.cast(scores_BNST, "float32") * scale + bias
+    """Of `scores * scale + bias`, in float32, returned in the dtype of the scores."""
+    scaled_BNST = ops.cast(scores_BNST, "float32") * scale + ops.cast(bias, "float32")
     return ops.cast(ops.softmax(scaled_BNST, axis=-1), scores_BNST.dtype)
 
 

@@ -48,14 +48,15 @@ def fused(
       function: takes tensors by position, and settings (no tensors) by name. It must not use
         variables, and is the same function wherever `kernels` are off.
       gradient: (result, gradient of the result, settings by name) -> gradient of the first tensor,
-        if the result is enough to compute it. `function` must stop the gradients of the others.
+        if the result is enough to compute it.
 
     Returns:
       A function with the same arguments. Compiled, it keeps for the backward pass its arguments
-      alone, of which the rest is computed again; with `gradient`, its result alone.
+      alone, of which the rest is computed again; with `gradient`, its result alone, as long as
+      nobody asks for the gradients of the other tensors.
     """
-    forward = kernel(_in_float32(function))
-    backward = kernel(_in_float32(gradient) if gradient else _gradients_of(function))
+    forward, backward = kernel(_in_float32(function)), kernel(_gradients_of(function))
+    backward_of_first = gradient and kernel(_in_float32(gradient))
 
     @functools.wraps(function)
     def call(*tensors, **settings):
@@ -65,12 +66,12 @@ def fused(
         @tf.custom_gradient
         def compiled(*tensors):
             result = forward(*tensors, **settings)
-            others = [None] * (len(tensors) - 1)
 
             def gradients(upstream):
+                found = backward(list(tensors), upstream, **settings)  # left out if not used
                 if gradient:
-                    return [backward(result, upstream, **settings), *others]
-                return backward(list(tensors), upstream, **settings)
+                    found[0] = backward_of_first(result, upstream, **settings)
+                return found
 
             return result, gradients
 

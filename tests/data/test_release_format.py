@@ -218,10 +218,14 @@ def test_files_of_another_kind_are_refused(text, tmp_path):
         tf_example_files.resolve(text, None, str(tmp_path))
 
 
+def test_an_evaluation_reads_static_masks_of_any_number(static):
+    assert_equal(batches_of(static, max_predictions_per_seq=SLOTS + 3), batches_of(static))
+
+
 def test_settings_that_do_not_fit_static_masks_are_refused(text, static, tmp_path):
     with pytest.raises(ValueError, match="one example a row"):
         build(text, str(tmp_path / "a"), static_masks=STATIC, max_examples_per_row=2)
     with pytest.raises(ValueError, match="max_predictions_per_seq = 5, the config has 4"):
-        batches_of(static, max_predictions_per_seq=4)
+        batches_of(static, max_predictions_per_seq=4, training=True)
     with pytest.raises(ValueError, match="masked_lm_prob is 0"):
         build(text, str(tmp_path / "a"), static_masks=StaticMasks(masked_lm_prob=0))
