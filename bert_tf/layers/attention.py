@@ -12,6 +12,7 @@ from keras import ops
 from bert_tf.layers.dense import Dense, project
 from bert_tf.layers.dropout import dropout
 from bert_tf.layers.fused import fused
+from bert_tf.layers.reductions import maximum_of_rows, sum_of_rows
 
 # Added to the scores of pairs that must not see each other. The softmax is float32, so exp() of it
 # is exactly 0, and a row in which nothing may be seen stays finite.
@@ -41,12 +42,17 @@ def _softmax_gradient(probs_BNST, upstream_BNST, *, scale):
     """Of the scores: p * (u - the mean of u by p) * scale."""
     # Rounded to bfloat16, p does not add up to 1: with the sum of p * u in place of the mean, a u
     # that is the same everywhere would have a gradient.
-    sums_BNS1 = ops.sum(probs_BNST * upstream_BNST, axis=-1, keepdims=True)
-    means_BNS1 = sums_BNS1 / ops.sum(probs_BNST, axis=-1, keepdims=True)
+    means_BNS1 = sum_of_rows(probs_BNST * upstream_BNST) / sum_of_rows(probs_BNST)
     return probs_BNST * (upstream_BNST - means_BNS1) * scale
 
 
-@functools.partial(fused, gradient=_softmax_gradient)
+def _softmax_body(scores_BNST, bias, *, scale):
+    scaled_BNST = scores_BNST * scale + bias
+    exps_BNST = ops.exp(scaled_BNST - maximum_of_rows(scaled_BNST))
+    return exps_BNST / sum_of_rows(exps_BNST)
+
+
+@functools.partial(fused, body=_softmax_body, gradient=_softmax_gradient)
 def _softmax(scores_BNST, bias, *, scale):
     """Of `scores * scale + bias`, in float32, returned in the dtype of the scores."""
     scaled_BNST = ops.cast(scores_BNST, "float32") * scale + ops.cast(bias, "float32")

@@ -40,13 +40,18 @@ def kernel(function: Callable) -> Callable:
 
 
 def fused(
-    function: Callable[..., tf.Tensor], *, gradient: Callable[..., tf.Tensor] | None = None
+    function: Callable[..., tf.Tensor],
+    *,
+    body: Callable[..., tf.Tensor] | None = None,
+    gradient: Callable[..., tf.Tensor] | None = None,
 ) -> Callable[..., tf.Tensor]:
     """Marks a function of tensors that has one result and no matrix product in it.
 
     Args:
       function: takes tensors by position, and settings (no tensors) by name. It must not use
         variables, and is the same function wherever `kernels` are off.
+      body: what is compiled instead, if other operations, or a gradient of its own
+        (`tf.custom_gradient`), make better loops. Its tensors are float32.
       gradient: (result, gradient of the result, settings by name) -> gradient of the first tensor,
         if the result is enough to compute it.
 
@@ -55,7 +60,8 @@ def fused(
       alone, of which the rest is computed again; with `gradient`, its result alone, as long as
       nobody asks for the gradients of the other tensors.
     """
-    forward, backward = kernel(_in_float32(function)), kernel(_gradients_of(function))
+    body = _in_float32(function, body)
+    forward, backward = kernel(body), kernel(_gradients_of(body))
     backward_of_first = gradient and kernel(_in_float32(gradient))
 
     @functools.wraps(function)
@@ -80,21 +86,23 @@ def fused(
     return call
 
 
-def _in_float32(function):
+def _in_float32(function, body=None):
+    """`body`, or the function itself, on float32; the result has the dtype of the function's."""
+
     # XLA's loops round after every operation on bfloat16, which takes longer than the rest.
     def wide(*tensors, **settings):
         cast = [tf.cast(t, tf.float32) if t.dtype.is_floating else t for t in tensors]
         dtype = function(*tensors, **settings).dtype  # compiled away: it has no other use
-        return tf.cast(function(*cast, **settings), dtype)
+        return tf.cast((body or function)(*cast, **settings), dtype)
 
     return wide
 
 
-def _gradients_of(function):
+def _gradients_of(body):
     def gradients(tensors, upstream, **settings):
         with tf.GradientTape() as tape:
             tape.watch([tensor for tensor in tensors if tensor.dtype.is_floating])
-            result = _in_float32(function)(*tensors, **settings)
+            result = body(*tensors, **settings)
         return tape.gradient(result, tensors, upstream)
 
     return gradients

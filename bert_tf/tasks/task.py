@@ -270,7 +270,27 @@ def weighted_cross_entropy(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Ten
     return tf.reduce_sum(_cross_entropy(logits, labels, largest) * weights)
 
 
-@fused.fused
+def _cross_entropy_body(logits, labels, largest):
+    """The label's score is looked up, and the gradient is softmax minus one-hot."""
+
+    @tf.custom_gradient
+    def cross_entropy(logits):
+        shifted = logits - largest[..., tf.newaxis]
+        exps = tf.exp(shifted)
+        sums = tf.reduce_sum(exps, axis=-1)
+
+        def gradient(upstream):
+            is_label = tf.range(tf.shape(logits)[-1], dtype=labels.dtype) == labels[..., tf.newaxis]
+            probs = exps * (upstream / sums)[..., tf.newaxis]
+            return probs - tf.where(is_label, upstream[..., tf.newaxis], 0.0)
+
+        of_label = tf.gather(shifted, labels, batch_dims=labels.shape.rank)
+        return tf.math.log(sums) - of_label, gradient
+
+    return cross_entropy(logits)
+
+
+@functools.partial(fused.fused, body=_cross_entropy_body)
 def _cross_entropy(logits, labels, largest):
     """float32 [...]; `largest` is the largest of the logits [..., C]."""
     shifted = tf.cast(logits, tf.float32) - tf.cast(largest, tf.float32)[..., tf.newaxis]

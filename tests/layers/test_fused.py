@@ -26,6 +26,10 @@ FUNCTIONS = {
         lambda scores, bias: attention._softmax(scores, bias, scale=0.3),
         [floats(2, 3, 7, 7), tf.constant([[0.0] * 5 + [attention.MASKED] * 2])],
     ),
+    "softmax of 12": (
+        lambda scores, bias: attention._softmax(scores, bias, scale=0.3),
+        [3.0 * floats(2, 3, 12, 12), tf.constant([[0.0] * 10 + [attention.MASKED] * 2])],
+    ),
     "dropout, odd size": (lambda x: dropout.dropout(x, 0.3, SEED), [floats(5, 7, 3)]),
     "cross entropy": (
         lambda logits: task.weighted_cross_entropy(
