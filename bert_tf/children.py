@@ -11,6 +11,9 @@ _LIBC = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
+_LAST_LINES = 3
+
+
 def start(command: Sequence[str], **settings: object) -> subprocess.Popen:
     """`subprocess.Popen`; when this process ends, however it does, Linux kills the child.
 
@@ -25,3 +28,18 @@ def start(command: Sequence[str], **settings: object) -> subprocess.Popen:
                 os._exit(1)
 
     return subprocess.Popen(command, preexec_fn=end_with_parent, **settings)
+
+
+def run_logged(command: Sequence[str], log: str) -> None:
+    """Runs a command to its end; what it prints is added to the file `log`.
+
+    Raises:
+      ValueError: it failed. The message has its last lines and names the log.
+    """
+    os.makedirs(os.path.dirname(log), exist_ok=True)
+    with open(log, "ab") as file:
+        code = start(command, stdout=file, stderr=file).wait()
+    if code:
+        with open(log, encoding="utf-8", errors="replace") as file:
+            last = " | ".join(file.read().strip().splitlines()[-_LAST_LINES:])
+        raise ValueError(f"{' '.join(command)} ended with code {code}: {last} (see {log})")

@@ -120,12 +120,17 @@ def main(argv):
         raise ValueError(
             f"that --config is for data; {FLAGS.command} needs the config of a training."
         )
-    kind = "commands" if is_commands else FLAGS.command
-    runs = {"train": _train, "finetune": _finetune, "data": _data, "commands": _commands}
-    result = (runs | {"serve": _serve, "recipe": _recipe})[kind]()
-    modules = {"train": train, "finetune": finetune, "data": data, "commands": commands}
-    modules |= {"serve": serve, "recipe": recipes}
-    print(modules[kind].report(result))
+    kinds = {
+        "train": (_train, train),
+        "finetune": (_finetune, finetune),
+        "data": (_data, data),
+        "commands": (_commands, commands),
+        "serve": (_serve, serve),
+        "recipe": (_recipe, recipes),
+    }
+    measure, module = kinds["commands" if is_commands else FLAGS.command]
+    result = measure()
+    print(module.report(result))
     if FLAGS.output:
         settings = {"rounds": FLAGS.rounds, "warmup_rounds": FLAGS.warmup_rounds}
         head = {"benchmark": FLAGS.command, "machine": description, "settings": settings}

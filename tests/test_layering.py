@@ -51,6 +51,7 @@ _MAY_IMPORT = {
     ],
     # What fine-tuning has around the loop, one file per task: its data before, its report after.
     "finetuning": [
+        "children",
         "cleanup",
         "config",
         "data",
@@ -85,6 +86,7 @@ _MAY_IMPORT = {
     "inference": ["cleanup", "config", "data.lines", "export", "model_folder", "tasks"],
     # Measures whatever there is, so it sits on top of everything it may ever time.
     "benchmark": [
+        "children",
         "config",
         "data",
         "finetuning",

@@ -8,15 +8,13 @@ transformers is written `transformers:DTYPE` (padded to the longest row of each 
 
 import dataclasses
 import functools
-import json
 import os
-import pathlib
 import statistics
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from bert_tf.benchmark import child, harness
+from bert_tf.benchmark import apart, harness
 from bert_tf.benchmark.child import UnavailableError
 from bert_tf.benchmark.harness import Contestant
 from bert_tf.config import ExperimentConfig
@@ -32,7 +30,6 @@ _MODULES = {
     "bert_tf": "bert_tf.benchmark.own_finetune_step",
     "transformers": "bert_tf.benchmark.transformers_finetune_step",
 }
-_ROOT = str(pathlib.Path(__file__).parents[2])
 
 
 def run(
@@ -79,7 +76,7 @@ def run(
             print(f"preparing {name}", file=sys.stderr, flush=True)
             python = peer_python if name in PEERS else None
             try:
-                running.append(_start(name, settings, python or sys.executable))
+                running.append(_start(name, settings, python))
             except UnavailableError as reason:
                 left_out[name] = str(reason)
         if not running:
@@ -92,13 +89,10 @@ def run(
     return {"comparisons": [comparison], "goals": _goals(figures), "left_out": left_out}
 
 
-def _start(name: str, settings: dict[str, Any], python: str) -> Contestant:
+def _start(name: str, settings: dict[str, Any], python: str | None) -> Contestant:
     library, _, setting = name.partition(":")
     settings = {**settings, "dtype": setting.removesuffix("+full"), "full": "+full" in setting}
-    path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
-    command = [python, "-m", "bert_tf.benchmark.worker", _MODULES[library], json.dumps(settings)]
-    process = child.Child(name, command, {"PYTHONPATH": path})
-    return Contestant(name, process.measure_round, process.info, process.close)
+    return apart.start(name, apart.worker(_MODULES[library], python), settings)
 
 
 def _goals(figures: dict[str, list[float]]) -> dict[str, float]:

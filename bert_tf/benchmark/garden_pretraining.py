@@ -24,7 +24,7 @@ _EVAL_BATCH = 64
 
 
 def make_round(settings: dict[str, Any]):
-    """(trains for `minutes`, writes `output` and returns sequences/s, {}).
+    """(trains for `minutes`, writes `output` and returns sequences/s, info).
 
     `settings` has `config`, `train_files`, `eval_files`, `eval_length`, `eval_slots`, `minutes` and
     `output`, a file like metrics.jsonl of ours.

@@ -3,29 +3,29 @@
 Every recipe, a config of pretraining, is trained by scripts/pretrain.py from random weights for the
 same minutes on the same text and vocabulary, judged by one stored file of held-out examples with
 their masks, and then fine-tuned for a few minutes. The first recipe is also trained by Model
-Garden's code. What is finished is not done again.
+Garden's code. What is finished is not done again; what is there with other settings is refused by
+the script that made it.
 """
 
 import dataclasses
 import glob
-import importlib.util
 import json
 import math
 import os
+import runpy
 import statistics
-import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from bert_tf.benchmark import child, harness
+from bert_tf.benchmark import apart, harness
 from bert_tf.benchmark.child import UnavailableError
+from bert_tf.children import run_logged
 from bert_tf.config import ExperimentConfig
 from bert_tf.data.glue import GlueFiles
 from bert_tf.data.records import Manifest
 
-_STATIC_PROB = 0.15  # of the stored masks: create_pretraining_data's default
-_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_EVAL_PROB = 0.15  # of the tokens of the stored file are masked
 _GARDEN = "Model Garden"
 
 
@@ -60,39 +60,50 @@ def run(
       `evals` of [minutes, step, held-out loss], `accuracies` of the fine-tuning}, and `left_out`.
 
     Raises:
-      ValueError: a bad config, or a command failed; the log that says why is named.
+      ValueError: a bad config, two of one name, or a command failed; the log that says why is
+        named.
     """
+    configs = _load_configs(recipes)
+    first, config = next(iter(configs.items()))
+    if garden_python and not config.task.next_sentence:
+        raise ValueError(f"{recipes[0]}: Model Garden's half trains on pairs (task.next_sentence).")
     work = _Work(work_dir, vocab_file)
-    valid = work.make_data(valid_text, "valid", eval_length, "next_sentence", static=True)
+    slots = math.ceil(_EVAL_PROB * eval_length)  # 20 for 128 tokens, as in the release
+    valid = work.make_data(valid_text, "valid", eval_length, masks=(slots, _EVAL_PROB))
     results, left_out = {}, {}
-    for path in recipes:
-        config = load_config(path)
-        objective = "next_sentence" if config.task.next_sentence else "none"
-        train = work.make_data(train_text, "train", config.data.max_seq_length, objective)
-        name = os.path.splitext(os.path.basename(path))[0]
+    for path, (name, recipe) in zip(recipes, configs.items(), strict=True):
+        length, has_pairs = recipe.data.max_seq_length, recipe.task.next_sentence
+        train = work.make_data(train_text, "train", length, has_pairs=has_pairs)
         results[name] = work.train(name, path, train, valid, minutes)
         if sst2:
             results[name]["accuracies"] = [work.fine_tune(name, sst2, seed) for seed in seeds]
     if garden_python:
-        config = load_config(recipes[0])
+        masks = (config.data.max_predictions_per_seq, config.data.masked_lm_prob)
+        train = work.make_data(train_text, "train", config.data.max_seq_length, masks=masks)
         try:
-            train = work.make_data(
-                train_text, "train", config.data.max_seq_length, "next_sentence", static=True
+            results[_GARDEN] = work.train_with_garden(
+                first, config, train, valid, minutes, garden_python
             )
-            results[_GARDEN] = work.train_with_garden(config, train, valid, minutes, garden_python)
         except UnavailableError as error:
             left_out[_GARDEN] = str(error)
     return {"minutes": minutes, "recipes": results, "left_out": left_out}
 
 
-def load_config(path: str) -> ExperimentConfig:
-    """What `get_config` of the config file returns."""
-    spec = importlib.util.spec_from_file_location("recipe", path)
-    if spec is None or not os.path.exists(path):
-        raise ValueError(f"{path} is not a config file; expected for example configs/pretrain/x.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config().check()
+def _load_configs(paths: Sequence[str]) -> dict[str, ExperimentConfig]:
+    """{name of the file: its config}."""
+    configs = {}
+    for path in paths:
+        if not os.path.isfile(path):
+            raise ValueError(
+                f"{path} is not a config file; expected for example configs/pretrain/plain.py"
+            )
+        name = os.path.splitext(os.path.basename(path))[0]
+        if name in configs:
+            raise ValueError(f"two recipes are called {name}; results are kept by that name.")
+        configs[name] = runpy.run_path(path)["get_config"]().check()
+    if not configs:
+        raise ValueError("no recipe was given; expected config files.")
+    return configs
 
 
 class _Work:
@@ -103,10 +114,18 @@ class _Work:
         os.makedirs(self._folder, exist_ok=True)
 
     def make_data(
-        self, text: Sequence[str], name: str, length: int, objective: str, static: bool = False
+        self,
+        text: Sequence[str],
+        name: str,
+        length: int,
+        *,
+        has_pairs: bool = True,
+        masks: tuple[int, float] | None = None,
     ) -> str:
-        """A data folder. With masks of its own it can be read by other programs too."""
-        name = f"{name}_{objective}_{length}" + ("_static" if static else "")
+        """A data folder. With masks of its own, (slots, share of the tokens), other programs can
+        read it too."""
+        objective = "next_sentence" if has_pairs else "none"
+        name = f"{name}_{objective}_{length}" + ("_static" if masks else "")
         folder = self._path("data", name)
         command = [
             f"--input={','.join(text)}",
@@ -115,8 +134,13 @@ class _Work:
             f"--max_seq_length={length}",
             f"--objective={objective}",
         ]
-        if static:
-            command += ["--static_masks", f"--max_predictions_per_seq={_num_slots(length)}"]
+        if masks:
+            slots, prob = masks
+            command += [
+                "--static_masks",
+                f"--max_predictions_per_seq={slots}",
+                f"--masked_lm_prob={prob}",
+            ]
         self._script("create_pretraining_data", command, log=f"data/{name}.log")  # knows its work
         return folder
 
@@ -131,8 +155,7 @@ class _Work:
             "--config.train.num_train_steps=0",
             f"--config.train.time_budget_minutes={minutes}",
         ]
-        if not os.path.exists(self._path(name, "run", "model", "metrics.json")):
-            self._script("pretrain", command, log=f"{name}/pretrain.log")
+        self._script("pretrain", command, log=f"{name}/pretrain.log")  # knows whether it is done
         with open(self._path(name, "run", "config.json"), encoding="utf-8") as file:
             batch_size = json.load(file)["train"]["global_batch_size"]
         with open(self._path(name, "run", "metrics.jsonl"), encoding="utf-8") as file:
@@ -143,7 +166,7 @@ class _Work:
         work_dir = self._path(name, f"sst2_seed{seed}")
         results = os.path.join(work_dir, "results.json")
         command = [
-            f"--config={os.path.join(_ROOT, 'configs', 'finetune', 'sst2.py')}",
+            f"--config={os.path.join(apart.ROOT, 'configs', 'finetune', 'sst2.py')}",
             f"--train_data={sst2.train}",
             f"--eval_data={sst2.dev['dev']}",
             f"--init_checkpoint={self._path(name, 'run')}",
@@ -158,56 +181,42 @@ class _Work:
         with open(results, encoding="utf-8") as file:
             return json.load(file)["scores"]["dev"]["accuracy"]
 
-    def train_with_garden(self, config, train: str, valid: str, minutes: float, python: str):
+    def train_with_garden(
+        self, name: str, config, train: str, valid: str, minutes: float, python: str
+    ):
         """As `train`, by Model Garden's model, optimizer and records."""
-        output = self._path("garden", "metrics.jsonl")
+        output = self._path(name, "garden.jsonl")  # beside the run that was checked to be the same
         if not os.path.exists(output):
+            stored = Manifest.load(valid)
             settings = {
                 "config": dataclasses.asdict(config),
                 "train_files": _shards(train),
                 "eval_files": _shards(valid),
-                "eval_length": Manifest.load(valid).max_seq_length,
-                "eval_slots": _num_slots(Manifest.load(valid).max_seq_length),
+                "eval_length": stored.max_seq_length,
+                "eval_slots": stored.static_masks["max_predictions_per_seq"],
                 "minutes": minutes,
                 "output": output,
             }
-            os.makedirs(os.path.dirname(output), exist_ok=True)
-            module = "bert_tf.benchmark.garden_pretraining"
-            process = child.Child(
-                _GARDEN,
-                [python, "-m", "bert_tf.benchmark.worker", module, "-"],
-                {"PYTHONPATH": _ROOT},
-                first_line=json.dumps(settings),
-            )
+            print(f"{_GARDEN}: {name}", file=sys.stderr, flush=True)
+            command = apart.worker("bert_tf.benchmark.garden_pretraining", python)
+            contestant = apart.start(_GARDEN, command, settings)
             try:
-                process.measure_round()
+                contestant.measure_round()
             finally:
-                process.close()
+                contestant.close()
         with open(output, encoding="utf-8") as file:
             return curves(list(map(json.loads, file)), config.train.global_batch_size)
 
     def _script(self, name: str, flags: Sequence[str], *, log: str) -> None:
-        path = self._path(log)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
         print(f"{name}: {os.path.splitext(log)[0]}", file=sys.stderr, flush=True)
-        command = [sys.executable, os.path.join(_ROOT, "scripts", f"{name}.py"), *flags]
-        environment = {**os.environ, "PYTHONPATH": _ROOT}
-        with open(path, "w", encoding="utf-8") as file:
-            code = subprocess.run(command, stdout=file, stderr=file, env=environment).returncode
-        if code:
-            raise ValueError(f"{name}.py ended with exit code {code}; {path} says why")
+        script = os.path.join(apart.ROOT, "scripts", f"{name}.py")
+        run_logged([sys.executable, script, *flags], self._path(log))
 
     def _path(self, *parts: str) -> str:
         return os.path.join(self._folder, *parts)
 
 
-def _num_slots(length: int) -> int:
-    """20 for 128 tokens, as in the release."""
-    return math.ceil(_STATIC_PROB * length)
-
-
 def _shards(folder: str) -> list[str]:
-    Manifest.load(folder)  # says what is wrong with a folder that holds no data
     return sorted(glob.glob(os.path.join(folder, "*.tfrecord")))
 
 

@@ -4,21 +4,18 @@ Each contestant at each batch size is a process of its own, so that load time an
 its own. Tokenization is part of what is timed.
 """
 
-import json
 import os
-import pathlib
 import statistics
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from bert_tf.benchmark import child, harness
+from bert_tf.benchmark import apart, harness
 from bert_tf.benchmark.child import UnavailableError
 from bert_tf.benchmark.harness import Contestant
 from bert_tf.export import description
 
 TRANSFORMERS = "transformers"
-_ROOT = pathlib.Path(__file__).parents[2]
 _UNIT = "examples/s"
 
 
@@ -64,12 +61,12 @@ def run(
         "max_seq_length": max_seq_length,
         "task": task,
     }
-    worker = [sys.executable, "-m", "bert_tf.benchmark.worker", "bert_tf.benchmark.own_answers"]
+    worker = apart.worker("bert_tf.benchmark.own_answers")
     entries = {_name(path): (worker, path) for path in models}
     if hugging_face_model:
         script = [
             transformers_python or sys.executable,
-            str(_ROOT / "scripts/time_transformers.py"),
+            os.path.join(apart.ROOT, "scripts", "time_transformers.py"),
         ]
         entries = {TRANSFORMERS: (script, hugging_face_model), **entries}
     comparisons, left_out = [], {}
@@ -80,7 +77,7 @@ def run(
                 print(f"preparing {name}, batch {batch_size}", file=sys.stderr, flush=True)
                 told = {**settings, "model": model, "batch_size": batch_size}
                 try:
-                    contestants.append(_contestant(name, command, told))
+                    contestants.append(apart.start(name, command, told))
                 except UnavailableError as reason:
                     left_out[name] = str(reason)
             figures = harness.measure_in_turn(
@@ -97,12 +94,6 @@ def _name(path: str) -> str:
     about = description.read(path)
     folder = os.path.basename(path.rstrip("/"))
     return f"{about['format']}:{about['precision']}" if about else f"keras:{folder}"
-
-
-def _contestant(name: str, command: list[str], settings: dict[str, Any]) -> Contestant:
-    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
-    process = child.Child(name, [*command, "-"], {"PYTHONPATH": path}, json.dumps(settings))
-    return Contestant(name, process.measure_round, process.info, process.close)
 
 
 def report(result: dict[str, Any]) -> str:

@@ -6,16 +6,13 @@ A contestant is written `LIBRARY:DTYPE` or `LIBRARY:DTYPE+xla`.
 import copy
 import dataclasses
 import importlib
-import json
-import os
-import pathlib
 import statistics
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from bert_tf import machine
-from bert_tf.benchmark import child, harness
+from bert_tf.benchmark import apart, harness
 from bert_tf.benchmark.child import UnavailableError
 from bert_tf.benchmark.harness import Contestant
 from bert_tf.config import ExperimentConfig
@@ -31,11 +28,11 @@ LIBRARIES = {
 SETTINGS = ("float32", "float32+xla", "mixed_bfloat16", "mixed_bfloat16+xla")
 ALL = "all"
 # Never in one process with Keras 3: Keras 2, and torch with threads of its own.
-_APART = ("garden", "transformers", "transformers_gathered")
+_WITHOUT_XLA = ("transformers", "transformers_gathered")
+_APART = ("garden", *_WITHOUT_XLA)
 _UNIT = "sequences/s"
 _SHORT = {"masked_lm_loss": "MLM", "next_sentence_loss": "NSP"}
 _OWN = "bert_tf"
-_ROOT = str(pathlib.Path(__file__).parents[2])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +86,10 @@ def parse_entries(config: ExperimentConfig, words: Sequence[str]) -> list[Entry]
                 f"unknown contestant {word!r}. Expected one of {', '.join(LIBRARIES)}, alone or "
                 f"with a setting ({_OWN}:SETTING); settings: {', '.join(SETTINGS)}, {ALL}."
             )
-        entries += [Entry(library, s) for s in (SETTINGS if setting == ALL else [setting])]
+        can_run = [s for s in SETTINGS if library not in _WITHOUT_XLA or not s.endswith("+xla")]
+        if setting != ALL and setting not in can_run:
+            raise ValueError(f"{library} has no XLA; expected {' or '.join(can_run)} for it.")
+        entries += [Entry(library, s) for s in (can_run if setting == ALL else [setting])]
     return list(dict.fromkeys(entries))
 
 
@@ -181,11 +181,7 @@ def _prepare(
         except ImportError as error:
             raise UnavailableError(str(error)) from error
         return Contestant(entry.name, measure_round, info)
-    path = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
-    python = pythons.get(entry.package) or sys.executable
-    command = [python, "-m", "bert_tf.benchmark.worker", module, json.dumps(settings)]
-    process = child.Child(entry.name, command, {"PYTHONPATH": path})
-    return Contestant(entry.name, process.measure_round, process.info, process.close)
+    return apart.start(entry.name, apart.worker(module, pythons.get(entry.package)), settings)
 
 
 def _matmul_ceiling(dtype: str) -> Contestant:

@@ -24,9 +24,8 @@ def make_round(settings: dict[str, Any]):
     # By name, because nothing of ours needs them to be installed.
     torch, transformers = map(importlib.import_module, ("torch", "transformers"))
     config, count = settings["config"], settings["steps_per_round"]
-    if config["train"]["jit_compile"]:
-        raise ValueError("transformers has no setting +xla.")
-    model = _model(config["model"], transformers).train()
+    shape = transformers.BertConfig(**config["model"])  # the names are theirs
+    model = transformers.BertForPreTraining(shape).train()
     optimizer = make_optimizer(model, config["optimizer"], torch)
     loss_of = _gathered_loss if settings["package"].endswith("_gathered") else _loss
     half = config["train"]["dtype"] == "mixed_bfloat16"
@@ -50,25 +49,6 @@ def make_round(settings: dict[str, Any]):
         "torch": torch.__version__,
     }
     return timing.rate_of(work, count * config["train"]["global_batch_size"]), info
-
-
-def _model(config: dict[str, Any], transformers):
-    names = (
-        "vocab_size",
-        "hidden_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "intermediate_size",
-        "hidden_act",
-        "hidden_dropout_prob",
-        "attention_probs_dropout_prob",
-        "max_position_embeddings",
-        "type_vocab_size",
-        "initializer_range",
-        "layer_norm_eps",
-    )
-    shape = {name: config[name] for name in names}
-    return transformers.BertForPreTraining(transformers.BertConfig(**shape))
 
 
 def _as_torch(batch: dict[str, np.ndarray], torch):

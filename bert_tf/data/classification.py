@@ -286,7 +286,9 @@ def make_classification_dataset(
     num_rows = len(arrays["input_ids"])
     rows = {name: arrays[name] for name in _TOKENS}
     labelled = "label_ids" in arrays
-    rows["label_ids"] = arrays["label_ids"] if labelled else np.stack([label] * num_rows)
+    rows["label_ids"] = (
+        arrays["label_ids"] if labelled else np.full((num_rows, *label.shape), label, label.dtype)
+    )
     rows["label_weights"] = np.full(num_rows, labelled, np.float32)
     return make_array_dataset(
         rows,

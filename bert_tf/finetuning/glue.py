@@ -10,7 +10,6 @@ import io
 import json
 import os
 import statistics
-import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_tf.children import run_logged
 from bert_tf.cleanup import removed_on_failure, write_lines
 from bert_tf.config import ExperimentConfig
 from bert_tf.data import glue
@@ -25,7 +25,6 @@ from bert_tf.finetuning.results import write_files
 from bert_tf.finetuning.sets import Result
 from bert_tf.tasks.classification import ClassificationTask
 
-_LOG_LINES = 3
 # Flags of the whole that a single run does not get, or gets with another value.
 _OWN_FLAGS = (
     "task",
@@ -229,7 +228,7 @@ def _finished_run(
             f"--config.optimizer.learning_rate={rate}",
             *([f"--init_checkpoint={start}"] if start else []),
         ]
-        _call(folder, [sys.executable, script, *words, *flags])
+        run_logged([sys.executable, script, *words, *flags], os.path.join(folder, "log.txt"))
     checkpoints = tf.io.gfile.join(folder, "checkpoints")
     if tf.io.gfile.exists(checkpoints):  # what they hold is in the model folder
         tf.io.gfile.rmtree(checkpoints)
@@ -241,17 +240,6 @@ def _finished_run(
         raise ValueError(f"{task} has no dev file below {grid.data_dir}; nothing can be selected.")
     print(f"  {metric} {watched[metric]:.4f}", flush=True)
     return _Run(task, rate, seed, folder, metric, watched[metric], content["scores"])
-
-
-def _call(folder: str, command: Sequence[str]) -> None:
-    os.makedirs(folder, exist_ok=True)
-    log = os.path.join(folder, "log.txt")
-    with open(log, "ab") as file:
-        code = subprocess.run(command, stdout=file, stderr=file, check=False).returncode
-    if code:
-        with open(log, encoding="utf-8", errors="replace") as file:
-            last = " | ".join(file.read().strip().splitlines()[-_LOG_LINES:])
-        raise ValueError(f"{' '.join(command)} ended with code {code}: {last} (see {log})")
 
 
 def _best(runs: Sequence[_Run]) -> _Run:

@@ -65,15 +65,20 @@ def project(inputs, kernel_IO, bias_O):
     return ops.reshape(outputs_TO, (*ops.shape(inputs)[:-1], kernel_IO.shape[-1]))
 
 
+def _normed(x_TD, epsilon):
+    """Rows of mean 0 and variance 1, and what they were multiplied with, [T, 1]."""
+    centred_TD = x_TD - ops.mean(x_TD, axis=-1, keepdims=True)
+    variance_T1 = ops.mean(ops.square(centred_TD), axis=-1, keepdims=True)
+    inverse_T1 = ops.rsqrt(variance_T1 + epsilon)
+    return centred_TD * inverse_T1, inverse_T1
+
+
 def _normalize_body(inputs_TD, gamma_D, beta_D, *, epsilon):
     """With the gradient of Ba et al. 2016 written down: columns are summed by products."""
 
     @tf.custom_gradient
     def normalize(inputs_TD, gamma_D, beta_D):
-        centred_TD = inputs_TD - ops.mean(inputs_TD, axis=-1, keepdims=True)
-        variance_T1 = ops.mean(ops.square(centred_TD), axis=-1, keepdims=True)
-        inverse_T1 = ops.rsqrt(variance_T1 + epsilon)
-        normed_TD = centred_TD * inverse_T1
+        normed_TD, inverse_T1 = _normed(inputs_TD, epsilon)
 
         def gradients(upstream_TD):
             scaled_TD = upstream_TD * gamma_D
@@ -92,11 +97,8 @@ def _normalize_body(inputs_TD, gamma_D, beta_D, *, epsilon):
 
 @functools.partial(fused, body=_normalize_body)
 def _normalize(inputs_TD, gamma_D, beta_D, *, epsilon):
-    x_TD = ops.cast(inputs_TD, "float32")
-    centred_TD = x_TD - ops.mean(x_TD, axis=-1, keepdims=True)
-    variance_T1 = ops.mean(ops.square(centred_TD), axis=-1, keepdims=True)
-    normed_TD = centred_TD * ops.rsqrt(variance_T1 + epsilon) * gamma_D + beta_D
-    return ops.cast(normed_TD, inputs_TD.dtype)
+    normed_TD, _ = _normed(ops.cast(inputs_TD, "float32"), epsilon)
+    return ops.cast(normed_TD * gamma_D + beta_D, inputs_TD.dtype)
 
 
 class LayerNorm(keras.layers.Layer):

@@ -45,7 +45,7 @@ def fused(
     body: Callable[..., tf.Tensor] | None = None,
     gradient: Callable[..., tf.Tensor] | None = None,
 ) -> Callable[..., tf.Tensor]:
-    """Marks a function of tensors that has one result and no matrix product in it.
+    """Marks a function of tensors that has one result and no large matrix product in it.
 
     Args:
       function: takes tensors by position, and settings (no tensors) by name. It must not use

@@ -4,7 +4,7 @@ TensorFlow's operation draws one group of four after the other. Written as arith
 tensors and compiled to one loop it is vectorised; wherever kernels are off, TensorFlow's own
 operation gives the same bits.
 
-Shape suffixes: G groups, C counter.
+Shape suffixes: G groups of four; 1 and 2 are lengths.
 """
 
 import tensorflow as tf

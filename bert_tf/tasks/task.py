@@ -270,12 +270,17 @@ def weighted_cross_entropy(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Ten
     return tf.reduce_sum(_cross_entropy(logits, labels, largest) * weights)
 
 
-def _cross_entropy_body(logits, labels, largest):
-    """The label's score is looked up, and the gradient is softmax minus one-hot."""
+@fused.fused
+def _cross_entropy(logits, labels, largest):
+    """float32 [...]; `largest` is the largest of the logits [..., C].
+
+    The gradient, softmax minus one-hot, is written down: the label's score is looked up, and the
+    gradient of that would be a scatter.
+    """
 
     @tf.custom_gradient
     def cross_entropy(logits):
-        shifted = logits - largest[..., tf.newaxis]
+        shifted = logits - tf.cast(largest, tf.float32)[..., tf.newaxis]
         exps = tf.exp(shifted)
         sums = tf.reduce_sum(exps, axis=-1)
 
@@ -287,16 +292,7 @@ def _cross_entropy_body(logits, labels, largest):
         of_label = tf.gather(shifted, labels, batch_dims=labels.shape.rank)
         return tf.math.log(sums) - of_label, gradient
 
-    return cross_entropy(logits)
-
-
-@functools.partial(fused.fused, body=_cross_entropy_body)
-def _cross_entropy(logits, labels, largest):
-    """float32 [...]; `largest` is the largest of the logits [..., C]."""
-    shifted = tf.cast(logits, tf.float32) - tf.cast(largest, tf.float32)[..., tf.newaxis]
-    is_label = tf.range(tf.shape(logits)[-1], dtype=labels.dtype) == labels[..., tf.newaxis]
-    of_label = tf.reduce_sum(tf.where(is_label, shifted, 0.0), axis=-1)
-    return tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=-1)) - of_label
+    return cross_entropy(tf.cast(logits, tf.float32))
 
 
 def weighted_hits(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

@@ -164,6 +164,12 @@ def test_contestants_are_what_the_config_asks_for_then_what_is_named():
         "bert_tf:mixed_bfloat16",
         "bert_tf:mixed_bfloat16+xla",
     ]
+    assert names(["transformers:all"])[1:] == [
+        "transformers:float32",
+        "transformers:mixed_bfloat16",
+    ]
+    with pytest.raises(ValueError, match="transformers has no XLA; expected float32 or"):
+        names(["transformers:float32+xla"])
     for wrong in ("float16", "torch", "keras_hub:fast", "garden+xla"):
         with pytest.raises(ValueError, match="unknown contestant"):
             names([wrong])

@@ -78,3 +78,30 @@ def test_a_config_that_does_not_exist_is_named(work, tmp_path):
         max_seq_length=32,
     )
     assert process.returncode == 1 and "none.py is not a config file" in process.stderr
+
+
+def test_a_finished_recipe_is_not_taken_for_one_with_other_settings(compared):
+    folder, flags, _ = compared
+    process = run_script("benchmark", "recipe", **{**flags, "minutes": 0.2})
+    assert process.returncode == 1
+    assert "holds a different run: train.time_budget_minutes was 0.1, now 0.2" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [(("a/x.py", "b/x.py"), "two recipes are called x"), ((), "no recipe was given")],
+)
+def test_recipes_are_told_apart_by_their_names(tmp_path, names, message):
+    for name in names:
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(CONFIG.format(task="pretraining"))
+    with pytest.raises(ValueError, match=message):
+        recipes.run(
+            [str(tmp_path / name) for name in names],
+            train_text=["none.txt"],
+            valid_text=["none.txt"],
+            vocab_file="none",
+            work_dir=str(tmp_path / "work"),
+            minutes=1.0,
+        )

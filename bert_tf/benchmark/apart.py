@@ -1,0 +1,29 @@
+"""Contestants in processes of their own, which find bert_tf whatever interpreter they run under."""
+
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from bert_tf.benchmark import child
+from bert_tf.benchmark.harness import Contestant
+
+ROOT = str(pathlib.Path(__file__).parents[2])
+
+
+def worker(module: str, python: str | None = None) -> list[str]:
+    """The command of a child that runs `make_round` of `module`; None: this interpreter."""
+    return [python or sys.executable, "-m", "bert_tf.benchmark.worker", module]
+
+
+def start(name: str, command: Sequence[str], settings: dict[str, Any]) -> Contestant:
+    """Starts `command` and gives it the settings, by `-` and its first line of standard input.
+
+    Raises:
+      UnavailableError, ValueError: see `child.Child`.
+    """
+    path = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
+    process = child.Child(name, [*command, "-"], {"PYTHONPATH": path}, json.dumps(settings))
+    return Contestant(name, process.measure_round, process.info, process.close)
