@@ -27,12 +27,13 @@ import importlib
 import os
 import pathlib
 import sys
+import tempfile
 
 from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app, model_folder
-from bert_tf.data import glue
+from bert_tf.data import glue, glue_tfds, tfds
 from bert_tf.data.order import BatchSlice
 from bert_tf.data.records import file_sha256
 from bert_tf.finetuning import glue as glue_runs
@@ -59,7 +60,12 @@ flags.DEFINE_enum(
     "A task of GLUE: its columns, labels and metrics, its files below --data_dir. glue: all of "
     "them, with every seed and rate, ending in a table and the archive for the leaderboard.",
 )
-flags.DEFINE_string("data_dir", None, "The folder with CoLA, MRPC, ... in it; for --task.")
+flags.DEFINE_string(
+    "data_dir",
+    None,
+    "For --task: the folder with CoLA, MRPC, ... in it, or tfds:glue, which is fetched by "
+    "TensorFlow Datasets and written below --work_dir in that layout.",
+)
 flags.DEFINE_string(
     "train_data",
     None,
@@ -113,7 +119,7 @@ def main(argv):
         )
     if bool(FLAGS.init_checkpoint) == bool(FLAGS.vocab_file):
         raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
-    files = _files(config)
+    files = _files(config, strategy)
     if FLAGS.init_checkpoint:
         config.model = model_folder.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
         tokenizer = model_folder.load_tokenizer(FLAGS.init_checkpoint)
@@ -156,13 +162,11 @@ def main(argv):
     return 0
 
 
-def _files(config) -> Files:
+def _files(config, strategy) -> Files:
     """The files that the flags name; with --task the config gets the task's format."""
     if FLAGS.task:
-        if not FLAGS.data_dir:
-            raise ValueError(f"--task={FLAGS.task} needs --data_dir, the folder with its folder.")
         glue_runs.apply_format(config, FLAGS.task)
-        found = glue.find_files(FLAGS.data_dir, FLAGS.task)
+        found = glue.find_files(_glue_folder([FLAGS.task], strategy), FLAGS.task)
         train_file = FLAGS.train_data or found.train
         dev = _named(FLAGS.eval_data, "dev") or found.dev
         files = Files(train_file, dev, _named(FLAGS.test_data, "test") or found.test)
@@ -172,6 +176,18 @@ def _files(config) -> Files:
     if not files.train:
         raise ValueError("--train_data is missing; --help shows all flags.")
     return files
+
+
+def _glue_folder(names, strategy=None) -> str:
+    """--data_dir; what TensorFlow Datasets has of the tasks `names` is written once."""
+    if not FLAGS.data_dir:
+        raise ValueError(f"--task={FLAGS.task} needs --data_dir, the folder with CoLA, MRPC, ...")
+    if not FLAGS.data_dir.startswith(tfds.PREFIX):
+        return FLAGS.data_dir
+    is_chief = strategy is None or distribution.is_chief(strategy)
+    folder = f"{FLAGS.work_dir}/tfds" if is_chief else tempfile.mkdtemp()
+    glue_tfds.write_files(FLAGS.data_dir, names, folder)
+    return folder
 
 
 def _named(paths: list[str], name: str) -> dict[str, str]:
@@ -220,10 +236,8 @@ def _save(around, task, model, data, results, scores) -> None:
 
 def _run_grid(script: str) -> int:
     """Runs this script for every task, rate and seed; the flags of this run go along."""
-    if not FLAGS.data_dir:
-        raise ValueError("--task=glue needs --data_dir, the folder with CoLA, MRPC, ... in it.")
     grid = glue_runs.Grid(
-        data_dir=FLAGS.data_dir,
+        data_dir=_glue_folder(FLAGS.tasks or glue.TRAINED),
         work_dir=FLAGS.work_dir,
         init_checkpoint=FLAGS.init_checkpoint,
         tasks=tuple(FLAGS.tasks),

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 import sentencex
 import tensorflow as tf
 
-from bert_tf.data import sources
+from bert_tf.data import sources, tfds
 from bert_tf.data.lines import decode_lines
 from bert_tf.data.sources import FORMATS, Piece
 
@@ -72,7 +72,7 @@ def expand_globs(patterns: str | Sequence[str]) -> list[str]:
 
 
 def _matches(pattern: str) -> list[str]:
-    if pattern.startswith(sources.TFDS_PREFIX):
+    if pattern.startswith(tfds.PREFIX):
         return [pattern]
     try:
         names = [pattern] if tf.io.gfile.exists(pattern) else sorted(tf.io.gfile.glob(pattern))

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from absl import logging
 
+from bert_tf.data import tfds
 from bert_tf.data.lines import GFileReader, open_binary, without_compression
 
 FORMATS = ("auto", "lines", "prose", "jsonl", "parquet")
-TFDS_PREFIX = "tfds:"
 CHUNK_BYTES = 1 << 19
 _RECORDS_PER_PIECE = 64
 _FORMAT_OF_EXTENSION = {"jsonl": "jsonl", "txt": "lines", "parquet": "parquet"}
@@ -123,7 +123,7 @@ def format_of(path: str, input_format: str = "auto") -> str:
         raise ValueError(
             f"input_format is {input_format!r}; it must be one of {', '.join(FORMATS)}"
         )
-    if path.startswith(TFDS_PREFIX):
+    if path.startswith(tfds.PREFIX):
         return "tfds"
     if input_format != "auto":
         return input_format
@@ -231,35 +231,7 @@ def _parquet_batches(table: Any, place: int, length: int) -> Iterator[tuple[list
 
 def _tfds_records(path: str, kind: str, place: int) -> Iterator[tuple[list, int, bool]]:
     del kind
-    data_set, _ = load_tfds(path)
+    data_set, _ = tfds.load(path, ["text"])
     for batch in data_set.skip(place).batch(_RECORDS_PER_PIECE).as_numpy_iterator():
-        yield list(batch), 0, False
+        yield list(batch["text"]), 0, False
     yield [], 0, True
-
-
-def load_tfds(path: str) -> tuple[tf.data.Dataset, dict]:
-    """The texts of `tfds:name/split`, in the order of storage, and what identifies them.
-
-    Raises ValueError if the package is not installed, or the name or its feature `text` is unknown.
-    """
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise ValueError(
-            f"{path} needs the package tensorflow-datasets: pip install 'bert-tf[tfds]' ({error})"
-        ) from error
-    name, _, split = path.removeprefix(TFDS_PREFIX).rpartition("/")
-    if not name:
-        raise ValueError(f"{path}: tfds:name/split expected, for example tfds:ag_news_subset/train")
-    try:
-        config = tfds.ReadConfig(interleave_cycle_length=1)  # else the order depends on threads
-        data_set, info = tfds.load(
-            name, split=split, with_info=True, shuffle_files=False, read_config=config
-        )
-    except Exception as error:  # its own classes, many of them
-        raise ValueError(f"{path}: cannot be loaded ({error})") from error
-    if "text" not in data_set.element_spec:
-        found = sorted(data_set.element_spec)
-        raise ValueError(f"{path}: a feature 'text' expected, the features are {found}")
-    identity = {"name": str(info.full_name), "examples": info.splits[split].num_examples}
-    return data_set.map(lambda features: features["text"]), identity

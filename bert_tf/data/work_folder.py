@@ -8,7 +8,7 @@ import tempfile
 
 import tensorflow as tf
 
-from bert_tf.data import records, sources
+from bert_tf.data import records, tfds
 from bert_tf.data.records import INCOMPLETE
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -16,8 +16,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def describe_input(path: str) -> dict:
     """The entry of an input for the manifest: file (without folder), bytes, sha256."""
-    if path.startswith(sources.TFDS_PREFIX):
-        _, identity = sources.load_tfds(path)
+    if path.startswith(tfds.PREFIX):
+        _, identity = tfds.load(path, ["text"])
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
         return {"file": path, "bytes": 0, "sha256": digest.hexdigest()}
     return {

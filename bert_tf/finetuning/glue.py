@@ -223,6 +223,7 @@ def _finished_run(
             start = tf.io.gfile.join(_best([r for r in runs if r.task == "mnli"]).folder, "model")
         flags = [
             f"--task={task}",
+            f"--data_dir={grid.data_dir}",
             f"--work_dir={folder}",
             f"--config.train.seed={seed}",
             f"--config.optimizer.learning_rate={rate}",
