@@ -43,6 +43,12 @@ def test_little_is_padding_and_neighbours_are_not_alike():
     assert sum(a != b for a, b in itertools.pairwise(widths)) > 32  # shuffled, not sorted
 
 
+def test_within_a_width_rows_come_together_in_random_order():
+    of_widest = [_LENGTHS[rows] for rows, index in batches(64) if index == 3]
+    means = [found.mean() for found in of_widest[:-1]]  # the last has rows of the width below
+    assert np.std(means) < 6  # sorted by length: 8, as of numbers spread over 72 to 100
+
+
 def test_a_run_that_goes_on_sees_the_same_batches():
     whole = batches(60)
     later = batches(60 - 37, start_row=37 * 8)
