@@ -106,7 +106,12 @@ flags.DEFINE_string("hugging_face_model", None, "serve: folder that transformers
 flags.DEFINE_string("transformers_python", None, "serve: the interpreter with torch.")
 flags.DEFINE_list("recipes", ["configs/pretrain/plain.py"], "recipe: config files.")
 flags.DEFINE_list("valid_input", [], "recipe: held-out text, files or patterns.")
-flags.DEFINE_float("minutes", 40.0, "recipe: of training for each.", lower_bound=0.1)
+flags.DEFINE_float(
+    "minutes",
+    40.0,
+    "recipe: of training for each. One with train.phases takes the steps that they say.",
+    lower_bound=0.1,
+)
 flags.DEFINE_list("seeds", ["1", "2", "3"], "recipe: of the fine-tuning.")
 flags.DEFINE_string("work_dir", None, "recipe: folder for everything.")
 

@@ -2,9 +2,10 @@
 
 Every recipe, a config of pretraining, is trained by scripts/pretrain.py from random weights for the
 same minutes on the same text and vocabulary, judged by one stored file of held-out examples with
-their masks, and then fine-tuned for a few minutes. The first recipe is also trained by Model
-Garden's code. What is finished is not done again; what is there with other settings is refused by
-the script that made it.
+their masks, and then fine-tuned for a few minutes. A recipe with phases says itself how many steps
+it takes; the table has the minutes. The first recipe is also trained by Model Garden's code. What
+is finished is not done again; what is there with other settings is refused by the script that made
+it.
 """
 
 import dataclasses
@@ -21,9 +22,10 @@ from typing import Any
 from bert_tf.benchmark import apart, harness
 from bert_tf.benchmark.child import UnavailableError
 from bert_tf.children import run_logged
-from bert_tf.config import ExperimentConfig
+from bert_tf.config import ExperimentConfig, from_json
 from bert_tf.data.glue import GlueFiles
 from bert_tf.data.records import Manifest
+from bert_tf.training.phases import Phase, phase_at, phases_of
 
 _EVAL_PROB = 0.15  # of the tokens of the stored file are masked
 _GARDEN = "Model Garden"
@@ -72,9 +74,13 @@ def run(
     valid = work.make_data(valid_text, "valid", eval_length, masks=(slots, _EVAL_PROB))
     results, left_out = {}, {}
     for path, (name, recipe) in zip(recipes, configs.items(), strict=True):
-        length, has_pairs = recipe.data.max_seq_length, recipe.task.next_sentence
-        train = work.make_data(train_text, "train", length, has_pairs=has_pairs)
-        results[name] = work.train(name, path, train, valid, minutes)
+        lengths = [phase.config.data.max_seq_length for phase in phases_of(recipe)]
+        data = {
+            length: work.make_data(train_text, "train", length, has_pairs=recipe.task.next_sentence)
+            for length in dict.fromkeys(lengths)
+        }
+        budget = 0.0 if recipe.train.phases else minutes
+        results[name] = work.train(name, path, [data[length] for length in lengths], valid, budget)
         if sst2:
             results[name]["accuracies"] = [work.fine_tune(name, sst2, seed) for seed in seeds]
     if garden_python:
@@ -144,22 +150,24 @@ class _Work:
         self._script("create_pretraining_data", command, log=f"data/{name}.log")  # knows its work
         return folder
 
-    def train(self, name: str, config: str, train: str, valid: str, minutes: float):
-        """Pretrains with one recipe; see `run` for what is returned."""
+    def train(self, name: str, config: str, train: Sequence[str], valid: str, minutes: float):
+        """Pretrains with one recipe; see `run` for what is returned.
+
+        `train` has the data of each phase, and `minutes` is 0 where phases say how many steps.
+        """
         run_dir = self._path(name, "run")
         command = [
             f"--config={config}",
-            f"--train_data={train}",
+            *(f"--train_data={folder}" for folder in train),
             f"--eval_data={valid}",
             f"--work_dir={run_dir}",
             "--config.train.num_train_steps=0",
             f"--config.train.time_budget_minutes={minutes}",
         ]
         self._script("pretrain", command, log=f"{name}/pretrain.log")  # knows whether it is done
-        with open(self._path(name, "run", "config.json"), encoding="utf-8") as file:
-            batch_size = json.load(file)["train"]["global_batch_size"]
-        with open(self._path(name, "run", "metrics.jsonl"), encoding="utf-8") as file:
-            return curves([json.loads(line) for line in file], batch_size)
+        phases = phases_of(from_json(ExperimentConfig, os.path.join(run_dir, "config.json")))
+        with open(os.path.join(run_dir, "metrics.jsonl"), encoding="utf-8") as file:
+            return curves([json.loads(line) for line in file], phases)
 
     def fine_tune(self, name: str, sst2: GlueFiles, seed: int) -> float:
         """The accuracy on the dev set after 4 epochs of the first 2,000 rows."""
@@ -205,7 +213,7 @@ class _Work:
             finally:
                 contestant.close()
         with open(output, encoding="utf-8") as file:
-            return curves(list(map(json.loads, file)), config.train.global_batch_size)
+            return curves(list(map(json.loads, file)), phases_of(config))
 
     def _script(self, name: str, flags: Sequence[str], *, log: str) -> None:
         print(f"{name}: {os.path.splitext(log)[0]}", file=sys.stderr, flush=True)
@@ -220,7 +228,7 @@ def _shards(folder: str) -> list[str]:
     return sorted(glob.glob(os.path.join(folder, "*.tfrecord")))
 
 
-def curves(lines: Sequence[dict[str, float]], batch_size: int) -> dict[str, Any]:
+def curves(lines: Sequence[dict[str, float]], phases: Sequence[Phase]) -> dict[str, Any]:
     """`curve`, `evals` and the last `scores` from the lines of a metrics.jsonl.
 
     Minutes are those of the training alone: evaluations do not count.
@@ -228,7 +236,8 @@ def curves(lines: Sequence[dict[str, float]], batch_size: int) -> dict[str, Any]
     curve, evals, minutes, step = [], [], 0.0, 0
     for line in lines:
         if "examples_per_second" in line:
-            examples = (line["step"] - step) * batch_size
+            train = phase_at(phases, line["step"] - 1).config.train
+            examples = (line["step"] - step) * train.global_batch_size
             minutes, step = minutes + examples / line["examples_per_second"] / 60.0, line["step"]
             curve.append([minutes, step, line["masked_lm_loss"]])
         if "eval_masked_lm_loss" in line:

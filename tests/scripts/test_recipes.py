@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from bert_tf import config as c
 from bert_tf.benchmark import recipes
+from bert_tf.training.phases import phases_of
 from tests.scripts.conftest import CONFIG, run_ok, run_script
 
 
@@ -15,24 +17,35 @@ def test_minutes_are_those_of_training_and_evaluations_do_not_count():
         {"step": 40, "masked_lm_loss": 3.0, "examples_per_second": 2.0},
         {"step": 40, "eval_masked_lm_loss": 2.5, "eval_masked_lm_accuracy": 0.4},
     ]
-    found = recipes.curves(lines, batch_size=6)
-    assert found["curve"] == [[1.0, 10, 5.0], [2.5, 40, 3.0]]
-    assert found["evals"] == [[1.0, 10, 4.5], [2.5, 40, 2.5]]
+    config = c.ExperimentConfig(
+        train=c.TrainConfig(
+            global_batch_size=3,
+            phases=(c.PhaseConfig(10, global_batch_size=6), c.PhaseConfig(40)),
+        )
+    )
+    found = recipes.curves(lines, phases_of(config))
+    assert found["curve"] == [[1.0, 10, 5.0], [1.75, 40, 3.0]]
+    assert found["evals"] == [[1.0, 10, 4.5], [1.75, 40, 2.5]]
     assert found["scores"] == {"masked_lm_loss": 2.5, "masked_lm_accuracy": 0.4}
 
 
 @pytest.fixture(scope="module")
 def compared(work, tmp_path_factory):
-    """Two recipes of 32 and 16 tokens, trained for a second, and the printed table."""
+    """Two recipes, 16 tokens for a second and 10 steps of 16 tokens before 10 of 32; the table."""
     folder = tmp_path_factory.mktemp("recipes")
-    long = CONFIG.format(task="pretraining")
-    short = long.replace("max_seq_length=32", "max_seq_length=16").replace(
+    plain = CONFIG.format(task="pretraining")
+    phases = (
+        "PhaseConfig(num_train_steps=10, max_seq_length=16, max_predictions_per_seq=3), "
+        "PhaseConfig(num_train_steps=10)"
+    )
+    phased = plain.replace("num_train_steps=20", f"phases=({phases})")
+    short = plain.replace("max_seq_length=32", "max_seq_length=16").replace(
         'name="pretraining"', 'name="pretraining", next_sentence=False'
     )
-    for name, text in (("long", long), ("short", short)):
+    for name, text in (("phased", phased), ("short", short)):
         (folder / f"{name}.py").write_text(text)
     flags = {
-        "recipes": f"{folder}/long.py,{folder}/short.py",
+        "recipes": f"{folder}/phased.py,{folder}/short.py",
         "input": work / "train.txt",
         "valid_input": work / "valid.txt",
         "vocab_file": work / "vocab",
@@ -47,7 +60,8 @@ def compared(work, tmp_path_factory):
 def test_each_recipe_is_scored_on_the_same_stored_examples(compared):
     folder, _, output = compared
     result = json.loads((folder / "result.json").read_text())["recipes"]
-    assert list(result) == ["long", "short"]
+    assert list(result) == ["phased", "short"]
+    assert result["phased"]["curve"][-1][1] == 20
     for one in result.values():
         assert f"{one['scores']['masked_lm_loss']:.3f}" in output
         assert one["curve"] == sorted(one["curve"]) and one["curve"][-1][0] < 1.0
@@ -84,7 +98,8 @@ def test_a_config_that_does_not_exist_is_named(work, tmp_path):
 
 def test_a_finished_recipe_is_not_taken_for_one_with_other_settings(compared):
     folder, flags, _ = compared
-    process = run_script("benchmark", "recipe", **{**flags, "minutes": 0.2})
+    flags = {**flags, "recipes": f"{folder}/short.py", "minutes": 0.2}
+    process = run_script("benchmark", "recipe", **flags)
     assert process.returncode == 1
     assert "holds a different run: train.time_budget_minutes was 0.1, now 0.2" in process.stderr
     assert "Traceback" not in process.stderr
