@@ -47,6 +47,7 @@ class _TaskFile:
     model_module: str
     task: TaskConfig
     data: DataConfig
+    dtype: str = "float32"
 
 
 def save(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]) -> None:
@@ -67,6 +68,7 @@ def save(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]
         task.tokenizer.do_lower_case,
         task.tokenizer.max_input_chars_per_word,
         task.config.data,
+        dtype=task.config.train.dtype,
     )
     save_checkpoint(folder, checkpoint, metrics)
 
@@ -88,6 +90,7 @@ def save_checkpoint(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, A
 
 def _write_all(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) -> list[Row]:
     config = ExperimentConfig(model=checkpoint.config, data=checkpoint.data, task=checkpoint.task)
+    config.train.dtype = checkpoint.dtype
     _write_about(folder, config, tokenizer_of(checkpoint))
     _write(folder, "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     weights = checkpoint.weights
@@ -107,7 +110,7 @@ def save_task(folder: str, task: Task) -> None:
 
 def _write_about(folder: str, config: ExperimentConfig, tokenizer: Tokenizer) -> None:
     module = type(config.model).__module__.rsplit(".", 1)[-1]
-    task_file = _TaskFile(model_module=module, task=config.task, data=config.data)
+    task_file = _TaskFile(module, config.task, config.data, config.train.dtype)
     tokenizer.save(folder)
     _write(folder, "bert_config.json", config_lib.to_json(config.model).encode())
     _write(folder, "task.json", config_lib.to_json(task_file).encode())
@@ -176,6 +179,7 @@ def read_checkpoint(path: str, **files: str) -> Checkpoint:
         settings.get("max_input_chars_per_word") or 200,
         task_file.data,
         [Row(name, shape, name, shape) for name, shape in file.shapes.items()],
+        task_file.dtype,
     )
 
 
@@ -189,12 +193,13 @@ def _read_model_config(folder: str, module_name: str) -> Any:
     return module.Config.from_json(tf.io.gfile.join(folder, "bert_config.json"))
 
 
-def load(path: str, *, dtype: str = "float32") -> tuple[Task, keras.Model]:
+def load(path: str, *, dtype: str | None = "float32") -> tuple[Task, keras.Model]:
     """The task and the model in the folder, work directory or foreign checkpoint `path`.
 
     Args:
       path: see `read_checkpoint`.
-      dtype: compute dtype, "float32" or "mixed_bfloat16".
+      dtype: compute dtype, one of `config.DTYPES`; None: that of its training, in which its scores
+        are those that were printed then.
 
     Raises:
       ValueError: a file is missing or damaged, or a weight is missing or of another shape.
@@ -202,12 +207,12 @@ def load(path: str, *, dtype: str = "float32") -> tuple[Task, keras.Model]:
     return build(read_checkpoint(path), dtype=dtype)
 
 
-def build(checkpoint: Checkpoint, *, dtype: str = "float32") -> tuple[Task, keras.Model]:
+def build(checkpoint: Checkpoint, *, dtype: str | None = "float32") -> tuple[Task, keras.Model]:
     """The task and the model of a checkpoint; see `load`."""
     config = ExperimentConfig(
         model=checkpoint.config, data=checkpoint.data, task=_loadable(checkpoint)
     )
-    config.train.dtype = dtype
+    config.train.dtype = checkpoint.dtype if dtype is None else dtype
     task = make_task(config, tokenizer_of(checkpoint))
     model = task.build_model()
     # A head of another project may be missing in part.

@@ -12,6 +12,7 @@ import tempfile
 from absl import flags
 
 from bert_tf import app, model_folder
+from bert_tf.config import DTYPES
 from bert_tf.data import tf_example_files
 from bert_tf.data.order import BatchSlice
 from bert_tf.finetuning.results import write_files
@@ -30,7 +31,9 @@ flags.DEFINE_string(
     "predictions_dir", None, "Also write the answers to all data into this folder, in files."
 )
 flags.DEFINE_integer("batch_size", 64, "Rows of a step, over all replicas.", lower_bound=1)
-flags.DEFINE_enum("dtype", "float32", ("float32", "mixed_bfloat16"), "Compute in this dtype.")
+flags.DEFINE_enum(
+    "dtype", None, DTYPES, "Compute in this dtype; default: that of the training, as then."
+)
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
 flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")
 flags.mark_flags_as_required(["model", "data"])

@@ -56,6 +56,7 @@ class Checkpoint:
       do_lower_case, max_input_chars_per_word: the tokenizer's settings.
       data: how long a text may be, and what else a model folder keeps.
       rows: what became of each tensor of the source.
+      dtype: in which it was trained and scored, one of config.DTYPES.
     """
 
     source: str
@@ -67,6 +68,7 @@ class Checkpoint:
     max_input_chars_per_word: int = 200
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     rows: list[Row] = dataclasses.field(default_factory=list)
+    dtype: str = "float32"
 
     def check_vocabulary(self) -> None:
         """ValueError for more tokens than embeddings; a warning for a doubtful `do_lower_case`."""

@@ -55,18 +55,37 @@ def test_evaluate_repeats_the_scores_from_the_model_folder_alone(work, pretraine
         assert again == pytest.approx(scores_of(model), rel=1e-5)
 
 
-def test_fine_tuning_starts_from_the_pretrained_encoder(work, pretrained, finetuned):
-    """Not compared after training: a run of one step with a tiny rate must stay near its start."""
+@pytest.fixture(scope="module")
+def one_step(work, pretrained):
+    """Fine-tuned for one step with a tiny rate, in bfloat16."""
     run_ok(
         "finetune",
         config=work / "classification.py",
         train_data=work / "train.tsv",
+        eval_data=work / "dev.tsv",
         init_checkpoint=pretrained,
         work_dir=work / "one_step",
-        **{"config.train.num_train_steps": 1, "config.optimizer.learning_rate": 1e-12},
+        **{
+            "config.train.num_train_steps": 1,
+            "config.optimizer.learning_rate": 1e-12,
+            "config.train.dtype": "mixed_bfloat16",
+        },
     )
+    return work / "one_step"
+
+
+def test_scores_of_training_in_bfloat16_are_those_of_evaluate(work, one_step):
+    run_ok("evaluate", model=one_step, data=work / "dev.tsv", output=work / "scores.json")
+    assert json.loads((work / "scores.json").read_text()) == scores_of(one_step)
+    in_float32 = {"output": work / "float32.json", "dtype": "float32"}
+    run_ok("evaluate", model=one_step, data=work / "dev.tsv", **in_float32)
+    assert json.loads((work / "float32.json").read_text()) != scores_of(one_step)
+
+
+def test_fine_tuning_starts_from_the_pretrained_encoder(pretrained, one_step):
+    """Not compared after training: a run of one step with a tiny rate must stay near its start."""
     start = safetensors.numpy.load_file(pretrained / "model" / "model.safetensors")
-    end = safetensors.numpy.load_file(work / "one_step" / "model" / "model.safetensors")
+    end = safetensors.numpy.load_file(one_step / "model" / "model.safetensors")
     shared = [path for path in start if path.startswith("bert/")]
     assert len(shared) == 5 + 2 * 16 + 2
     for path in shared:
