@@ -27,7 +27,7 @@ _LEAST = {
     "spike_factor": 0,
     "seed": 0,
 }
-OPTIMIZERS = ("adamw", "lamb", "adafactor", "sgd")
+OPTIMIZERS = ("adamw", "lamb", "adafactor", "sgd", "muon")
 SCHEDULES = ("linear", "polynomial", "cosine", "constant", "warmup_stable_decay")
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -163,7 +163,8 @@ class OptimizerConfig:
 
     Attributes:
       name: "adamw"; "lamb" (You et al. 2020); "adafactor" (Shazeer and Stern 2018, without
-        momentum); "sgd" (without momentum).
+        momentum); "sgd" (without momentum); "muon" (Jordan et al. 2024) for the matrices of the
+        transformer blocks, AdamW for all else.
       learning_rate: the peak.
       schedule: how the rate falls after its linear warm-up: "linear"; "polynomial"; "cosine";
         "constant" (it does not); "warmup_stable_decay" (only at the end, in a straight line).
@@ -179,6 +180,8 @@ class OptimizerConfig:
       decay_exponent: Adafactor: the second moment forgets with 1 - step^-decay_exponent.
       update_clip: Adafactor: largest root mean square of an update.
       relative_step: Adafactor: multiply the rate by the root mean square of each weight.
+      momentum: Muon: share of the momentum that stays.
+      update_rms: Muon: root mean square of an update before the rate; 0.2 is about AdamW's.
       clip_norm: largest global norm of the all-reduced gradient; 0 for no clipping.
       layer_decay: each layer learns at the rate of the one above it times this; 1 for all alike.
       freeze_embeddings: the embeddings do not move.
@@ -202,6 +205,8 @@ class OptimizerConfig:
     decay_exponent: float = 0.8
     update_clip: float = 1.0
     relative_step: bool = False
+    momentum: float = 0.95
+    update_rms: float = 0.2
     clip_norm: float = 1.0
     layer_decay: float = 1.0
     freeze_embeddings: bool = False
@@ -237,6 +242,8 @@ _RANGES = {
     "epsilon": _NOT_NEGATIVE,
     "decay_exponent": _POSITIVE,
     "update_clip": _POSITIVE,
+    "momentum": _BETA,
+    "update_rms": _POSITIVE,
     "clip_norm": _NOT_NEGATIVE,
     "layer_decay": ("more than 0 and at most 1", lambda value: 0 < value <= 1),
     "num_frozen_layers": _NOT_NEGATIVE,

@@ -70,7 +70,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         self._paces = pace_of_weights(self._config, [variable.path for variable in variables])
         self._paths, self._slots = [], []  # by the index that Keras gives a variable
         for variable in variables:
-            shapes = optimizers.slot_shapes(self._config.name, variable.shape)
+            shapes = optimizers.slot_shapes(self._config.name, variable.path, variable.shape)
             if self._paces[variable.path].is_frozen:
                 shapes = {}
             name = variable.path.replace("/", "_")

@@ -17,6 +17,8 @@ from bert_tf.training.layerwise import pace_of_weights
 # google-research/bert, optimization.py: these take no weight decay. In the code of LAMB's authors
 # they have no trust ratio either.
 _NOT_DECAYED = re.compile(r"LayerNorm|bias")
+# The matrices of the transformer blocks; embeddings and heads are moved by AdamW.
+_ORTHOGONAL = re.compile(r"layer_\d+/.*kernel$")
 
 
 def is_decayed(path: str) -> bool:
@@ -24,11 +26,18 @@ def is_decayed(path: str) -> bool:
     return not _NOT_DECAYED.search(path)
 
 
-def slot_shapes(name: str, shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """{slot: its shape} of a weight of `shape` with the optimizer called `name`."""
+def is_orthogonalized(name: str, path: str) -> bool:
+    """Whether the optimizer called `name` makes orthogonal updates of the weight at `path`."""
+    return name == "muon" and bool(_ORTHOGONAL.search(path))
+
+
+def slot_shapes(name: str, path: str, shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """{slot: its shape} of the weight at `path` with the optimizer called `name`."""
     shape = tuple(shape)
     if name == "sgd":
         return {}
+    if is_orthogonalized(name, path):
+        return {"m": shape}
     if name == "adafactor":
         return {"vr": shape[:1], "vc": shape[1:]} if len(shape) == 2 else {"v": shape}
     return {"m": shape, "v": shape}
@@ -69,6 +78,15 @@ def update(
             relative_step=config.relative_step,
             **rate,
         )
+    if is_orthogonalized(config.name, path):
+        return updates.muon_update(
+            weight,
+            gradient,
+            *slots,
+            momentum=config.momentum,
+            update_rms=config.update_rms,
+            **rate,
+        )
     moments = {
         "step": step,
         "beta_1": config.beta_1,
@@ -95,6 +113,7 @@ class Optimizer:
       weights: {path: variable} of those that move, now or later.
       frozen: paths of the others.
       decayed: paths that take weight decay.
+      orthogonalized: paths whose updates are orthogonal, with products of matrices in them.
       paces: {path: Pace} of `weights`.
       slots: {path/slot: variable}.
     """
@@ -106,15 +125,18 @@ class Optimizer:
         self.frozen = [path for path in weights if paces[path].is_frozen]
         self.paces = {path: paces[path] for path in self.weights}
         self.decayed = [path for path in self.weights if is_decayed(path) and config.weight_decay]
+        self.orthogonalized = [p for p in self.weights if is_orthogonalized(config.name, p)]
         self.slots = {
             f"{path}/{slot}": _zeros(shape, weight.dtype, f"{path}/{slot}")
             for path, weight in self.weights.items()
-            for slot, shape in slot_shapes(config.name, weight.shape).items()
+            for slot, shape in slot_shapes(config.name, path, weight.shape).items()
         }
 
     def describe(self) -> list[str]:
         """Lines for the log: what is decayed, what is frozen, and what has a pace of its own."""
         lines = [_listed("weight decay on", self.decayed)]
+        if self.orthogonalized:
+            lines.append(_listed("orthogonal updates of", self.orthogonalized))
         if self.frozen:
             lines.append(_listed("frozen for good are", self.frozen))
         by_pace = {}
@@ -133,7 +155,12 @@ class Optimizer:
         ]
 
     def apply(
-        self, gradients: Sequence[tf.Tensor], *, step: tf.Tensor, learning_rate: tf.Tensor
+        self,
+        gradients: Sequence[tf.Tensor],
+        *,
+        step: tf.Tensor,
+        learning_rate: tf.Tensor,
+        orthogonalized: bool | None = None,
     ) -> None:
         """Updates this replica's weights and slots from the reduced `gradients`.
 
@@ -141,9 +168,13 @@ class Optimizer:
           gradients: in the order of `weights`.
           step: int64 scalar, finished optimizer steps.
           learning_rate: of weights without layer-wise decay.
+          orthogonalized: update only those whose updates are orthogonal, or only the others; None:
+            all.
         """
         for (path, weight), gradient in zip(self.weights.items(), gradients, strict=True):
-            pace, names = self.paces[path], slot_shapes(self._config.name, weight.shape)
+            if orthogonalized not in (None, path in self.orthogonalized):
+                continue
+            pace, names = self.paces[path], slot_shapes(self._config.name, path, weight.shape)
             variables = [weight, *(self.slots[f"{path}/{name}"] for name in names)]
             old = [tf.convert_to_tensor(variable) for variable in variables]
             new = update(

@@ -132,7 +132,7 @@ class TrainStep:
         self._gradient_function = (
             self._gradients_at_width if by_length else self._gradients_of_batch
         )
-        self._apply_function = self._apply
+        self._finish_function = self._finish
         if config.train.jit_compile:
             # Behind a partial, because strategy.run would compile a bare tf.function for all
             # replicas as one, with variables of several devices in it.
@@ -141,7 +141,7 @@ class TrainStep:
         if strategy.num_replicas_in_sync == 1:  # no all-reduce inside
             # Always: as one kernel per variable the update takes half the time, and no temporaries.
             # The norm stays outside: XLA's takes twice as long.
-            self._apply_function = tf.function(self._apply, jit_compile=True, autograph=False)
+            self._finish_function = tf.function(self._finish, jit_compile=True, autograph=False)
         self.train_steps = tf.function(self._train_steps)
 
     @property
@@ -238,14 +238,28 @@ class TrainStep:
         gradients = self._state.optimizer.released(gradients, step)
         norm = tf.linalg.global_norm(gradients)
         healthy = tf.math.is_finite(norm) & (self._non_finite_step == NO_STEP)
-        tf.cond(healthy, lambda: self._apply_function(gradients, norm, sums), self._skip)
+        tf.cond(healthy, lambda: self._apply(gradients, norm, sums), self._skip)
 
     def _apply(self, gradients, norm, sums):
+        if self._state.optimizer.orthogonalized:  # on a CPU, XLA's matrix products are slow
+            self._move(gradients, norm, orthogonalized=True)
+        return self._finish_function(gradients, norm, sums)
+
+    def _move(self, gradients, norm, *, orthogonalized: bool):
+        """Updates the weights whose updates are orthogonal, or the others."""
         clip = self._config.optimizer.clip_norm
         if clip:
             gradients = [gradient * (clip / tf.maximum(norm, clip)) for gradient in gradients]
         step = tf.convert_to_tensor(self._state.step)
-        self._state.optimizer.apply(gradients, step=step, learning_rate=self.learning_rate(step))
+        self._state.optimizer.apply(
+            gradients,
+            step=step,
+            learning_rate=self.learning_rate(step),
+            orthogonalized=orthogonalized,
+        )
+
+    def _finish(self, gradients, norm, sums):
+        self._move(gradients, norm, orthogonalized=False)
         if self._state.loss_scale is not None:
             self._state.loss_scale.count_good_step()
         self._state.step.assign_add(1)

@@ -112,7 +112,7 @@ def make_config(layout, name, dropout, dtype="float32", **optimizer) -> Experime
         optimizer=OptimizerConfig(
             name=name,
             **{
-                "learning_rate": {"sgd": 0.1, "adamw": 1e-3}[name],
+                "learning_rate": {"sgd": 0.1, "adamw": 1e-3, "muon": 1e-4}[name],
                 "warmup_proportion": 0.2,
                 "epsilon": 1e-6,
                 "clip_norm": 0.0,

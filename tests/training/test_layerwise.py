@@ -48,7 +48,7 @@ def test_each_layer_learns_at_the_rate_of_the_one_above_it_times_the_decay():
     np.testing.assert_allclose(moved, [0.0125, 0.0125, 0.025, 0.05, 0.1, 0.1], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["adamw", "lamb", "adafactor", "sgd"])
+@pytest.mark.parametrize("name", ["adamw", "lamb", "adafactor", "sgd", "muon"])
 def test_what_is_frozen_has_no_slots_and_no_decay(name):
     weights, optimizer = make(
         name=name, freeze_embeddings=True, num_frozen_layers=1, weight_decay=0.5
@@ -65,7 +65,7 @@ def test_lower_layers_can_be_frozen_below_moving_embeddings():
     assert optimizer.frozen == [LOWER]
 
 
-@pytest.mark.parametrize("name", ["adamw", "lamb", "adafactor"])
+@pytest.mark.parametrize("name", ["adamw", "lamb", "adafactor", "muon"])
 def test_unfreezing_goes_from_the_top_down_and_each_weight_starts_afresh(name):
     """Held weights and their slots do not change; released ones do what new ones would."""
     options = {"name": name, "bias_correction": True, "weight_decay": 0.5}

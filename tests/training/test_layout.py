@@ -37,6 +37,7 @@ GROUPS = [
         ],
     ),
     (Layout(1, 2), "adamw", 0.1, FROZEN, [Layout(2, 1)]),
+    (Layout(1, 2), "muon", 0.1, {}, [Layout(2, 1), Layout(1, 2, jit_compile=True)]),
 ]
 CASES = [
     pytest.param(reference, layout, *options, id=f"{layout} as {reference}, {options[0]}")

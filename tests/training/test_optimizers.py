@@ -11,8 +11,8 @@ from bert_tf.config import OptimizerConfig
 from bert_tf.training.keras_optimizer import KerasOptimizer
 from bert_tf.training.optimizers import Optimizer, is_decayed
 
-PATHS = {"a/kernel": (4, 3), "a/bias": (3,)}
-DECAY = {"a/kernel": 0.1, "a/bias": 0.0}
+PATHS = {"layer_0/kernel": (4, 3), "layer_0/bias": (3,)}
+DECAY = {"layer_0/kernel": 0.1, "layer_0/bias": 0.0}
 STEPS = 10
 
 
@@ -66,6 +66,21 @@ def numpy_sgd(w, gradients, rates, decay):
     return w, {}
 
 
+def numpy_muon(w, gradients, rates, decay):
+    """Jordan et al. 2024, with the five rounds in float64; a weight outside of blocks: AdamW."""
+    if w.ndim < 2:
+        return numpy_adamw(w, gradients, rates, decay)
+    m = np.zeros_like(w)
+    for gradient, rate in zip(gradients, rates, strict=True):
+        m = 0.95 * m + 0.05 * gradient
+        x = 0.95 * m + 0.05 * gradient
+        x = x / np.linalg.norm(x)
+        for _ in range(5):
+            x = 3.4445 * x - 4.775 * x @ x.T @ x + 2.0315 * x @ x.T @ x @ x.T @ x
+        w = w - rate * (0.2 * np.sqrt(max(w.shape)) * x + decay * w)
+    return w, {"m": m}
+
+
 CASES = {
     "adamw": (numpy_adamw, {}, {}),
     "adamw, corrected": (numpy_adamw, {"bias_correction": True}, {"correct": True}),
@@ -77,7 +92,10 @@ CASES = {
         {"relative": True},
     ),
     "sgd": (numpy_sgd, {"name": "sgd"}, {}),
+    "muon": (numpy_muon, {"name": "muon"}, {}),
 }
+# Muon's direction is computed in bfloat16: in ten steps of 0.1 x 0.2 x 2 x about 0.5.
+ABSOLUTE = {"muon": 5e-3}
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +120,10 @@ def expected(case, problem, rates):
     }
 
 
+def assert_near(variable, weight, case):
+    np.testing.assert_allclose(variable.numpy(), weight, rtol=1e-5, atol=ABSOLUTE.get(case, 2e-6))
+
+
 def config_of(case, **changes):
     return OptimizerConfig(weight_decay=0.1, clip_norm=0.0, **CASES[case][1], **changes)
 
@@ -120,7 +142,7 @@ def test_ten_steps_equal_numpy(case, problem):
         )
     seen = set()
     for path, (weight, slots) in expected(case, problem, rates).items():
-        np.testing.assert_allclose(weights[path].numpy(), weight, rtol=1e-5, atol=2e-6)
+        assert_near(weights[path], weight, case)
         for name, value in slots.items():
             seen.add(f"{path}/{name}")
             slot = optimizer.slots[f"{path}/{name}"].numpy()
@@ -134,8 +156,8 @@ def test_the_keras_optimizer_makes_the_same_steps(case, problem):
     config = config_of(case, learning_rate=0.1, warmup_proportion=0.0)
     optimizer = KerasOptimizer(config, num_train_steps=STEPS)
     optimizer = KerasOptimizer.from_config(optimizer.get_config())  # as saving does
-    with keras.name_scope("a"):
-        variables = [keras.Variable(start[path], name=path[2:]) for path in PATHS]
+    with keras.name_scope("layer_0"):
+        variables = [keras.Variable(start[p], name=p.removeprefix("layer_0/")) for p in PATHS]
     assert [variable.path for variable in variables] == list(PATHS)
     for step in range(STEPS):
         of_step = [tf.constant(gradients[path][step], tf.float32) for path in PATHS]
@@ -144,7 +166,7 @@ def test_the_keras_optimizer_makes_the_same_steps(case, problem):
     for variable, (weight, _) in zip(
         variables, expected(case, problem, rates).values(), strict=True
     ):
-        np.testing.assert_allclose(variable.numpy(), weight, rtol=1e-5, atol=2e-6)
+        assert_near(variable, weight, case)
 
 
 def test_keras_fits_with_it_and_clips():
@@ -172,6 +194,44 @@ def test_lamb_moves_a_weight_of_zeros_and_keeps_still_without_a_gradient():
     # Kept from decay, the second kernel has no update at all.
     np.testing.assert_allclose(weights["a/kernel"].numpy(), [[-0.1, -0.1]], rtol=1e-4)
     np.testing.assert_array_equal(weights["b/kernel"].numpy(), [[1.0, 2.0]])
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (32, 128), (128, 32)])
+def test_an_update_of_muon_is_nearly_orthogonal_and_has_the_size_that_was_asked_for(shape):
+    random = np.random.default_rng(0)
+    u, _, vt = np.linalg.svd(random.normal(size=shape), full_matrices=False)
+    gradient = u * np.geomspace(1, 30, min(shape)) @ vt
+    weight = tf.Variable(tf.zeros(shape))
+    config = OptimizerConfig(name="muon", weight_decay=0.0, update_rms=0.5)
+    Optimizer(config, {"layer_0/kernel": weight}).apply(
+        [tf.constant(gradient, tf.float32)],
+        step=tf.constant(0, tf.int64),
+        learning_rate=tf.constant(0.1),
+    )
+    update = weight.numpy() / -0.1 / (0.5 * np.sqrt(max(shape)))
+    in_its_basis = u.T @ update @ vt.T
+    singular_values = np.linalg.svd(update, compute_uv=False)
+    assert singular_values.min() > 0.6
+    assert singular_values.max() < 1.3
+    assert np.abs(in_its_basis - np.diag(np.diag(in_its_basis))).max() < 0.05
+    assert np.sqrt((weight.numpy() ** 2).mean()) == pytest.approx(0.1 * 0.5, rel=0.2)
+
+
+def test_muon_moves_the_matrices_of_the_blocks_and_adamw_all_else():
+    paths = [
+        "bert/encoder/layer_0/attention/self/query/kernel",
+        "bert/encoder/layer_11/output/dense/kernel",
+        "bert/encoder/layer_0/attention/self/query/bias",
+        "bert/encoder/layer_0/output/LayerNorm/gamma",
+        "bert/embeddings/word_embeddings",
+        "bert/pooler/dense/kernel",
+        "cls/predictions/transform/dense/kernel",
+    ]
+    weights = {path: tf.Variable(tf.ones((2, 2) if "kernel" in path else 2)) for path in paths}
+    optimizer = Optimizer(OptimizerConfig(name="muon"), weights)
+    assert optimizer.orthogonalized == paths[:2]
+    assert {path for path in paths if f"{path}/v" not in optimizer.slots} == set(paths[:2])
+    assert all(f"{path}/m" in optimizer.slots for path in paths)
 
 
 def test_adafactor_needs_rows_and_columns_where_adam_needs_two_matrices():
