@@ -68,6 +68,12 @@ flags.DEFINE_list(
     f"with a setting such as keras_hub:mixed_bfloat16+xla; settings: {', '.join(train.SETTINGS)}, "
     "all. A setting alone means our step. Without a setting: that of the config.",
 )
+flags.DEFINE_list(
+    "train_data",
+    [],
+    "train: folders made by create_pretraining_data.py: our step also on their rows, read and "
+    "masked as in a training. tokens/s are those that are not padding.",
+)
 flags.DEFINE_integer("steps_per_round", 5, "train: optimizer steps of a round.")
 flags.DEFINE_bool(
     "isolate", True, "train: each contestant in its own process; else its peak memory is unknown."
@@ -152,6 +158,7 @@ def _train():
         rounds=FLAGS.rounds,
         warmup_rounds=FLAGS.warmup_rounds,
         steps_per_round=FLAGS.steps_per_round,
+        data=FLAGS.train_data,
         isolate=FLAGS.isolate,
         pythons={
             "garden": FLAGS.garden_python,

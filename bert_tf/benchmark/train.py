@@ -6,6 +6,7 @@ A contestant is written `LIBRARY:DTYPE` or `LIBRARY:DTYPE+xla`.
 import copy
 import dataclasses
 import importlib
+import os
 import statistics
 import sys
 from collections.abc import Sequence
@@ -42,14 +43,17 @@ class Entry:
     Attributes:
       package: key of `LIBRARIES`.
       setting: one of `SETTINGS`.
+      data: folder of the rows it is measured on; empty: full rows of random tokens.
     """
 
     package: str
     setting: str
+    data: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.package}:{self.setting}"
+        name = f"{self.package}:{self.setting}"
+        return f"{name} on {os.path.basename(os.path.normpath(self.data))}" if self.data else name
 
     @property
     def dtype(self) -> str:
@@ -64,18 +68,24 @@ class Entry:
         return self.dtype.removeprefix("mixed_")
 
 
-def parse_entries(config: ExperimentConfig, words: Sequence[str]) -> list[Entry]:
-    """What the config asks for, then what it is measured against, each once.
+def parse_entries(
+    config: ExperimentConfig, words: Sequence[str], data: Sequence[str] = ()
+) -> list[Entry]:
+    """What the config asks for, on random and on real rows, then what it is measured against.
 
     Args:
       config: its `train.dtype` and `train.jit_compile` are the default of every library.
       words: `LIBRARY`, `LIBRARY:SETTING`, `LIBRARY:all`, or a setting of our own step.
+      data: folders with rows for our own step.
+
+    Returns:
+      Each contestant once.
 
     Raises:
       ValueError: an unknown library or setting.
     """
     default = config.train.dtype + ("+xla" if config.train.jit_compile else "")
-    entries = [Entry(_OWN, default)]
+    entries = [Entry(_OWN, default), *(Entry(_OWN, default, folder) for folder in data)]
     for word in words:
         library, _, setting = word.partition(":")
         if library in SETTINGS:
@@ -100,6 +110,7 @@ def run(
     rounds: int,
     warmup_rounds: int,
     steps_per_round: int,
+    data: Sequence[str] = (),
     isolate: bool = True,
     pythons: dict[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -110,6 +121,7 @@ def run(
       against: see `parse_entries`.
       rounds, warmup_rounds: see `harness.measure_in_turn`.
       steps_per_round: optimizer steps of a round.
+      data: folders made by scripts/create_pretraining_data.py: our step on their rows too.
       isolate: every contestant in its own process, so that its peak memory is its own. Those of
         `_APART` always are.
       pythons: {library: interpreter} where it is not the current one.
@@ -121,7 +133,7 @@ def run(
       ValueError: bad settings, or a contestant failed.
     """
     config.check()
-    entries = parse_entries(config, against)
+    entries = parse_entries(config, against, data)
     settings = {"config": dataclasses.asdict(config), "steps_per_round": steps_per_round}
     contestants, left_out = {}, {}
     try:
@@ -142,7 +154,10 @@ def run(
             contestant.close()
     for entry, contestant in contestants.items():
         ceiling = figures[ceilings[entry.matmul_dtype].name]
-        contestant.info |= _arithmetic(entry, config, figures[contestant.name], ceiling)
+        tokens_per_row = contestant.info.get("tokens_per_row", config.data.max_seq_length)
+        contestant.info |= _arithmetic(
+            entry, config, tokens_per_row, figures[contestant.name], ceiling
+        )
     return {
         "comparisons": [
             harness.compare("train", _UNIT, [*contestants.values()], figures),
@@ -162,6 +177,8 @@ def _best_of_each_library(
     """The one with the largest median, library by library, ours first."""
     best = {}
     for entry, contestant in contestants.items():
+        if entry.data:  # not the same work
+            continue
         median = statistics.median(figures[contestant.name])
         best[entry.package] = max(
             best.get(entry.package, (median, contestant)), (median, contestant), key=lambda b: b[0]
@@ -172,7 +189,7 @@ def _best_of_each_library(
 def _prepare(
     entry: Entry, settings: dict[str, Any], isolate: bool, pythons: dict[str, str]
 ) -> Contestant:
-    settings = copy.deepcopy(settings) | {"package": entry.package}
+    settings = copy.deepcopy(settings) | {"package": entry.package, "data": entry.data}
     settings["config"]["train"] |= {"dtype": entry.dtype, "jit_compile": entry.jit_compile}
     module = LIBRARIES[entry.package]
     if not isolate and entry.package not in _APART:
@@ -191,7 +208,11 @@ def _matmul_ceiling(dtype: str) -> Contestant:
 
 
 def _arithmetic(
-    entry: Entry, config: ExperimentConfig, figures: list[float], ceiling: list[float]
+    entry: Entry,
+    config: ExperimentConfig,
+    tokens_per_row: float,
+    figures: list[float],
+    ceiling: list[float],
 ) -> dict[str, Any]:
     """What the sequences per second mean for tokens, operations and the machine's ceiling."""
     flops = step_flops(config)
@@ -199,7 +220,7 @@ def _arithmetic(
     return {
         "dtype": entry.dtype,
         "xla": entry.jit_compile,
-        "tokens_per_second": statistics.median(figures) * config.data.max_seq_length,
+        "tokens_per_second": statistics.median(figures) * tokens_per_row,
         "model_flops_per_step": flops,
         "gflops_per_second": statistics.median(gflops),
         "share_of_matmul_ceiling": statistics.median(harness.pair_ratios(gflops, ceiling)),

@@ -246,6 +246,31 @@ def test_train_measures_our_step_in_two_settings(tiny_config, tmp_path):
         assert name in printed
 
 
+def test_our_step_is_measured_on_rows_of_text_too(work, tiny_config, tmp_path):
+    """Whose tokens are counted without the padding."""
+    printed = run_ok(
+        "benchmark",
+        "train",
+        config=tiny_config,
+        against="",
+        train_data=work / "train",
+        rounds=1,
+        warmup_rounds=0,
+        steps_per_round=2,
+        output=tmp_path / "result.json",
+    )
+    steps, best, _ = json.loads((tmp_path / "result.json").read_text())["comparisons"]
+    own = "bert_tf:float32"
+    assert [entry["name"] for entry in steps["contestants"]] == [own, f"{own} on train"]
+    assert f"{own} on train" in printed
+    tokens = [entry["info"]["tokens_per_row"] for entry in steps["contestants"]]
+    assert tokens[0] == 32 and 20 < tokens[1] < 32
+    for entry in steps["contestants"]:
+        rate = entry["figures"][0] * entry["info"]["tokens_per_row"]
+        assert entry["info"]["tokens_per_second"] == pytest.approx(rate)
+    assert [entry["name"] for entry in best["contestants"]] == [own]
+
+
 def test_a_step_in_its_own_process_tells_its_peak_memory():
     result = train.run(TINY, [], rounds=1, warmup_rounds=0, steps_per_round=1)
     (entry,) = result["comparisons"][0]["contestants"]
