@@ -44,6 +44,8 @@ class DataConfig:
       do_whole_word_mask: mask all pieces of a word together.
       max_ngram: mask n-grams of up to so many words, 1/n as often as single words (ALBERT: 3);
         needs do_whole_word_mask. 1: single words.
+      position_range: pretraining: rows shorter than this begin at a random position of so many, so
+        that short rows teach all positions (Kiyono et al. 2021); 0: all begin at 0.
       text_column, text_pair_column, label_column: columns of a fine-tuning file; empty: found by
         their usual names.
       label_columns: several labels, one 0/1 column each, in place of label_column.
@@ -75,6 +77,7 @@ class DataConfig:
     eval_masked_lm_prob: float = 0.15
     do_whole_word_mask: bool = False
     max_ngram: int = 1
+    position_range: int = 0
     text_column: str = ""
     text_pair_column: str = ""
     label_column: str = ""
@@ -353,6 +356,11 @@ class ExperimentConfig:
             raise ValueError(
                 f"data.max_seq_length is {self.data.max_seq_length}, but the model has "
                 f"max_position_embeddings {self.model.max_position_embeddings}."
+            )
+        if not 0 <= self.data.position_range <= self.model.max_position_embeddings:
+            raise ValueError(
+                f"data.position_range is {self.data.position_range}; expected 0, or at most "
+                f"model.max_position_embeddings ({self.model.max_position_embeddings})."
             )
         widths = list(self.data.widths)
         if widths and (sorted(set(widths)) != widths or widths[-1] != self.data.max_seq_length):

@@ -143,7 +143,7 @@ def mask_tokens(
     """
     ids_BS = batch["input_ids"]
     position_BS, example_BS, index_BS = _counters(batch, example_index)
-    counters = _Counters(epoch[:, tf.newaxis], *_split_words(index_BS), position_BS)
+    counters = _Counters(epoch[:, tf.newaxis], *split_words(index_BS), position_BS)
 
     candidate_BS = (batch["input_mask"] > 0) & (ids_BS != cls_id) & (ids_BS != sep_id)
     max_examples = 1 if example_index.shape.rank == 1 else example_index.shape[1]
@@ -253,7 +253,8 @@ def _xor_shifted(x: tf.Tensor, bits: int) -> tf.Tensor:
     return tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, _u32(bits)))
 
 
-def _split_words(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def split_words(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The low and the high 32 bits of an int64, as counters of `hash_u32`."""
     low = tf.bitwise.bitwise_and(index, 0xFFFFFFFF)
     return low, shift_right(index, 32)
 

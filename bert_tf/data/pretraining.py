@@ -15,7 +15,8 @@ import tensorflow as tf
 
 from bert_tf.data import damaged, order, records, release_format, row_tables
 from bert_tf.data.indexed import dataset_of_items
-from bert_tf.data.masking import Masker
+from bert_tf.data.mask_choice import shift_right
+from bert_tf.data.masking import Masker, hash_u32, split_words
 from bert_tf.data.mixing import Mixture, Shares
 from bert_tf.data.order import BatchSlice, GroupSlice
 from bert_tf.data.records import Manifest
@@ -37,6 +38,7 @@ def make_pretraining_dataset(
     max_predictions_per_seq: int = 20,
     whole_word: bool = False,
     max_ngram: int = 1,
+    position_range: int = 0,
     seed: int = 0,
     training: bool = True,
     start_row: int = 0,
@@ -57,7 +59,9 @@ def make_pretraining_dataset(
         masked_lm_prob, max_predictions_per_seq, whole_word, max_ngram: see `masking.mask_tokens`.
             Training data with static masks must have as many slots; nothing else has an effect on
             static masks.
-        seed: of order and masks, in [0, 2**32).
+        position_range: in training, more than S: each row begins at a random position so that it
+            ends before this one (Kiyono et al. 2021, SHAPE). Else all begin at 0.
+        seed: of order, masks and shifts, in [0, 2**32).
         training: see above.
         start_row: rows consumed so far, by all workers and through all epochs (training only).
         skip_damaged: a record that cannot be read or used becomes a row of weight 0 in its place
@@ -69,7 +73,8 @@ def make_pretraining_dataset(
         `masked_lm_left_out` [B] (see `masking.mask_tokens`);
         `next_sentence_labels`, float32 `next_sentence_weights` [B, E] (of sentence-order examples
         too; the weights are 0 if the objective of the data has no labels). If rows may hold several
-        examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E]. With
+        examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E]; shifted rows
+        have `position_ids` too. With
         `skip_damaged`, in training, `is_skipped` [B], 1 for a record that is left out.
 
     Raises:
@@ -88,10 +93,13 @@ def make_pretraining_dataset(
     signature = row_signature(mixture.first, batch_slice.replica_batch_size)
     rows = dataset_of_items(reader.read, signature, reader.num_batches)
     make_batch = batch_maker(mixture.first, masker)
+    num_shifts = position_range - mixture.first.max_seq_length + 1 if training else 1
 
     @tf.autograph.experimental.do_not_convert
     def finish(rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         batch = make_batch(rows)
+        if num_shifts > 1:
+            batch["position_ids"] = _shifted_positions(batch, rows, seed, num_shifts)
         if skip_damaged and training:
             is_empty_B = tf.reduce_all(rows["example_lengths"] == 0, axis=1)
             batch["is_skipped"] = tf.cast(is_empty_B, tf.int32)
@@ -293,6 +301,18 @@ def _add_inputs(batch: dict[str, tf.Tensor], *, packed: bool) -> dict[str, tf.Te
     if packed:
         batch.update(_packed_inputs(lengths_BE, position_S, is_real_BS))
     return batch
+
+
+def _shifted_positions(
+    batch: dict[str, tf.Tensor], rows: dict[str, tf.Tensor], seed: int, num_shifts: int
+) -> tf.Tensor:
+    """int32 [B, S]: positions, all of a row more by a number below `num_shifts`, which is a
+    function of (seed, epoch, row)."""
+    counters = (rows["epoch"], *split_words(rows["example"]), order.STREAM_POSITION_SHIFT)
+    drawn_B = tf.cast(hash_u32(seed, *counters), tf.int64)
+    shift_B = tf.cast(shift_right(drawn_B * num_shifts, 32), tf.int32)
+    default_BS = tf.zeros_like(batch["input_ids"]) + tf.range(batch["input_ids"].shape[1])
+    return batch.get("position_ids", default_BS) + shift_B[:, tf.newaxis]
 
 
 def _packed_inputs(

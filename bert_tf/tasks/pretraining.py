@@ -128,6 +128,7 @@ class PretrainingTask(base.Task):
             max_predictions_per_seq=config.max_predictions_per_seq,
             whole_word=config.do_whole_word_mask,
             max_ngram=config.max_ngram,
+            position_range=config.position_range,
             seed=self.config.train.seed if training else 0,
             training=training,
             start_row=start_row,

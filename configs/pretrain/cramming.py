@@ -4,7 +4,7 @@ from bert_tf import config as c
 
 
 def get_config() -> c.ExperimentConfig:
-    lengths = {32: 1200, 64: 2400, 128: 4000}  # tokens: steps
+    lengths = {32: 500, 64: 300, 128: 2400}  # tokens: steps
     return c.ExperimentConfig(
         model=c.BertConfig.from_size(
             "mini",
@@ -35,8 +35,7 @@ def get_config() -> c.ExperimentConfig:
                 for length, steps in lengths.items()
             ),
             steps_per_loop=50,
-            eval_every=2000,
-            checkpoint_every=2000,
+            checkpoint_every=1000,
             dtype="mixed_bfloat16",
         ),
     )

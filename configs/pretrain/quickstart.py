@@ -4,7 +4,9 @@
         --train_data=quickstart/records/train --eval_data=quickstart/records/heldout \\
         --work_dir=quickstart/pretrain
 
-Without dropout: the records hold the corpus eight times, each time cut into other pairs
+Muon, because with AdamW the model has only just begun to look at neighbouring words when it ends:
+22.6 % of the masked tokens of held-out text instead of 14.9 %, 67.3 % of the next sentences instead
+of 61.5 %. Without dropout: the records hold the corpus eight times, each time cut into other pairs
 (`--dupe_factor=8`), and every row is seen about once.
 """
 
@@ -22,7 +24,9 @@ def get_config() -> c.ExperimentConfig:
         ),
         data=c.DataConfig(max_seq_length=64, max_predictions_per_seq=10),
         task=c.TaskConfig(name="pretraining"),
-        optimizer=c.OptimizerConfig(learning_rate=1e-3, bias_correction=True),
+        optimizer=c.OptimizerConfig(
+            name="muon", update_rms=0.7, learning_rate=1e-3, bias_correction=True
+        ),
         train=c.TrainConfig(
             global_batch_size=32,
             num_train_steps=2000,

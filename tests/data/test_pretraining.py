@@ -215,6 +215,40 @@ def test_packed_rows_carry_the_inputs_that_keep_their_examples_apart(tmp_path):
     assert batch["next_sentence_weights"].tolist() == [[1, 1, 0], [1, 0, 0], [0, 0, 0]]
 
 
+def test_shifted_rows_are_the_same_but_for_where_they_begin(folder):
+    plain = take(make(folder, BatchSlice(8)), 30)
+    shifted = take(make(folder, BatchSlice(8), position_range=LENGTH + 9), 30)
+    resumed = take(make(folder, BatchSlice(8), position_range=LENGTH + 9, start_row=8 * 27), 3)
+    positions = shifted["position_ids"]
+    np.testing.assert_array_equal(resumed["position_ids"], positions[27:])
+    begins = positions[..., :1]
+    np.testing.assert_array_equal(positions, begins + np.arange(LENGTH))
+    counts = np.bincount(begins.ravel())  # of 240 rows
+    assert len(counts) == 10 and counts.min() > 10 and counts.max() < 40
+    assert_equal({name: shifted[name] for name in plain}, plain)
+
+
+def test_a_shift_is_that_of_the_row_whoever_reads_it_and_another_in_another_epoch(folder):
+    settings = {"position_range": 100, "seed": 3}
+    whole = take(make(folder, BatchSlice(8), **settings), 5)["position_ids"]
+    part = take(make(folder, BatchSlice(8, 4, 1, 1), **settings), 5)["position_ids"]
+    np.testing.assert_array_equal(part, whole[:, 2:4])
+    rows = len(stored_rows(folder))
+    batches = take(make(folder, BatchSlice(1), **settings), 2 * rows)
+    texts = unmasked({name: values[:, 0] for name, values in batches.items()})
+    begins = batches["position_ids"][:, 0, 0].tolist()
+    epochs = [slice(rows), slice(rows, None)]
+    first, second = (dict(zip(texts[e], begins[e], strict=True)) for e in epochs)
+    assert first.keys() == second.keys() and first != second
+
+
+@pytest.mark.parametrize(
+    "settings", [{"position_range": LENGTH}, {"position_range": 100, "training": False}]
+)
+def test_rows_that_fill_the_range_and_evaluations_begin_at_0(folder, settings):
+    assert "position_ids" not in make(folder, BatchSlice(8), **settings).element_spec
+
+
 def damaged_copy(folder, tmp_path, change):
     """A copy of the data set with the bytes of shard 3 changed."""
     target = tmp_path / "copy"
