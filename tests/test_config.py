@@ -84,6 +84,7 @@ def test_bad_files_are_errors_that_say_where_and_what(tmp_path, values, message)
         ("optimizer", "num_frozen_layers", 13, "is 13, but model.num_hidden_layers is 12"),
         ("optimizer", "unfreeze_every", -1, "optimizer.unfreeze_every is -1; expected at least 0"),
         ("data", "max_seq_length", 513, "max_seq_length is 513.*max_position_embeddings 512"),
+        ("data", "position_range", 513, "position_range is 513; expected 0, or at most model"),
         ("data", "max_ngram", 0, "data.max_ngram is 0; expected at least 1"),
         ("data", "max_ngram", 3, "max_ngram is 3, but data.do_whole_word_mask is false; .* set it"),
         ("train", "global_batch_size", 0, "train.global_batch_size is 0"),
