@@ -8,13 +8,13 @@
         --train_data=data/train_64 --train_data=data/train_128 --eval_data=data/valid \\
         --work_dir=work/cramming
 
-33 minutes of one core with AMX (`TF_NUM_INTRAOP_THREADS=1 taskset -c 1 python ...`; about 22 of two
-cores): on held-out rows of 128 with 15 % masks a loss of 4.006 and 31.9 % of the masked tokens, where
-configs/pretrain/plain.py has 5.982 and 13.5 % after 56 minutes. Held out after 800 steps 6.045; in
-training (30 % masks; rows of 32, 64, 128) 5.53 at step 500, 5.17 at 800, 4.93 at 1,200, 4.53 at
-2,000, 4.12 at 3,200. Long rows must come early: positions that no step has reached are hardly learned
-any more after 3,600 steps. A rate or an `update_rms` twice as large stays where the model knows how
-frequent words are.
+33 minutes of one core with AMX (`TF_NUM_INTRAOP_THREADS=1 taskset -c 1 python ...`; about 22 of
+two cores): on held-out rows of 128 with 15 % masks a loss of 4.006 and 31.9 % of the masked tokens,
+where configs/pretrain/plain.py has 5.982 and 13.5 % after 56 minutes. Held out after 800 steps
+6.045; in training (30 % masks; rows of 32, 64, 128) 5.53 at step 500, 5.17 at 800, 4.93 at 1,200,
+4.53 at 2,000, 4.12 at 3,200. Long rows must come early: positions that no step has reached are
+hardly learned any more after 3,600 steps. A rate or an `update_rms` twice as large stays where the
+model knows how frequent words are.
 """
 
 from bert_tf import config as c
