@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from bert_tf.layers.fused import fused
+from bert_tf.layers.fused import are_on, fused
 from bert_tf.layers.reductions import sum_of_columns
 
 
@@ -61,8 +61,20 @@ class Dense(keras.layers.Layer):
 def project(inputs, kernel_IO, bias_O):
     """`inputs @ kernel + bias` with the leading axes flattened, so that it is one MatMul op."""
     inputs_TI = ops.reshape(inputs, (-1, inputs.shape[-1]))
-    outputs_TO = ops.matmul(inputs_TI, kernel_IO) + bias_O
+    outputs_TO = _add_bias(ops.matmul(inputs_TI, kernel_IO), bias_O)
     return ops.reshape(outputs_TO, (*ops.shape(inputs)[:-1], kernel_IO.shape[-1]))
+
+
+def _add_bias(outputs_TO, bias_O):
+    if not are_on():
+        return outputs_TO + bias_O
+
+    # On a CPU a product with ones sums bfloat16 in half the time, and in float32 inside.
+    @tf.custom_gradient
+    def add(outputs_TO, bias_O):
+        return outputs_TO + bias_O, lambda upstream_TO: (upstream_TO, sum_of_columns(upstream_TO))
+
+    return add(outputs_TO, tf.convert_to_tensor(bias_O))
 
 
 def _normed(x_TD, epsilon):

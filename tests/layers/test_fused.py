@@ -79,3 +79,15 @@ def test_kernels_are_off_outside_and_after_an_error():
     with pytest.raises(ZeroDivisionError), fused.kernels(True):
         raise ZeroDivisionError
     run(activations.gelu, [floats(2, 2)], are_on=False)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-6), ("bfloat16", 4e-3)])
+def test_the_gradient_of_a_bias_is_the_sum_of_the_rows(dtype, tolerance):
+    inputs, kernel, bias = (tf.cast(t, dtype) for t in (floats(7, 300, 5), floats(5, 9), floats(9)))
+    upstream = 1.0 + floats(7, 300, 9)  # 2,100 rows: rounded after each, bfloat16 stops near 256
+    expected = tf.cast(upstream, dtype).numpy().astype(np.float64).sum(axis=(0, 1))
+    with fused.kernels(True), tf.GradientTape() as tape:
+        tape.watch(bias)
+        outputs = dense.project(inputs, kernel, bias)
+    found = tape.gradient(outputs, bias, tf.cast(upstream, dtype)).numpy()
+    np.testing.assert_allclose(found.astype(np.float64), expected, rtol=tolerance)
