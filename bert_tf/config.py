@@ -128,6 +128,8 @@ class TaskConfig:
       metrics: classification: the scores the task is known by, the first is the one to select by;
         empty: accuracy, micro_f1 or spearman.
       classifier_dropout_prob: classification: dropout of the pooled output.
+      classifier_pooling: classification: what the classifier sees of a text, as `pooling`. "mean"
+        for encoders that never learned next sentences, whose pooler starts at random.
       pooling: embedding: "mean" over the tokens, their "max", the "cls" token, or the "pooler".
       normalize: embedding: scale to length 1.
       tag_scheme: token_classification: that of the labels: "iob1", "iob2", "bioes", "plain", or
@@ -150,6 +152,7 @@ class TaskConfig:
     balance_classes: bool = False
     metrics: tuple[str, ...] = ()
     classifier_dropout_prob: float = 0.1
+    classifier_pooling: str = "pooler"
     pooling: str = "mean"
     normalize: bool = True
     tag_scheme: str = "auto"

@@ -175,7 +175,13 @@ def read(path: str, *, vocab_file: str = "", config_file: str = "") -> Checkpoin
 
 def losses(checkpoint: Checkpoint, format_name: str) -> list[str]:
     """What of `checkpoint` the format cannot hold, a sentence each."""
-    return _module(format_name).losses(checkpoint)
+    lost, task = _module(format_name).losses(checkpoint), checkpoint.task
+    if task.name == "classification" and task.classifier_pooling != "pooler":
+        lost.append(
+            f"the classifier sees {task.classifier_pooling!r} of the tokens (classifier_pooling); "
+            "classes of other projects give theirs the output of the pooler."
+        )
+    return lost
 
 
 def write(

@@ -1,6 +1,6 @@
 """Labels or a number for a text or a pair of texts (Devlin et al. 2018, section 4.1).
 
-Shape suffixes: B batch, S sequence, L labels.
+Shape suffixes: B batch, D hidden, L labels.
 """
 
 import json
@@ -14,6 +14,7 @@ from bert_tf.data.classification import make_classification_dataset
 from bert_tf.data.labels import MULTI, REGRESSION, SINGLE, in_words
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.heads import ClassifierHead
+from bert_tf.layers.pooling import check_pooling, pool
 from bert_tf.metrics import classification as metrics
 from bert_tf.tasks import task as base
 
@@ -22,7 +23,7 @@ _HEAD_SEED = 2**20
 
 
 class ClassificationModel(base.TaskModel):
-    """An encoder with a classifier on its pooled output.
+    """An encoder with a classifier on what `config.task.classifier_pooling` makes of its outputs.
 
     Call arguments:
       batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder.
@@ -31,8 +32,6 @@ class ClassificationModel(base.TaskModel):
     Returns:
       The encoder's outputs and `logits` [B, L].
     """
-
-    classified = "pooled_output"  # which of the encoder's outputs
 
     def __init__(self, config: ExperimentConfig, *, name: str = "classification"):
         super().__init__(config, name=name)
@@ -51,9 +50,15 @@ class ClassificationModel(base.TaskModel):
     def call(self, batch, dropout_seed=None):
         outputs = self.encoder(**base.encoder_inputs(batch), dropout_seed=dropout_seed)
         outputs["logits"] = self.classifier(
-            outputs[self.classified], dropout_seed=fold_in(dropout_seed, _HEAD_SEED)
+            self._classified(outputs, batch), dropout_seed=fold_in(dropout_seed, _HEAD_SEED)
         )
         return outputs
+
+    def _classified(self, outputs, batch):
+        """What the classifier is given, in the compute dtype."""
+        mask = batch.get("input_mask", tf.ones_like(batch["input_ids"]))
+        pooled_BD = pool(outputs, mask, self.config.task.classifier_pooling)
+        return tf.cast(pooled_BD, self.compute_dtype)
 
 
 class ClassificationTask(base.Task):
@@ -82,6 +87,11 @@ class ClassificationTask(base.Task):
                 f"task.class_weights holds {len(task.class_weights)} numbers for "
                 f"{len(task.labels)} labels; expected one for each."
             )
+        check_pooling(
+            task.classifier_pooling,
+            setting="task.classifier_pooling",
+            use_pooler=config.model.use_pooler,
+        )
         self.metric_names = _TRAINING_METRICS[self.problem_type]
         self.labels = [str(label) for label in task.labels]
 

@@ -3,15 +3,14 @@
 Not an objective to train: it is what a checkpoint without a head is for, and what
 `predict.py --task=embed` makes of any other.
 
-Shape suffixes: B batch, S sequence, D hidden.
+Shape suffixes: B batch, D hidden.
 """
 
 import tensorflow as tf
 
 from bert_tf.config import ExperimentConfig
+from bert_tf.layers.pooling import check_pooling, pool
 from bert_tf.tasks import task as base
-
-POOLINGS = ("mean", "max", "cls", "pooler")
 
 
 class EmbeddingModel(base.TaskModel):
@@ -42,11 +41,9 @@ class EmbeddingTask(base.Task):
 
     def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
         super().__init__(config, tokenizer)
-        pooling = config.task.pooling
-        if pooling not in POOLINGS:
-            raise ValueError(f"task.pooling is {pooling!r}. Known: {', '.join(POOLINGS)}.")
-        if pooling == "pooler" and not config.model.use_pooler:
-            raise ValueError("task.pooling is 'pooler', but this checkpoint has no pooler.")
+        check_pooling(
+            config.task.pooling, setting="task.pooling", use_pooler=config.model.use_pooler
+        )
 
     def build_model(self) -> EmbeddingModel:
         return EmbeddingModel(self.config)
@@ -64,28 +61,12 @@ class EmbeddingTask(base.Task):
         raise ValueError(_NOT_TRAINED)
 
     def decode(self, outputs, batch):
-        """`embedding` float32 [B, D].
-
-        Reference: Reimers and Gurevych 2019, section 3, for the poolings; the mean is over every
-        token that is not padding, [CLS] and [SEP] among them.
-        """
-        vectors_BD = self._pool(outputs, batch)
+        """`embedding` float32 [B, D]."""
+        vectors_BD = pool(outputs, batch["input_mask"], self.config.task.pooling)
         if self.config.task.normalize:
             norm_B1 = tf.norm(vectors_BD, axis=-1, keepdims=True)
             vectors_BD = vectors_BD / tf.maximum(norm_B1, 1e-12)
         return {"embedding": vectors_BD}
-
-    def _pool(self, outputs, batch):
-        pooling = self.config.task.pooling
-        if pooling == "pooler":
-            return tf.cast(outputs["pooled_output"], tf.float32)
-        sequence_BSD = tf.cast(outputs["sequence_output"], tf.float32)
-        if pooling == "cls":
-            return sequence_BSD[:, 0]
-        mask_BS1 = tf.expand_dims(tf.cast(batch["input_mask"], tf.float32), -1)
-        if pooling == "max":
-            return tf.reduce_max(tf.where(mask_BS1 > 0, sequence_BSD, -1e9), axis=1)
-        return tf.reduce_sum(sequence_BSD * mask_BS1, 1) / tf.reduce_sum(mask_BS1, 1)
 
 
 _NOT_TRAINED = (

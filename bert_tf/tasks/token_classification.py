@@ -36,10 +36,11 @@ class TokenClassificationModel(ClassificationModel):
       The encoder's outputs and `logits` [B, S, L].
     """
 
-    classified = "sequence_output"
-
     def __init__(self, config: ExperimentConfig, *, name: str = "token_classification"):
         super().__init__(config, name=name)
+
+    def _classified(self, outputs, batch):
+        return outputs["sequence_output"]
 
 
 class TokenClassificationTask(base.ArrayTask):

@@ -125,6 +125,16 @@ def test_a_format_that_cannot_hold_it_refuses(tmp_path, format_name, changes, me
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("format_name", ["hugging_face", "google", "keras"])
+def test_a_classifier_on_the_mean_of_the_tokens_is_only_written_when_asked(tmp_path, format_name):
+    before = make_checkpoint("classification")
+    before.task.classifier_pooling = "mean"
+    with pytest.raises(ValueError, match="classifier sees 'mean'.*--allow_lossy"):
+        foreign.write(before, str(tmp_path / "there"), format_name)
+    rows = foreign.write(before, str(tmp_path / "there"), format_name, allow_lossy=True)
+    assert {row.ours for row in rows if row.theirs} == set(before.weights)
+
+
 def test_google_writes_what_init_from_checkpoint_reads(tmp_path):
     before = make_checkpoint("pretraining")
     foreign.write(before, str(tmp_path / "there"), "google")

@@ -5,10 +5,13 @@ import pytest
 import tensorflow as tf
 
 from bert_tf import config as c
+from bert_tf import model_folder
 from bert_tf.data.order import BatchSlice
+from bert_tf.layers.pooling import POOLINGS
 from bert_tf.tasks.classification import ClassificationTask
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
+from tests.checkpoints.models import BATCH, make_checkpoint
 
 _TOKENIZER = Tokenizer(Vocabulary([*SPECIAL_TOKENS, "a"]))
 _LOGITS = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
@@ -76,6 +79,30 @@ def test_a_regression_has_squared_errors_and_answers_scores():
     assert task.known_by == ("spearman", "pearson")
 
 
+def pooled(how, outputs, mask_BS):
+    """What the classifier sees, in NumPy."""
+    if how == "pooler":
+        return outputs["pooled_output"].numpy()
+    rows = [
+        row[mask > 0] for row, mask in zip(outputs["sequence_output"].numpy(), mask_BS, strict=True)
+    ]
+    reduce = {"mean": lambda row: row.mean(0), "max": lambda row: row.max(0), "cls": lambda r: r[0]}
+    return np.stack([reduce[how](row) for row in rows])
+
+
+@pytest.mark.parametrize("how", POOLINGS)
+def test_the_classifier_sees_what_the_pooling_says_and_no_padding(how, tmp_path):
+    before = make_checkpoint("classification")
+    before.task.classifier_pooling = how
+    model_folder.save_checkpoint(str(tmp_path / "model"), before, {})
+    task, model = model_folder.load(str(tmp_path / "model"))
+    assert task.config.task.classifier_pooling == how
+    outputs = model({name: tf.constant(value) for name, value in BATCH.items()})
+    kernel, bias = (before.weights[f"classifier/{name}"] for name in ("kernel", "bias"))
+    expected = pooled(how, outputs, BATCH["input_mask"]) @ kernel + bias
+    np.testing.assert_allclose(outputs["logits"], expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -83,6 +110,7 @@ def test_a_regression_has_squared_errors_and_answers_scores():
         ({"labels": ("a", "b"), "problem_type": "regression"}, "a regression has no task.labels"),
         ({"labels": ("a", "b"), "class_weights": (1.0,)}, "holds 1 numbers for 2 labels"),
         ({"labels": ("a", "b"), "problem_type": "ranking"}, "Known: single_label"),
+        ({"labels": ("a", "b"), "classifier_pooling": "median"}, "classifier_pooling is 'median'"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, message):
