@@ -122,3 +122,17 @@ def test_recipes_are_told_apart_by_their_names(tmp_path, names, message):
             work_dir=str(tmp_path / "work"),
             minutes=1.0,
         )
+
+
+def test_the_rate_of_the_fine_tuning_is_the_best_of_the_first_seed(tmp_path, monkeypatch):
+    asked = []
+
+    def fine_tune(self, name, sst2, seed, rate):
+        asked.append((seed, rate))
+        return {1e-4: 0.6, 3e-4: 0.8, 1e-3: 0.7}[rate] + seed / 100
+
+    monkeypatch.setattr(recipes._Work, "_fine_tune", fine_tune)
+    work = recipes._Work(str(tmp_path), "vocab")
+    found = work.fine_tune_at_best_rate("plain", None, (5, 6))
+    assert found == {"fine_tuning_rate": 3e-4, "accuracies": [0.8 + 0.05, 0.8 + 0.06]}
+    assert asked == [(5, 1e-4), (5, 3e-4), (5, 1e-3), (6, 3e-4)]
