@@ -56,8 +56,10 @@ class ClassificationModel(base.TaskModel):
 
     def _classified(self, outputs, batch):
         """What the classifier is given, in the compute dtype."""
-        mask = batch.get("input_mask", tf.ones_like(batch["input_ids"]))
-        pooled_BD = pool(outputs, mask, self.config.task.classifier_pooling)
+        input_mask = batch.get("input_mask")
+        if input_mask is None:
+            input_mask = tf.ones_like(batch["input_ids"])
+        pooled_BD = pool(outputs, input_mask, self.config.task.classifier_pooling)
         return tf.cast(pooled_BD, self.compute_dtype)
 
 
