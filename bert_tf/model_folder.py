@@ -333,15 +333,19 @@ def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:
 
 
 def _of_the_same_task(checkpoint: Checkpoint, task: TaskConfig) -> Weights:
-    """The weights, without those of a classifier that was trained for other labels."""
+    """The weights, without those of a classifier of other labels or of another pooling."""
+
+    def learned(config: TaskConfig):
+        return config.name, tuple(config.labels), config.problem_type, config.classifier_pooling
+
     theirs = checkpoint.task
-    same = (theirs.name, tuple(theirs.labels), theirs.problem_type)
     classifier = [path for path in checkpoint.weights if path.startswith("classifier/")]
-    if not classifier or same == (task.name, tuple(task.labels), task.problem_type):
+    if not classifier or learned(theirs) == learned(task):
         return checkpoint.weights
     logging.warning(
-        "%s: its classifier answers %s and is LEFT OUT.",
+        "%s: its classifier answers %s (classifier_pooling %s) and is LEFT OUT.",
         checkpoint.source,
         ", ".join(map(str, theirs.labels)) or "numbers",
+        theirs.classifier_pooling,
     )
     return checkpoint.weights.replaced(dict.fromkeys(classifier))

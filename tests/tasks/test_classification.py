@@ -1,5 +1,7 @@
 """Losses, metrics and answers of every kind of label, against NumPy."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -101,6 +103,23 @@ def test_the_classifier_sees_what_the_pooling_says_and_no_padding(how, tmp_path)
     kernel, bias = (before.weights[f"classifier/{name}"] for name in ("kernel", "bias"))
     expected = pooled(how, outputs, BATCH["input_mask"]) @ kernel + bias
     np.testing.assert_allclose(outputs["logits"], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_kept"),
+    [({}, True), ({"classifier_pooling": "mean"}, False), ({"labels": ("x", "y", "z")}, False)],
+)
+def test_a_run_starts_from_the_classifier_of_the_same_task_alone(changes, is_kept, tmp_path):
+    before = make_checkpoint("classification")
+    folder = str(tmp_path / "model")
+    model_folder.save_checkpoint(folder, before, {})
+    config = model_folder.load(folder)[0].config
+    config.task = dataclasses.replace(config.task, **changes)
+    task = ClassificationTask(config, model_folder.load_tokenizer(folder))
+    model = task.build_model()
+    model_folder.initialize(model, folder, task.tokenizer)
+    kernel = model.classifier.kernel.numpy()
+    assert np.array_equal(kernel, before.weights["classifier/kernel"]) == is_kept
 
 
 @pytest.mark.parametrize(
