@@ -10,6 +10,7 @@ Exported graphs never hold such a kernel: `TrainStep` and `Evaluator` switch the
 
 import contextlib
 import functools
+import inspect
 import threading
 from collections.abc import Callable
 
@@ -52,17 +53,18 @@ def fused(
         variables, and is the same function wherever `kernels` are off.
       body: what is compiled instead, if other operations, or a gradient of its own
         (`tf.custom_gradient`), make better loops. Its tensors are float32.
-      gradient: (result, gradient of the result, settings by name) -> gradient of the first tensor,
-        if the result is enough to compute it.
+      gradient: (result, gradient of the result, as many of the tensors as it names, settings by
+        name) -> gradient of the first tensor, if it is easier to compute from the result.
 
     Returns:
       A function with the same arguments. Compiled, it keeps for the backward pass its arguments
-      alone, of which the rest is computed again; with `gradient`, its result alone, as long as
+      alone, of which the rest is computed again; with `gradient`, only what that takes, as long as
       nobody asks for the gradients of the other tensors.
     """
     body = _in_float32(function, body)
     forward, backward = kernel(body), kernel(_gradients_of(body))
     backward_of_first = gradient and kernel(_in_float32(gradient))
+    num_taken = gradient and len(inspect.getfullargspec(gradient).args) - 2
 
     @functools.wraps(function)
     def call(*tensors, **settings):
@@ -76,7 +78,8 @@ def fused(
             def gradients(upstream):
                 found = backward(list(tensors), upstream, **settings)  # left out if not used
                 if gradient:
-                    found[0] = backward_of_first(result, upstream, **settings)
+                    taken = tensors[:num_taken]
+                    found[0] = backward_of_first(result, upstream, *taken, **settings)
                 return found
 
             return result, gradients

@@ -270,29 +270,27 @@ def weighted_cross_entropy(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Ten
     return tf.reduce_sum(_cross_entropy(logits, labels, largest) * weights)
 
 
-@fused.fused
+def _cross_entropy_body(logits, labels, largest):
+    sums = tf.reduce_sum(tf.exp(logits - largest[..., tf.newaxis]), axis=-1)
+    return largest + tf.math.log(sums) - tf.gather(logits, labels, batch_dims=labels.shape.rank)
+
+
+def _cross_entropy_gradient(loss, upstream, logits, labels):
+    """Softmax minus one-hot. The loss and the label's score give the softmax its denominator, so
+    that nothing of the size of the logits is written but the gradient."""
+    wide = tf.cast(logits, tf.float32)
+    log_sums = loss + tf.gather(wide, labels, batch_dims=labels.shape.rank)
+    probs = tf.exp(wide - log_sums[..., tf.newaxis])
+    is_label = tf.range(tf.shape(logits)[-1], dtype=labels.dtype) == labels[..., tf.newaxis]
+    gradient = upstream[..., tf.newaxis] * (probs - tf.cast(is_label, tf.float32))
+    return tf.cast(gradient, logits.dtype)
+
+
+@functools.partial(fused.fused, body=_cross_entropy_body, gradient=_cross_entropy_gradient)
 def _cross_entropy(logits, labels, largest):
-    """float32 [...]; `largest` is the largest of the logits [..., C].
-
-    The gradient, softmax minus one-hot, is written down: the label's score is looked up, and the
-    gradient of that would be a scatter.
-    """
-
-    @tf.custom_gradient
-    def cross_entropy(logits):
-        shifted = logits - tf.cast(largest, tf.float32)[..., tf.newaxis]
-        exps = tf.exp(shifted)
-        sums = tf.reduce_sum(exps, axis=-1)
-
-        def gradient(upstream):
-            is_label = tf.range(tf.shape(logits)[-1], dtype=labels.dtype) == labels[..., tf.newaxis]
-            probs = exps * (upstream / sums)[..., tf.newaxis]
-            return probs - tf.where(is_label, upstream[..., tf.newaxis], 0.0)
-
-        of_label = tf.gather(shifted, labels, batch_dims=labels.shape.rank)
-        return tf.math.log(sums) - of_label, gradient
-
-    return cross_entropy(tf.cast(logits, tf.float32))
+    """float32 [...]; `largest` is the largest of the logits [..., C]."""
+    del largest  # for the kernel
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32))
 
 
 def weighted_hits(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
