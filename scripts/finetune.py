@@ -144,7 +144,8 @@ def main(argv):
         work_dir=FLAGS.work_dir,
         strategy=strategy,
         initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
-        data_id=file_sha256(files.train),
+        data_id=_data_id(files.train, data),
+        start_id=model_folder.identity(FLAGS.init_checkpoint),
         time_limit=FLAGS.max_hours * 3600,
         profile_steps=FLAGS.profile_steps or (),
         take_evaluation=known.append,
@@ -160,6 +161,12 @@ def main(argv):
         for metric, value in values.items():
             print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
     return 0
+
+
+def _data_id(path: str, data) -> str:
+    """Of the rows that are trained on: without an evaluation file some of the file's are not."""
+    rows = f", {len(data.train.examples)} rows of it" if data.held_out else ""
+    return file_sha256(path) + rows
 
 
 def _files(config, strategy) -> Files:

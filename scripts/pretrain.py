@@ -106,6 +106,7 @@ def main(argv):
         strategy=strategy,
         initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
         data_id=",".join(Mixture.open(data).identity for data in train_data),
+        start_id=model_folder.identity(FLAGS.init_checkpoint),
         time_limit=FLAGS.max_hours * 3600,
         profile_steps=FLAGS.profile_steps or (),
         dry_run=FLAGS.dry_run,

@@ -35,6 +35,7 @@ def train(
     strategy: tf.distribute.Strategy | None = None,
     initialize: Callable[[keras.Model], None] | None = None,
     data_id: str = "",
+    start_id: str = "",
     time_limit: float = 0.0,
     profile_steps: Sequence[int | str] = (),
     take_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
@@ -53,7 +54,8 @@ def train(
         and, whenever it ends, `run.html`.
       strategy: the devices; None for one.
       initialize: called with the new model to load weights into it, unless a checkpoint is there.
-      data_id: identifies the training data; a checkpoint of other data is refused.
+      data_id, start_id: identify the training data and what `initialize` loads; a checkpoint of
+        others, or of another vocabulary, is refused.
       time_limit: seconds after which it stops, to be continued another time; 0 for none.
       profile_steps: (first, last) step of a profile for TensorBoard; () for none.
       take_evaluation: called at the end with the last evaluation, if it was one of the returned
@@ -73,7 +75,12 @@ def train(
     _check(config, strategy, has_eval_data=eval_data is not None)
     agreement = Agreement(strategy)
     watch = peers.watch(strategy.cluster_resolver if agreement.num_workers > 1 else None)
-    run = Run(task, config, strategy, agreement, train_data, eval_data, work_dir, data_id)
+    made_of = {
+        "data": data_id,
+        "vocabulary": task.tokenizer.vocabulary.sha256,
+        "initial weights": start_id,
+    }
+    run = Run(task, config, strategy, agreement, train_data, eval_data, work_dir, made_of)
     try:
         run.restore(keep_top_random(initialize, config.train.num_reinitialized_layers))
         estimate.log(run.state, run.phases, strategy.num_replicas_in_sync)

@@ -55,11 +55,11 @@ class Run:
         train_data: Any,
         eval_data: Any,
         folder: str,
-        data_id: str,
+        made_of: dict[str, str],
     ):
         work_dir.check(folder, config)
         self._task, self._config, self._strategy = task, config, strategy
-        self._agreement, self._data_id = agreement, data_id
+        self._agreement, self._made_of = agreement, made_of
         self.phases, self._eval_data = phases_of(config, train_data), eval_data
         self._work_dir = folder
         self.folder = folder if is_chief(strategy) else None
@@ -87,7 +87,7 @@ class Run:
             self.state,
             self._work_dir,
             self._config,
-            data_id=self._data_id,
+            made_of=self._made_of,
             num_replicas=self._strategy.num_replicas_in_sync,
             initialize=initialize,
         )
@@ -295,7 +295,7 @@ class Run:
             work_dir.describe(
                 self.state,
                 self._config,
-                self._data_id,
+                self._made_of,
                 self.history,
                 self._strategy.num_replicas_in_sync,
             ),

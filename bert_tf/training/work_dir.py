@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -74,12 +74,16 @@ def write_config(work_dir: str, config: ExperimentConfig) -> None:
 
 
 def describe(
-    state: TrainState, config: ExperimentConfig, data_id: str, history: History, num_replicas: int
+    state: TrainState,
+    config: ExperimentConfig,
+    made_of: Mapping[str, str],
+    history: History,
+    num_replicas: int,
 ) -> dict[str, Any]:
     """What a checkpoint's JSON says besides its files."""
     return {
         "config": dataclasses.asdict(config),
-        "data_id": data_id,
+        "made_of": dict(made_of),
         "rows_consumed": int(state.rows_consumed.numpy()),
         "history": dataclasses.asdict(history),
         "machine": {**machine.describe_run(), "replicas": num_replicas},
@@ -91,7 +95,7 @@ def restore(
     work_dir: str,
     config: ExperimentConfig,
     *,
-    data_id: str,
+    made_of: Mapping[str, str],
     num_replicas: int,
     initialize: Callable[[keras.Model], None] | None,
 ) -> History | None:
@@ -101,7 +105,7 @@ def restore(
       What the checkpoint remembers; None if there is none.
 
     Raises:
-      ValueError: the checkpoint is of other training data.
+      ValueError: the checkpoint is of other training data, weights or words than `made_of` says.
     """
     found = checkpoint.find_latest(checkpoints_of(work_dir))
     if found is None:
@@ -109,11 +113,7 @@ def restore(
             initialize(state.model)
         return None
     path, info = found
-    if info["data_id"] != data_id:
-        raise ValueError(
-            f"{path} was trained on other data ({info['data_id']}) than is given now ({data_id}). "
-            "Choose another --work_dir, or the data of that run."
-        )
+    _check_made_of(path, info, made_of)
     history = load(path, info, state, config)
     logging.info("continuing from %s", path)
     now = _as_json({**machine.describe_run(), "replicas": num_replicas})
@@ -122,6 +122,17 @@ def restore(
     for skip in history.skipped:
         logging.info(_SKIPPED, *skip.values())
     return history
+
+
+def _check_made_of(path: str, info: dict[str, Any], made_of: Mapping[str, str]) -> None:
+    # Checkpoints of the first versions know of their data alone.
+    old = info["made_of"] if "made_of" in info else {"data": info["data_id"]}
+    for name, now in made_of.items():
+        if old.get(name, now) != now:
+            raise ValueError(
+                f"{path} was trained with other {name} ({old[name] or 'none'}) than is given now "
+                f"({now or 'none'}). Choose another --work_dir, or the {name} of that run."
+            )
 
 
 _SKIPPED = "after step %d rows %d to %d were passed over: %s"

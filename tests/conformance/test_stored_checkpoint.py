@@ -2,12 +2,14 @@
 
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import bert_tf
+from bert_tf import model_folder
 from bert_tf.training import checkpoint
 from tests.testdata import make_checkpoint
 
@@ -42,6 +44,14 @@ def test_the_training_checkpoint_loads_whole_and_computes_the_same(folder):
     assert_outputs(state.model, expected)
     assert (int(state.step), int(state.rows_consumed)) == (2, 64)
     assert make_checkpoint.sums(state.variables()) == pytest.approx(expected["sums"], rel=1e-12)
+
+
+def test_its_weights_are_known_wherever_they_are_and_told_from_others(folder, tmp_path):
+    identity = model_folder.identity(str(folder / "model"))
+    assert model_folder.identity(shutil.copytree(folder / "model", tmp_path / "copy")) == identity
+    task, state = make_checkpoint.make_state()
+    model_folder.save(str(tmp_path / "other"), task, state.model, {})
+    assert model_folder.identity(str(tmp_path / "other")) != identity
 
 
 def test_both_hold_the_same_weights(folder):

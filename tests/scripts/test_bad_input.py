@@ -257,7 +257,7 @@ CASES = {
         ({"eval_data": "{b}/no"}, "{b}/no holds no manifest.json"),
         ({"eval_data": "{b}/other_vocabulary"}, "{b}/other_vocabulary: made with vocabulary_sha2"),
         ({"work_dir": "{w}/pretrained", "config.model.num_hidden_layers": 1}, "was 2, now 1"),
-        ({"work_dir": "{w}/pretrained", "train_data": "{w}/valid"}, "trained on other data"),
+        ({"work_dir": "{w}/pretrained", "train_data": "{w}/valid"}, "trained with other data"),
         ({"work_dir": "{w}/finetuned"}, "{w}/finetuned holds a different run: .*--work_dir"),
     ],
     "finetune": [
@@ -285,6 +285,11 @@ CASES = {
         ({"vocab_file": "{w}/vocab"}, "pass either --init_checkpoint, or --vocab_file"),
         ({"init_checkpoint": None}, "pass either --init_checkpoint, or --vocab_file"),
         ({"init_checkpoint": None, "vocab_file": "{b}/large.txt"}, "250 tokens, .*only 160 rows"),
+        ({"work_dir": "{w}/finetuned", "eval_data": None}, r"other data .*, \d+ rows of it\)"),
+        (
+            {"work_dir": "{w}/finetuned", "init_checkpoint": "{w}/finetuned"},
+            "was trained with other initial weights",
+        ),
     ],
     "evaluate": [
         *MODEL,

@@ -13,6 +13,8 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf.exits import EndRun
+from bert_tf.tokenization.vocabulary import Vocabulary
+from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training import loop
 from bert_tf.training.evaluate import Evaluator
 from bert_tf.training.stopping import Stopper
@@ -26,6 +28,7 @@ def run(
     records,
     folder,
     data_id="data",
+    start_id="",
     initialize=None,
     wrap=lambda task: task,
     replicas=1,
@@ -43,6 +46,7 @@ def run(
         strategy=strategy_of(replicas),
         initialize=initialize,
         data_id=data_id,
+        start_id=start_id,
         take_evaluation=take_evaluation,
     )
     return {w.path: w.numpy() for w in model.weights}, metrics
@@ -280,14 +284,22 @@ def test_a_finished_run_is_only_evaluated_again(unbroken_run, make_run, records,
         np.testing.assert_array_equal(again[path], weight)
 
 
+def _with_other_words(task):
+    *tokens, last = task.tokenizer.vocabulary.tokens
+    task.tokenizer = Tokenizer(Vocabulary([*tokens, f"{last}x"]))
+    return task
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"dropout": 0.5}, "hidden_dropout_prob was 0.1, now 0.5.*--work_dir"),
         ({"data_id": "two"}, r"other data \(data\) than is given now \(two\)"),
+        ({"start_id": "a"}, r"other initial weights \(none\) than is given now \(a\)"),
+        ({"wrap": _with_other_words}, "other vocabulary .* the vocabulary of that run"),
     ],
 )
-def test_another_model_and_other_data_in_the_work_directory_are_refused(
+def test_what_is_not_of_the_run_in_the_work_directory_is_refused(
     unbroken_run, make_run, records, changes, message
 ):
     folder = unbroken_run(make_run, records)[0]
