@@ -73,7 +73,11 @@ flags.DEFINE_string(
     "SQuAD's.",
 )
 flags.DEFINE_list("eval_data", [], "The same, held out. Of several files the first is watched.")
-flags.DEFINE_list("test_data", [], "Files to answer, with or without labels.")
+flags.DEFINE_list(
+    "test_data",
+    [],
+    "Files to answer, with or without labels; tagged words always have tags, O for example.",
+)
 flags.DEFINE_string("work_dir", None, "Where the run keeps everything.")
 flags.DEFINE_string(
     "init_checkpoint",

@@ -102,7 +102,8 @@ def _check_row(path: str, line: int, row: list[str], num_columns: int) -> None:
     if len(row) == 1:
         raise ValueError(
             f"{path}:{line}: one column ({row[0][:40]!r}). Expected a word and its tag, with a "
-            "space or tab between them."
+            "space or tab between them. A file to be answered needs tags too: write one that the "
+            "model knows, O for example, behind each word."
         )
     if len(row) != num_columns:
         raise ValueError(

@@ -56,7 +56,15 @@ def lay_out_words(
         max_seq_length: S at most.
         stride: tokens between the beginnings of two windows.
         pad: make every row `max_seq_length` long, not only as long as the longest.
+
+    Raises:
+        ValueError: no room for a token.
     """
+    if max_seq_length < 3:
+        raise ValueError(
+            f"a row of {max_seq_length} tokens has no room for a word and 2 special tokens "
+            "(data.max_seq_length); expected at least 3."
+        )
     windows = cut_windows(ids.row_lengths(), max_seq_length - 2, stride)
     tokens = windows.tokens.with_values(tf.gather(ids.values, windows.tokens.values))
     kept_R = tf.cast(tokens.row_lengths(), tf.int32)
@@ -194,6 +202,15 @@ def _check_known(path: str, sentences: list[Sentence], labels: tuple[str, ...]) 
                 )
 
 
+def check_documents(path: str, sentences: list[Sentence]) -> None:
+    """ValueError for the sentences of a file that does not say where documents begin."""
+    if sentences[0].document < 0:
+        raise ValueError(
+            f"{path}: no {DOCUMENT_START} lines, which data.document_context needs. "
+            "Pass --config.data.document_context=false."
+        )
+
+
 def encode_tagged(
     path: str,
     sentences: list[Sentence],
@@ -207,13 +224,11 @@ def encode_tagged(
     """Makes the rows. A word of which the tokenizer leaves nothing becomes [UNK].
 
     Raises:
-        ValueError: document context for a file that does not say where documents begin.
+        ValueError: what `lay_out_words` raises; document context for a file that does not say where
+            documents begin.
     """
-    if document_context and sentences[0].document < 0:
-        raise ValueError(
-            f"{path}: no {DOCUMENT_START} lines, which data.document_context needs. "
-            "Pass --config.data.document_context=false."
-        )
+    if document_context:
+        check_documents(path, sentences)
     pieces = _tokenize_words([word for s in sentences for word in s.words], tokenizer)
     lengths_W = pieces.row_lengths().numpy()
     texts_W = np.repeat(

@@ -9,7 +9,7 @@ from bert_tf.config import ExperimentConfig
 from bert_tf.data import look_tags
 from bert_tf.data import tags as tag_lib
 from bert_tf.data.columns import DOCUMENT_START, Sentence
-from bert_tf.data.token_classification import encode_tagged, read_tagged
+from bert_tf.data.token_classification import check_documents, encode_tagged, read_tagged
 from bert_tf.finetuning import sets
 from bert_tf.finetuning.sets import Files, Prepared, Result, Split
 from bert_tf.metrics.classification import confusion_matrix
@@ -99,6 +99,8 @@ def _hold_out(
 ) -> tuple[list[Sentence], list[Sentence]]:
     """(training part, held-out part): whole documents if rows reach over them, else sentences."""
     by_document = config.data.document_context
+    if by_document:  # a file without them would be one document, too few to hold any out
+        check_documents(path, sentences)
     return sets.hold_out_groups(
         sentences,
         [s.document if by_document else "\0".join(s.words) for s in sentences],
@@ -111,7 +113,9 @@ def _hold_out(
 def _columns(sentences: Iterable[Sentence], config: ExperimentConfig) -> Iterator[str]:
     """Sentences as a file that is read as the training file was."""
     data = config.data
-    words, tags = int(data.text_column or 1) - 1, int(data.label_column or 0) - 1
+    words = int(data.text_column or 1) - 1
+    # Without a number the tags are in the last column, which is not that of the words.
+    tags = int(data.label_column) - 1 if data.label_column else words + 1
     width = max(words + 1, tags + 1, 2)
     document = -1
     for sentence in sentences:

@@ -66,7 +66,7 @@ def test_a_hash_is_a_word_if_it_has_a_tag(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a O\nb\n", ":2: one column"),
+        ("a O\nb\n", ":2: one column .*A file to be answered needs tags too"),
         ("a O\n\nb x O\n", ":3: 3 columns where the rows before have 2"),
         ("a\tO\nb\t\n", ":2: column 2 is empty"),
         ("\n\n", ": no words"),
@@ -145,3 +145,10 @@ def test_document_context_needs_documents(write):
     sentences, labels, _ = read_tagged(write("a B-X\nb O\n"))
     with pytest.raises(ValueError, match="no -DOCSTART- lines.*document_context=false"):
         encode(sentences, labels, 16, 8, document_context=True)
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_row_without_room_is_refused(write, length):
+    sentences, labels, _ = read_tagged(write(CONLL))
+    with pytest.raises(ValueError, match=f"a row of {length} tokens has no room for a word"):
+        encode(sentences, labels, length, 8)
