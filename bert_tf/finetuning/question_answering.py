@@ -43,6 +43,7 @@ def encode(
 def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Prepared:
     """Reads all files. What is learned from the training file goes into `config`: whether there
     are questions without answer, widths."""
+    sets.check_no_class_weights(config)
     squad = read_squad(files.train)
     if config.data.max_train_examples:
         squad = _of(squad, squad.questions[: config.data.max_train_examples])

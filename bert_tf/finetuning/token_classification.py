@@ -60,6 +60,7 @@ def encode(examples: _Tagged, config: ExperimentConfig, tokenizer: Tokenizer) ->
 def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Prepared:
     """Reads all files. What is learned from the training file goes into `config`: the labels, their
     scheme, widths."""
+    sets.check_no_class_weights(config)
     path, sentences = read(files.train, config)
     if config.data.max_train_examples:
         sentences = sentences[: config.data.max_train_examples]

@@ -4,7 +4,8 @@ Shape suffixes: B batch, D hidden, L labels.
 """
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -63,6 +64,22 @@ class ClassificationModel(base.TaskModel):
         return tf.cast(pooled_BD, self.compute_dtype)
 
 
+def _check_class_weights(weights: Sequence[float], num_labels: int) -> None:
+    """ValueError for weights with which there would be no loss, or one without a least value."""
+    if not weights:
+        return
+    if len(weights) != num_labels:
+        raise ValueError(
+            f"task.class_weights holds {len(weights)} numbers for {num_labels} labels; expected "
+            "one for each."
+        )
+    if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
+        raise ValueError(
+            f"task.class_weights is {tuple(weights)}; expected numbers of at least 0, not all of "
+            "them 0."
+        )
+
+
 class ClassificationTask(base.Task):
     """Predicts one of `config.task.labels`, any number of them, or a number."""
 
@@ -84,11 +101,7 @@ class ClassificationTask(base.Task):
                 f"a classifier needs at least two labels, received {task.labels!r} "
                 "(task.labels, or the labels of the training file)."
             )
-        if task.class_weights and len(task.class_weights) != len(task.labels):
-            raise ValueError(
-                f"task.class_weights holds {len(task.class_weights)} numbers for "
-                f"{len(task.labels)} labels; expected one for each."
-            )
+        _check_class_weights(task.class_weights, len(task.labels))
         check_pooling(
             task.classifier_pooling,
             setting="task.classifier_pooling",

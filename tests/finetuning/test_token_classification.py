@@ -55,3 +55,10 @@ def test_document_context_without_documents_is_said_before_anything_is_held_out(
     config = config_of({"document_context": True})
     with pytest.raises(ValueError, match="no -DOCSTART- lines.*document_context=false"):
         token_classification.prepare(config, Files(write(["{} O", "h B-X"])), TOKENIZER)
+
+
+@pytest.mark.parametrize("task", [{"class_weights": (1.0, 9.0, 9.0)}, {"balance_classes": True}])
+def test_weights_of_classes_that_nothing_would_heed_are_refused(write, task):
+    files = Files(write(["{} O", "h B-X"]))
+    with pytest.raises(ValueError, match=f"task.{next(iter(task))} is .*Leave it out"):
+        token_classification.prepare(config_of(task=task), files, TOKENIZER)
