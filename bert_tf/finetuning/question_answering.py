@@ -4,6 +4,8 @@ import collections
 import json
 from collections.abc import Iterable
 
+from absl import logging
+
 from bert_tf.config import ExperimentConfig
 from bert_tf.data import look_answers
 from bert_tf.data.question_answering import encode_squad
@@ -19,9 +21,34 @@ _SHOWN_ERRORS = 50
 
 
 def read(path: str, config: ExperimentConfig) -> Squad:
-    """The questions and contexts of a file."""
-    del config
-    return read_squad(path)
+    """The questions and contexts of a file to be scored.
+
+    Raises:
+      ValueError: what `read_squad` raises; no question has an answer, and the model of the config
+        always gives one.
+    """
+    squad = read_squad(path)
+    if not config.task.null_answers:
+        _check_answers(squad)
+    return squad
+
+
+def _check_answers(squad: Squad) -> None:
+    missing = sum(not question.answers for question in squad.questions)
+    if missing == len(squad.questions):
+        raise ValueError(
+            f"{squad.path}: none of the {missing} questions has an answer, but those of the "
+            "training file all had. Expected answers to score with; questions that are only to be "
+            "answered go into --test_data of finetune.py."
+        )
+    if missing:
+        logging.warning(
+            "%s: %d of %d questions have no answer, but those of the training file all had: the "
+            "model answers each, and these count as wrong",
+            squad.path,
+            missing,
+            len(squad.questions),
+        )
 
 
 def encode(
@@ -49,7 +76,7 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
         squad = _of(squad, squad.questions[: config.data.max_train_examples])
     config.task.text_pairs = True
     config.task.null_answers = any(not question.answers for question in squad.questions)
-    dev = {name: read_squad(path) for name, path in files.dev.items()}
+    dev = {name: read(path, config) for name, path in files.dev.items()}
     test = {name: read_squad(path, with_answers=False) for name, path in files.test.items()}
     held_out = {}
     if not dev and config.data.dev_fraction > 0:
