@@ -15,7 +15,7 @@ wrote: SavedModel, LiteRT or ONNX. A classifier gives label and probabilities; a
 guesses each [MASK]; an encoder gives a vector a text; a model of tags the entities, one of spans
 the answer, both with their characters in the text [start, end). For a classifier of pairs, a line
 holds both texts with a tab between them; for a model of spans it is a JSON object with question and
-context (other keys come back).
+context (other keys come back; `answer` as `given_answer`, and so all that an answer has too).
 
 Input of any size is read, answered and written bit by bit. With --output, a run that was killed
 goes on where it was when the command is given again.

@@ -53,6 +53,11 @@ def decode_lines(path: str, number: int, data: bytes) -> str:
         ) from error
 
 
+def holds_half_a_surrogate_pair(text: str) -> bool:
+    """Whether there is what JSON can escape, but UTF-8 cannot write."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def without_compression(path: str) -> str:
     """The name in lower case, without the extension of a compression."""
     path = path.lower()

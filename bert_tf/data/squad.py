@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import logging
 
-from bert_tf.data.lines import open_binary
+from bert_tf.data.lines import holds_half_a_surrogate_pair, open_binary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _text(path: str, holder: Any, place: str, key: str) -> str:
     value = holder.get(key) if isinstance(holder, dict) else None
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{path}: {place}: {key!r} is {value!r}. Expected text.")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if holds_half_a_surrogate_pair(value):
         raise ValueError(f"{path}: {place}: {key!r} holds half a surrogate pair, which is no text.")
     return value
 

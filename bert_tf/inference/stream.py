@@ -29,8 +29,8 @@ class Line(NamedTuple):
 def read(path: str | None) -> Iterator[Line]:
     """The lines of a file or, without a path, of standard input; read as they are asked for.
 
-    Only LF and CRLF end a line: every other character is part of it. `.gz` and the like are
-    unpacked.
+    Only LF and CRLF end a line: every other character is part of it, but a byte order mark. `.gz`
+    and the like are unpacked.
 
     Raises:
       ValueError: no lines, or a line that is not UTF-8; names file and line.
@@ -49,13 +49,8 @@ def read(path: str | None) -> Iterator[Line]:
 def _decoded(name: str, file: Iterable[bytes]) -> Iterator[Line]:
     number = 0
     for number, data in enumerate(file, start=1):
-        data = data.removesuffix(b"\n").removesuffix(b"\r")
-        try:
-            yield Line(number, data.decode())
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{name}:{number}: not UTF-8. Convert it, for example with iconv -t utf-8."
-            ) from error
+        text = lines_lib.decode_lines(name, number, data)
+        yield Line(number, text.removesuffix("\n").removesuffix("\r"))
     if not number:
         raise ValueError(f"{name} is empty; expected one text a line.")
 
@@ -96,8 +91,14 @@ def answer_window(
         outputs = answerer.answer(columns)
         for row, index in enumerate(chosen):
             said = answerer.task.describe({key: rows[row] for key, rows in outputs.items()})
-            answers[index] = json.dumps({**records[index][1], **said}, ensure_ascii=False)
+            answers[index] = json.dumps(_joined(records[index][1], said), ensure_ascii=False)
     return answers
+
+
+def _joined(record: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+    """What comes back of a line, then its answer. What both have is the line's as `given_KEY`."""
+    given = {f"given_{key}" if key in said else key: value for key, value in record.items()}
+    return {**given, **said}
 
 
 def _record(task, line: Line, name: str) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -124,5 +125,10 @@ def _question(line: Line, name: str) -> tuple[tuple[str, ...], dict[str, Any]]:
     keys = ("question", "context")
     if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in keys):
         raise ValueError(f'{name}:{line.number}: expected {{"question": "...", "context": "..."}}.')
+    if lines_lib.holds_half_a_surrogate_pair(json.dumps(record, ensure_ascii=False)):
+        raise ValueError(
+            f"{name}:{line.number}: half a surrogate pair, which is no text. Expected whole "
+            "characters."
+        )
     columns = (record["question"], record["context"])
     return columns, {key: value for key, value in record.items() if key != "context"}

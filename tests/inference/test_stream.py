@@ -74,6 +74,39 @@ def test_pairs_have_a_tab_between_them(pair_answerer):
         stream.answer_window(pair_answerer, lines, 8, "x.txt")
 
 
+@pytest.fixture(scope="module")
+def question_answerer():
+    return answerers.of_model(*make("question_answering"))
+
+
+def test_other_keys_of_a_question_come_back_even_those_of_its_answer(question_answerer):
+    record = {"id": 7, "question": "the hen", "context": "the cow sees the hen", "answer": "mine"}
+    line = stream.Line(1, json.dumps({**record, "score": 0.5}))
+    answer = json.loads(stream.answer_window(question_answerer, [line], 1, "x")[0])
+    assert (answer["id"], answer["given_answer"], answer["given_score"]) == (7, "mine", 0.5)
+    begin, end = answer["start"], answer["end"]
+    assert answer["answer"] == record["context"][begin:end] and "context" not in answer
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("who?", 'x.jsonl:3: expected {"question": "...", "context": "..."}'),
+        (r'{"question": "a", "context": "\ud800"}', "x.jsonl:3: half a surrogate pair"),
+        (r'{"question": "a", "context": "b", "k": "\udc00"}', "x.jsonl:3: half a surrogate pair"),
+    ],
+)
+def test_lines_that_are_no_question_are_named(question_answerer, line, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        stream.answer_window(question_answerer, [stream.Line(3, line)], 1, "x.jsonl")
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path):
+    (tmp_path / "texts.txt").write_bytes("\ufeffone\r\n\ufefftwo".encode())
+    lines = list(stream.read(str(tmp_path / "texts.txt")))
+    assert lines == [stream.Line(1, "one"), stream.Line(2, "\ufefftwo")]
+
+
 def write(path, groups, settings, fail_after=None):
     with AnswersFile(str(path), settings) as file:
         begun = file.num_lines

@@ -321,7 +321,7 @@ CASES = {
         *MODEL,
         ({"input": "{b}/no.txt"}, "{b}/no.txt; No such file"),
         ({"input": "{b}/empty.txt"}, "{b}/empty.txt is empty; expected one text a line"),
-        ({"input": "{b}/latin1.txt"}, "{b}/latin1.txt:3: not UTF-8. Convert it"),
+        ({"input": "{b}/latin1.txt"}, "{b}/latin1.txt:3: not UTF-8 .*Convert the file"),
         ({"input": "{b}/a_folder"}, "{b}/a_folder; Is a directory"),
         ({"output": "{b}/a_folder"}, "{b}/a_folder is a folder; expected the name of a file"),
         ({"output": "{b}/no/x.jsonl"}, "{b}/no/x.jsonl"),
@@ -407,8 +407,7 @@ def test_a_process_says_one_line_and_nothing_of_missing_gpus(bad, finetuned):
         ]
         (code, predict), (other_code, ask) = map(end, processes)
     assert code == other_code == 1
-    line = "standard input:3: not UTF-8. Convert it, for example with iconv -t utf-8."
-    assert predict == f"error: {line}\n"
+    assert re.fullmatch(r"error: standard input:3: not UTF-8 \(byte 4 of .*\n", predict)
     assert ask.splitlines()[-1].startswith(f"error: SavedModel file does not exist at: {bad}")
     assert "Traceback" not in ask
 
