@@ -32,6 +32,7 @@ import numpy as np
 from absl import flags
 
 from bert_tf import progress
+from bert_tf.data.labels import SINGLE
 from bert_tf.finetuning import classification
 from bert_tf.inference import answerers, calibration, stream
 from bert_tf.inference.answers_file import AnswersFile
@@ -142,17 +143,18 @@ def _temperature(answerer) -> float | None:
     """--temperature, or what --calibration_data says, which is told on standard error."""
     if FLAGS.temperature and FLAGS.calibration_data:
         raise ValueError("--temperature or --calibration_data, not both.")
-    if not FLAGS.calibration_data:
-        return FLAGS.temperature
+    if not FLAGS.temperature and not FLAGS.calibration_data:
+        return None
     config = answerer.task.config
-    if config.task.name != "classification":
-        raise ValueError("--calibration_data is for classifiers.")
+    _check_calibrated(config.task)
+    if FLAGS.temperature:
+        return FLAGS.temperature
     examples = classification.read(FLAGS.calibration_data, config)
     columns = [examples.texts] + ([examples.text_pairs] if examples.text_pairs else [])
     rows = []
     for start in range(0, len(examples), FLAGS.batch_size):
         part = [column[start : start + FLAGS.batch_size] for column in columns]
-        rows.append(_probabilities(answerer.answer(part)))
+        rows.append(answerer.answer(part)["probabilities"])
     found = calibration.fit(np.concatenate(rows), examples.label_ids)
     print(
         f"temperature {found.temperature:.3f} from {found.num_examples} examples; expected "
@@ -163,18 +165,23 @@ def _temperature(answerer) -> float | None:
     return found.temperature
 
 
+def _check_calibrated(task) -> None:
+    """A temperature is of a softmax over labels of which one is right."""
+    if task.name != "classification" or task.problem_type != SINGLE:
+        kind = task.problem_type if task.name == "classification" else task.name
+        raise ValueError(
+            "--temperature and --calibration_data are for the probabilities of a classifier that "
+            f"gives one label a text; this model is {kind!r}. Leave them out."
+        )
+
+
 def _calibrated(answerer, temperature: float):
     def answer(columns):
         outputs = answerer.answer(columns)
-        return {**outputs, "probabilities": calibration.apply(_probabilities(outputs), temperature)}
+        probabilities = calibration.apply(outputs["probabilities"], temperature)
+        return {**outputs, "probabilities": probabilities}
 
     return answerers.Answerer(answerer.task, answer)
-
-
-def _probabilities(outputs: dict[str, np.ndarray]) -> np.ndarray:
-    if set(outputs) != {"label", "probabilities"}:
-        raise ValueError("only the probabilities of a classifier can be calibrated.")
-    return outputs["probabilities"]
 
 
 if __name__ == "__main__":

@@ -65,6 +65,21 @@ def test_a_served_model_answers_as_its_folder_calibrated_too(folder, tmp_path, c
         assert after["label"] == before["label"]
 
 
+MULTI_LABEL = {"problem_type": "multi_label_classification"}
+
+
+@pytest.mark.parametrize("settings", [MULTI_LABEL, {"problem_type": "regression", "labels": ()}])
+@pytest.mark.parametrize("flag", ["temperature", "calibration_data"])
+def test_a_temperature_is_for_one_label_of_several(folder, tmp_path, capsys, settings, flag):
+    task, model = make(**settings)
+    model_folder.save(str(tmp_path / "model"), task, model, {})
+    values = {"model": tmp_path / "model", "input": folder / "texts.txt"}
+    values[flag] = 2 if flag == "temperature" else folder / "dev.tsv"
+    code, error = call("predict", capsys, **values)
+    assert code == 1 and f"this model is {settings['problem_type']!r}" in error
+    assert "Traceback" not in error
+
+
 def test_interactive_answers_each_line_when_it_is_typed(folder):
     process = start(f"--model={folder}/model", "--interactive")
     for text in ("the hen", "b"):
