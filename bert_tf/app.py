@@ -172,6 +172,15 @@ def _first_line(error: Exception) -> str:
     return " ".join(lines)
 
 
+def check_output(output: str | None, inputs: Iterable[str | None]) -> None:
+    """ValueError if the file to write is one of those to read; None stands for no file."""
+    for path in inputs:
+        if output and path and os.path.realpath(output) == os.path.realpath(path):
+            raise ValueError(
+                f"--output={output} is a file that is read, and would be lost. Choose another name."
+            )
+
+
 def write_lines(path: str, lines: Iterable[str]) -> None:
     """Writes `lines` to a temporary file that takes the place of `path` when it is whole."""
     if tf.io.gfile.isdir(path):

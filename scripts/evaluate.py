@@ -41,6 +41,7 @@ flags.mark_flags_as_required(["model", "data"])
 
 def main(argv):
     del argv
+    app.check_output(FLAGS.output, [FLAGS.data])
     strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     with strategy.scope():
         task, model = model_folder.load(FLAGS.model, dtype=FLAGS.dtype)

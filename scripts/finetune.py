@@ -37,7 +37,7 @@ from bert_tf.data import glue, glue_tfds, tfds
 from bert_tf.data.order import BatchSlice
 from bert_tf.data.records import file_sha256
 from bert_tf.finetuning import glue as glue_runs
-from bert_tf.finetuning.results import write_results
+from bert_tf.finetuning.results import check_held_out, write_results
 from bert_tf.finetuning.sets import Files, Result
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.wordpiece import Tokenizer
@@ -134,6 +134,7 @@ def main(argv):
         config, _ = find_batch.try_phase(config, None, FLAGS.trial)
     around = importlib.import_module(f"bert_tf.finetuning.{config.task.name}")
     data = around.prepare(config, files, tokenizer)
+    check_held_out(FLAGS.work_dir, data.held_out)
     print("\n".join(data.look_lines), flush=True)
     config.train.resolve_steps(len(data.train.examples))
     task = make_task(config, tokenizer)

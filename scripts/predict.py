@@ -67,6 +67,7 @@ flags.mark_flags_as_required(["model"])
 
 def main(argv):
     del argv
+    app.check_output(FLAGS.output, [FLAGS.input, FLAGS.calibration_data])
     answerer = answerers.load(FLAGS.model, FLAGS.task, FLAGS.num_threads)
     temperature = _temperature(answerer)
     if temperature:

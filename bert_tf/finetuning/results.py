@@ -52,6 +52,28 @@ def write_results(
     write_lines(tf.io.gfile.join(folder, "results.json"), [json.dumps(content, indent=2)])
 
 
+def check_held_out(folder: str, held_out: Mapping[str, Iterable[str]]) -> None:
+    """ValueError if what is held out would take the place of a file of somebody else.
+
+    Args:
+      folder: the work directory.
+      held_out: {file name: its lines}, see `Prepared`. A run that goes on holds the same out again,
+        so a file that it wrote is known by what it holds.
+    """
+    for name, lines in held_out.items():
+        path = tf.io.gfile.join(folder, name)
+        if not tf.io.gfile.exists(path):
+            continue
+        with tf.io.gfile.GFile(path, "rb") as file:
+            is_own = file.read() == "".join(line + "\n" for line in lines).encode()
+        if not is_own:
+            raise ValueError(
+                f"{path} is there already and holds something else than this run holds out, which "
+                "would take its place. Move it, give an evaluation file (--eval_data), or choose "
+                "another --work_dir."
+            )
+
+
 def write_files(folder: str, files: Mapping[str, Iterable[str]]) -> None:
     """Writes {file name: its lines} into `folder`, which is made."""
     for name, lines in files.items():

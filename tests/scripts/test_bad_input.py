@@ -75,6 +75,8 @@ def bad(work, finetuned, tmp_path_factory):
     for name, content in write.items():
         (folder / name).write_bytes(content)
     (folder / "a_folder").mkdir()
+    (folder / "own_dev").mkdir()
+    (folder / "own_dev" / "dev.jsonl").write_text('{"sentence": "The hen.", "label": "bird"}\n')
     for name, change in DATA.items():
         change(pathlib.Path(shutil.copytree(work / "train", folder / name)))
     for name, change in MODELS.items():
@@ -282,6 +284,10 @@ CASES = {
         ),
         ({"eval_data": "{b}/no_label.tsv"}, "no_label.tsv:1: no column .*Say .*label_column"),
         ({"eval_data": "{b}/pairs.tsv"}, "pairs.tsv:1: pairs of texts .*trained on single texts"),
+        (
+            {"eval_data": None, "work_dir": "{b}/own_dev"},
+            "{b}/own_dev/dev.jsonl is there already .*Move it",
+        ),
         ({"vocab_file": "{w}/vocab"}, "pass either --init_checkpoint, or --vocab_file"),
         ({"init_checkpoint": None}, "pass either --init_checkpoint, or --vocab_file"),
         ({"init_checkpoint": None, "vocab_file": "{b}/large.txt"}, "250 tokens, .*only 160 rows"),
@@ -316,6 +322,10 @@ CASES = {
         ({"batch_size": 15, "strategy": "mirrored"}, "15 cannot be divided by 4 replicas"),
         ({"output": "{b}/a_folder"}, "{b}/a_folder is a folder; expected the name of a file"),
         ({"output": "{b}/no/x.json"}, "{b}/no/x.json"),
+        (
+            {"data": "{b}/one_label.tsv", "output": "{b}/a_folder/../one_label.tsv"},
+            "one_label.tsv is a file that is read, and would be lost",
+        ),
     ],
     "predict": [
         *MODEL,
@@ -325,6 +335,14 @@ CASES = {
         ({"input": "{b}/a_folder"}, "{b}/a_folder; Is a directory"),
         ({"output": "{b}/a_folder"}, "{b}/a_folder is a folder; expected the name of a file"),
         ({"output": "{b}/no/x.jsonl"}, "{b}/no/x.jsonl"),
+        (
+            {"input": "{b}/header.tsv", "output": "{b}/a_folder/../header.tsv"},
+            "header.tsv is a file that is read, and would be lost",
+        ),
+        (
+            {"calibration_data": "{b}/one_label.tsv", "output": "{b}/one_label.tsv"},
+            "one_label.tsv is a file that is read, and would be lost",
+        ),
         ({"batch_size": 0}, "--batch_size=0: 0 is not a positive integer"),
         ({"calibration_data": "{b}/no.tsv"}, "{b}/no.tsv: no such file"),
         ({"model": "{w}/pretrained", "temperature": 2}, "are for .*a classifier .*'pretraining'"),
