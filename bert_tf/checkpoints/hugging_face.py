@@ -355,6 +355,8 @@ def _config(checkpoint: Checkpoint, class_name: str, dtype: str) -> dict[str, An
         values["label2id"] = {label: i for i, label in enumerate(labels)}
     elif checkpoint.task.name == "question_answering" or "classifier/bias" in checkpoint.weights:
         values["num_labels"] = 2 if checkpoint.task.name == "question_answering" else 1
+    if "classifier/bias" in checkpoint.weights:
+        values["classifier_dropout"] = checkpoint.task.classifier_dropout_prob
     if checkpoint.task.name == "classification":
         values["problem_type"] = checkpoint.task.problem_type
     return values

@@ -45,5 +45,6 @@ def dropout(x: tf.Tensor, rate: float, seed: Seed) -> tf.Tensor:
 def _drop(x, numbers, *, rate):
     """`numbers`, uint16 of the shape of `x`, decide one element each."""
     threshold = min(round(rate * _RANGE), _RANGE - 1)
-    scale = tf.cast(_RANGE / (_RANGE - threshold), x.dtype)
-    return tf.where(numbers >= threshold, x * scale, tf.zeros([], x.dtype))
+    # In float32: bfloat16 would round the scale, to 1.1094 for 1.1111.
+    scaled = tf.cast(x, tf.float32) * (_RANGE / (_RANGE - threshold))
+    return tf.where(numbers >= threshold, tf.cast(scaled, x.dtype), tf.zeros([], x.dtype))

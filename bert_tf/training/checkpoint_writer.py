@@ -79,7 +79,8 @@ class CheckpointWriter:
             self._waiting = [s for s in self._waiting if s.step == best_step] + [new]
             self._state.notify_all()
         if dropped:
-            logging.warning("the disk is slow: no checkpoint of step %d, but of %d", *dropped, step)
+            steps = " and ".join(map(str, dropped))
+            logging.warning("the disk is slow: no checkpoint of step %s, but of %d", steps, step)
 
     def wait(self) -> None:
         """Returns when everything is on disk; raises as `check` does."""

@@ -322,7 +322,9 @@ class Run:
                 self._hand_over(best["step"], take_evaluation)
                 return self.state.model, best["metrics"]
             logging.warning("the model is that of the last step, because the best is damaged")
-        if not self._metrics and self._eval_data is not None:  # nothing was left to train
+        evaluated = self._evaluation.step if self._evaluation is not None else None
+        if evaluated != self.step and self._eval_data is not None:
+            # Nothing was left to train, or the time was over in between.
             self._evaluate(lambda num_batches: False)
         self._hand_over(self.step, take_evaluation)
         return self.state.model, self._metrics

@@ -99,7 +99,9 @@ def lamb_update(
       learning_rate: float32 scalar.
       weight_decay: 0 for none; the decay is part of what the trust ratio scales.
       beta_1, beta_2, epsilon: of Adam, whose bias correction is always done.
-      is_adapted: scale by the trust ratio |weight| / |update|, which is 1 where either is 0.
+      is_adapted: scale by the trust ratio |weight| / |update|, which is 1 where either is 0, and as
+        long as no gradient has reached the weight: decay alone, made as long as the weight, would
+        take the share `learning_rate` of it at every step.
 
     Returns:
       The new (weight, m, v).
@@ -107,10 +109,11 @@ def lamb_update(
     Reference: You et al. 2020, algorithm 2, with the identity as phi.
     """
     update, m, v = _adam_direction(gradient, m, v, step, beta_1, beta_2, epsilon, True)
+    is_reached = tf.reduce_any(m != 0.0)
     update += weight_decay * weight
     if is_adapted:
         weight_norm, update_norm = tf.norm(weight), tf.norm(update)
-        has_ratio = (weight_norm > 0.0) & (update_norm > 0.0)
+        has_ratio = is_reached & (weight_norm > 0.0) & (update_norm > 0.0)
         update *= tf.where(has_ratio, weight_norm / update_norm, 1.0)
     return weight - learning_rate * update, m, v
 

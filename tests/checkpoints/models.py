@@ -36,7 +36,12 @@ def make_config(**changes) -> BertConfig:
 def make_checkpoint(task="pretraining", *, next_sentence=True, seed=0, **changes) -> Checkpoint:
     """A checkpoint with the head of `task`."""
     config = make_config(**changes)
-    task_config = TaskConfig(name=task, next_sentence=next_sentence, labels=LABELS.get(task, ()))
+    task_config = TaskConfig(
+        name=task,
+        next_sentence=next_sentence,
+        labels=LABELS.get(task, ()),
+        classifier_dropout_prob=0.3,
+    )
     shapes = {**variables.encoder_shapes(config), **variables.HEADS[task]}
     if task == "pretraining" and not next_sentence:
         shapes = {k: v for k, v in shapes.items() if k not in variables.NEXT_SENTENCE}

@@ -29,7 +29,7 @@ def test_what_is_kept_is_scaled_by_one_over_the_share_that_is_kept(dtype):
     assert y.dtype == x.dtype and y.shape == x.shape
     kept_places = y.numpy() != 0
     assert 0 < kept_places.mean() < 1
-    expected = (x * tf.cast(1 / 0.75, dtype)).numpy()
+    expected = tf.cast(tf.cast(x, "float32") * (1 / 0.75), dtype).numpy()
     np.testing.assert_array_equal(y.numpy()[kept_places], expected[kept_places])
 
 

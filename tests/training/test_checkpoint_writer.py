@@ -58,6 +58,17 @@ def test_on_a_slow_disk_newer_ones_replace_waiting_ones_but_not_the_best(tmp_pat
     assert names == ["step-00000001", "step-00000003", "step-00000005"]
 
 
+def test_steps_that_a_slow_disk_makes_give_way_are_named(tmp_path, held_save, caplog):
+    weight = {"w": tf.Variable(1.0)}
+    with CheckpointWriter(str(tmp_path), keep=9) as writer:
+        for step, best in ((1, None), (2, 2), (3, 2), (4, 4)):
+            writer.save(step, weight, {}, best_step=best)
+            while not writer._is_writing:  # the first one is taken from the queue
+                time.sleep(0.01)
+        held_save.set()
+    assert "no checkpoint of step 2 and 3, but of 4" in caplog.text
+
+
 def test_a_full_disk_reaches_the_main_thread_and_the_one_before_stays_whole(tmp_path):
     weight = tf.Variable(np.ones(1000, np.float32))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -187,6 +187,29 @@ def test_the_time_limit_ends_a_run_that_can_be_continued(make_run, records, tmp_
     assert path.name == "step-00000001"
 
 
+def test_a_run_that_the_time_limit_ends_reports_the_metrics_of_its_last_step(
+    make_run, records, tmp_path, monkeypatch
+):
+    steps = []
+
+    def update(self, seconds_per_step):
+        steps.append(len(steps) + 1)
+        self.reason = "time limit" if steps[-1] == 3 else ""
+
+    monkeypatch.setattr(Stopper, "num_steps", lambda self, remaining: 1)
+    monkeypatch.setattr(Stopper, "update", update)
+    task, config = make_run(num_train_steps=10, eval_every=2)
+    model, metrics = loop.train(
+        task,
+        config,
+        train_data=records,
+        eval_data=records,
+        work_dir=str(tmp_path),
+        strategy=strategy_of(1),
+    )
+    assert metrics == Evaluator(task, model, strategy_of(1), 16).run_with_rows(records)[0]
+
+
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(make_run, records, tmp_path, capsys):
     task, config = make_run(num_train_steps=7)
     folder = tmp_path / "work"

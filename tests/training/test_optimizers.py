@@ -128,6 +128,15 @@ def config_of(case, **changes):
     return OptimizerConfig(weight_decay=0.1, clip_norm=0.0, **CASES[case][1], **changes)
 
 
+def test_lamb_takes_no_more_than_the_decay_from_a_weight_that_no_gradient_has_reached():
+    weights = {"pooler/kernel": tf.Variable(np.ones((3, 4), np.float32))}
+    optimizer = Optimizer(config_of("lamb"), weights)
+    for step in range(STEPS):
+        options = {"step": tf.constant(step, tf.int64), "learning_rate": tf.constant(0.1)}
+        optimizer.apply([tf.zeros((3, 4))], **options)
+    np.testing.assert_allclose(weights["pooler/kernel"], 0.99**STEPS, rtol=1e-5)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_ten_steps_equal_numpy(case, problem):
     start, gradients = problem
