@@ -13,8 +13,11 @@ extensions of `bert_tf.data.lines` appended (`.gz`, ...).
 """
 
 import csv
+import datetime
+import decimal
 import itertools
 import json
+import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -58,7 +61,8 @@ def iterate_table(
     """Yields the named columns of every row, in the order asked for, one row in memory at a time.
 
     Values are strings as they stand in the file. A number or a boolean of a JSON record or a
-    Parquet row becomes its JSON spelling (`1`, `0.5`, `true`).
+    Parquet row becomes its JSON spelling (`1`, `0.5`, `true`); of Parquet, bytes are read as UTF-8,
+    decimals, dates and times are spelled as Python does. NaN and infinity count as missing.
 
     Args:
         path: the extension says what it is.
@@ -73,8 +77,8 @@ def iterate_table(
     Raises:
         ValueError: the file is missing, empty, of an unknown kind, not UTF-8 or a damaged gzip
             file; a column is unknown or occurs twice; a row has another number of fields than the
-            header; a value is empty; a quoted field of a CSV is not closed; a line is not a JSON
-            object.
+            header; a value is empty, missing or no text; a quoted field of a CSV is not closed; a
+            line is not a JSON object; lines end in CR alone.
     """
     rows = _rows_of(path, header, columns, faulty)
     _, names = next(rows)
@@ -264,9 +268,11 @@ def _text_of(path: str, line: int, column: str, value: object) -> str:
     where = f"{path}:{line}: column {column!r}"
     if value is None:
         raise ValueError(f"{where} is missing or null. Expected text.")
+    if _is_missing(value):
+        raise ValueError(f"{where} is {value}, which counts as missing. Expected text or a number.")
     if isinstance(value, list | dict):
         raise ValueError(f"{where} holds a JSON {type(value).__name__}. Expected text.")
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    text = value if isinstance(value, str) else _spelling(where, value)
     if not text.strip():
         raise ValueError(f"{where} is empty. Expected text.")
     if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
@@ -274,11 +280,36 @@ def _text_of(path: str, line: int, column: str, value: object) -> str:
     return text
 
 
+def _is_missing(value: object) -> bool:
+    """Other programs write NaN for what they do not have; it is the name of no class."""
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def _spelling(where: str, value: object) -> str:
+    """What is no string, as the text that a TSV would hold."""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if isinstance(value, decimal.Decimal):
+        return f"{value:f}"  # str may give 0E-10
+    if isinstance(value, datetime.date | datetime.time):
+        return str(value)
+    if not isinstance(value, bytes):
+        kind = type(value).__name__
+        raise ValueError(f"{where} holds a {kind}. Expected text, or a column converted to text.")
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{where} holds bytes that are not UTF-8 (byte {error.start + 1} is "
+            f"0x{value[error.start]:02x}). Expected text in UTF-8."
+        ) from error
+
+
 def _list_of(path: str, line: int, column: str, value: object) -> str | list[str]:
     """A field that may be a list, or nothing."""
     if isinstance(value, list):
         return [_text_of(path, line, column, item) for item in value]
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if _is_missing(value) or (isinstance(value, str) and not value.strip()):
         return ""
     return _text_of(path, line, column, value)
 

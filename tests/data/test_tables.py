@@ -1,6 +1,8 @@
 """Tables are read exactly, and every complaint names the file, the line and the column."""
 
 import csv
+import datetime
+import decimal
 import gzip
 import io
 import json
@@ -87,6 +89,58 @@ def test_numbers_and_booleans_of_json_become_their_json_spelling(write):
     assert tables.read_table(path, columns=["a", "b", "c"])[0].values == ("1", "0.5", "true")
 
 
+@pytest.fixture
+def write_parquet(tmp_path):
+    """Writes {column: (values, name of its type)} and returns the path."""
+    import pyarrow
+    from pyarrow import parquet
+
+    def write_file(**columns):
+        arrays = {n: pyarrow.array(*values) for n, values in columns.items()}
+        path = str(tmp_path / "a.parquet")
+        parquet.write_table(pyarrow.table(arrays), path)
+        return path
+
+    return write_file
+
+
+def test_bytes_decimals_dates_and_floats_of_parquet_are_text_without_quotes(write_parquet):
+    import pyarrow
+
+    path = write_parquet(
+        bytes=(["gréat".encode()], "binary"),
+        decimal=([decimal.Decimal("3.50")], pyarrow.decimal128(9, 2)),
+        zero=([decimal.Decimal(0)], pyarrow.decimal128(12, 10)),
+        date=([datetime.date(2020, 1, 2)], "date32"),
+        half=([0.5], "float32"),
+    )
+    columns = ["bytes", "decimal", "zero", "date", "half"]
+    values = ("gréat", "3.50", "0.0000000000", "2020-01-02", "0.5")
+    assert tables.read_table(path, columns=columns) == [(1, values)]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "message"),
+    [
+        ([b"caf\xe9"], "binary", ":1: column 'label' holds bytes that are not UTF-8 (byte 4 is"),
+        ([0.0, float("nan")], "float64", ":2: column 'label' is nan, which counts as missing"),
+        ([0, None], "int64", ":2: column 'label' is missing or null"),
+        ([5], "duration[s]", ":1: column 'label' holds a timedelta. Expected text"),
+    ],
+)
+def test_what_is_no_text_in_parquet_is_an_error_that_says_where(
+    write_parquet, values, kind, message
+):
+    path = write_parquet(sentence=(["x"] * len(values), "string"), label=(values, kind))
+    assert _error(path).startswith(message)
+
+
+def test_what_is_missing_is_an_empty_list_where_lists_may_be_empty(write):
+    path = write("a.jsonl", '{"labels": NaN}\n{"labels": null}\n{"labels": ["a", 1]}\n')
+    rows = tables.read_table(path, columns=["labels"], lists=["labels"])
+    assert [row.values[0] for row in rows] == ["", "", ["a", "1"]]
+
+
 def test_rows_are_yielded_before_the_rest_is_read(write):
     path = write("a.tsv", b"sentence\n" + b"good\n" * 3 + b"\xff\n")
     rows = tables.iterate_table(path, columns=["sentence"])
@@ -119,6 +173,8 @@ def test_rows_are_yielded_before_the_rest_is_read(write):
         ("a.jsonl", "[" * 100_000, ":1: not JSON"),
         ("a.jsonl", "1" * 5000, ":1: not JSON"),
         ("a.jsonl", '{"sentence": null, "label": 1}', ":1: column 'sentence' is missing or null"),
+        ("a.jsonl", '{"sentence": NaN, "label": 1}', ":1: column 'sentence' is nan, which counts"),
+        ("a.jsonl", '{"sentence": "x", "label": -Infinity}', ":1: column 'label' is -inf, which"),
         ("a.jsonl", '{"sentence": "", "label": 1}', ":1: column 'sentence' is empty"),
         ("a.jsonl", '{"sentence": ["x"], "label": 1}', ":1: column 'sentence' holds a JSON list"),
         ("a.jsonl", '{"sentence": "\\ud800", "label": 1}', ":1: column 'sentence' holds half a"),
