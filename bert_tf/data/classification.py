@@ -175,7 +175,8 @@ def _find_text_columns(path: str, names: Sequence[str]) -> tuple[str, str | None
     usual = ", ".join(f"{text}+{pair}" if pair else text for text, pair in _TEXT_COLUMNS)
     raise ValueError(
         f"{path}:1: no column has a usual name for text ({usual}). "
-        f"The columns are: {', '.join(names)}. Say which one it is with text_column."
+        f"The columns are: {', '.join(names)}. Say which one it is with text_column. "
+        f"{tables.HEADER_HINT}"
     )
 
 

@@ -36,6 +36,14 @@ _SUFFIXES = {
 # The csv module's own limit is 131,072 characters a field; a long article is no mistake.
 _LONGEST_CSV_FIELD = 16 << 20
 _ROWS_PER_READ = 4096
+_CR_ALONE = (
+    "a carriage return (CR) stands where a line could end. Expected lines ended by LF or CRLF: "
+    r"convert the file, for example with tr '\r' '\n'."
+)
+HEADER_HINT = (
+    "The columns of a file without a header line are named with "
+    "--config.data.header=\"('sentence','label')\"."
+)
 
 
 class Row(NamedTuple):
@@ -128,7 +136,7 @@ def _rows_of(
     if kind == "json":
         rows = _json_rows(_without_blank_end(path, _json_records(path, lines)))
     else:
-        records = _tsv_records(lines) if kind == "tsv" else _csv_records(path, lines)
+        records = _tsv_records(path, lines) if kind == "tsv" else _csv_records(path, lines)
         records = _without_blank_end(path, records)
         rows = _rows_below_a_header(path, _with_header(records, header, columns), faulty)
     return _with_a_first_row(path, rows)
@@ -209,9 +217,11 @@ def _rows_below_a_header(
         yield line, fields
 
 
-def _tsv_records(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+def _tsv_records(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
     for number, text in lines:
         text = text.rstrip("\r\n")
+        if number == 1 and "\r" in text:  # further down it is a character like any other
+            raise ValueError(f"{path}:1: {_CR_ALONE}")
         yield number, text.split("\t") if text else []
 
 
@@ -225,6 +235,8 @@ def _csv_records(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[
         except StopIteration:
             return
         except csv.Error as error:
+            if "new-line character" in str(error):  # the module has one class for all complaints
+                raise ValueError(f"{path}:{line}: {_CR_ALONE}") from error
             raise ValueError(
                 f"{path}:{line}: the quotes of the record that begins here do not balance "
                 f'({error}). Expected "..." around a field that holds commas, quotes or line ends, '
@@ -318,7 +330,15 @@ def _column_indices(path: str, names: Sequence[str], columns: Sequence[str]) -> 
     for column in columns:
         if names.count(column) != 1:
             wrong = "occurs more than once" if column in names else "is unknown"
+            hint = _tuple_hint(column) if "," in column else HEADER_HINT
             raise ValueError(
                 f"{path}:1: column {column!r} {wrong}. The columns are: {', '.join(names)}."
+                + f" {hint}" * (column not in names)
             )
     return [names.index(column) for column in columns]
+
+
+def _tuple_hint(column: str) -> str:
+    """What to write for names that a flag has taken for one."""
+    names = ",".join(repr(name.strip()) for name in column.split(","))
+    return f'Several names are written as a tuple: "({names})".'

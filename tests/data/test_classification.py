@@ -78,7 +78,8 @@ def test_a_pair_column_alone_is_an_error(write):
 
 
 def test_a_table_without_a_usual_name_lists_its_columns(write):
-    with pytest.raises(ValueError, match="The columns are: foo, label. Say which one"):
+    message = r"The columns are: foo, label. Say which one .* --config.data.header=\"\('sentence'"
+    with pytest.raises(ValueError, match=message):
         classification.read_examples(write("foo\tlabel\nx\ty\n"))
 
 

@@ -163,6 +163,13 @@ def test_rows_are_yielded_before_the_rest_is_read(write):
         ("a.tsv", "sentence\tlabel\nx\t1\n\ny\t1\n", ":3: the line is empty"),
         ("a.jsonl", '{"sentence": "x", "label": 1}\n\n{"a": 1}\n', ":2: the line is empty"),
         ("a.tsv", "text\tlabel\nx\t1\n", ":1: column 'sentence' is unknown. The columns are: text"),
+        (
+            "a.tsv",
+            "sentence\tlabel\rx\t1\r",
+            ":1: a carriage return (CR) stands where a line could",
+        ),
+        ("a.csv", "sentence,label\rx,1\r", ":1: a carriage return (CR) stands where a line could"),
+        ("a.csv", "sentence,label\nx\ry,1\n", ":2: a carriage return (CR) stands where a line"),
         ("a.csv", "label,sentence,label\n1,2,3\n", ":1: column 'label' occurs more than once"),
         ("a.csv", 'sentence,label\na,0\n"b,1\nc,0\n', ":3: the quotes of the record that begins"),
         ("a.csv", 'sentence,label\n"a"b,0\n', ":2: the quotes of the record that begins here"),
@@ -183,6 +190,23 @@ def test_rows_are_yielded_before_the_rest_is_read(write):
 )
 def test_bad_input_is_an_error_that_says_where(write, name, content, message):
     assert _error(write(name, content)).startswith(message)
+
+
+def test_a_carriage_return_within_a_row_is_text(write):
+    for name, row in (("a.tsv", "b\rc\tx"), ("a.csv", '"b\rc",x')):
+        path = write(name, f"{'sentence,label'.replace(',', row[-2])}\n{row}\n")
+        assert tables.read_table(path, columns=["sentence"])[0].values == ("b\rc",)
+
+
+@pytest.mark.parametrize(
+    ("columns", "hint"),
+    [
+        (["text"], """with --config.data.header="('sentence','label')"."""),
+        (["l1, l2"], """Several names are written as a tuple: "('l1','l2')"."""),
+    ],
+)
+def test_an_unknown_column_is_an_error_that_says_how_columns_are_named(write, columns, hint):
+    assert _error(write("a.tsv", "good film\tpos\nbad\tneg\n"), columns).endswith(hint)
 
 
 def test_a_missing_file_a_folder_and_a_damaged_gzip_file_are_named(tmp_path):
