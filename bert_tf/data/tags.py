@@ -94,7 +94,8 @@ def convert(tags: Sequence[str], scheme: str) -> list[str]:
 def detect_scheme(tags: Iterable[Sequence[str]]) -> str:
     """The scheme that most entities of the sentences' tags are written in.
 
-    Tags without any prefix are plain. Whoever has checked for faults knows whether all fit.
+    Tags without any entity are plain. Whoever has checked for faults knows whether all fit: tags
+    that are neither `O` nor an entity's do not count.
     """
     begun = {"B": 0, "I": 0}
     has_entities, is_bioes = False, False
@@ -102,7 +103,7 @@ def detect_scheme(tags: Iterable[Sequence[str]]) -> str:
         before = OUTSIDE
         for tag in sentence:
             if not is_entity_tag(tag):
-                return "plain"
+                tag = OUTSIDE
             prefix, kind = split_tag(tag)
             has_entities = has_entities or prefix != OUTSIDE
             is_bioes = is_bioes or prefix in "ES"

@@ -132,8 +132,9 @@ def read_tagged(
         (sentences, labels, the scheme of the labels).
 
     Raises:
-        ValueError: what `read_sentences` raises; a scheme that does not exist; a tag that is not
-            valid where it stands, or not among the labels: names the line.
+        ValueError: what `read_sentences` raises; a scheme that does not exist; a tag that is no
+            entity's where others are, not valid where it stands, or not among the labels: names the
+            line.
     """
     for name in (scheme, model_scheme):
         if name not in ("auto", *tag_lib.SCHEMES):
@@ -142,9 +143,12 @@ def read_tagged(
     if model_scheme == "auto":
         model_scheme = tag_lib.scheme_of_labels(labels) if labels else "iob2"
     if scheme == "auto":
-        found = tag_lib.detect_scheme([sentence.tags for sentence in sentences])
-        # What a model trained on entities is scored on are entities, in whatever scheme.
-        scheme = "iob2" if found == "plain" and labels and model_scheme != "plain" else found
+        scheme = tag_lib.detect_scheme([sentence.tags for sentence in sentences])
+        # A model is scored on what it was trained on: plain tags, or entities in whatever scheme.
+        if model_scheme == "plain":
+            scheme = "plain"
+        elif scheme == "plain" and labels:
+            scheme = "iob2"
         logging.info("%s: the tags are %s", path, scheme)
     if (scheme == "plain") != (model_scheme == "plain") and labels:
         raise ValueError(f"{path}: {scheme} tags, but the model has {model_scheme} ones.")
@@ -162,6 +166,7 @@ def _in_scheme(
 ) -> list[Sentence]:
     num_faults = 0
     for sentence in sentences:
+        _check_entity_tags(path, sentence)
         place = tag_lib.first_fault(sentence.tags, scheme)
         if place is not None:
             num_faults += 1
@@ -170,6 +175,17 @@ def _in_scheme(
     if num_faults:
         logging.warning("%s: %d sentences with tags that are not valid", path, num_faults)
     return [s._replace(tags=tag_lib.convert(s.tags, model_scheme)) for s in sentences]
+
+
+def _check_entity_tags(path: str, sentence: Sentence) -> None:
+    """What is no entity's tag cannot be repaired, and must not make all tags plain ones."""
+    for word, tag, line in zip(sentence.words, sentence.tags, sentence.lines, strict=True):
+        if not tag_lib.is_entity_tag(tag):
+            raise ValueError(
+                f"{path}:{line}: the tag {tag!r} of {word!r} is neither 'O' nor B-, I-, E- or S- "
+                "and a type, as tags of entities are (BILOU's L- and U- are E- and S-). Mend it, "
+                "or pass --config.data.tag_scheme=plain if the tags spell no entities."
+            )
 
 
 def _fault(path: str, sentence: Sentence, place: int, scheme: str) -> str:

@@ -77,6 +77,8 @@ def test_faulty_tags_are_read_as_conlleval_reads_them():
         (["O S-A"], "bioes"),
         (["B-A E-A"], "bioes"),
         (["NN O VB"], "plain"),
+        (["B-A L-A", "0 U-A"], "iob2"),
+        (["0 I-A I-A"], "iob1"),
         (["O O"], "plain"),
     ],
 )

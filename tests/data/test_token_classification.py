@@ -74,6 +74,10 @@ def test_a_hash_is_a_word_if_it_has_a_tag(write):
         (b"a O\n\xe9 O\n", ":2: not UTF-8"),
         ("a B-X\nb B-X\nc O\nd I-X\n", ":4: the tag 'I-X' stands behind 'O', .* in iob2"),
         ("a B-X\nb E-X\n\nc B-X\n\n", ":4: a sentence ends behind 'B-X', .* in bioes"),
+        ("a B-X\n\nb 0\n", ":3: the tag '0' of 'b' is neither 'O' nor B-, .*tag_scheme=plain"),
+        ("a B-X\nb o\n", ":2: the tag 'o' of 'b' is neither 'O' nor"),
+        ("a B-X\nb L-X\n", ":2: the tag 'L-X' of 'b' is neither .* L- and U- are E- and S-"),
+        ("# 1\na B-X\nb O\n", ":1: the tag '1' of '#' is neither 'O' nor"),
         ("a O\nb O\n", ": every word has the tag 'O'"),
     ],
 )
@@ -87,6 +91,15 @@ def test_faulty_tags_may_be_repaired(write):
     sentences, labels, scheme = read_tagged(write("a B-X\nb B-X\nc O\nd I-X\n"), repair=True)
     assert (sentences[0].tags, scheme) == (["B-X", "B-X", "O", "B-X"], "iob2")
     assert labels == ("O", "B-X", "I-X")
+
+
+def test_what_is_no_tag_of_an_entity_is_not_repaired_but_may_be_plain(write):
+    path = write("a B-X\nb 0\n")
+    for scheme in ("auto", "iob2"):
+        with pytest.raises(ValueError, match=":2: the tag '0' of 'b' is neither"):
+            read_tagged(path, scheme=scheme, repair=True)
+    assert read_tagged(path, scheme="plain")[1:] == (("0", "B-X"), "plain")
+    assert read_tagged(path, labels=("0", "B-X"))[2] == "plain"  # as the model that it trained
 
 
 def test_a_tag_that_training_did_not_have_is_named(write):
