@@ -2,11 +2,12 @@
 
 Knows nothing of labels or tokens. Two or more columns, between tabs (then a word may hold spaces)
 or between spaces. `-DOCSTART-` as a word begins a document. Lines that begin with `#` before the
-first word of a sentence are comments, unless they have as many columns as the words.
+first word of a sentence are comments, unless they have as many columns as the words; which of the
+two stands between columns, and how many there are, the first line says that does not begin so.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bert_tf.data.lines import read_lines
@@ -77,25 +78,42 @@ def _index(path: str, line: int, row: list[str], column: int | None, usual: int)
 
 def _rows(path: str) -> Iterator[tuple[int, list[str] | None]]:
     """(line, fields) of each word, (line, None) for blank lines."""
-    num_columns, by_tabs, is_inside = 0, False, False
-    for number, text in read_lines(path):
-        text = text.rstrip("\r\n")
+    lines = [(number, text.rstrip("\r\n")) for number, text in read_lines(path)]
+    first = _first_words([text for _, text in lines])
+    by_tabs = "\t" in first
+    num_columns = len(_fields(first, by_tabs))
+    is_inside = False
+    for number, text in lines:
         if not text.strip(" \t"):
             is_inside = False
             yield number, None
             continue
-        if not num_columns:
-            by_tabs = "\t" in text
-        row = text.split("\t") if by_tabs else _BLANKS.split(text.strip(" \t"))
-        if text.startswith("#") and not is_inside and len(row) != (num_columns or 2):
+        if _is_document_start(text):
+            yield number, [DOCUMENT_START]
             continue
-        if row[0] == DOCUMENT_START:  # with any number of columns
-            yield number, row
+        row = _fields(text, by_tabs)
+        if text.startswith("#") and not is_inside and len(row) != num_columns:
             continue
         is_inside = True
-        num_columns = num_columns or len(row)
         _check_row(path, number, row, num_columns)
         yield number, row
+
+
+def _first_words(lines: Sequence[str]) -> str:
+    """The first line that is surely no comment; if there is none, one of two columns."""
+    for text in lines:
+        if text.strip(" \t") and not text.startswith("#") and not _is_document_start(text):
+            return text
+    return "word tag"
+
+
+def _is_document_start(text: str) -> bool:
+    """With any number of columns, between whatever."""
+    return _BLANKS.split(text.strip(" \t"), maxsplit=1)[0] == DOCUMENT_START
+
+
+def _fields(text: str, by_tabs: bool) -> list[str]:
+    return text.split("\t") if by_tabs else _BLANKS.split(text.strip(" \t"))
 
 
 def _check_row(path: str, line: int, row: list[str], num_columns: int) -> None:

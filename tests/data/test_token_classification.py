@@ -49,11 +49,13 @@ def test_sentences_documents_and_lines_are_read(write):
         "a\tO\nb c\tB-X\n",
         "\ufeffa\tO\r\nb c\tB-X\r\n\r\n\r\n",
         "# id = 1\na\tO\nb c\tB-X",
+        "# newdoc\n# 1\n\n# id = 1\na\tO\nb c\tB-X\n",
+        "# newdoc\n1\ta\tO\n2\tb c\tB-X\n\n# newpar\n",
         "1\ta\tO\n2\tb c\tB-X\n",
     ],
 )
 def test_tabs_marks_comments_and_columns_do_not_matter(write, text):
-    column = 2 if text.startswith("1") else None
+    column = 2 if "1\ta" in text else None
     (sentence,) = read_sentences(write(text), word_column=column)
     assert (sentence.words, sentence.tags) == (["a", "b c"], ["O", "B-X"])
 
@@ -61,6 +63,8 @@ def test_tabs_marks_comments_and_columns_do_not_matter(write, text):
 def test_a_hash_is_a_word_if_it_has_a_tag(write):
     first, second = read_sentences(write("# O\na O\n\n# X O O\n# O\n"))
     assert (first.words, second.words) == (["#", "a"], ["#"])
+    (only,) = read_sentences(write("# 1 of 1\n# O\n"))
+    assert only.words == ["#"]
 
 
 @pytest.mark.parametrize(
