@@ -46,6 +46,10 @@ def hold_out(
 ) -> np.ndarray:
     """bool [E]: what is held out, the same share of every stratum.
 
+    What is owed of a stratum and left over, at most a row, goes over to the next one, so that the
+    share of all is right however small the strata are. Some of every stratum stays, and copies that
+    would be more than twice what is owed.
+
     Args:
         keys: E; equal keys stay on one side.
         strata: int [E].
@@ -54,21 +58,30 @@ def hold_out(
     first_of = {}
     for row, key in enumerate(keys):
         first_of.setdefault(key, row)
-    groups = np.array([first_of[key] for key in keys])
+    groups = np.array([first_of[key] for key in keys], int)
     # Every copy has the hash and the stratum of its first appearance.
-    chance = order.hash_u32(seed, groups, order.STREAM_SPLIT_ROWS)
-    held_out = np.zeros(len(keys), bool)
-    for stratum in np.unique(strata):
-        members = np.flatnonzero(strata[groups] == stratum)
-        count = round(fraction * len(members))
-        if not count:
-            continue
-        in_order = members[np.lexsort((groups[members], chance[members]))]
-        last = in_order[count - 1]
-        while count < len(in_order) and groups[in_order[count]] == groups[last]:
-            count += 1
-        held_out[in_order[:count]] = True
-    return held_out
+    firsts, sizes = np.unique(groups, return_counts=True)
+    by_chance = np.argsort(order.hash_u32(seed, firsts, order.STREAM_SPLIT_ROWS), kind="stable")
+    strata_of = strata[firsts]
+    chosen, owed = [], 0.0
+    for stratum in np.unique(strata_of):
+        members = by_chance[strata_of[by_chance] == stratum]
+        owed += fraction * sizes[members].sum()
+        taken = _about(sizes[members].tolist(), owed)
+        chosen.extend(members[taken])
+        # No more than a row: many copies in one label are not made up for by another.
+        owed = min(max(owed - sizes[members[taken]].sum(), -1.0), 1.0)
+    return np.isin(groups, firsts[np.array(chosen, int)])
+
+
+def _about(sizes: Sequence[int], goal: float) -> list[int]:
+    """The places of the first groups that together come nearest to `goal` rows; never of all."""
+    taken, left = [], sum(sizes)
+    for place, size in enumerate(sizes):
+        if size <= 2 * goal and size < left:  # nearer with it than without
+            taken.append(place)
+            goal, left = goal - size, left - size
+    return taken
 
 
 def check_both(held_out: np.ndarray, path: str, units: str, fraction: float) -> None:

@@ -108,6 +108,35 @@ def test_copies_of_a_text_stay_on_one_side():
     assert 20 <= len(dev) <= 32
 
 
+@pytest.mark.parametrize(
+    ("num_labels", "num_copies", "num_rows"), [(100, 1, 400), (3, 1, 12), (100, 2, 400), (7, 2, 90)]
+)
+def test_a_tenth_is_held_out_of_many_small_labels_too(num_labels, num_copies, num_rows):
+    texts = [f"text {i // num_copies}" for i in range(num_rows)]
+    labels = np.arange(num_rows, dtype=np.int32) // num_copies % num_labels
+    train, dev = split.split(examples_of(texts, labels), 0.1, seed=0)
+    assert abs(len(dev) - num_rows / 10) < num_copies
+    assert not set(train.texts) & set(dev.texts)
+    assert len(set(train.label_ids)) == num_labels
+
+
+def test_a_tenth_of_few_numbers_is_held_out_from_all_over_their_range():
+    texts, scores = [f"text {i}" for i in range(50)], np.arange(50, dtype=np.float32)
+    _, dev = split.split(examples_of(texts, scores, labels=()), 0.1, seed=0)
+    assert np.histogram(dev.label_ids, bins=5, range=(0, 50))[0].tolist() == [1] * 5
+
+
+@pytest.mark.parametrize("num_copies", [1, 2, 10, 1000])
+@pytest.mark.parametrize("seed", range(3))
+def test_copies_do_not_take_a_label_from_training_or_starve_another(num_copies, seed):
+    texts = ["Buy now"] * num_copies + [f"text {i}" for i in range(20)] + ["buy  now"]
+    labels = np.int32([1] * num_copies + [0] * 20 + [1])
+    for ids in (labels, 1 - labels):
+        train, dev = split.split(examples_of(texts, ids), 0.1, seed)
+        assert np.bincount(train.label_ids)[ids[0]] == num_copies + 1
+        assert 1 <= np.bincount(dev.label_ids)[1 - ids[0]] <= 3
+
+
 def test_numbers_and_sets_of_labels_are_stratified_too():
     texts = [f"text {i}" for i in range(200)]
     scores = np.arange(200, dtype=np.float32)
@@ -120,8 +149,10 @@ def test_numbers_and_sets_of_labels_are_stratified_too():
 
 
 def test_too_few_examples_to_split_is_an_error():
-    with pytest.raises(ValueError, match="too few to hold 10% of them out. Pass --eval_data"):
-        split.split(examples_of(["x", "y"], np.int32([0, 1])), 0.1, seed=0)
+    for texts in (["x", "y"], []):
+        examples = examples_of(texts, np.arange(len(texts), dtype=np.int32))
+        with pytest.raises(ValueError, match="too few to hold 10% of them out. Pass --eval_data"):
+            split.split(examples, 0.1, seed=0)
 
 
 def test_the_look_finds_imbalance_truncation_duplicates_and_leaks():
