@@ -3,11 +3,14 @@
 Shapes: E examples, L labels.
 """
 
+import decimal
 import math
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
+from absl import logging
 
 from bert_tf.data.tables import Row
 
@@ -24,7 +27,7 @@ _SHOWN_LABELS = 20
 def single_labels(
     path: str, rows: Sequence[Row], column: str, labels: Sequence[str] | None
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """(labels, their ids int32 [E]) of the last value of each row.
+    """(labels, their ids int32 [E]) of the last value of each row, without space around it.
 
     Args:
         path: for messages.
@@ -35,17 +38,17 @@ def single_labels(
 
     Raises ValueError: an unknown label, or a list made of one label.
     """
-    values = [row.values[-1] for row in rows]
+    values = [row.values[-1].strip() for row in rows]
     if labels is None:
-        labels = _sorted_labels(set(values))
+        labels = _sorted_labels(path, column, set(values))
         if len(labels) < 2:
             raise ValueError(
                 f"{path}: every one of the {len(rows)} rows has the label {values[0]!r}. "
                 "A classifier needs at least two labels."
             )
     id_of = {label: index for index, label in enumerate(labels)}
-    for row in rows:
-        _check_known(path, row, column, row.values[-1], id_of)
+    for row, value in zip(rows, values, strict=True):
+        _check_known(path, row, column, value, id_of)
     return tuple(labels), np.array([id_of[value] for value in values], np.int32)
 
 
@@ -61,9 +64,26 @@ def _check_known(path: str, row: Row, column: str, label: str, known: dict[str, 
     )
 
 
-def _sorted_labels(found: set[str]) -> tuple[str, ...]:
+def _sorted_labels(path: str, column: str, found: set[str]) -> tuple[str, ...]:
+    _warn_of_equal_numbers(path, column, found)
     are_numbers = all(_NUMBER.fullmatch(label) for label in found)
     return tuple(sorted(found, key=lambda label: (float(label) if are_numbers else 0, label)))
+
+
+def _warn_of_equal_numbers(path: str, column: str, labels: set[str]) -> None:
+    """They may be meant, as house numbers are; mostly two programs wrote one label."""
+    spellings = defaultdict(list)
+    for label in sorted(filter(_NUMBER.fullmatch, labels)):
+        spellings[decimal.Decimal(label)].append(label)
+    for names in spellings.values():
+        if len(names) > 1:
+            logging.warning(
+                "%s: column %r: the labels %s are equal as numbers, but different labels. If they "
+                "are one, write them alike",
+                path,
+                column,
+                " and ".join(map(repr, names)),
+            )
 
 
 def label_sets(
@@ -81,7 +101,7 @@ def label_sets(
     """
     sets = [_members(row.values[-1], separator) for row in rows]
     if labels is None:
-        labels = _sorted_labels({label for members in sets for label in members})
+        labels = _sorted_labels(path, column, {label for members in sets for label in members})
         if len(labels) < 2:
             raise ValueError(
                 f"{path}: column {column!r} holds the labels {list(labels)}; expected at least "

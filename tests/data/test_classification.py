@@ -8,6 +8,7 @@ import pytest
 
 from bert_tf.data import classification
 from bert_tf.data.classification import TableFormat
+from bert_tf.data.labels import MULTI, SINGLE
 from bert_tf.data.order import BatchSlice, MemoryOrder
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
@@ -95,6 +96,24 @@ def test_a_table_without_a_usual_name_lists_its_columns(write):
 def test_labels_are_sorted_by_value_only_if_all_are_numbers(write, found, expected):
     rows = "".join(f"text\t{label}\n" for label in found * 2)
     assert classification.read_examples(write("sentence\tlabel\n" + rows)).labels == expected
+
+
+def test_space_around_a_label_is_no_part_of_it(write):
+    path = write("sentence,label\nx,pos\ny, neg\nz,pos \n", "train.csv")
+    examples = classification.read_examples(path)
+    assert examples.labels == ("neg", "pos")
+    np.testing.assert_array_equal(examples.label_ids, [1, 0, 1])
+    assert classification.read_examples(path, labels=("pos", "neg")).label_ids.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("problem_type", [SINGLE, MULTI])
+def test_labels_that_are_equal_as_numbers_are_kept_and_warned_about(write, problem_type, caplog):
+    path = write("sentence\tlabel\nx\t1.0\ny\t1\nz\t10\nu\tx\nv\tX\n")
+    examples = classification.read_examples(path, TableFormat(problem_type=problem_type))
+    assert examples.labels == ("1", "1.0", "10", "X", "x")
+    (record,) = [r for r in caplog.records if r.levelno == logging.WARNING]
+    message = f"{path}: column 'label': the labels '1' and '1.0' are equal as numbers"
+    assert record.getMessage().startswith(message)
 
 
 def test_labels_of_training_give_the_ids_of_other_files(write):
