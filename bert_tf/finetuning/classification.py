@@ -1,7 +1,8 @@
 """Labelled texts before training and after: read, split, looked at; a confusion matrix."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -77,6 +78,7 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
     looked = look_labels.look(
         {name: (part.examples, part.arrays) for name, part in encoded.items()}
     )
+    _warn_of_missing(config, looked["splits"]["train"])
     arrays = encoded["train"].arrays
     _balance(config, arrays["label_ids"])
     sets.choose_widths(config, arrays["input_mask"])
@@ -103,6 +105,19 @@ def _check_problem_type(config: ExperimentConfig) -> None:
         )
     if task.balance_classes and task.problem_type != SINGLE:
         raise ValueError(f"task.balance_classes is for task.problem_type {SINGLE!r}.")
+
+
+def _warn_of_missing(config: ExperimentConfig, look: Mapping[str, Any]) -> None:
+    """A file that is sorted by label loses some of them to `data.max_train_examples`."""
+    missing = [label for label, count in look.get("labels", {}).items() if not count]
+    limit = config.data.max_train_examples
+    if missing:
+        logging.warning(
+            "%s: none of the training examples has the label %s%s",
+            look["path"],
+            ", ".join(map(repr, missing)),
+            f"; only the first {limit} are read (data.max_train_examples)" * bool(limit),
+        )
 
 
 def _balance(config: ExperimentConfig, label_ids: np.ndarray) -> None:
