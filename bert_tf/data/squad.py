@@ -96,7 +96,7 @@ def _question(path: str, qa: Any, place: str, paragraph: int) -> Question:
     place = f"{place} (id {identity!r})"
     if not isinstance(identity, str | int):
         raise ValueError(f"{path}: {place}: expected an object with an id.")
-    answers = [] if qa.get("is_impossible") else _items(path, qa, place, "answers")
+    answers = [] if _is_impossible(path, qa, place) else _items(path, qa, place, "answers")
     texts = tuple(_text(path, answer, place, "text") for answer in answers)
     starts = tuple(answer.get("answer_start") for answer in answers)
     for start in starts:
@@ -108,6 +108,15 @@ def _question(path: str, qa: Any, place: str, paragraph: int) -> Question:
     else:
         text = _text(path, qa, place, "question")
     return Question(str(identity), text, paragraph, texts, starts)
+
+
+def _is_impossible(path: str, qa: dict, place: str) -> bool:
+    value = qa.get("is_impossible", False)
+    if not isinstance(value, bool):  # the text "false" would be true and drop the answers
+        raise ValueError(
+            f"{path}: {place}: is_impossible is {value!r}. Expected true or false, without quotes."
+        )
+    return value
 
 
 def _items(path: str, holder: Any, place: str, key: str) -> list:

@@ -216,6 +216,10 @@ def test_an_answer_that_is_nowhere_in_its_context_is_an_error_or_counted(write, 
         ([{"question": "a?"}], r"qas\[0\] \(id None\): expected an object with an id"),
         ([{"id": "x", "question": 3, "answers": []}], r"\(id 'x'\): 'question' is 3"),
         ([qa("x", "a?", ("a", "0"))], r"\(id 'x'\): answer_start is '0'"),
+        (
+            [{**qa("x", "a?", ("a", 0)), "is_impossible": "false"}],
+            r"qas\[0\] \(id 'x'\): is_impossible is 'false'. Expected true or false",
+        ),
         ([], "no questions"),
     ],
 )
