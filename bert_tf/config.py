@@ -6,27 +6,12 @@ with `--config.optimizer.learning_rate=2e-5`. Paths, devices and the like are fl
 
 import dataclasses
 
+from bert_tf import config_ranges
 from bert_tf.config_json import from_dict, from_json, to_json  # noqa: F401
 from bert_tf.config_phases import PhaseConfig, check_phases
+from bert_tf.config_ranges import check_ranges
 from bert_tf.models.bert import BertConfig
 
-# The smallest values of TrainConfig.
-_LEAST = {
-    "global_batch_size": 1,
-    "num_micro_batches": 1,
-    "num_train_steps": 0,
-    "num_train_epochs": 0,
-    "steps_per_loop": 1,
-    "eval_batch_size": 1,
-    "eval_every": 0,
-    "checkpoint_every": 0,
-    "keep_checkpoints": 1,
-    "time_budget_minutes": 0,
-    "num_reinitialized_layers": 0,
-    "early_stop_patience": 0,
-    "spike_factor": 0,
-    "seed": 0,
-}
 OPTIMIZERS = ("adamw", "lamb", "adafactor", "sgd", "muon")
 SCHEDULES = ("linear", "polynomial", "cosine", "constant", "warmup_stable_decay")
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -98,9 +83,8 @@ class DataConfig:
     document_context: bool = False
 
     def check(self) -> "DataConfig":
-        """Returns itself; ValueError for settings of the masks that cannot work together."""
-        if self.max_ngram < 1:
-            raise ValueError(f"data.max_ngram is {self.max_ngram}; expected at least 1.")
+        """Returns itself; ValueError for a number out of range, or masks that cannot be."""
+        check_ranges("data", self, config_ranges.DATA)
         if self.max_ngram > 1 and not self.do_whole_word_mask:
             raise ValueError(
                 f"data.max_ngram is {self.max_ngram}, but data.do_whole_word_mask is false; "
@@ -223,38 +207,8 @@ class OptimizerConfig:
         """Returns itself; ValueError for a name that is not known or a number out of range."""
         _check_choice("optimizer.name", self.name, OPTIMIZERS)
         _check_choice("optimizer.schedule", self.schedule, SCHEDULES)
-        for name, (wanted, is_good) in _RANGES.items():
-            if not is_good(getattr(self, name)):
-                value = getattr(self, name)
-                raise ValueError(f"optimizer.{name} is {value}; expected {wanted}.")
+        check_ranges("optimizer", self, config_ranges.OPTIMIZER)
         return self
-
-
-_SHARE = ("a share between 0 and 1", lambda value: 0 <= value <= 1)
-_BETA = ("at least 0 and less than 1", lambda value: 0 <= value < 1)
-_NOT_NEGATIVE = ("at least 0", lambda value: value >= 0)
-_POSITIVE = ("more than 0", lambda value: value > 0)
-
-# What the numbers of OptimizerConfig may be.
-_RANGES = {
-    "learning_rate": _NOT_NEGATIVE,
-    "warmup_proportion": _SHARE,
-    "decay_proportion": _SHARE,
-    "power": _POSITIVE,
-    "end_learning_rate": _NOT_NEGATIVE,
-    "weight_decay": _NOT_NEGATIVE,
-    "beta_1": _BETA,
-    "beta_2": _BETA,
-    "epsilon": _NOT_NEGATIVE,
-    "decay_exponent": _POSITIVE,
-    "update_clip": _POSITIVE,
-    "momentum": _BETA,
-    "update_rms": _POSITIVE,
-    "clip_norm": _NOT_NEGATIVE,
-    "layer_decay": ("more than 0 and at most 1", lambda value: 0 < value <= 1),
-    "num_frozen_layers": _NOT_NEGATIVE,
-    "unfreeze_every": _NOT_NEGATIVE,
-}
 
 
 def _check_choice(key: str, value: str, known: tuple[str, ...]) -> None:
@@ -347,8 +301,11 @@ class ExperimentConfig:
         """Returns itself; ValueError for values that cannot work together."""
         train = self.train
         _check_choice("train.dtype", train.dtype, DTYPES)
+        self.model.check("model")
         self.data.check()
+        check_ranges("task", self.task, config_ranges.TASK)
         self.optimizer.check()
+        check_ranges("train", train, config_ranges.TRAIN)
         if train.on_spike not in ("stop", "skip"):
             raise ValueError(f"train.on_spike is {train.on_spike!r}; expected 'stop' or 'skip'.")
         if train.model_from_best and not train.keep_best:
@@ -371,16 +328,6 @@ class ExperimentConfig:
                 f"data.widths is {self.data.widths}; expected ascending widths of which the last "
                 f"is data.max_seq_length ({self.data.max_seq_length})."
             )
-        if not 0 <= self.data.dev_fraction < 1:
-            raise ValueError(
-                f"data.dev_fraction is {self.data.dev_fraction}; expected 0 <= dev_fraction < 1."
-            )
-        if self.data.doc_stride < 1:
-            raise ValueError(f"data.doc_stride is {self.data.doc_stride}; expected at least 1.")
-        for name, least in _LEAST.items():
-            if getattr(train, name) < least:
-                value = getattr(train, name)
-                raise ValueError(f"train.{name} is {value}; expected at least {least}.")
         if train.time_budget_minutes and train.num_train_steps:
             raise ValueError(
                 f"train.time_budget_minutes is {train.time_budget_minutes} and "
@@ -394,6 +341,4 @@ class ExperimentConfig:
         ):
             if count > layers:
                 raise ValueError(f"{key} is {count}, but model.num_hidden_layers is {layers}.")
-        if train.seed >= 2**32:
-            raise ValueError(f"train.seed is {train.seed}; expected less than 2**32.")
         return self

@@ -93,7 +93,13 @@ def test_bad_files_are_errors_that_say_where_and_what(tmp_path, values, message)
         ("train", "eval_batch_size", 0, "train.eval_batch_size is 0"),
         ("train", "checkpoint_every", -1, "train.checkpoint_every is -1; expected at least 0"),
         ("train", "keep_checkpoints", 0, "train.keep_checkpoints is 0; expected at least 1"),
-        ("train", "seed", 2**32, "train.seed is 4294967296; expected less than"),
+        ("train", "seed", 2**32, "train.seed is 4294967296; expected .* less than"),
+        ("data", "eval_masked_lm_prob", 1.5, "eval_masked_lm_prob is 1.5; expected a share"),
+        ("task", "classifier_dropout_prob", 1.5, "dropout_prob is 1.5; .* less than 1"),
+        ("optimizer", "epsilon", 0.0, "optimizer.epsilon is 0.0; expected more than 0"),
+        ("optimizer", "learning_rate", float("nan"), "learning_rate is nan; expected at least 0"),
+        ("model", "hidden_dropout_prob", 1.0, "model: hidden_dropout_prob is 1.0; .* less than 1"),
+        ("model", "vocab_size", 0, "model: vocab_size is 0; expected at least 1"),
     ],
 )
 def test_values_that_cannot_work_are_errors(part, key, value, message):

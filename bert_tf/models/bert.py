@@ -227,6 +227,8 @@ class BertConfig:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             problem = _problem(value, field.type)
+            if not problem and field.name.endswith("dropout_prob") and value >= 1:
+                problem = "less than 1"
             if problem or (field.name in _AT_LEAST_ONE and value < 1):
                 wanted = problem or "at least 1"
                 raise ValueError(f"{source}: {field.name} is {value!r}; expected {wanted}.")

@@ -263,6 +263,9 @@ class Run:
                 samples = self._task.show(self.state.model, self._eval_data)
                 self._writer.write_samples(self.step, samples)
             logging.info("step %d, evaluation: %s", self.step, _line(metrics))
+            if train.keep_best and train.keep_best not in metrics:
+                self.save()  # the error that follows costs no step
+                self.checkpoints.wait()
             if train.keep_best or train.early_stop_patience:
                 is_best = self.history.add_evaluation(self.step, metrics, train)
         if self.history.is_over(train):

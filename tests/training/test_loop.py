@@ -218,6 +218,12 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(make_run, records, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_metric_to_keep_that_no_evaluation_has_costs_no_step(make_run, records, tmp_path):
+    with pytest.raises(ValueError, match="keep_best is 'f1'; an evaluation of this task has"):
+        run(make_run, records, tmp_path, num_train_steps=2, eval_every=2, keep_best="f1")
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002"]
+
+
 class SpoilsRows:
     """A task whose batch that begins at row `bad` has a loss that is not a number."""
 
