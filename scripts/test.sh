@@ -10,8 +10,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/make_venv.sh test
 export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}"
-# Most of a test is compiling; what is compiled here runs for milliseconds.
-export XLA_FLAGS="${XLA_FLAGS:---xla_llvm_disable_expensive_passes=true}"
+# Most of a test is compiling; what is compiled here runs for milliseconds: XLA need not optimize the
+# machine code, nor cut it into parts.
+xla_flags="--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
+export XLA_FLAGS="${XLA_FLAGS:-$xla_flags}"
 # There is a process a core already; more threads would only wait for each other.
 export TF_NUM_INTRAOP_THREADS="${TF_NUM_INTRAOP_THREADS:-1}"
 
