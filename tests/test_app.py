@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from bert_tf import app
 from bert_tf.exits import EndRun
+from tests.in_process import run_in_process
 
 _SCRIPT = textwrap.dedent(
     '''
@@ -48,10 +49,15 @@ _SCRIPT = textwrap.dedent(
 
 
 @pytest.fixture(scope="module")
-def count(tmp_path_factory):
-    """Runs the script above with flags and returns the finished process."""
+def script(tmp_path_factory):
     script = tmp_path_factory.mktemp("scripts") / "count.py"
     script.write_text(_SCRIPT)
+    return script
+
+
+@pytest.fixture(scope="module")
+def count(script):
+    """Runs the script above with flags and returns the finished process."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(app.__file__)))
     environment = {**os.environ, "PYTHONPATH": root}
 
@@ -73,8 +79,8 @@ def test_bad_input_is_one_line_and_exit_code_1(count):
     assert "Traceback" not in process.stderr
 
 
-def test_a_file_tensorflow_cannot_open_is_one_line_and_exit_code_1(count):
-    process = count("--to=2")
+def test_a_file_tensorflow_cannot_open_is_one_line_and_exit_code_1(script):
+    process = run_in_process(script, "--to=2")
     assert process.returncode == 1
     assert _errors_of(process) == ["error: /no/such/file; No such file or directory"]
     assert "Traceback" not in process.stderr
@@ -99,8 +105,8 @@ def test_what_main_returns_is_the_exit_code():
     assert app._main_with_one_line_errors(lambda argv: None, ["script"]) == 0
 
 
-def test_an_unknown_flag_is_named_without_a_traceback(count):
-    process = count("--too=1")
+def test_an_unknown_flag_is_named_without_a_traceback(script):
+    process = run_in_process(script, "--too=1")
     assert process.returncode == 1
     assert "Unknown command line flag 'too'" in process.stderr
     assert "Traceback" not in process.stderr

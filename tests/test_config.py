@@ -1,11 +1,10 @@
 """The experiment config: strict, whole after a round trip, and changeable from the command line."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import runpy
-import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -14,6 +13,7 @@ from bert_tf import app
 from bert_tf import config as config_lib
 from bert_tf.benchmark.commands import CommandsConfig
 from bert_tf.config import DataConfig, ExperimentConfig, OptimizerConfig, TaskConfig, TrainConfig
+from tests.in_process import run_in_process
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").rglob("*.py"))
@@ -174,13 +174,7 @@ def command_line(tmp_path_factory):
     """Runs a script with the flag --config for one of our files, and further words."""
     script = tmp_path_factory.mktemp("scripts") / "show.py"
     script.write_text(_SCRIPT)
-
-    def run(*words):
-        command = [sys.executable, str(script), f"--config={ROOT}/configs/pretrain/mini.py", *words]
-        environment = {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        return subprocess.run(command, env=environment, capture_output=True, text=True)
-
-    return run
+    return functools.partial(run_in_process, script, f"--config={ROOT}/configs/pretrain/mini.py")
 
 
 def test_the_command_line_overrides_single_values(command_line):

@@ -43,11 +43,11 @@ def start(*words, **settings):
     )
 
 
-def test_a_served_model_answers_as_its_folder_calibrated_too(folder, tmp_path, capsys):
+def test_a_served_model_answers_as_its_folder_calibrated_too(folder, tmp_path):
     def answers_of(model, **values):
         output = tmp_path / "answers.jsonl"
         values |= {"input": folder / "texts.txt", "output": output}
-        code, error = call("predict", capsys, model=folder / model, **values)
+        code, error = call("predict", model=folder / model, **values)
         assert code == 0, error
         return [json.loads(line) for line in output.read_text().splitlines()], error
 
@@ -91,7 +91,7 @@ def test_interactive_answers_each_line_when_it_is_typed(folder):
     assert output == "" and process.returncode == 0
 
 
-def test_killed_it_goes_on_and_ends_with_the_same_file(folder, tmp_path, capsys):
+def test_killed_it_goes_on_and_ends_with_the_same_file(folder, tmp_path):
     texts = "\n".join(f"{text} {number}" for number in range(500) for text in TEXTS[:3]) + "\n"
     (tmp_path / "long.txt").write_text(texts)
     words = [f"--model={folder}/model", f"--input={tmp_path}/long.txt", "--batch_size=8"]
@@ -108,10 +108,10 @@ def test_killed_it_goes_on_and_ends_with_the_same_file(folder, tmp_path, capsys)
     (tmp_path / "long.txt").rename(tmp_path / "kept.txt")
     (tmp_path / "other.txt").rename(tmp_path / "long.txt")
     flags = dict(word.removeprefix("--").split("=", 1) for word in words)
-    code, error = call("predict", capsys, output=tmp_path / "killed.jsonl", **flags)
+    code, error = call("predict", output=tmp_path / "killed.jsonl", **flags)
     assert code == 1 and "killed.jsonl.part was begun with other input" in error
     (tmp_path / "kept.txt").rename(tmp_path / "long.txt")
-    code, error = call("predict", capsys, output=tmp_path / "killed.jsonl", **flags)
+    code, error = call("predict", output=tmp_path / "killed.jsonl", **flags)
     assert code == 0 and f"continuing after {done} lines" in error
     answers = (tmp_path / "killed.jsonl").read_text().splitlines()
     assert [json.loads(answer)["text"] for answer in answers] == texts.splitlines()

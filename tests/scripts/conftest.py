@@ -1,5 +1,10 @@
-"""Runs the scripts as a user does, on a small corpus; the slow steps are done once a session."""
+"""Runs the scripts as a user does, on a small corpus; the slow steps are done once a session.
 
+Each script is started as a process of its own by some test. Where a test is about what a script
+does rather than about its process, it runs in this one: it takes seconds to start TensorFlow.
+"""
+
+import contextlib
 import os
 import pathlib
 import signal
@@ -11,6 +16,7 @@ from collections.abc import Callable
 import pytest
 
 from tests import corpus
+from tests.in_process import run_in_process
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -51,10 +57,25 @@ def run_script(name, *words, stdin=None, timeout=300, environment=None, **flags)
 
 def run_ok(name, *words, **flags):
     """Standard output of a script that must succeed."""
-    process = run_script(name, *words, **flags)
+    return _output_of(name, run_script(name, *words, **flags))
+
+
+def _output_of(name, process):
     if process.returncode:
         raise AssertionError(f"{name} ended with {process.returncode}: {process.stderr[-2000:]}")
     return process.stdout
+
+
+def run_here(name, *words, stdin="", **flags):
+    """As `run_script`, in this process."""
+    words = [*words, *(f"--{flag}={value}" for flag, value in flags.items())]
+    with contextlib.chdir(ROOT):
+        return run_in_process(f"scripts/{name}.py", *words, stdin=stdin)
+
+
+def ok_here(name, *words, **flags):
+    """As `run_ok`, in this process."""
+    return _output_of(name, run_here(name, *words, **flags))
 
 
 def kill_when(is_time: Callable[[], bool], name: str, **flags) -> int:
@@ -84,7 +105,7 @@ def work(tmp_path_factory):
     corpus.write_labelled(folder / "dev.tsv", count=41, seed=1)
     for task in ("pretraining", "classification"):
         (folder / f"{task}.py").write_text(CONFIG.format(task=task))
-    run_ok(
+    ok_here(
         "train_vocab",
         input=folder / "train.txt",
         output_dir=folder / "vocab",
@@ -92,7 +113,7 @@ def work(tmp_path_factory):
         min_frequency=1,
     )
     for part in ("train", "valid"):
-        run_ok(
+        ok_here(
             "create_pretraining_data",
             input=folder / f"{part}.txt",
             vocab_file=folder / "vocab",

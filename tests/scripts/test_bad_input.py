@@ -11,7 +11,6 @@ import os
 import pathlib
 import re
 import resource
-import runpy
 import shutil
 import signal
 import subprocess
@@ -19,27 +18,15 @@ import sys
 import time
 
 import pytest
-from absl import flags
 
 from bert_tf.tokenization.vocabulary import Vocabulary
-from tests.scripts.conftest import ROOT, run_ok
+from tests.scripts.conftest import ROOT, run_here, run_ok
 
 
-def call(name, capsys, **values):
-    """(exit code, standard error) of a script, run in this process."""
-    before = set(flags.FLAGS)
-    words = [f"--{flag}={value}" for flag, value in values.items() if value is not None]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [f"scripts/{name}.py", *words])
-        patch.chdir(ROOT)
-        try:
-            with pytest.raises(SystemExit) as exit_info:
-                runpy.run_path(f"scripts/{name}.py", run_name="__main__")
-        finally:
-            for flag in set(flags.FLAGS) - before:
-                delattr(flags.FLAGS, flag)
-            flags.FLAGS.unparse_flags()
-    return exit_info.value.code, capsys.readouterr().err
+def call(name, **values):
+    """(exit code, standard error) of a script, run in this process; None: without that flag."""
+    process = run_here(name, **{flag: value for flag, value in values.items() if value is not None})
+    return process.returncode, process.stderr
 
 
 def files_below(*folders):
@@ -380,16 +367,14 @@ IDS = [f"{name}-{'-'.join(f'{k}={v}' for k, v in changes.items())}" for name, ch
 
 
 @pytest.mark.parametrize(("name", "changes", "message"), ALL, ids=IDS)
-def test_bad_input_is_one_line_and_leaves_nothing(
-    name, changes, message, work, bad, pretrained, capsys
-):
+def test_bad_input_is_one_line_and_leaves_nothing(name, changes, message, work, bad, pretrained):
     def fill(text):
         return _replace(text, {"{w}": str(work), "{b}": str(bad)})
 
     values = {flag: fill(str(value)) for flag, value in GOOD[name].items()}
     values |= {flag: v if v is None else fill(str(v)) for flag, v in changes.items()}
     before = files_below(work, bad)
-    code, error = call(name, capsys, **values)
+    code, error = call(name, **values)
     assert code == 1
     last = error.splitlines()[-1]
     assert last.startswith("error: ")
@@ -465,14 +450,14 @@ def largest_file(size):
     ],
 )
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(
-    name, left, work, bad, finetuned, tmp_path, capsys
+    name, left, work, bad, finetuned, tmp_path
 ):
     places = {"{w}": str(work), "{b}": str(tmp_path)}
     values = {flag: _replace(str(value), places) for flag, value in GOOD[name].items()}
     if name == "predict":
         values["input"] = bad / "long.txt"
     with largest_file(20_000):  # room for the small files that AutoGraph writes
-        code, error = call(name, capsys, **values)
+        code, error = call(name, **values)
     assert code == 1, error
     assert error.splitlines()[-1].startswith("error: "), error
     assert "Traceback" not in error
@@ -521,16 +506,16 @@ def test_whoever_reads_the_answers_may_stop_early(bad, finetuned):
     assert error == ""
 
 
-def test_only_line_feeds_end_a_line_of_predict(finetuned, tmp_path, capsys):
+def test_only_line_feeds_end_a_line_of_predict(finetuned, tmp_path):
     (tmp_path / "texts.txt").write_bytes("The\u2028hen.\r\nThe\x0ccow.\n\n".encode())
     answers = tmp_path / "answers.jsonl"
-    code, _ = call("predict", capsys, model=finetuned, input=tmp_path / "texts.txt", output=answers)
+    code, _ = call("predict", model=finetuned, input=tmp_path / "texts.txt", output=answers)
     texts = [json.loads(line)["text"] for line in answers.read_text().split("\n")[:-1]]
     assert code == 0 and texts == ["The\u2028hen.", "The\x0ccow.", ""]
 
 
-def test_a_run_without_a_checkpoint_may_begin_again_with_other_settings(work, tmp_path, capsys):
+def test_a_run_without_a_checkpoint_may_begin_again_with_other_settings(work, tmp_path):
     values = {k: v.replace("{w}", str(work)) for k, v in GOOD["pretrain"].items()}
     values |= {"work_dir": tmp_path, "config.train.num_train_steps": 1, "eval_data": None}
     (tmp_path / "config.json").write_text(json.dumps({"train": {"num_train_steps": 7}}))
-    assert call("pretrain", capsys, **values)[0] == 0
+    assert call("pretrain", **values)[0] == 0

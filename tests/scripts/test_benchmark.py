@@ -15,7 +15,7 @@ from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig,
 from bert_tf.tasks.pretraining import PretrainingModel
 from bert_tf.training.step import weights_of
 from tests import corpus
-from tests.scripts.conftest import CONFIG, ROOT, run_ok, run_script
+from tests.scripts.conftest import CONFIG, ROOT, run_here, run_ok
 
 TINY_CHILD = """
 import sys
@@ -280,7 +280,7 @@ def test_a_step_in_its_own_process_tells_its_peak_memory():
 
 def test_wrong_commands_end_in_one_line():
     for words, said in ((["nonsense"], "nonsense"), (["train"], "train needs --config")):
-        process = run_script("benchmark", *words)
+        process = run_here("benchmark", *words)
         assert process.returncode == 1 and said in process.stderr
         assert "Traceback" not in process.stderr
 

@@ -8,7 +8,7 @@ import pytest
 from bert_tf import model_folder
 from bert_tf.checkpoints import checkpoint as foreign
 from tests.checkpoints.models import assert_same_weights, make_checkpoint
-from tests.scripts.conftest import run_ok, run_script
+from tests.scripts.conftest import ok_here, run_here, run_ok
 
 
 @pytest.fixture(scope="module")
@@ -23,36 +23,36 @@ def test_convert_prints_every_tensor_and_the_way_back_gives_the_same(tmp_path, h
     assert out.count("46 matched, 0 not") == 2
     words = "bert.embeddings.word_embeddings.weight"
     assert f"{words}" in out and "bert/embeddings/word_embeddings" in out and "64x32" in out
-    out = run_ok("convert_checkpoint", input=tmp_path / "own", output=tmp_path / "g", to="google")
+    out = ok_here("convert_checkpoint", input=tmp_path / "own", output=tmp_path / "g", to="google")
     assert "bert_model.ckpt" in {p.stem for p in (tmp_path / "g").iterdir()}
     assert_same_weights(make_checkpoint(), model_folder.read_checkpoint(str(tmp_path / "g")))
 
 
 def test_what_keras_cannot_hold_is_refused_and_with_allow_lossy_measured(tmp_path, hugging_face):
     flags = {"input": hugging_face, "output": tmp_path / "k", "to": "keras"}
-    process = run_script("convert_checkpoint", **flags)
+    process = run_here("convert_checkpoint", **flags)
     assert process.returncode == 1
     assert "no next-sentence" in process.stderr or "keras-hub has none" in process.stderr
     assert not (tmp_path / "k").exists()
-    out = run_ok("convert_checkpoint", "--allow_lossy", **flags)
+    out = ok_here("convert_checkpoint", "--allow_lossy", **flags)
     assert "LOST: the next-sentence head" in out
     assert "largest difference of sequence_output: 0.0e+00" in out
     assert "largest difference of masked_lm_logits" in out
 
 
 def test_predict_takes_a_foreign_checkpoint(hugging_face):
-    out = run_ok("predict", model=hugging_face, task="embed", stdin="cat a dog\nb\n")
+    out = ok_here("predict", model=hugging_face, task="embed", stdin="cat a dog\nb\n")
     vectors = [json.loads(line)["embedding"] for line in out.splitlines()]
     assert np.shape(vectors) == (2, 32)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
-    out = run_ok("predict", model=hugging_face, task="fill_mask", stdin="cat [MASK] dog\n")
+    out = ok_here("predict", model=hugging_face, task="fill_mask", stdin="cat [MASK] dog\n")
     assert len(json.loads(out)["masks"][0]) == 5
-    process = run_script("predict", model=hugging_face, task="classify", stdin="cat\n")
+    process = run_here("predict", model=hugging_face, task="classify", stdin="cat\n")
     assert "--task=classify needs the head of 'classification'" in process.stderr
 
 
 def test_finetune_starts_from_a_foreign_checkpoint(tmp_path, work, hugging_face):
-    out = run_ok(
+    out = ok_here(
         "finetune",
         config=work / "classification.py",
         train_data=work / "train.tsv",
@@ -69,5 +69,5 @@ def test_extract_features_writes_shards(tmp_path, hugging_face):
     flags = {"model": hugging_face, "input": tmp_path / "in.txt", "output_dir": tmp_path / "f"}
     run_ok("extract_features", layers="-1,0", format="npy", max_seq_length=16, **flags)
     assert np.load(tmp_path / "f" / "features-00000.npy").shape == (8, 2, 32)
-    process = run_script("extract_features", layers="-1,0", format="npy", **flags)
+    process = run_here("extract_features", layers="-1,0", format="npy", **flags)
     assert "--max_seq_length is 128; this model has 16" in process.stderr

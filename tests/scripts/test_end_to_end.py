@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from tests.scripts.conftest import ROOT, run_ok
+from tests.scripts.conftest import ROOT, ok_here, run_ok
 
 _ASK = """
 import json, sys
@@ -58,7 +58,7 @@ def test_evaluate_repeats_the_scores_from_the_model_folder_alone(work, pretraine
 @pytest.fixture(scope="module")
 def one_step(work, pretrained):
     """Fine-tuned for one step with a tiny rate, in bfloat16."""
-    run_ok(
+    ok_here(
         "finetune",
         config=work / "classification.py",
         train_data=work / "train.tsv",
@@ -75,10 +75,10 @@ def one_step(work, pretrained):
 
 
 def test_scores_of_training_in_bfloat16_are_those_of_evaluate(work, one_step):
-    run_ok("evaluate", model=one_step, data=work / "dev.tsv", output=work / "scores.json")
+    ok_here("evaluate", model=one_step, data=work / "dev.tsv", output=work / "scores.json")
     assert json.loads((work / "scores.json").read_text()) == scores_of(one_step)
     in_float32 = {"output": work / "float32.json", "dtype": "float32"}
-    run_ok("evaluate", model=one_step, data=work / "dev.tsv", **in_float32)
+    ok_here("evaluate", model=one_step, data=work / "dev.tsv", **in_float32)
     assert json.loads((work / "float32.json").read_text()) != scores_of(one_step)
 
 
@@ -95,7 +95,7 @@ def test_fine_tuning_starts_from_the_pretrained_encoder(pretrained, one_step):
 
 def test_predict_writes_json_lines_in_order(work, finetuned):
     (work / "texts.txt").write_text("The hen sees the cat.\n\nThe cow — “naïve” 🙂.\n")
-    run_ok("predict", model=finetuned, input=work / "texts.txt", output=work / "answers.jsonl")
+    ok_here("predict", model=finetuned, input=work / "texts.txt", output=work / "answers.jsonl")
     answers = [json.loads(line) for line in (work / "answers.jsonl").read_text().splitlines()]
     assert [a["text"] for a in answers] == (work / "texts.txt").read_text().splitlines()
     for answer in answers:
@@ -123,7 +123,7 @@ def test_the_exported_model_answers_the_same_without_bert_tf(work, finetuned):
     )
     answer, signatures = map(json.loads, process.stdout.splitlines()[-2:])
     (work / "served.txt").write_text("\n".join(texts) + "\n")
-    lines = run_ok("predict", model=finetuned, input=work / "served.txt").splitlines()
+    lines = ok_here("predict", model=finetuned, input=work / "served.txt").splitlines()
     predicted = [json.loads(line) for line in lines]
     assert answer["label"] == [p["label"] for p in predicted]
     np.testing.assert_allclose(

@@ -1,0 +1,30 @@
+"""Runs a script in this process: it takes seconds to start one that imports TensorFlow."""
+
+import contextlib
+import io
+import runpy
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+
+def run_in_process(script, *words, stdin="") -> subprocess.CompletedProcess:
+    """What `python SCRIPT WORDS` gives: with the script's own flags and its own `app.run`."""
+    known, command = set(flags.FLAGS), [str(script), *words]
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(io.StringIO()) as output,
+        contextlib.redirect_stderr(io.StringIO()) as error,
+    ):
+        patch.setattr(sys, "argv", command)
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        try:
+            with pytest.raises(SystemExit) as end:
+                runpy.run_path(str(script), run_name="__main__")
+        finally:
+            for flag in set(flags.FLAGS) - known:
+                delattr(flags.FLAGS, flag)
+            flags.FLAGS.unparse_flags()
+    return subprocess.CompletedProcess(command, end.value.code, output.getvalue(), error.getvalue())
