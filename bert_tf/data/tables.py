@@ -23,7 +23,12 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from bert_tf.data.lines import GFileReader, read_lines, without_compression
+from bert_tf.data.lines import (
+    GFileReader,
+    holds_half_a_surrogate_pair,
+    read_lines,
+    without_compression,
+)
 
 _SUFFIXES = {
     ".tsv": "tsv",
@@ -287,7 +292,7 @@ def _text_of(path: str, line: int, column: str, value: object) -> str:
     text = value if isinstance(value, str) else _spelling(where, value)
     if not text.strip():
         raise ValueError(f"{where} is empty. Expected text.")
-    if not text.isprintable() and any("\ud800" <= char <= "\udfff" for char in text):
+    if not text.isprintable() and holds_half_a_surrogate_pair(text):
         raise ValueError(f"{where} holds half a surrogate pair, which is no Unicode text.")
     return text
 
