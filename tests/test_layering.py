@@ -27,9 +27,10 @@ _MAY_IMPORT = {
     "data": ["cleanup", "progress", "report", "tokenization"],
     "layers": [],
     "models": ["layers"],
-    "config": ["config_json", "config_phases", "models"],
+    "config": ["config_json", "config_phases", "config_ranges", "models"],
     "config_json": [],
     "config_phases": [],
+    "config_ranges": [],
     "metrics": [],
     "tasks": ["config", "data", "layers", "metrics", "models", "progress", "tokenization"],
     # Of the layers only how seeds are folded (the step folds where the layers go on folding), and

@@ -70,12 +70,12 @@ MULTI_LABEL = {"problem_type": "multi_label_classification"}
 
 @pytest.mark.parametrize("settings", [MULTI_LABEL, {"problem_type": "regression", "labels": ()}])
 @pytest.mark.parametrize("flag", ["temperature", "calibration_data"])
-def test_a_temperature_is_for_one_label_of_several(folder, tmp_path, capsys, settings, flag):
+def test_a_temperature_is_for_one_label_of_several(folder, tmp_path, settings, flag):
     task, model = make(**settings)
     model_folder.save(str(tmp_path / "model"), task, model, {})
     values = {"model": tmp_path / "model", "input": folder / "texts.txt"}
     values[flag] = 2 if flag == "temperature" else folder / "dev.tsv"
-    code, error = call("predict", capsys, **values)
+    code, error = call("predict", **values)
     assert code == 1 and f"this model is {settings['problem_type']!r}" in error
     assert "Traceback" not in error
 
