@@ -473,7 +473,7 @@ def _replace(text, places):
 def test_an_interrupted_pretraining_goes_on_where_it_was(work, tmp_path):
     values = {k: v.replace("{w}", str(work)) for k, v in GOOD["pretrain"].items()}
     values |= {"work_dir": tmp_path / "run", "config.train.checkpoint_every": 20}
-    values |= {"config.train.num_train_steps": 160}
+    values |= {"config.train.num_train_steps": 400}  # seconds in which to be interrupted
     for number, expected in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         seen = len(list(tmp_path.glob("run/checkpoints/*/checkpoint.json")))
         last = max(tmp_path.glob("run/checkpoints/*/checkpoint.json"), default=None)
@@ -492,7 +492,7 @@ def test_an_interrupted_pretraining_goes_on_where_it_was(work, tmp_path):
     run_ok("pretrain", **values)
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     steps = [line["step"] for line in map(json.loads, lines) if "learning_rate" in line]
-    assert steps == list(range(5, 161, 5))
+    assert steps == list(range(5, 401, 5))
     assert not list(tmp_path.glob("run/**/*.tmp"))
 
 
