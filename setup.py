@@ -57,6 +57,6 @@ setuptools.setup(
         "test": _GARDEN
         + _EXPORT
         + _SERVING
-        + ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.6", "ruff==0.17.*", "safetensors>=0.5"],
+        + ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.8", "ruff==0.17.*", "safetensors>=0.5"],
     },
 )

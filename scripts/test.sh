@@ -47,7 +47,8 @@ echo "== ruff"
 .venv/bin/ruff format --check --quiet . || { echo "some files need: ruff format"; failed=1; }
 if [ ${#keras_3_paths[@]} -gt 0 ]; then
   echo "== tests"
-  run_pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --ignore=tests/garden \
+  run_pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder \
+    --ignore=tests/garden \
     "${keras_3_paths[@]}" ${options[@]+"${options[@]}"}
 fi
 if [ ${#garden_paths[@]} -gt 0 ]; then

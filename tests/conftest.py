@@ -1,4 +1,5 @@
-"""Four logical CPU devices for the whole test process: they stand in for GPUs."""
+"""Four logical CPU devices for the whole test process: they stand in for GPUs. And which tests
+come first."""
 
 import os
 
@@ -8,3 +9,10 @@ import tensorflow as tf
 
 (_CPU,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 4)
+
+_SLOW = ("tests/scripts/", "tests/training/")
+
+
+def pytest_collection_modifyitems(items):
+    """Folders of long tests first: then no process is left with one when the others have ended."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_SLOW))
