@@ -325,15 +325,17 @@ class Run:
                 self._hand_over(best["step"], take_evaluation)
                 return self.state.model, best["metrics"]
             logging.warning("the model is that of the last step, because the best is damaged")
-        evaluated = self._evaluation.step if self._evaluation is not None else None
-        if evaluated != self.step and self._eval_data is not None:
+        if not self._is_evaluated(self.step) and self._eval_data is not None:
             # Nothing was left to train, or the time was over in between.
             self._evaluate(lambda num_batches: False)
         self._hand_over(self.step, take_evaluation)
         return self.state.model, self._metrics
 
+    def _is_evaluated(self, step: int) -> bool:
+        return self._evaluation is not None and self._evaluation.step == step
+
     def _hand_over(self, step: int, take_evaluation: Callable[[Evaluation], None]) -> None:
-        if self._evaluation is not None and self._evaluation.step == step:
+        if self._is_evaluated(step):
             take_evaluation(self._evaluation)
 
     def _go_back(self, problem: str, to_row: int) -> None:

@@ -23,7 +23,13 @@ from tests.devices import strategy_of
 _CLOCK = ("examples_per_second", "tokens_per_second", "mfu")
 
 
-def run(
+def run(*args, **changes):
+    """({path: weight}, metrics) of `train`."""
+    _, model, metrics = train(*args, **changes)
+    return {w.path: w.numpy() for w in model.weights}, metrics
+
+
+def train(
     make_run,
     records,
     folder,
@@ -49,7 +55,7 @@ def run(
         start_id=start_id,
         take_evaluation=take_evaluation,
     )
-    return {w.path: w.numpy() for w in model.weights}, metrics
+    return task, model, metrics
 
 
 def curve(folder):
@@ -198,15 +204,8 @@ def test_a_run_that_the_time_limit_ends_reports_the_metrics_of_its_last_step(
 
     monkeypatch.setattr(Stopper, "num_steps", lambda self, remaining: 1)
     monkeypatch.setattr(Stopper, "update", update)
-    task, config = make_run(num_train_steps=10, eval_every=2)
-    model, metrics = loop.train(
-        task,
-        config,
-        train_data=records,
-        eval_data=records,
-        work_dir=str(tmp_path),
-        strategy=strategy_of(1),
-    )
+    options = {"num_train_steps": 10, "eval_every": 2}
+    task, model, metrics = train(make_run, records, tmp_path, **options)
     assert metrics == Evaluator(task, model, strategy_of(1), 16).run_with_rows(records)[0]
 
 
