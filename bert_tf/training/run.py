@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +13,6 @@ from absl import logging
 
 from bert_tf import progress
 from bert_tf.config import ExperimentConfig
-from bert_tf.flops import step_flops
 from bert_tf.tasks.task import Task
 from bert_tf.training import checkpoint, estimate, run_page, time_budget, work_dir
 from bert_tf.training.checkpoint_writer import CheckpointWriter
@@ -25,6 +23,7 @@ from bert_tf.training.metrics_writer import MetricsWriter
 from bert_tf.training.phases import Phase, phase_at, phases_of
 from bert_tf.training.step import NO_STEP, TrainState, TrainStep
 from bert_tf.training.stopping import Agreement, Stopper
+from bert_tf.training.throughput import Throughput, num_devices
 
 
 class Run:
@@ -43,7 +42,6 @@ class Run:
       folder: the work directory; None for a worker that writes nothing.
       step: finished optimizer steps.
       next_stop: the step of the next log line, evaluation or checkpoint.
-      seconds_per_step: of the last call.
     """
 
     def __init__(
@@ -74,8 +72,7 @@ class Run:
         self._writer: MetricsWriter | None = None
         self._metrics: dict[str, float] = {}
         self._evaluation: Evaluation | None = None
-        self._timed_steps, self._seconds = 0, 0.0
-        self.seconds_per_step = 0.0
+        self._throughput = Throughput(num_devices(strategy, agreement.num_workers))
 
     def restore(self, initialize: Callable[[keras.Model], None] | None) -> None:
         """Continues what is in the work directory, or begins.
@@ -153,7 +150,7 @@ class Run:
     def _begin_next_phase(self) -> None:
         """Nothing that is known of the steps before says how those behind will be."""
         self.history.totals, self.history.recent_losses = [], []
-        self.seconds_per_step = float("inf")
+        self._throughput.forget()
         self._find_phase()
 
     def _continue(self, history: History) -> None:
@@ -184,13 +181,14 @@ class Run:
     @contextlib.contextmanager
     def timed(self, num_steps: int) -> Iterator[None]:
         """Around a call of the compiled steps; waits for the device."""
-        start = time.perf_counter()
-        yield
-        self._bad_step = self.train_step.non_finite_step
-        seconds = time.perf_counter() - start
-        self.seconds_per_step = seconds / num_steps
-        self._timed_steps += num_steps
-        self._seconds += seconds
+        with self._throughput.timed(num_steps):
+            yield
+            self._bad_step = self.train_step.non_finite_step
+
+    @property
+    def seconds_per_step(self) -> float:
+        """Of the last call."""
+        return self._throughput.seconds_per_step
 
     def advance(self) -> int:
         """After a call: how many steps it got on; below 0 if the run had to go back."""
@@ -226,17 +224,9 @@ class Run:
         config = self.phase.config
         values = self.train_step.take_metrics()
         examples = (self.step - self._line_start) * config.train.global_batch_size
-        steps_per_second = self._timed_steps / self._seconds
-        values["examples_per_second"] = steps_per_second * config.train.global_batch_size
         # After a resume between two lines fewer steps were timed than were counted.
-        tokens_per_example = values.pop("num_tokens") / examples
-        values["tokens_per_second"] = values["examples_per_second"] * tokens_per_example
-        ceiling = estimate.matmul_ceiling(config) * self._num_devices
-        # Batches of several widths: what is padded there is not counted.
-        length = tokens_per_example if config.data.widths else None
-        values["mfu"] = steps_per_second * step_flops(config, length) / ceiling
+        values |= self._throughput.take(config, values.pop("num_tokens") / examples)
         values["learning_rate"] = float(self.train_step.learning_rate(self.train_step.step - 1))
-        self._timed_steps, self._seconds = 0, 0.0
         return values
 
     def _write(self, values: dict[str, float]) -> None:
@@ -369,13 +359,6 @@ class Run:
     def _is_time(self, every: int) -> bool:
         is_last = self.step in (self.total, *(phase.end for phase in self.phases))
         return is_last or (every > 0 and self.step % every == 0)
-
-    @property
-    def _num_devices(self) -> int:
-        """How many processors the replicas run on: those of a CPU share it."""
-        has_cpus = all("CPU" in name.upper() for name in self._strategy.extended.worker_devices)
-        workers = self._agreement.num_workers
-        return workers if has_cpus else self._strategy.num_replicas_in_sync
 
     def forecast(self) -> list[str]:
         """Of a dry run: what would happen, in lines for the user. After a timed step."""
