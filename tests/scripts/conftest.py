@@ -78,21 +78,27 @@ def ok_here(name, *words, **flags):
     return _output_of(name, run_here(name, *words, **flags))
 
 
-def kill_when(is_time: Callable[[], bool], name: str, **flags) -> int:
-    """Starts a script; kills it with SIGKILL as soon as `is_time()`. Returns how it ended."""
+def end_when(
+    is_time: Callable[[], bool], number: signal.Signals, name: str, **flags
+) -> tuple[int, str]:
+    """Starts a script and sends it a signal as soon as `is_time()`.
+
+    Returns (how it ended, what it had to say).
+    """
     process = subprocess.Popen(
         [sys.executable, f"scripts/{name}.py", *(f"--{f}={value}" for f, value in flags.items())],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + 240
     while not is_time() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    return process.returncode
+    process.send_signal(number)
+    error = process.communicate(timeout=240)[1]
+    return process.returncode, error
 
 
 @pytest.fixture(scope="session")

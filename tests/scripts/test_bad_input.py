@@ -12,15 +12,13 @@ import pathlib
 import re
 import resource
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from bert_tf.tokenization.vocabulary import Vocabulary
-from tests.scripts.conftest import ROOT, run_here, run_ok
+from tests.scripts.conftest import ROOT, run_here
 
 
 def call(name, **values):
@@ -468,32 +466,6 @@ def _replace(text, places):
     for name, path in places.items():
         text = text.replace(name, path)
     return text
-
-
-def test_an_interrupted_pretraining_goes_on_where_it_was(work, tmp_path):
-    values = {k: v.replace("{w}", str(work)) for k, v in GOOD["pretrain"].items()}
-    values |= {"work_dir": tmp_path / "run", "config.train.checkpoint_every": 20}
-    values |= {"config.train.num_train_steps": 400}  # seconds in which to be interrupted
-    for number, expected in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
-        seen = len(list(tmp_path.glob("run/checkpoints/*/checkpoint.json")))
-        last = max(tmp_path.glob("run/checkpoints/*/checkpoint.json"), default=None)
-        process = start("pretrain", **values)
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            newest = max(tmp_path.glob("run/checkpoints/*/checkpoint.json"), default=None)
-            if newest != last:
-                break
-            time.sleep(0.01)
-        process.send_signal(number)
-        code, error = end(process)
-        assert code == expected and "Traceback" not in error, error
-        assert ("interrupted" in error.splitlines()) == (number == signal.SIGINT)
-        assert seen == 0 or "continuing from" in error
-    run_ok("pretrain", **values)
-    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-    steps = [line["step"] for line in map(json.loads, lines) if "learning_rate" in line]
-    assert steps == list(range(5, 401, 5))
-    assert not list(tmp_path.glob("run/**/*.tmp"))
 
 
 def test_whoever_reads_the_answers_may_stop_early(bad, finetuned):

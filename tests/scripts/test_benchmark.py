@@ -15,7 +15,7 @@ from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig,
 from bert_tf.tasks.pretraining import PretrainingModel
 from bert_tf.training.step import weights_of
 from tests import corpus
-from tests.scripts.conftest import CONFIG, ROOT, run_here, run_ok
+from tests.scripts.conftest import CONFIG, ROOT, ok_here, run_here
 
 TINY_CHILD = """
 import sys
@@ -209,7 +209,7 @@ def tiny_config(tmp_path):
 
 def test_train_measures_our_step_in_two_settings(tiny_config, tmp_path):
     """In one process, and with a library that is not there: it is left out, with the reason."""
-    printed = run_ok(
+    printed = ok_here(
         "benchmark",
         "train",
         "--noisolate",
@@ -248,9 +248,10 @@ def test_train_measures_our_step_in_two_settings(tiny_config, tmp_path):
 
 def test_our_step_is_measured_on_rows_of_text_too(work, tiny_config, tmp_path):
     """Whose tokens are counted without the padding."""
-    printed = run_ok(
+    printed = ok_here(
         "benchmark",
         "train",
+        "--noisolate",
         config=tiny_config,
         against="",
         train_data=work / "train",

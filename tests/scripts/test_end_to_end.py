@@ -49,8 +49,9 @@ def test_pretraining_leaves_a_model_folder_with_scores(pretrained):
 
 
 def test_evaluate_repeats_the_scores_from_the_model_folder_alone(work, pretrained, finetuned):
-    for model, data in ((pretrained, work / "valid"), (finetuned, work / "dev.tsv")):
-        run_ok("evaluate", model=model, data=data, output=work / "scores.json")
+    of_models = ((run_ok, pretrained, work / "valid"), (ok_here, finetuned, work / "dev.tsv"))
+    for run, model, data in of_models:
+        run("evaluate", model=model, data=data, output=work / "scores.json")
         again = json.loads((work / "scores.json").read_text())
         assert again == pytest.approx(scores_of(model), rel=1e-5)
 

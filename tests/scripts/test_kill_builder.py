@@ -3,7 +3,7 @@
 import functools
 import signal
 
-from tests.scripts.conftest import kill_when, run_ok
+from tests.scripts.conftest import end_when, ok_here, run_ok
 
 
 def flags(work, output):
@@ -27,11 +27,11 @@ def test_killed_while_tokenizing_and_while_writing_ends_with_the_same_bytes(work
     # Several chunks of half a megabyte, and several shards.
     text = (work / "train.txt").read_text()
     (tmp_path / "text.txt").write_text((text + "\n") * (4_000_000 // len(text)))
-    run_ok("create_pretraining_data", **flags(work, tmp_path / "unbroken"))
+    ok_here("create_pretraining_data", **flags(work, tmp_path / "unbroken"))
     broken, between = tmp_path / "broken", tmp_path / "broken.incomplete"
     for name in ("journal.jsonl", "shards.jsonl"):
         moment = functools.partial(holds_something, between / name)
-        code = kill_when(moment, "create_pretraining_data", **flags(work, broken))
+        code, _ = end_when(moment, signal.SIGKILL, "create_pretraining_data", **flags(work, broken))
         assert code == -signal.SIGKILL
         assert not (broken / "manifest.json").exists()
         assert (between / "journal.jsonl").stat().st_size > 0

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.scripts.conftest import run_ok
+from tests.scripts.conftest import ok_here, run_ok
 
 PHASES = """
         train=TrainConfig(
@@ -16,7 +16,7 @@ PHASES = """
 
 
 def test_two_lengths_in_one_run_with_micro_batches_found_in_child_processes(work, tmp_path):
-    run_ok(
+    ok_here(
         "create_pretraining_data",
         input=work / "train.txt",
         vocab_file=work / "vocab",

@@ -7,7 +7,7 @@ from bert_tf.data.builder import create_pretraining_data
 from bert_tf.data.records import Manifest
 from bert_tf.data.release_format import StaticMasks
 from bert_tf.tokenization.wordpiece import Tokenizer
-from tests.scripts.conftest import run_ok
+from tests.scripts.conftest import ok_here, run_ok
 
 
 def test_records_with_static_masks_of_two_origins_are_trained_on_together(work, tmp_path):
@@ -32,6 +32,6 @@ def test_records_with_static_masks_of_two_origins_are_trained_on_together(work, 
     assert "masked_lm_loss" in output
     (index,) = (tmp_path / "run" / "data").iterdir()
     assert Manifest.load(str(index)).rows == Manifest.load(str(tmp_path / "ours")).rows
-    assert run_ok("pretrain", **flags) == output  # the same data are recognized
+    assert ok_here("pretrain", **flags) == output  # the same data are recognized
     steps = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").open()]
     assert steps[-1]["step"] == 20

@@ -7,7 +7,7 @@ import pytest
 from bert_tf import config as c
 from bert_tf.benchmark import recipes
 from bert_tf.training.phases import phases_of
-from tests.scripts.conftest import CONFIG, run_ok, run_script
+from tests.scripts.conftest import CONFIG, ok_here, run_here, run_ok
 
 
 def test_minutes_are_those_of_training_and_evaluations_do_not_count():
@@ -65,7 +65,7 @@ def test_each_recipe_is_scored_on_the_same_stored_examples(compared):
     for one in result.values():
         assert f"{one['scores']['masked_lm_loss']:.3f}" in output
         assert one["curve"] == sorted(one["curve"]) and one["curve"][-1][0] < 1.0
-    printed = run_ok(
+    printed = ok_here(
         "evaluate",
         model=folder / "work" / "short" / "run",  # trained on rows half as long
         data=folder / "work" / "data" / "valid_next_sentence_32_static",
@@ -77,13 +77,13 @@ def test_what_is_finished_is_not_done_again(compared):
     folder, flags, _ = compared
     first = json.loads((folder / "result.json").read_text())["recipes"]
     flags = {**flags, "recipes": f"{folder}/short.py", "output": folder / "again.json"}
-    run_ok("benchmark", "recipe", **flags)
+    ok_here("benchmark", "recipe", **flags)
     again = json.loads((folder / "again.json").read_text())["recipes"]
     assert again == {"short": first["short"]}
 
 
 def test_a_config_that_does_not_exist_is_named(work, tmp_path):
-    process = run_script(
+    process = run_here(
         "benchmark",
         "recipe",
         recipes=tmp_path / "none.py",
@@ -99,7 +99,7 @@ def test_a_config_that_does_not_exist_is_named(work, tmp_path):
 def test_a_finished_recipe_is_not_taken_for_one_with_other_settings(compared):
     folder, flags, _ = compared
     flags = {**flags, "recipes": f"{folder}/short.py", "minutes": 0.2}
-    process = run_script("benchmark", "recipe", **flags)
+    process = run_here("benchmark", "recipe", **flags)
     assert process.returncode == 1
     assert "holds a different run: train.time_budget_minutes was 0.1, now 0.2" in process.stderr
     assert "Traceback" not in process.stderr
