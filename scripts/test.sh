@@ -5,7 +5,7 @@
 #   bash scripts/test.sh tests/data -k label      further words go to pytest
 #
 # Files are spread over up to four processes, one a core; most of a test is tracing, which is one
-# thread. tests/garden compares with Model Garden, which brings Keras 2: it has a process of its own.
+# thread. tests/garden compares with Model Garden, which brings Keras 2: it has processes of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/make_venv.sh test
@@ -34,7 +34,8 @@ failed=0
 found_tests=0
 run_pytest() {
   local code=0
-  .venv/bin/python -m pytest "$@" || code=$?
+  .venv/bin/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile \
+    --no-loadscope-reorder "$@" || code=$?
   case $code in
     0) found_tests=1 ;;
     5) echo "(no tests here)" ;; # every test was deselected, for example by -k
@@ -47,9 +48,7 @@ echo "== ruff"
 .venv/bin/ruff format --check --quiet . || { echo "some files need: ruff format"; failed=1; }
 if [ ${#keras_3_paths[@]} -gt 0 ]; then
   echo "== tests"
-  run_pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder \
-    --ignore=tests/garden \
-    "${keras_3_paths[@]}" ${options[@]+"${options[@]}"}
+  run_pytest --ignore=tests/garden "${keras_3_paths[@]}" ${options[@]+"${options[@]}"}
 fi
 if [ ${#garden_paths[@]} -gt 0 ]; then
   echo "== tests against Model Garden"
