@@ -27,7 +27,7 @@ from bert_tf.config import *
 def get_config():
     return ExperimentConfig(
         model=BertConfig(
-            vocab_size=160, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+            vocab_size=160, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
             intermediate_size=64, max_position_embeddings=32,
         ),
         data=DataConfig(max_seq_length=32, max_predictions_per_seq=5),

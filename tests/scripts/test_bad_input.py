@@ -243,7 +243,7 @@ CASES = {
         ),
         ({"eval_data": "{b}/no"}, "{b}/no holds no manifest.json"),
         ({"eval_data": "{b}/other_vocabulary"}, "{b}/other_vocabulary: made with vocabulary_sha2"),
-        ({"work_dir": "{w}/pretrained", "config.model.num_hidden_layers": 1}, "was 2, now 1"),
+        ({"work_dir": "{w}/pretrained", "config.model.num_hidden_layers": 2}, "was 1, now 2"),
         ({"work_dir": "{w}/pretrained", "train_data": "{w}/valid"}, "trained with other data"),
         ({"work_dir": "{w}/finetuned"}, "{w}/finetuned holds a different run: .*--work_dir"),
     ],

@@ -8,6 +8,7 @@ from tests.scripts.conftest import run_ok
 def test_it_learns_what_can_be_learned(work, tmp_path):
     """Next sentences of these documents are about the same animal: better than chance by far."""
     changes = {
+        "model.num_hidden_layers": 2,
         "model.hidden_size": 64,
         "model.intermediate_size": 128,
         "model.hidden_dropout_prob": 0.0,
