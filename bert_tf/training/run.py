@@ -72,7 +72,6 @@ class Run:
         self._writer: MetricsWriter | None = None
         self._metrics: dict[str, float] = {}
         self._evaluation: Evaluation | None = None
-        self._throughput = Throughput(num_devices(strategy, agreement.num_workers))
 
     def restore(self, initialize: Callable[[keras.Model], None] | None) -> None:
         """Continues what is in the work directory, or begins.
@@ -121,6 +120,8 @@ class Run:
         self.train_step = TrainStep(
             self._phase_task, phase.config, self.state, self._strategy, phase.schedule
         )
+        devices = num_devices(self._strategy, self._agreement.num_workers)
+        self._throughput = Throughput(phase.config, devices)
 
     def _make_iterator(self):
         """Over the training batches of the phase from `state.rows_consumed` on."""
@@ -150,7 +151,6 @@ class Run:
     def _begin_next_phase(self) -> None:
         """Nothing that is known of the steps before says how those behind will be."""
         self.history.totals, self.history.recent_losses = [], []
-        self._throughput.forget()
         self._find_phase()
 
     def _continue(self, history: History) -> None:
@@ -221,11 +221,11 @@ class Run:
 
     def _measure(self) -> dict[str, float]:
         """What the steps since the last log line are reported with."""
-        config = self.phase.config
         values = self.train_step.take_metrics()
-        examples = (self.step - self._line_start) * config.train.global_batch_size
+        rows_per_step = self.phase.config.train.global_batch_size
+        examples = (self.step - self._line_start) * rows_per_step
         # After a resume between two lines fewer steps were timed than were counted.
-        values |= self._throughput.take(config, values.pop("num_tokens") / examples)
+        values |= self._throughput.take(values.pop("num_tokens") / examples)
         values["learning_rate"] = float(self.train_step.learning_rate(self.train_step.step - 1))
         return values
 

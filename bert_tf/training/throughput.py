@@ -12,23 +12,20 @@ from bert_tf.training.estimate import matmul_ceiling
 
 
 class Throughput:
-    """A clock of steps.
+    """A clock of the steps of one phase.
 
     Args:
+      config: of the phase.
       num_devices: how many processors the replicas run on, see `num_devices`.
 
     Attributes:
-      seconds_per_step: of the last call that was timed.
+      seconds_per_step: of the last call that was timed; infinite before the first.
     """
 
-    def __init__(self, num_devices: int):
-        self._num_devices = num_devices
-        self.forget()
-        self._num_steps, self._seconds = 0, 0.0
-
-    def forget(self) -> None:
-        """Nothing that is known of the steps before says how those behind will be."""
+    def __init__(self, config: ExperimentConfig, num_devices: int):
+        self._config, self._num_devices = config, num_devices
         self.seconds_per_step = float("inf")
+        self._num_steps, self._seconds = 0, 0.0
 
     @contextmanager
     def timed(self, num_steps: int) -> Iterator[None]:
@@ -40,17 +37,17 @@ class Throughput:
         self._num_steps += num_steps
         self._seconds += seconds
 
-    def take(self, config: ExperimentConfig, tokens_per_example: float) -> dict[str, float]:
+    def take(self, tokens_per_example: float) -> dict[str, float]:
         """Rates since the last call of it.
 
         Args:
-          config: of the steps, all of one phase.
           tokens_per_example: mean number of tokens without padding.
 
         Returns:
           examples_per_second and tokens_per_second over all replicas, and mfu, the share of the
           measured matmul ceiling.
         """
+        config = self._config
         steps_per_second = self._num_steps / self._seconds
         self._num_steps, self._seconds = 0, 0.0
         examples_per_second = steps_per_second * config.train.global_batch_size

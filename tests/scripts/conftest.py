@@ -38,13 +38,17 @@ def get_config():
 '''
 
 
+def command_of(name, *words, **flags):
+    """`python scripts/NAME.py WORDS --flag=value ...`, to be started in `ROOT`."""
+    flags = [f"--{flag}={value}" for flag, value in flags.items()]
+    return [sys.executable, f"scripts/{name}.py", *words, *flags]
+
+
 def run_script(name, *words, stdin=None, timeout=300, environment=None, **flags):
-    """The finished process of `python scripts/NAME.py --flag=value ...`."""
-    command = [sys.executable, f"scripts/{name}.py", *words]
-    command += [f"--{flag}={value}" for flag, value in flags.items()]
+    """The finished process of a script."""
     settings = {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
     return subprocess.run(
-        command,
+        command_of(name, *words, **flags),
         cwd=ROOT,
         env={**os.environ, **settings, **(environment or {})},
         input=stdin,
@@ -68,9 +72,8 @@ def _output_of(name, process):
 
 def run_here(name, *words, stdin="", **flags):
     """As `run_script`, in this process."""
-    words = [*words, *(f"--{flag}={value}" for flag, value in flags.items())]
     with contextlib.chdir(ROOT):
-        return run_in_process(f"scripts/{name}.py", *words, stdin=stdin)
+        return run_in_process(*command_of(name, *words, **flags)[1:], stdin=stdin)
 
 
 def ok_here(name, *words, **flags):
@@ -86,7 +89,7 @@ def end_when(
     Returns (how it ended, what it had to say).
     """
     process = subprocess.Popen(
-        [sys.executable, f"scripts/{name}.py", *(f"--{f}={value}" for f, value in flags.items())],
+        command_of(name, **flags),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,

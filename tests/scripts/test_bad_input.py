@@ -13,12 +13,11 @@ import re
 import resource
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 from bert_tf.tokenization.vocabulary import Vocabulary
-from tests.scripts.conftest import ROOT, run_here
+from tests.scripts.conftest import ROOT, command_of, run_here
 
 
 def call(name, **values):
@@ -385,7 +384,7 @@ def start(name, stdin=None, **values):
     """The process of a script as a user starts it."""
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     return subprocess.Popen(
-        [sys.executable, f"scripts/{name}.py", *(f"--{k}={v}" for k, v in values.items())],
+        command_of(name, **values),
         cwd=ROOT,
         env={**environment, "PYTHONPATH": str(ROOT)},
         stdin=stdin or subprocess.DEVNULL,

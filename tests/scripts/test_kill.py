@@ -33,8 +33,8 @@ def test_killed_interrupted_and_terminated_equals_unbroken_bit_for_bit(work, tmp
     run_ok("pretrain", **flags(work, unbroken))
     for step, number, expected in (
         ("step-00000040", signal.SIGKILL, -signal.SIGKILL),
-        ("step-00000100", signal.SIGINT, 130),
-        ("step-00000160", signal.SIGTERM, 143),
+        ("step-00000140", signal.SIGINT, 130),
+        ("step-00000240", signal.SIGTERM, 143),
     ):
         # The folder appears before the checkpoint is whole: some kills leave half of one.
         moment = (broken / "checkpoints" / step).exists

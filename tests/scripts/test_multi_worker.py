@@ -11,7 +11,7 @@ import time
 import numpy as np
 import safetensors.numpy
 
-from tests.scripts.conftest import ROOT, run_ok
+from tests.scripts.conftest import ROOT, command_of, run_ok
 
 _HOLD_SECONDS = 2.0  # a step takes a fraction of one
 _CLOCK = ("examples_per_second", "tokens_per_second", "mfu")
@@ -44,8 +44,7 @@ def launch_and_kill(log, **values):
     Returns (exit code, seconds from the kill to the end of the first worker, output).
     """
     command = [sys.executable, "scripts/launch.py", "--num_workers=2", "--backoff_seconds=0.1"]
-    command += ["--", sys.executable, "scripts/pretrain.py"]
-    command += [f"--{flag}={value}" for flag, value in values.items()]
+    command += ["--", *command_of("pretrain", **values)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
     with open(log, "w") as file:
         job = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=file)
