@@ -34,8 +34,8 @@ if _was_loaded is None:
 from absl import app as absl_app  # noqa: E402
 from absl import logging  # noqa: E402
 
-from bert_tf import cleanup  # noqa: E402
-from bert_tf.exits import EndRun  # noqa: E402
+from bert_tf import files  # noqa: E402
+from bert_tf.processes.exits import EndRun  # noqa: E402
 
 _USER_ERRORS = (ValueError, OSError, tf.errors.OpError)
 # "{{function_node ...}} the reason [Op:ReadFile] name:" around what TensorFlow has to say.
@@ -70,7 +70,7 @@ def _is_for_users(record: std_logging.LogRecord) -> bool:
 
 
 def _parse(argv: list[str]) -> list[str]:
-    """absl's parser; what it and ml_collections complain about becomes one line."""
+    """Absl's parser; what it and ml_collections complain about becomes one line."""
     try:
         _check_config(argv)
         return _parse_flags(argv)
@@ -185,4 +185,4 @@ def write_lines(path: str, lines: Iterable[str]) -> None:
     """Writes `lines` to a temporary file that takes the place of `path` when it is whole."""
     if tf.io.gfile.isdir(path):
         raise ValueError(f"{path} is a folder; expected the name of a file to write.")
-    cleanup.write_lines(path, lines)
+    files.write_lines(path, lines)

@@ -12,11 +12,10 @@ a model folder is, and knows nothing of training.
 
 import dataclasses
 import functools
-import hashlib
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
@@ -24,15 +23,15 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf import config as config_lib
 from bert_tf import models, tasks
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints import tensors, variables
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.mapping import Row, Weights
-from bert_tf.cleanup import removed_on_failure
-from bert_tf.config import DataConfig, ExperimentConfig, TaskConfig
-from bert_tf.data.labels import REGRESSION
+from bert_tf.config import as_json
+from bert_tf.config.experiment import DataConfig, ExperimentConfig, TaskConfig
+from bert_tf.files import removed_on_failure
+from bert_tf.tasks.classification.labels import REGRESSION
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tokenization import tokenizer_config
 from bert_tf.tokenization.vocabulary import Vocabulary
@@ -113,13 +112,13 @@ def _write_about(folder: str, config: ExperimentConfig, tokenizer: Tokenizer) ->
     module = type(config.model).__module__.rsplit(".", 1)[-1]
     task_file = _TaskFile(module, config.task, config.data, config.train.dtype)
     tokenizer.save(folder)
-    _write(folder, "bert_config.json", config_lib.to_json(config.model).encode())
-    _write(folder, "task.json", config_lib.to_json(task_file).encode())
+    _write(folder, "bert_config.json", as_json.to_json(config.model).encode())
+    _write(folder, "task.json", as_json.to_json(task_file).encode())
 
 
 def load_task(folder: str) -> Task:
     """The task in a folder written by `save_task`: tokenizer and decoding, without a model."""
-    task_file = config_lib.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
+    task_file = as_json.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
     model = _read_model_config(folder, task_file.model_module)
     config = ExperimentConfig(model=model, data=task_file.data, task=task_file.task)
     return make_task(config, Tokenizer.from_folder(folder))
@@ -164,7 +163,7 @@ def read_checkpoint(path: str, **files: str) -> Checkpoint:
     folder = _find(path)
     if not folder:
         return foreign.read(path, **files)
-    task_file = config_lib.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
+    task_file = as_json.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
     file = tensors.SafetensorsFile(tf.io.gfile.join(folder, _WEIGHTS))
     readers = {name: functools.partial(file.read, name) for name in file.shapes}
     settings = tokenizer_config.read(folder)
@@ -254,17 +253,6 @@ def load_tokenizer(path: str) -> Tokenizer:
     return tokenizer_of(read_checkpoint(path))
 
 
-def config_of_checkpoint(path: str, config: Any) -> Any:
-    """The encoder's config in `path`, with what `config` says about training and the pooler.
-
-    A run that starts from a checkpoint takes its shape from there. Dropout rates are not weights,
-    and a checkpoint without a pooler gets one, which starts at random.
-    """
-    theirs = read_checkpoint(path).config
-    names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "use_pooler")
-    return dataclasses.replace(theirs, **{name: getattr(config, name) for name in names})
-
-
 def assign(
     model: keras.Model,
     weights: Mapping[str, np.ndarray],
@@ -308,60 +296,3 @@ def assign(
     if unused:
         logging.info("not used of %s: %s", source, ", ".join(unused))
     return missing
-
-
-def initializer(path: str | None, tokenizer: Tokenizer) -> Callable[[keras.Model], None] | None:
-    """What `training.loop.train` calls to fill a new model from `path`; None for random weights."""
-    return (lambda model: initialize(model, path, tokenizer)) if path else None
-
-
-def identity(path: str | None) -> str:
-    """Tells the weights at `path` from others, by a SHA-256 of its smallest tensors; "" for None.
-
-    Training moves every bias and LayerNorm, so that nobody has to read the large ones.
-    """
-    if not path:
-        return ""
-    weights = read_checkpoint(path).weights
-    small = ("bias", "gamma", "beta", "token_type_embeddings")
-    digest = hashlib.sha256()
-    for name in sorted(name for name in weights if name.endswith(small)):
-        digest.update(name.encode() + np.ascontiguousarray(weights[name]).tobytes())
-    return digest.hexdigest()
-
-
-def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:
-    """Loads the encoder, and the heads that are there, from what is at `path` (`read_checkpoint`).
-
-    Raises:
-      ValueError: its vocabulary is not that of `tokenizer`, or weights do not fit.
-    """
-    checkpoint = read_checkpoint(path)
-    theirs = checkpoint.vocabulary
-    if theirs.sha256 != tokenizer.vocabulary.sha256:
-        raise ValueError(
-            f"{path} has another vocabulary ({len(theirs)} tokens, SHA-256 {theirs.sha256[:12]}) "
-            f"than the data ({len(tokenizer.vocabulary)} tokens, SHA-256 "
-            f"{tokenizer.vocabulary.sha256[:12]}). Build the data with that vocabulary."
-        )
-    optional = () if checkpoint.config.use_pooler else variables.POOLER
-    assign(model, _of_the_same_task(checkpoint, model.config.task), source=path, optional=optional)
-
-
-def _of_the_same_task(checkpoint: Checkpoint, task: TaskConfig) -> Weights:
-    """The weights, without those of a classifier of other labels or of another pooling."""
-
-    def learned(config: TaskConfig):
-        return config.name, tuple(config.labels), config.problem_type, config.classifier_pooling
-
-    theirs = checkpoint.task
-    classifier = [path for path in checkpoint.weights if path.startswith("classifier/")]
-    if not classifier or learned(theirs) == learned(task):
-        return checkpoint.weights
-    logging.warning(
-        "%s: its classifier answers %s (classifier_pooling %s) and is LEFT OUT.",
-        checkpoint.source,
-        ", ".join(map(str, theirs.labels)) or "numbers",
-        theirs.classifier_pooling,
-    )
-    return checkpoint.weights.replaced(dict.fromkeys(classifier))

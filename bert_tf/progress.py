@@ -17,11 +17,11 @@ class bar:  # noqa: N801 - used like a function
     """Counts work done: an iterator (`for x in bar(items)`) or by hand (`with bar(total=9) as b`).
 
     Args:
-        items: what to iterate over; None when `update` is called by hand.
-        total: the number of units expected; None when it is not known.
-        unit: the plural noun shown after the numbers, for example "examples".
-        description: what is being done, shown in front.
-        initial: how much of `total` was done before; it does not count for the rate.
+      items: what to iterate over; None when `update` is called by hand.
+      total: the number of units expected; None when it is not known.
+      unit: the plural noun shown after the numbers, for example "examples".
+      description: what is being done, shown in front.
+      initial: how much of `total` was done before; it does not count for the rate.
     """
 
     def __init__(

@@ -3,7 +3,6 @@
 Only tensorflow and tensorflow-text are needed; copy this file to where the model is served.
 
 Example:
-
     python scripts/ask_saved_model.py --saved_model=quickstart/saved_model --input=texts.txt
 """
 

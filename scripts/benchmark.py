@@ -1,4 +1,4 @@
-"""Measures speed on this machine, contestants in turn (A B A B), and compares them.
+r"""Measures speed on this machine, contestants in turn (A B A B), and compares them.
 
 The first word says what:
 
@@ -19,7 +19,6 @@ recipe  pretraining recipes (--recipes, config files) for --minutes each, on the
         finished in --work_dir is not done again.
 
 Examples:
-
     python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py --output=train.json
     python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py \\
         --against=mixed_bfloat16,garden:mixed_bfloat16 --garden_python=garden/bin/python
@@ -42,13 +41,13 @@ import os
 import sys
 
 from absl import flags
+from benchmarks import commands, data, finetune, harness, recipes, serve, train
 from ml_collections import config_flags
 
 from bert_tf import app, machine
-from bert_tf.benchmark import commands, data, finetune, harness, recipes, serve, train
-from bert_tf.data import glue
-from bert_tf.data.classification import read_examples
-from bert_tf.finetuning.glue import apply_format
+from bert_tf.tasks.classification.examples import read_examples
+from bert_tf.tasks.glue import tasks
+from bert_tf.tasks.glue.grid import apply_format
 
 _WORDS = ("train", "finetune", "data", "serve", "recipe")
 _SERVED_TASKS = ("classify", "embed")
@@ -84,7 +83,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum(
     "task",
     None,
-    [*glue.TRAINED, *_SERVED_TASKS],
+    [*tasks.TRAINED, *_SERVED_TASKS],
     "finetune: which task of GLUE, default mrpc. serve: default what the models are for.",
 )
 flags.DEFINE_string("data_dir", None, "finetune: the folder with CoLA, MRPC, ... in it.")
@@ -180,7 +179,7 @@ def _finetune():
         )
     task = FLAGS.task or "mrpc"
     apply_format(FLAGS.config, task)
-    train_file = glue.find_files(FLAGS.data_dir, task).train
+    train_file = tasks.find_files(FLAGS.data_dir, task).train
     if not train_file:
         raise ValueError(f"{FLAGS.data_dir} holds no training file of {task}.")
     result = finetune.run(
@@ -237,7 +236,7 @@ def _recipe():
         vocab_file=FLAGS.vocab_file,
         work_dir=FLAGS.work_dir,
         minutes=FLAGS.minutes,
-        sst2=glue.find_files(FLAGS.data_dir, "sst2") if FLAGS.data_dir else None,
+        sst2=tasks.find_files(FLAGS.data_dir, "sst2") if FLAGS.data_dir else None,
         seeds=[int(seed) for seed in FLAGS.seeds],
         eval_length=FLAGS.max_seq_length,
         garden_python=FLAGS.garden_python,

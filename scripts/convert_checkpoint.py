@@ -1,4 +1,4 @@
-"""Converts a BERT between bert_tf, Google, Model Garden, Keras and Hugging Face, heads included.
+r"""Converts a BERT between bert_tf, Google, Model Garden, Keras and Hugging Face, heads included.
 
     python scripts/convert_checkpoint.py --input=bert-base-uncased --output=work/base --to=bert_tf
     python scripts/convert_checkpoint.py --input=work/sst2 --output=sst2_hf --to=hugging_face

@@ -1,4 +1,4 @@
-"""Makes pretraining records from text.
+r"""Makes pretraining records from text.
 
 Reads text files (one sentence a line with blank lines between documents; prose; JSON lines with a
 `text` field; each also .gz, .bz2, .xz or .zst), Parquet files with a `text` column, or a data set
@@ -8,7 +8,6 @@ are read, unless --static_masks asks for them. The same text, settings and seed 
 whatever the number of workers; a run that was killed goes on when the command is given again.
 
 Example:
-
     python scripts/create_pretraining_data.py --input='books/train-*.jsonl.gz' \\
         --vocab_file=vocab.txt --output_dir=records/train --max_seq_length=128
 """
@@ -20,10 +19,14 @@ from collections.abc import Sequence
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data import builder, documents, duplicates, freed_memory, records, report
-from bert_tf.data.cluster import Cluster
-from bert_tf.data.duplicates import Deduplication
-from bert_tf.data.release_format import StaticMasks
+from bert_tf.data.building import builder, freed_memory
+from bert_tf.data.building.cluster import Cluster
+from bert_tf.data.corpus import duplicates
+from bert_tf.data.corpus.duplicates import Deduplication
+from bert_tf.data.records import manifest
+from bert_tf.data.records.release_format import StaticMasks
+from bert_tf.data.report import measure
+from bert_tf.data.text import documents
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 _INPUT = flags.DEFINE_list("input", None, "Files or patterns, separated by commas.", required=True)
@@ -176,16 +179,16 @@ def main(argv: Sequence[str]) -> None:
     )
     print(summary(manifest))
     if _REPORT.value:
-        found = report.measure(_OUTPUT_DIR.value, num_workers=_NUM_WORKERS.value)
-        report.write(_OUTPUT_DIR.value, found)
-        print(f"report: {os.path.join(_OUTPUT_DIR.value, report.HTML)}")
+        found = measure.measure(_OUTPUT_DIR.value, num_workers=_NUM_WORKERS.value)
+        measure.write(_OUTPUT_DIR.value, found)
+        print(f"report: {os.path.join(_OUTPUT_DIR.value, measure.HTML)}")
     print(f"{_OUTPUT_DIR.value}: {time.monotonic() - start:.1f} seconds")
 
 
 def _cluster() -> Cluster | None:
     if _BEAM_OPTIONS.value is None:
         return None
-    from bert_tf.data.beam_cluster import BeamCluster  # imports much
+    from bert_tf.data.building.beam_cluster import BeamCluster  # imports much
 
     return BeamCluster(_BEAM_OPTIONS.value.split())
 
@@ -212,7 +215,7 @@ def _deduplicate() -> Deduplication | None:
     return Deduplication(_DEDUPLICATE.value, _DEDUPLICATE_UNIT.value, _DEDUPLICATE_THRESHOLD.value)
 
 
-def summary(manifest: records.Manifest) -> str:
+def summary(manifest: manifest.Manifest) -> str:
     """The counts of a data set as a small table."""
     counts = manifest.counts
     padding = 1 - counts["row_tokens"] / (manifest.rows * manifest.max_seq_length)

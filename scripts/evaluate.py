@@ -12,11 +12,11 @@ import tempfile
 from absl import flags
 
 from bert_tf import app, model_folder
-from bert_tf.config import DTYPES
-from bert_tf.data import tf_example_files
-from bert_tf.data.order import BatchSlice
-from bert_tf.finetuning.results import write_files
-from bert_tf.tasks.pretraining import check_data
+from bert_tf.config.experiment import DTYPES
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.records import tf_example_files
+from bert_tf.tasks.pretraining.task import check_data
+from bert_tf.tasks.results import write_files
 from bert_tf.training import distribution
 from bert_tf.training.evaluate import Evaluator
 
@@ -68,7 +68,7 @@ def _read_data(task, scratch):
         data = tf_example_files.resolve(FLAGS.data, task.tokenizer, scratch)
         check_data(data, config, task.tokenizer, training=False)
         return data
-    around = importlib.import_module(f"bert_tf.finetuning.{config.task.name}")
+    around = importlib.import_module(f"bert_tf.tasks.{config.task.name}.prepare")
     if FLAGS.header:
         config.data.header = tuple(FLAGS.header)
     return around.encode(around.read(FLAGS.data, config), config, task.tokenizer).arrays

@@ -1,4 +1,4 @@
-"""Exports a model: as a SavedModel that takes raw text, or as LiteRT or ONNX that take token ids.
+r"""Exports a model: as a SavedModel that takes raw text, or as LiteRT or ONNX that take token ids.
 
     python scripts/export.py --model=work/sst2 --output_dir=served/sst2
     python scripts/export.py --model=work/sst2 --output_dir=small/sst2 --format=onnx \\
@@ -22,7 +22,7 @@ import itertools
 from absl import flags
 
 from bert_tf import app, model_folder
-from bert_tf.data.lines import read_lines
+from bert_tf.data.text.lines import read_lines
 from bert_tf.export import litert, onnx_model
 from bert_tf.export.ids_model import export_ids_model
 from bert_tf.export.saved_model import export_saved_model

@@ -1,4 +1,4 @@
-"""Writes what chosen layers say about every token of a text file, for use by other programs.
+r"""Writes what chosen layers say about every token of a text file, for use by other programs.
 
     python scripts/extract_features.py --model=bert-base-uncased --input=texts.txt \\
         --output_dir=features --layers=-1,-2,-3,-4 --format=npy
@@ -10,8 +10,9 @@ module docstring of bert_tf/features.py says what is in the files.
 
 from absl import flags
 
-from bert_tf import app, features, model_folder
-from bert_tf.data.lines import read_lines
+from bert_tf import app, model_folder
+from bert_tf.data.text.lines import read_lines
+from bert_tf.inference import features
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 FLAGS = flags.FLAGS

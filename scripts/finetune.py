@@ -1,4 +1,4 @@
-"""Fine-tunes a pretrained model on labelled texts, tagged words, or questions, and scores it.
+r"""Fine-tunes a pretrained model on labelled texts, tagged words, or questions, and scores it.
 
     python scripts/finetune.py --config=configs/finetune/sst2.py \\
         --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \\
@@ -32,13 +32,14 @@ import tempfile
 from absl import flags
 from ml_collections import config_flags
 
-from bert_tf import app, model_folder
-from bert_tf.data import glue, glue_tfds, tfds
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import file_sha256
-from bert_tf.finetuning import glue as glue_runs
-from bert_tf.finetuning.results import check_held_out, write_results
-from bert_tf.finetuning.sets import Files, Result
+from bert_tf import app, initial_weights, model_folder
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.records.shards import file_sha256
+from bert_tf.data.text import tfds
+from bert_tf.tasks.glue import grid as glue_runs
+from bert_tf.tasks.glue import tasks, tfds_files
+from bert_tf.tasks.results import check_held_out, write_results
+from bert_tf.tasks.sets import Files, Result
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training import distribution, find_batch
@@ -56,7 +57,7 @@ config_flags.DEFINE_config_file(
 flags.DEFINE_enum(
     "task",
     None,
-    [*glue.TRAINED, "glue"],
+    [*tasks.TRAINED, "glue"],
     "A task of GLUE: its columns, labels and metrics, its files below --data_dir. glue: all of "
     "them, with every seed and rate, ending in a table and the archive for the leaderboard.",
 )
@@ -125,14 +126,14 @@ def main(argv):
         raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
     files = _files(config, strategy)
     if FLAGS.init_checkpoint:
-        config.model = model_folder.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
+        config.model = initial_weights.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
         tokenizer = model_folder.load_tokenizer(FLAGS.init_checkpoint)
     else:
         tokenizer = Tokenizer.from_folder(FLAGS.vocab_file)
     config.check()
     if FLAGS.trial:
         config, _ = find_batch.try_phase(config, None, FLAGS.trial)
-    around = importlib.import_module(f"bert_tf.finetuning.{config.task.name}")
+    around = importlib.import_module(f"bert_tf.tasks.{config.task.name}.prepare")
     data = around.prepare(config, files, tokenizer)
     check_held_out(FLAGS.work_dir, data.held_out)
     print("\n".join(data.look_lines), flush=True)
@@ -148,9 +149,9 @@ def main(argv):
         eval_data=watched and watched.arrays,
         work_dir=FLAGS.work_dir,
         strategy=strategy,
-        initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
+        initialize=initial_weights.initializer(FLAGS.init_checkpoint, tokenizer),
         data_id=_data_id(files.train, data),
-        start_id=model_folder.identity(FLAGS.init_checkpoint),
+        start_id=initial_weights.identity(FLAGS.init_checkpoint),
         time_limit=FLAGS.max_hours * 3600,
         profile_steps=FLAGS.profile_steps or (),
         take_evaluation=known.append,
@@ -178,7 +179,7 @@ def _files(config, strategy) -> Files:
     """The files that the flags name; with --task the config gets the task's format."""
     if FLAGS.task:
         glue_runs.apply_format(config, FLAGS.task)
-        found = glue.find_files(_glue_folder([FLAGS.task], strategy), FLAGS.task)
+        found = tasks.find_files(_glue_folder([FLAGS.task], strategy), FLAGS.task)
         train_file = FLAGS.train_data or found.train
         dev = _named(FLAGS.eval_data, "dev") or found.dev
         files = Files(train_file, dev, _named(FLAGS.test_data, "test") or found.test)
@@ -198,7 +199,7 @@ def _glue_folder(names, strategy=None) -> str:
         return FLAGS.data_dir
     is_chief = strategy is None or distribution.is_chief(strategy)
     folder = f"{FLAGS.work_dir}/tfds" if is_chief else tempfile.mkdtemp()
-    glue_tfds.write_files(FLAGS.data_dir, names, folder)
+    tfds_files.write_files(FLAGS.data_dir, names, folder)
     return folder
 
 
@@ -249,7 +250,7 @@ def _save(around, task, model, data, results, scores) -> None:
 def _run_grid(script: str) -> int:
     """Runs this script for every task, rate and seed; the flags of this run go along."""
     grid = glue_runs.Grid(
-        data_dir=_glue_folder(FLAGS.tasks or glue.TRAINED),
+        data_dir=_glue_folder(FLAGS.tasks or tasks.TRAINED),
         work_dir=FLAGS.work_dir,
         init_checkpoint=FLAGS.init_checkpoint,
         tasks=tuple(FLAGS.tasks),

@@ -1,4 +1,4 @@
-"""Starts N workers on this machine, and starts them all again when one of them is lost.
+r"""Starts N workers on this machine, and starts them all again when one of them is lost.
 
     python scripts/launch.py --num_workers=2 -- python scripts/pretrain.py \\
         --config=configs/pretrain/mini.py --train_data=data/train --work_dir=work/mini
@@ -20,7 +20,7 @@ import sys
 from absl import flags
 
 from bert_tf import app
-from bert_tf.supervisor import Supervisor
+from bert_tf.processes.supervisor import Supervisor
 
 FLAGS = flags.FLAGS
 flags.DEFINE_integer("num_workers", 2, "How many processes.", lower_bound=1)

@@ -1,4 +1,4 @@
-"""Puts bounded load on a model in TensorFlow Serving and prints how long answers take.
+r"""Puts bounded load on a model in TensorFlow Serving and prints how long answers take.
 
     python scripts/load_test.py --url=http://localhost:8501 --served_model=sst2 --input=texts.txt
     python scripts/load_test.py --grpc=localhost:8500 --served_model=sst2 --input=texts.txt \\
@@ -16,7 +16,7 @@ import json
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data.lines import read_lines
+from bert_tf.data.text.lines import read_lines
 from bert_tf.inference import load_test
 from bert_tf.inference.serving_clients import GrpcClient, RestClient
 

@@ -1,4 +1,4 @@
-"""Answers for lines of text: JSON lines out, in the order of the input.
+r"""Answers for lines of text: JSON lines out, in the order of the input.
 
     echo "a moving film" | python scripts/predict.py --model=work/sst2
     python scripts/predict.py --model=work/sst2 --input=texts.txt --output=answers.jsonl
@@ -32,10 +32,10 @@ import numpy as np
 from absl import flags
 
 from bert_tf import progress
-from bert_tf.data.labels import SINGLE
-from bert_tf.finetuning import classification
 from bert_tf.inference import answerers, calibration, stream
 from bert_tf.inference.answers_file import AnswersFile
+from bert_tf.tasks.classification import prepare
+from bert_tf.tasks.classification.labels import SINGLE
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "What answers; see above.")
@@ -150,7 +150,7 @@ def _temperature(answerer) -> float | None:
     _check_calibrated(config.task)
     if FLAGS.temperature:
         return FLAGS.temperature
-    examples = classification.read(FLAGS.calibration_data, config)
+    examples = prepare.read(FLAGS.calibration_data, config)
     columns = [examples.texts] + ([examples.text_pairs] if examples.text_pairs else [])
     rows = []
     for start in range(0, len(examples), FLAGS.batch_size):

@@ -1,4 +1,4 @@
-"""Pretrains BERT (masked LM and next sentence) on a data set made by create_pretraining_data.py.
+r"""Pretrains BERT (masked LM and next sentence) on a data set made by create_pretraining_data.py.
 
     python scripts/pretrain.py --config=configs/pretrain/mini.py \\
         --train_data=data/train --eval_data=data/valid --work_dir=work/mini
@@ -26,11 +26,11 @@ import tempfile
 from absl import flags, logging
 from ml_collections import config_flags
 
-from bert_tf import app, model_folder
-from bert_tf.data import mixing, tf_example_files
-from bert_tf.data.mixing import Mixture
-from bert_tf.data.order import BatchSlice
-from bert_tf.tasks.pretraining import check_data
+from bert_tf import app, initial_weights, model_folder
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.records import mixing, tf_example_files
+from bert_tf.data.records.mixing import Mixture
+from bert_tf.tasks.pretraining.task import check_data
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training import distribution, find_batch
@@ -78,7 +78,7 @@ def main(argv):
         find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, sys.argv)
     strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     if FLAGS.init_checkpoint:
-        config.model = model_folder.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
+        config.model = initial_weights.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
     config.check()
     if config.task.name != "pretraining":
         raise ValueError(
@@ -104,9 +104,9 @@ def main(argv):
         eval_data=eval_data,
         work_dir=FLAGS.work_dir,
         strategy=strategy,
-        initialize=model_folder.initializer(FLAGS.init_checkpoint, tokenizer),
+        initialize=initial_weights.initializer(FLAGS.init_checkpoint, tokenizer),
         data_id=",".join(Mixture.open(data).identity for data in train_data),
-        start_id=model_folder.identity(FLAGS.init_checkpoint),
+        start_id=initial_weights.identity(FLAGS.init_checkpoint),
         time_limit=FLAGS.max_hours * 3600,
         profile_steps=FLAGS.profile_steps or (),
         dry_run=FLAGS.dry_run,

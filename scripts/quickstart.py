@@ -7,7 +7,6 @@ by itself. Running this again continues: finished steps are not repeated. Run it
 the clone.
 
 Example:
-
     python scripts/quickstart.py --output_dir=quickstart
 """
 

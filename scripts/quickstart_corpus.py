@@ -13,7 +13,6 @@ tables, and none of dev.tsv is in pretrain_train.txt. What goes where depends on
 texts, so the same Python gives the same files. Modules are parsed, never imported.
 
 Example:
-
     python scripts/quickstart_corpus.py --output_dir=quickstart/corpus
 """
 
@@ -29,7 +28,7 @@ from pydoc_data.topics import topics
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data.documents import split_sentences
+from bert_tf.data.text.documents import split_sentences
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The folder to write to.", required=True)
 

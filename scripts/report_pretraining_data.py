@@ -5,7 +5,6 @@ sizes, lengths, padding, what the masks are, next-sentence balance, unknown word
 vocabulary, and examples as text with their masks. Memory does not grow with the data.
 
 Example:
-
     python scripts/report_pretraining_data.py --data=records/train --max_predictions_per_seq=20
 """
 
@@ -15,7 +14,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data import report
+from bert_tf.data.report import measure
 
 _DATA = flags.DEFINE_string("data", None, "The folder of the data set.", required=True)
 _MASKED_LM_PROB = flags.DEFINE_float("masked_lm_prob", 0.15, "As in the config of the training.")
@@ -34,7 +33,7 @@ _NUM_WORKERS = flags.DEFINE_integer("num_workers", os.cpu_count() or 1, "Threads
 
 def main(argv: Sequence[str]) -> None:
     del argv
-    found = report.measure(
+    found = measure.measure(
         _DATA.value,
         masked_lm_prob=_MASKED_LM_PROB.value,
         max_predictions_per_seq=_MAX_PREDICTIONS_PER_SEQ.value,
@@ -43,10 +42,10 @@ def main(argv: Sequence[str]) -> None:
         seed=_SEED.value,
         num_workers=_NUM_WORKERS.value,
     )
-    report.write(_DATA.value, found)
+    measure.write(_DATA.value, found)
     for check in found["checks"]:
         print(f"{'fine' if check['ok'] else 'LOOK'}  {check['text']}")
-    print(f"report: {os.path.join(_DATA.value, report.HTML)}")
+    print(f"report: {os.path.join(_DATA.value, measure.HTML)}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""Learns a WordPiece vocabulary from text files.
+r"""Learns a WordPiece vocabulary from text files.
 
 Reads text (one sentence a line; prose; or JSON lines with a `text` field; each also .gz), counts
 its words as the tokenizer sees them and learns the pieces. Writes vocab.txt and
 tokenizer_config.json. The same text and settings give the same bytes on every run.
 
 Example:
-
     python scripts/train_vocab.py --input='books/train-*.jsonl.gz' --output_dir=vocab \\
         --vocab_size=30522
 """
@@ -16,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from absl import flags
 
 from bert_tf import app, progress
-from bert_tf.data import documents
-from bert_tf.tokenization import learn_vocabulary as learner
+from bert_tf.data.text import documents
+from bert_tf.tokenization import learn_vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 _INPUT = flags.DEFINE_list("input", None, "Files or patterns, separated by commas.", required=True)
@@ -45,8 +44,8 @@ def main(argv: Sequence[str]) -> None:
     del argv
     start = time.monotonic()
     texts = _Counted(documents.read_texts(_INPUT.value, _INPUT_FORMAT.value))
-    word_counts = learner.count_words(texts, _DO_LOWER_CASE.value)
-    vocabulary = learner.learn_vocabulary(
+    word_counts = learn_vocabulary.count_words(texts, _DO_LOWER_CASE.value)
+    vocabulary = learn_vocabulary.learn_vocabulary(
         word_counts,
         _VOCAB_SIZE.value,
         min_frequency=_MIN_FREQUENCY.value,
@@ -54,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
     )
     tokenizer = Tokenizer(vocabulary, do_lower_case=_DO_LOWER_CASE.value)
     tokenizer.save(_OUTPUT_DIR.value)
-    coverage = learner.measure_coverage(tokenizer, word_counts)
+    coverage = learn_vocabulary.measure_coverage(tokenizer, word_counts)
     print(
         f"{_OUTPUT_DIR.value}: {len(vocabulary):,} tokens, sha256 {vocabulary.sha256[:16]}\n"
         f"read {texts.num_texts:,} texts, {sum(word_counts.values()):,} words, "

@@ -2,6 +2,8 @@
 come first."""
 
 import os
+import pathlib
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -9,6 +11,8 @@ import tensorflow as tf
 
 (_CPU,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 4)
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "scripts"))  # for `benchmarks`
 
 _SLOW = ("tests/scripts/", "tests/training/")
 

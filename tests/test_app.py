@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf import app
-from bert_tf.exits import EndRun
+from bert_tf.processes.exits import EndRun
 from tests.in_process import run_in_process
 
 _SCRIPT = textwrap.dedent(

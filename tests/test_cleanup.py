@@ -5,7 +5,7 @@ import resource
 import pytest
 import tensorflow as tf
 
-from bert_tf.cleanup import removed_on_failure, write_whole
+from bert_tf.files import removed_on_failure, write_whole
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])

@@ -8,11 +8,17 @@ import runpy
 import textwrap
 
 import pytest
+from benchmarks.commands import CommandsConfig
 
 from bert_tf import app
-from bert_tf import config as config_lib
-from bert_tf.benchmark.commands import CommandsConfig
-from bert_tf.config import DataConfig, ExperimentConfig, OptimizerConfig, TaskConfig, TrainConfig
+from bert_tf.config import as_json
+from bert_tf.config.experiment import (
+    DataConfig,
+    ExperimentConfig,
+    OptimizerConfig,
+    TaskConfig,
+    TrainConfig,
+)
 from tests.in_process import run_in_process
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -33,14 +39,14 @@ def test_json_round_trip_of_values_that_are_not_the_defaults(tmp_path):
         train=TrainConfig(seed=7, dtype="mixed_bfloat16"),
     )
     config.model.other_keys = {"id2label": {"0": "b"}, "architectures": ["BertModel"]}
-    path = write(tmp_path, config_lib.to_json(config))
-    assert config_lib.from_json(ExperimentConfig, path) == config
+    path = write(tmp_path, as_json.to_json(config))
+    assert as_json.from_json(ExperimentConfig, path) == config
 
 
 def test_what_is_left_out_is_the_default(tmp_path):
     path = write(tmp_path, {"format_version": 1, "train": {"seed": 3}})
     expected = ExperimentConfig(train=TrainConfig(seed=3))
-    assert config_lib.from_json(ExperimentConfig, path) == expected
+    assert as_json.from_json(ExperimentConfig, path) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,7 @@ def test_what_is_left_out_is_the_default(tmp_path):
 )
 def test_bad_files_are_errors_that_say_where_and_what(tmp_path, values, message):
     with pytest.raises(ValueError, match=message):
-        config_lib.from_json(ExperimentConfig, write(tmp_path, values))
+        as_json.from_json(ExperimentConfig, write(tmp_path, values))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +151,7 @@ def test_every_config_file_is_valid_and_says_how_to_run_it(path):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_config_file_survives_json(path, tmp_path):
     config = runpy.run_path(str(path))["get_config"]()
-    again = config_lib.from_json(type(config), write(tmp_path, config_lib.to_json(config)))
+    again = as_json.from_json(type(config), write(tmp_path, as_json.to_json(config)))
     assert again == config
 
 

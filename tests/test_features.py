@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from bert_tf import features, model_folder
+from bert_tf import model_folder
+from bert_tf.inference import features
 from tests.checkpoints.models import make_checkpoint
 
 LINES = ["cat a dog", "Ab", "", "dog c, cat " * 9, "e"]

@@ -66,7 +66,7 @@ _CONFIG = textwrap.dedent(
 def frames(tmp_path_factory):
     """The own frames of a tiny run, from main() inwards."""
     # Imported here: the data are made by the library, the run is another process.
-    from bert_tf.data import builder
+    from bert_tf.data.building import builder
     from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
     from bert_tf.tokenization.wordpiece import Tokenizer
 

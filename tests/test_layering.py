@@ -14,69 +14,50 @@ _FILES = sorted(_ROOT.rglob("*.py"))
 # What each package (or file beside the packages) may import of bert_tf besides itself. `training`
 # and `checkpoints` never meet: scripts join them.
 _MAY_IMPORT = {
-    "app": ["cleanup", "exits"],
-    "children": [],
-    "cleanup": [],
-    "exits": [],
-    "supervisor": ["children", "exits"],
-    "flops": ["config"],
+    "app": ["files", "processes"],
+    "files": [],
     "machine": [],
     "progress": [],
-    "tokenization": ["cleanup", "progress"],
-    "report": ["cleanup"],
-    "data": ["cleanup", "progress", "report", "tokenization"],
+    "processes": [],
+    "tokenization": ["files", "progress"],
+    "report": ["files"],
+    "data": ["files", "progress", "report", "tokenization"],
     "layers": [],
     "models": ["layers"],
-    "config": ["config_json", "config_phases", "config_ranges", "models"],
-    "config_json": [],
-    "config_phases": [],
-    "config_ranges": [],
-    "metrics": [],
-    "tasks": ["config", "data", "layers", "metrics", "models", "progress", "tokenization"],
+    "config": ["models"],
+    "tasks": [
+        "config",
+        "data",
+        "files",
+        "layers",
+        "models",
+        "processes",
+        "progress",
+        "report",
+        "tokenization",
+    ],
     # Of the layers only how seeds are folded (the step folds where the layers go on folding), and
     # whether their kernels are compiled.
     "training": [
-        "children",
-        "cleanup",
         "config",
-        "config_phases",
-        "data.order",
-        "exits",
-        "flops",
+        "data.batches.order",
+        "data.hashing",
+        "files",
         "layers.dropout",
         "layers.fused",
         "machine",
+        "processes",
         "progress",
         "report",
         "tasks.task",
     ],
-    # What fine-tuning has around the loop, one file per task: its data before, its report after.
-    "finetuning": [
-        "children",
-        "cleanup",
-        "config",
-        "data",
-        "metrics",
-        "progress",
-        "report",
-        "tasks",
-        "tokenization",
-    ],
-    "features": ["cleanup", "progress", "tokenization"],
-    "model_folder": [
-        "checkpoints",
-        "cleanup",
-        "config",
-        "data.labels",
-        "models",
-        "tasks",
-        "tokenization",
-    ],
-    "checkpoints": ["cleanup", "config", "layers", "models", "progress", "tokenization"],
+    "model_folder": ["checkpoints", "config", "files", "models", "tasks", "tokenization"],
+    "initial_weights": ["checkpoints", "config", "model_folder", "tokenization"],
+    "checkpoints": ["config", "files", "layers", "models", "progress", "tokenization"],
     "export": [
         "checkpoints",
-        "cleanup",
         "config",
+        "files",
         "layers",
         "model_folder",
         "models",
@@ -84,22 +65,15 @@ _MAY_IMPORT = {
         "tasks",
         "tokenization",
     ],
-    "inference": ["cleanup", "config", "data.lines", "export", "model_folder", "tasks"],
-    # Measures whatever there is, so it sits on top of everything it may ever time.
-    "benchmark": [
-        "children",
+    "inference": [
         "config",
-        "data",
-        "finetuning",
+        "data.text.lines",
         "export",
-        "flops",
-        "inference",
-        "machine",
+        "files",
         "model_folder",
         "progress",
         "tasks",
         "tokenization",
-        "training",
     ],
 }
 # Flags exist in scripts alone; pickle is never a file format; torch is never needed.
@@ -134,7 +108,7 @@ def _literal_start(node: ast.expr) -> list[str]:
 
 
 def _violations(path: str, source: str) -> list[str]:
-    """What the file at `path` (from bert_tf/ on, for example `data/tables.py`) must not import."""
+    """What the file at `path` (from bert_tf/ on, for example `data/labelled/tables.py`) must not import."""
     parts = path.removesuffix(".py").split("/")
     owner = parts[0]
     if owner not in _MAY_IMPORT:
@@ -196,21 +170,21 @@ def test_importing_bert_tf_does_not_import_tensorflow():
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("tokenization/wordpiece.py", "from bert_tf.data import order"),
-        ("data/tables.py", "import bert_tf.tasks.classification"),
-        ("data/tables.py", "from bert_tf import config"),
-        ("data/tables.py", "from ..models import bert"),
-        ("data/tables.py", "from .. import training"),
-        ("data/tables.py", "import bert_tf"),
+        ("tokenization/wordpiece.py", "from bert_tf.data.batches import order"),
+        ("data/labelled/tables.py", "import bert_tf.tasks.classification"),
+        ("data/labelled/tables.py", "from bert_tf import config"),
+        ("data/labelled/tables.py", "from ...models import bert"),
+        ("data/labelled/tables.py", "from ... import training"),
+        ("data/labelled/tables.py", "import bert_tf"),
         ("layers/attention.py", "from bert_tf.models.bert import BertConfig"),
         ("layers/attention.py", "from bert_tf.config import ModelConfig"),
         ("models/bert.py", "from bert_tf.checkpoints import google"),
-        ("config.py", "from bert_tf.tasks import task"),
+        ("config/experiment.py", "from bert_tf.tasks import task"),
         ("tasks/pretraining.py", "from bert_tf.training import loop"),
         ("tasks/pretraining.py", "def f():\n    from bert_tf.checkpoints import google"),
         ("training/loop.py", "from bert_tf.tasks import pretraining"),
         ("training/loop.py", "from bert_tf.models import bert"),
-        ("training/loop.py", "from bert_tf.data import order, records"),
+        ("training/loop.py", "from bert_tf.data import hashing, records"),
         ("training/loop.py", "import importlib\nimportlib.import_module('bert_tf.models.bert')"),
         ("training/loop.py", "from importlib import import_module\nimport_module(f'bert_tf.{x}')"),
         ("checkpoints/google.py", "from bert_tf.training import checkpoint"),
@@ -218,8 +192,8 @@ def test_importing_bert_tf_does_not_import_tensorflow():
         ("export/saved_model.py", "from bert_tf.training import loop"),
         ("tasks/task.py", "if TYPE_CHECKING:\n    from bert_tf.export import saved_model"),
         ("app.py", "from absl import flags"),
-        ("data/tables.py", "from absl.flags import FLAGS"),
-        ("data/tables.py", "import pickle"),
+        ("data/labelled/tables.py", "from absl.flags import FLAGS"),
+        ("data/labelled/tables.py", "import pickle"),
         ("checkpoints/google.py", "import torch.nn"),
         ("somewhere.py", ""),
     ],
@@ -231,9 +205,9 @@ def test_the_checker_catches(path, source):
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("data/tables.py", "from bert_tf import progress\nfrom bert_tf.data import order"),
-        ("data/tables.py", "from . import order\nfrom .order import BatchSlice"),
-        ("training/loop.py", "from bert_tf.data.order import BatchSlice"),
+        ("data/labelled/tables.py", "from bert_tf import progress\nfrom bert_tf.data import order"),
+        ("data/labelled/tables.py", "from . import order\nfrom .order import BatchSlice"),
+        ("training/loop.py", "from bert_tf.data.batches.order import BatchSlice"),
         ("training/loop.py", "from bert_tf.tasks import task\nfrom bert_tf import config"),
         ("tasks/pretraining.py", "importlib.import_module(f'bert_tf.models.{name}')"),
         ("export/saved_model.py", "from bert_tf.tasks import classification"),
@@ -245,8 +219,8 @@ def test_the_checker_lets_pass(path, source):
 
 
 def test_the_checker_sees_long_files_empty_names_and_asserts():
-    assert len(_shape_faults("data/tables.py", "x = 1\n" * 401)) == 1
+    assert len(_shape_faults("data/labelled/tables.py", "x = 1\n" * 401)) == 1
     assert len(_shape_faults("data/utils.py", "")) == 1
     assert len(_shape_faults("helpers/tables.py", "")) == 1
-    assert len(_shape_faults("data/tables.py", "def f(x):\n    assert x")) == 1
-    assert _shape_faults("data/tables.py", "x = 1\n" * 400) == []
+    assert len(_shape_faults("data/labelled/tables.py", "def f(x):\n    assert x")) == 1
+    assert _shape_faults("data/labelled/tables.py", "x = 1\n" * 400) == []

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from bert_tf.supervisor import Supervisor
+from bert_tf.processes.supervisor import Supervisor
 
 
 def run(tmp_path, program, num_workers=2, **settings):
@@ -54,7 +54,7 @@ sys.exit(75 if attempt == 0 else 0)
 
 
 def test_one_that_does_not_end_by_itself_is_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr("bert_tf.supervisor._GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("bert_tf.processes.supervisor._GRACE_SECONDS", 0.2)
     program = "sys.exit(75) if index else time.sleep(0 if attempt else 600)"
     code, starts = run(tmp_path, program, max_restarts=1)
     assert (code, starts) == (75, 2)
@@ -70,7 +70,7 @@ def test_it_gives_up_in_the_end(tmp_path):
 
 def test_workers_end_with_a_supervisor_that_is_killed(tmp_path):
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
-    program = f"from bert_tf.supervisor import Supervisor; Supervisor({sleep}, 2).run()"
+    program = f"from bert_tf.processes.supervisor import Supervisor; Supervisor({sleep}, 2).run()"
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[1])}
     supervisor = subprocess.Popen([sys.executable, "-c", program], env=environment)
     children = pathlib.Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children")

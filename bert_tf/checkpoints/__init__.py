@@ -1,0 +1,1 @@
+"""Checkpoints of other projects, both ways: one file a format."""

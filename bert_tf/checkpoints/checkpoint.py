@@ -18,8 +18,8 @@ from absl import logging
 
 from bert_tf.checkpoints import variables
 from bert_tf.checkpoints.mapping import Row
-from bert_tf.cleanup import removed_on_failure
-from bert_tf.config import DataConfig, TaskConfig
+from bert_tf.config.experiment import DataConfig, TaskConfig
+from bert_tf.files import removed_on_failure
 from bert_tf.models.bert import BertConfig
 from bert_tf.tokenization.vocabulary import Vocabulary
 

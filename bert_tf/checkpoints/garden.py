@@ -21,7 +21,7 @@ from bert_tf.checkpoints import garden_params, google, mapping, variables
 from bert_tf.checkpoints.checkpoint import Checkpoint, Files
 from bert_tf.checkpoints.mapping import Row, Rule
 from bert_tf.checkpoints.tensorflow_file import TensorflowFile
-from bert_tf.config import TaskConfig
+from bert_tf.config.experiment import TaskConfig
 from bert_tf.models.bert import BertConfig
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"

@@ -13,7 +13,7 @@ from bert_tf.checkpoints import mapping, variables
 from bert_tf.checkpoints.checkpoint import Checkpoint, Files, write_json
 from bert_tf.checkpoints.mapping import Row, Rule
 from bert_tf.checkpoints.tensorflow_file import TensorflowFile
-from bert_tf.config import TaskConfig
+from bert_tf.config.experiment import TaskConfig
 from bert_tf.models.bert import BertConfig
 from bert_tf.tokenization import tokenizer_config
 

@@ -15,11 +15,10 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.checkpoints import hugging_face_tokenizer as tokenizer_files
-from bert_tf.checkpoints import mapping, tensors
+from bert_tf.checkpoints import hugging_face_tokenizer, mapping, tensors
 from bert_tf.checkpoints.checkpoint import Checkpoint, Files, read_json, write_json
 from bert_tf.checkpoints.mapping import Row, Rule
-from bert_tf.config import DataConfig, TaskConfig
+from bert_tf.config.experiment import DataConfig, TaskConfig
 from bert_tf.models.bert import BertConfig
 
 _WEIGHTS = "model.safetensors"
@@ -120,8 +119,8 @@ def read(files: Files) -> Checkpoint:
         ignored=ignored,
     )
     rows = [Row(names[row.theirs], *_rest(row)) for row in rows]
-    settings = tokenizer_files.read(files)
-    task = dataclasses.replace(task, **tokenizer_files.read_pooling(files))
+    settings = hugging_face_tokenizer.read(files)
+    task = dataclasses.replace(task, **hugging_face_tokenizer.read_pooling(files))
     data = DataConfig(max_seq_length=_length(files))
     return Checkpoint(files.path, config, task, weights, rows=rows, data=data, **settings)
 
@@ -305,7 +304,7 @@ def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
         posixpath.join(folder, _WEIGHTS), entries, dtype=_DTYPES[dtype], metadata={"format": "pt"}
     )
     write_json(folder, "config.json", _config(checkpoint, class_name, dtype))
-    tokenizer_files.write(checkpoint, folder)
+    hugging_face_tokenizer.write(checkpoint, folder)
     return [
         Row(name, shape, rule.ours, checkpoint.weights[rule.ours].shape)
         for rule, (name, shape, _) in zip(rules, entries, strict=True)

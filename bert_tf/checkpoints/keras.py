@@ -13,7 +13,7 @@ import tensorflow as tf
 from bert_tf.checkpoints import mapping
 from bert_tf.checkpoints.checkpoint import Checkpoint, Files, read_json
 from bert_tf.checkpoints.mapping import Row, Rule
-from bert_tf.config import DataConfig, TaskConfig
+from bert_tf.config.experiment import DataConfig, TaskConfig
 from bert_tf.models.bert import BertConfig
 
 _WEIGHTS, _TASK_WEIGHTS = "model.weights.h5", "task.weights.h5"

@@ -1,0 +1,1 @@
+"""From text to batches: text, corpus, examples, records, masks, batches."""

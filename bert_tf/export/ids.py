@@ -39,7 +39,8 @@ def outputs_of(
     model: keras.Model, inputs: tuple[str, ...] = INPUTS
 ) -> tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]:
     """A function of the tensors called `inputs` to the model's outputs, floats as float32; and what
-    it takes: int32 matrices."""
+    it takes: int32 matrices.
+    """
 
     def function(*tensors):
         batch = dict(zip(inputs, tensors, strict=True))

@@ -22,9 +22,9 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import model_folder
-from bert_tf.cleanup import removed_on_failure
 from bert_tf.export import description, tf_serving
 from bert_tf.export.ids import INPUTS, outputs_of
+from bert_tf.files import removed_on_failure
 from bert_tf.tasks.task import Task
 
 _TEXT = tf.TensorSpec([None], tf.string)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf import model_folder
-from bert_tf.config import TaskConfig
+from bert_tf.config.experiment import TaskConfig
 from bert_tf.export import description, ids_model
 from bert_tf.tasks.task import Task, encoder_inputs, make_task
 

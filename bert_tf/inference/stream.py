@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data import lines as lines_lib
+from bert_tf.data.text import lines as lines_lib
 from bert_tf.inference.answerers import Answerer
 
 _BATCHES_PER_WINDOW = 32

@@ -1,0 +1,1 @@
+"""The Keras layers of which encoders and heads are made."""

@@ -148,7 +148,8 @@ class MaskedLanguageModelHead(keras.layers.Layer):
 
 class _TwoScoreHead(keras.layers.Layer):
     """Two linear scores, with the variables of google-research/bert: output_weights [2, D] (out,
-    in) and output_bias [2]. See the subclasses."""
+    in) and output_bias [2]. See the subclasses.
+    """
 
     def __init__(self, *, hidden_size: int, initializer_range: float = 0.02, **kwargs):
         super().__init__(**kwargs)
@@ -167,7 +168,7 @@ class _TwoScoreHead(keras.layers.Layer):
         )
 
     def scores(self, inputs):
-        """float [..., 2] of float [..., D], in the compute dtype."""
+        """Float [..., 2] of float [..., D], in the compute dtype."""
         return project(inputs, ops.transpose(self.output_weights), self.output_bias)
 
     def get_config(self):

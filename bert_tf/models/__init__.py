@@ -1,0 +1,1 @@
+"""Encoders: one folder or file each, behind the contract in model.py."""

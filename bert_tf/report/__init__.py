@@ -1,1 +1,1 @@
-"""Pages a run leaves behind: HTML in one file, pictures as SVG inside it."""
+"""HTML pages and charts, whatever they report on."""

@@ -7,7 +7,7 @@ import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from bert_tf.cleanup import write_lines
+from bert_tf.files import write_lines
 
 # Light or dark as the reader's system has it.
 _STYLE = """

@@ -1,0 +1,1 @@
+"""Tasks: one folder each, behind the contract in task.py."""

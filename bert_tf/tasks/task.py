@@ -20,11 +20,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf import config as config_lib
 from bert_tf import tasks
-from bert_tf.config import ExperimentConfig
-from bert_tf.data.in_memory import make_array_dataset
-from bert_tf.layers import fused
+from bert_tf.config import as_json
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.batches.in_memory import make_array_dataset
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 Batch = dict[str, tf.Tensor]
@@ -135,7 +134,8 @@ class Task(abc.ABC):
 
     def row_outputs(self, outputs: Batch, batch: Batch) -> Batch:
         """What `score` needs to know of each row of an evaluation, first axis B, with `row_ids`
-        int32 [B] (-1: no row); {}: nothing."""
+        int32 [B] (-1: no row); {}: nothing.
+        """
         del outputs, batch
         return {}
 
@@ -230,16 +230,16 @@ class TaskModel(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        experiment = config_lib.from_dict(ExperimentConfig, config["config"], where=cls.__name__)
-        return cls(experiment, name=config["name"])
+        restored = as_json.from_dict(ExperimentConfig, config["config"], where=cls.__name__)
+        return cls(restored, name=config["name"])
 
 
 def make_task(config: ExperimentConfig, tokenizer: Tokenizer) -> Task:
     """The task that `config.task.name` names; ValueError with the known names if there is none."""
-    known = sorted({module.name for module in pkgutil.iter_modules(tasks.__path__)} - {"task"})
+    known = sorted({m.name for m in pkgutil.iter_modules(tasks.__path__) if m.ispkg} - {"glue"})
     if config.task.name not in known:
         raise ValueError(f"unknown task.name {config.task.name!r}. Known: {', '.join(known)}.")
-    module = importlib.import_module(f"bert_tf.tasks.{config.task.name}")
+    module = importlib.import_module(f"bert_tf.tasks.{config.task.name}.task")
     return module.Task(config, tokenizer)
 
 
@@ -260,55 +260,3 @@ def encoder_inputs(batch: Batch) -> Batch:
         "cls_positions",
     )
     return {name: batch[name] for name in names if name in batch}
-
-
-def weighted_cross_entropy(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """Sum of weights x cross entropy, in float32: logits [..., C], labels and weights [...]."""
-    # Outside of the kernel, whose reductions to a maximum are not vectorised. Whatever is
-    # subtracted, the loss is the same, so it needs no gradient.
-    largest = tf.stop_gradient(tf.reduce_max(logits, axis=-1))
-    return tf.reduce_sum(_cross_entropy(logits, labels, largest) * weights)
-
-
-def _cross_entropy_body(logits, labels, largest):
-    sums = tf.reduce_sum(tf.exp(logits - largest[..., tf.newaxis]), axis=-1)
-    return largest + tf.math.log(sums) - tf.gather(logits, labels, batch_dims=labels.shape.rank)
-
-
-def _cross_entropy_gradient(loss, upstream, logits, labels):
-    """Softmax minus one-hot. The loss and the label's score give the softmax its denominator, so
-    that nothing of the size of the logits is written but the gradient."""
-    wide = tf.cast(logits, tf.float32)
-    log_sums = loss + tf.gather(wide, labels, batch_dims=labels.shape.rank)
-    probs = tf.exp(wide - log_sums[..., tf.newaxis])
-    is_label = tf.range(tf.shape(logits)[-1], dtype=labels.dtype) == labels[..., tf.newaxis]
-    gradient = upstream[..., tf.newaxis] * (probs - tf.cast(is_label, tf.float32))
-    return tf.cast(gradient, logits.dtype)
-
-
-@functools.partial(fused.fused, body=_cross_entropy_body, gradient=_cross_entropy_gradient)
-def _cross_entropy(logits, labels, largest):
-    """float32 [...]; `largest` is the largest of the logits [..., C]."""
-    del largest  # for the kernel
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32))
-
-
-def weighted_hits(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """Sum of the weights where the largest of logits [..., C] is the label [...]."""
-    hits = tf.cast(_argmax(logits), labels.dtype) == labels
-    return tf.reduce_sum(tf.cast(hits, tf.float32) * weights)
-
-
-def _argmax(logits):
-    if not fused.are_on():
-        return tf.argmax(logits, axis=-1, output_type=tf.int32)
-    return _first_of_largest(logits, tf.reduce_max(logits, axis=-1))
-
-
-@fused.kernel
-def _first_of_largest(logits, largest):
-    """int32 [...]: where `largest` first stands in logits [..., C], in half the time of argmax, as
-    the loss needs the maximum anyhow."""
-    num_classes = tf.shape(logits)[-1]
-    is_largest = logits >= largest[..., tf.newaxis]
-    return tf.reduce_min(tf.where(is_largest, tf.range(num_classes), num_classes), axis=-1)

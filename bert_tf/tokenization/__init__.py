@@ -1,0 +1,1 @@
+"""Tokenizers as TensorFlow ops, their vocabularies, and learning them."""

@@ -39,10 +39,10 @@ class Normalized(NamedTuple):
     """Normalised texts, and where their characters come from.
 
     Attributes:
-        points: int32 [N, (O)], code points.
-        sources: int32 [O], the index in C of the character each comes from.
-        source_splits: int64 [N + 1], where in C each original text begins.
-        is_mark: bool [C], the character was removed as an accent.
+      points: int32 [N, (O)], code points.
+      sources: int32 [O], the index in C of the character each comes from.
+      source_splits: int64 [N + 1], where in C each original text begins.
+      is_mark: bool [C], the character was removed as an accent.
     """
 
     points: tf.RaggedTensor
@@ -56,12 +56,12 @@ def normalize_code_points(texts: tf.Tensor, *, do_lower_case: bool) -> Normalize
     """Normalises texts as `words.normalize` does, character by character.
 
     Args:
-        texts: string [N]. Bytes that are not UTF-8 count as U+FFFD, one for each maximal part of a
-            character as in Python's `bytes.decode(errors="replace")`, and are dropped like it.
-        do_lower_case: lower-case, decompose (NFD) and remove the marks of category Mn.
+      texts: string [N]. Bytes that are not UTF-8 count as U+FFFD, one for each maximal part of a
+        character as in Python's `bytes.decode(errors="replace")`, and are dropped like it.
+      do_lower_case: lower-case, decompose (NFD) and remove the marks of category Mn.
 
     Returns:
-        the normalised texts and the source of each character.
+      the normalised texts and the source of each character.
 
     References: Unicode 14, sections 3.13 (final sigma) and 3.11 (canonical ordering).
     """
@@ -179,9 +179,9 @@ class _Table:
     """What each character becomes. Most pages of code points are equal and stored once.
 
     Attributes:
-        page_of: int32 [4352], the page of each 256 code points.
-        entries: int32, the entries of the pages one after the other.
-        pool: int32, the code points that entries point to.
+      page_of: int32 [4352], the page of each 256 code points.
+      entries: int32, the entries of the pages one after the other.
+      pool: int32, the code points that entries point to.
     """
 
     page_of: np.ndarray

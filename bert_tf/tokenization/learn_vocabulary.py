@@ -29,11 +29,11 @@ def count_words(texts: Iterable[str], do_lower_case: bool) -> collections.Counte
     """Counts words as the `Tokenizer` sees them: normalised, split at spaces and punctuation.
 
     Args:
-        texts: any number of texts, read once; only a megabyte of them is held at a time.
-        do_lower_case: as the `Tokenizer` will be set.
+      texts: any number of texts, read once; only a megabyte of them is held at a time.
+      do_lower_case: as the `Tokenizer` will be set.
 
     Returns:
-        the number of occurrences of each word.
+      the number of occurrences of each word.
     """
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
@@ -60,18 +60,18 @@ def learn_vocabulary(
     """Learns a vocabulary: special tokens first, then the alphabet, then merges as they were made.
 
     Args:
-        word_counts: how often each word occurs (`count_words`).
-        vocab_size: the number of tokens wanted. Less come out, with a warning, if the corpus has no
-            more pairs of `min_frequency`.
-        min_frequency: pairs that occur less often do not become tokens.
-        limit_alphabet: the number of different characters, the most frequent ones. Words with other
-            characters will be [UNK] and are left out.
+      word_counts: how often each word occurs (`count_words`).
+      vocab_size: the number of tokens wanted. Less come out, with a warning, if the corpus has no
+        more pairs of `min_frequency`.
+      min_frequency: pairs that occur less often do not become tokens.
+      limit_alphabet: the number of different characters, the most frequent ones. Words with other
+        characters will be [UNK] and are left out.
 
     Returns:
-        the vocabulary, with [PAD] as id 0.
+      the vocabulary, with [PAD] as id 0.
 
     Raises:
-        ValueError: no words, or `vocab_size` too small for the special tokens and the alphabet.
+      ValueError: no words, or `vocab_size` too small for the special tokens and the alphabet.
     """
     alphabet = _most_frequent_characters(word_counts, limit_alphabet)
     words = sorted(word for word in word_counts if word and alphabet.issuperset(word))
@@ -103,8 +103,8 @@ def measure_coverage(tokenizer: Tokenizer, word_counts: Mapping[str, int]) -> di
     """How well a vocabulary fits counted words (normalised as this tokenizer normalises).
 
     Returns:
-        `tokens_per_word`, and `unknown_share`, the share of words that are [UNK]; both count a word
-        as often as it occurs.
+      `tokens_per_word`, and `unknown_share`, the share of words that are [UNK]; both count a word
+      as often as it occurs.
     """
     words = list(word_counts)
     num_tokens = num_unknown = 0

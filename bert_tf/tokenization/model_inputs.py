@@ -17,12 +17,12 @@ def truncate(
     takes one token at a time from the longer row, from the second when they are equally long.
 
     Args:
-        first: [N, (tokens)].
-        second: [N, (tokens)] or None.
-        room: the number of tokens both may have together.
+      first: [N, (tokens)].
+      second: [N, (tokens)] or None.
+      room: the number of tokens both may have together.
 
     Returns:
-        int32 [N] each: how many tokens of `first` and of `second` stay, and how many are cut off.
+      int32 [N] each: how many tokens of `first` and of `second` stay, and how many are cut off.
     """
     num_first_N = tf.cast(first.row_lengths(), tf.int32)
     if second is None:
@@ -46,13 +46,13 @@ def lay_out(
     """Rows of [CLS] first [SEP], or [CLS] first [SEP] second [SEP], with padding behind.
 
     Args:
-        first, second: int32 [N, (tokens)]; `second` may be None.
-        kept: int32 [N] each, the number of tokens to take from the front of both.
-        vocabulary: tells the ids of the special tokens.
-        width: S; None: that of the longest row.
+      first, second: int32 [N, (tokens)]; `second` may be None.
+      kept: int32 [N] each, the number of tokens to take from the front of both.
+      vocabulary: tells the ids of the special tokens.
+      width: S; None: that of the longest row.
 
     Returns:
-        int32 [N, S] `input_ids`, `input_mask` and `segment_ids`.
+      int32 [N, S] `input_ids`, `input_mask` and `segment_ids`.
     """
     begin_second_N1 = kept[0][:, tf.newaxis] + 2
     length_N1 = begin_second_N1

@@ -20,11 +20,11 @@ def original_offsets(
     of them stands for all of it.
 
     Args:
-        normalized: the normalised texts.
-        starts, ends: int64 [N, (tokens)], in bytes of the normalised texts.
+      normalized: the normalised texts.
+      starts, ends: int64 [N, (tokens)], in bytes of the normalised texts.
 
     Returns:
-        starts and ends in characters of the original texts, int32 [N, (tokens)].
+      starts and ends in characters of the original texts, int32 [N, (tokens)].
     """
     begin_O, num_bytes = _byte_offsets(normalized.points.values)
     row_T = starts.value_rowids()

@@ -19,8 +19,8 @@ class Tokens(NamedTuple):
     """Tokens of texts.
 
     Attributes:
-        ids: int32 [N, (tokens)].
-        starts, ends: int64 [N, (tokens)], in bytes of the normalised texts.
+      ids: int32 [N, (tokens)].
+      starts, ends: int64 [N, (tokens)], in bytes of the normalised texts.
     """
 
     ids: tf.RaggedTensor
@@ -39,8 +39,8 @@ class Splitter(tf.Module):
     """Splits normalised text at spaces, punctuation and CJK ideographs, and words into pieces.
 
     Args:
-        vocabulary: the pieces.
-        max_input_chars_per_word: a word of more characters becomes [UNK].
+      vocabulary: the pieces.
+      max_input_chars_per_word: a word of more characters becomes [UNK].
 
     Reference: Song et al., "Fast WordPiece Tokenization" (EMNLP 2021), for the op that is used.
     """

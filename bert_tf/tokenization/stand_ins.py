@@ -25,10 +25,10 @@ def put(texts: tf.Tensor) -> tf.Tensor:
     """Replaces special tokens by their stand-ins; stand-ins in the text itself lose their role.
 
     Args:
-        texts: string [N].
+      texts: string [N].
 
     Returns:
-        string [N], the same number of characters in each.
+      string [N], the same number of characters in each.
     """
 
     def replace() -> tf.Tensor:
@@ -46,12 +46,12 @@ def find(normalized: tf.Tensor, tokens: Tokens, unk_id: int) -> tf.Tensor:
     """Which tokens are stand-ins.
 
     Args:
-        normalized: string [N], normalised texts with stand-ins.
-        tokens: of these texts; a stand-in is [UNK] among them.
-        unk_id: the id of [UNK].
+      normalized: string [N], normalised texts with stand-ins.
+      tokens: of these texts; a stand-in is [UNK] among them.
+      unk_id: the id of [UNK].
 
     Returns:
-        int32 [T], the place in `SPECIAL_TOKENS` of the one that is meant, or -1.
+      int32 [T], the place in `SPECIAL_TOKENS` of the one that is meant, or -1.
     """
     unknown_U1 = tf.where(tokens.ids.values == unk_id)
     is_stand_in_US = tokens.words_at(normalized, unknown_U1) == tf.constant(_STAND_INS)

@@ -6,7 +6,7 @@ import os
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.cleanup import write_whole
+from bert_tf.files import write_whole
 from bert_tf.tokenization.vocabulary import Vocabulary
 
 CONFIG_FILE = "tokenizer_config.json"
@@ -35,7 +35,7 @@ def read(folder: str) -> dict:
     Keys that are not ours (other libraries write a file of this name) are left alone.
 
     Raises:
-        ValueError: not a JSON object, a value of the wrong type, or a newer format.
+      ValueError: not a JSON object, a value of the wrong type, or a newer format.
     """
     path = os.path.join(folder, CONFIG_FILE)
     if not tf.io.gfile.exists(path):

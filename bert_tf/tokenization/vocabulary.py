@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.cleanup import write_whole
+from bert_tf.files import write_whole
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CONTINUATION_PREFIX = "##"
@@ -19,12 +19,12 @@ class Vocabulary:
     """An immutable list of tokens; the id of a token is its place in the list.
 
     Args:
-        tokens: the tokens in the order of their ids, each once, the five `SPECIAL_TOKENS` among
-            them (anywhere: the published vocabularies have them at 0 and 100 to 103).
-        source: where the tokens come from, for error messages.
+      tokens: the tokens in the order of their ids, each once, the five `SPECIAL_TOKENS` among
+        them (anywhere: the published vocabularies have them at 0 and 100 to 103).
+      source: where the tokens come from, for error messages.
 
     Raises:
-        ValueError: a special token is missing, a token is empty, has a line break or occurs twice.
+      ValueError: a special token is missing, a token is empty, has a line break or occurs twice.
     """
 
     def __init__(self, tokens: Iterable[str], *, source: str = "vocabulary"):
@@ -41,7 +41,7 @@ class Vocabulary:
         """Reads one token per line (UTF-8, id = line number from 0); only the line end is cut off.
 
         Raises:
-            ValueError: the file is missing, empty, not UTF-8, or its tokens are not a vocabulary.
+          ValueError: the file is missing, empty, not UTF-8, or its tokens are not a vocabulary.
         """
         return cls(_read_lines(path), source=path)
 
@@ -86,7 +86,7 @@ class Vocabulary:
 
     @property
     def is_continuation(self) -> np.ndarray:
-        """bool [V], read-only: the token continues a word (it begins with `##`)."""
+        """Bool [V], read-only: the token continues a word (it begins with `##`)."""
         return self._is_continuation
 
     @property

@@ -15,10 +15,10 @@ class Windows(NamedTuple):
     """Where each window reads.
 
     Attributes:
-        texts: int32 [R], the text each window is from; windows of a text follow each other.
-        tokens: int32 [R, (tokens)], indices into the tokens of all texts, laid end to end.
-        is_best: bool [R, (tokens)], whether the token has more context here than in any other
-            window; true in exactly one window for each token.
+      texts: int32 [R], the text each window is from; windows of a text follow each other.
+      tokens: int32 [R, (tokens)], indices into the tokens of all texts, laid end to end.
+      is_best: bool [R, (tokens)], whether the token has more context here than in any other
+        window; true in exactly one window for each token.
     """
 
     texts: tf.Tensor
@@ -32,12 +32,12 @@ def cut_windows(num_tokens: tf.Tensor, room: tf.Tensor | int, stride: int) -> Wi
     Where `room` is less than `stride`, the windows of that text are laid end to end.
 
     Args:
-        num_tokens: int32 [N], the length of each text.
-        room: int32 [N] or a number, at least 1.
-        stride: at least 1.
+      num_tokens: int32 [N], the length of each text.
+      room: int32 [N] or a number, at least 1.
+      stride: at least 1.
 
     Returns:
-        The windows; a text without tokens has one empty window.
+      The windows; a text without tokens has one empty window.
 
     Reference: google-research/bert, run_squad.py: doc_stride and `_check_is_max_context`.
     """

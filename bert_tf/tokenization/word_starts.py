@@ -39,7 +39,7 @@ class WordStarts:
     """Finds the tokens that begin a word.
 
     Args:
-        vocabulary: of the tokens.
+      vocabulary: of the tokens.
     """
 
     def __init__(self, vocabulary: Vocabulary):
@@ -55,7 +55,7 @@ class WordStarts:
     def __call__(
         self, ids: tf.RaggedTensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor
     ) -> tf.RaggedTensor:
-        """bool [N, (tokens)] from what `Tokenizer.tokenize_with_offsets` returns.
+        """Bool [N, (tokens)] from what `Tokenizer.tokenize_with_offsets` returns.
 
         The first token of a text begins a word.
         """
@@ -83,7 +83,7 @@ class WordStarts:
 
 
 def _is_first(ids: tf.RaggedTensor) -> tf.Tensor:
-    """bool [T]: whether the token is the first of its text."""
+    """Bool [T]: whether the token is the first of its text."""
     row_T = ids.value_rowids()
     return tf.concat([tf.ones_like(row_T[:1], tf.bool), row_T[1:] != row_T[:-1]], axis=0)
 
@@ -94,7 +94,7 @@ def _shifted(values_T: tf.Tensor) -> tf.Tensor:
 
 
 def _edges(is_mark_T: tf.Tensor, begins_stretch_T: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """bool [T] each: marks before anything else of their stretch, and marks behind all else.
+    """Bool [T] each: marks before anything else of their stretch, and marks behind all else.
 
     A stretch of marks alone has trailing ones only.
     """

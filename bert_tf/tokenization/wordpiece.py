@@ -29,14 +29,14 @@ class Tokenizer(tf.Module):
     that is exported with `tf.saved_model.save`.
 
     Args:
-        vocabulary: the tokens.
-        do_lower_case: lower-case the text and strip its accents, as the uncased models do.
-        max_input_chars_per_word: a word of more characters becomes [UNK]. 200 in
-            google-research/bert; checkpoints trained with Hugging Face's tokenizer had 100.
+      vocabulary: the tokens.
+      do_lower_case: lower-case the text and strip its accents, as the uncased models do.
+      max_input_chars_per_word: a word of more characters becomes [UNK]. 200 in
+        google-research/bert; checkpoints trained with Hugging Face's tokenizer had 100.
 
     Example:
-        tokenizer = Tokenizer(Vocabulary.from_file("vocab.txt"))
-        inputs = tokenizer.encode(["A sentence."], ["Another."], max_seq_length=128)
+      tokenizer = Tokenizer(Vocabulary.from_file("vocab.txt"))
+      inputs = tokenizer.encode(["A sentence."], ["Another."], max_seq_length=128)
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class Tokenizer(tf.Module):
         """Reads `vocab.txt` and, if it is there, `tokenizer_config.json`.
 
         Args:
-            path: a folder that holds them, or a vocabulary file (the JSON is looked for beside it).
-            do_lower_case: overrides what the JSON says (with a warning). If neither says it, it is
-                inferred: a vocabulary with upper-case letters is a cased one.
+          path: a folder that holds them, or a vocabulary file (the JSON is looked for beside it).
+          do_lower_case: overrides what the JSON says (with a warning). If neither says it, it is
+            inferred: a vocabulary with upper-case letters is a cased one.
 
         Raises:
-            ValueError: a file is missing or malformed, or written by a newer bert_tf.
+          ValueError: a file is missing or malformed, or written by a newer bert_tf.
         """
         folder = path if tf.io.gfile.isdir(path) else os.path.dirname(path)
         file = os.path.join(path, VOCABULARY_FILE) if folder == path else path
@@ -96,15 +96,15 @@ class Tokenizer(tf.Module):
         """Cuts texts into token ids, without [CLS] and [SEP].
 
         Args:
-            texts: string [N], UTF-8 (bytes that are not are dropped).
-            keep_special_tokens: a special token written in the text, such as [MASK], becomes its id
-                (fill-mask). Otherwise it is text like any other, as training data must be read.
+          texts: string [N], UTF-8 (bytes that are not are dropped).
+          keep_special_tokens: a special token written in the text, such as [MASK], becomes its id
+            (fill-mask). Otherwise it is text like any other, as training data must be read.
 
         Returns:
-            int32 [N, (tokens)].
+          int32 [N, (tokens)].
 
         Raises:
-            ValueError: `texts` is not a vector.
+          ValueError: `texts` is not a vector.
         """
         texts = _as_vector(texts, "texts")
         if keep_special_tokens:
@@ -135,14 +135,14 @@ class Tokenizer(tf.Module):
         character becomes several tokens (decomposed Hangul), each has all of it.
 
         Args:
-            texts: string [N], UTF-8.
-            keep_special_tokens: see `tokenize`.
+          texts: string [N], UTF-8.
+          keep_special_tokens: see `tokenize`.
 
         Returns:
-            ids, equal to those of `tokenize`, starts and ends (exclusive): int32 [N, (tokens)].
+          ids, equal to those of `tokenize`, starts and ends (exclusive): int32 [N, (tokens)].
 
         Raises:
-            ValueError: `texts` is not a vector.
+          ValueError: `texts` is not a vector.
         """
         texts = _as_vector(texts, "texts")
         if keep_special_tokens:
@@ -182,18 +182,18 @@ class Tokenizer(tf.Module):
         long the second (`_truncate_seq_pair` of google-research/bert).
 
         Args:
-            texts: string [N].
-            text_pairs: string [N] or None.
-            max_seq_length: the longest row, special tokens included.
-            pad: True makes every row `max_seq_length` long; False only as long as the longest row.
-            keep_special_tokens: see `tokenize`.
+          texts: string [N].
+          text_pairs: string [N] or None.
+          max_seq_length: the longest row, special tokens included.
+          pad: True makes every row `max_seq_length` long; False only as long as the longest row.
+          keep_special_tokens: see `tokenize`.
 
         Returns:
-            int32 [N, S] `input_ids`, `input_mask` (1 on tokens, 0 on padding) and `segment_ids` (1
-            on the pair and its [SEP]); int32 [N] `num_truncated_tokens`.
+          int32 [N, S] `input_ids`, `input_mask` (1 on tokens, 0 on padding) and `segment_ids` (1
+          on the pair and its [SEP]); int32 [N] `num_truncated_tokens`.
 
         Raises:
-            ValueError: `max_seq_length` leaves no room, or the texts are not vectors of one length.
+          ValueError: `max_seq_length` leaves no room, or the texts are not vectors of one length.
         """
         num_texts = 1 if text_pairs is None else 2
         room = max_seq_length - 1 - num_texts
@@ -222,10 +222,10 @@ class Tokenizer(tf.Module):
         """Puts ids back together as readable text, without the special tokens.
 
         Args:
-            input_ids: int32 [N, S] or [N, (S)].
+          input_ids: int32 [N, S] or [N, (S)].
 
         Returns:
-            string [N]: words separated by one space, pieces that begin with ## joined.
+          string [N]: words separated by one space, pieces that begin with ## joined.
         """
         if not isinstance(input_ids, tf.RaggedTensor):
             input_ids = tf.RaggedTensor.from_tensor(input_ids)
@@ -255,10 +255,10 @@ class Tokenizer(tf.Module):
         Words are what WordPiece cuts up: a punctuation mark or a CJK ideograph is one too.
 
         Args:
-            ids: int32 [N, (tokens)], from `tokenize` (so without [CLS] and [SEP]).
+          ids: int32 [N, (tokens)], from `tokenize` (so without [CLS] and [SEP]).
 
         Returns:
-            int32 [N, (tokens)].
+          int32 [N, (tokens)].
         """
         begins_word_T = tf.logical_not(tf.gather(self._is_continuation_V, ids.values))
         count_T = tf.cumsum(tf.cast(begins_word_T, tf.int32))

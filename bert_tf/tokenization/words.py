@@ -32,11 +32,11 @@ def is_plain(texts: tf.Tensor, max_input_chars_per_word: int) -> tf.Tensor:
     """Finds the texts that need nothing but ASCII lower-casing: those that fast paths are for.
 
     Args:
-        texts: string [N].
-        max_input_chars_per_word: words must not be longer.
+      texts: string [N].
+      max_input_chars_per_word: words must not be longer.
 
     Returns:
-        bool [N]: only printable ASCII characters, tab and line ends, and no long word.
+      bool [N]: only printable ASCII characters, tab and line ends, and no long word.
     """
     limit = min(max_input_chars_per_word, _MAX_REPETITIONS)
     pattern = rf"(?:[!-~]{{0,{limit}}}[\t\n\r ])*[!-~]{{0,{limit}}}"
@@ -47,10 +47,10 @@ def has_short_words(normalized: tf.Tensor, max_input_chars_per_word: int) -> tf.
     """Finds texts without a word of more characters; may miss some (written without spaces).
 
     Args:
-        normalized: string [N], out of `normalize`.
+      normalized: string [N], out of `normalize`.
 
     Returns:
-        bool [N].
+      bool [N].
     """
     limit = min(max_input_chars_per_word, _MAX_REPETITIONS)
     inside = f"[^{_WORD_ENDS}]{{0,{limit}}}"
@@ -65,10 +65,10 @@ def normalize(texts: tf.Tensor, *, do_lower_case: bool) -> tf.Tensor:
     lower-cased, decomposed (NFD) and loses its combining marks (category Mn).
 
     Args:
-        texts: string [N].
+      texts: string [N].
 
     Returns:
-        string [N].
+      string [N].
     """
     pattern = unchanged_characters(do_lower_case) + "*"
     changes = tf.where(tf.logical_not(tf.strings.regex_full_match(texts, pattern)))
@@ -89,10 +89,10 @@ def word_borders(texts: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
     op that the tokenizer uses, so that a vocabulary is learnt from exactly the words it will meet.
 
     Args:
-        texts: string [N], out of `normalize`.
+      texts: string [N], out of `normalize`.
 
     Returns:
-        where words start and end, in bytes, int64 [N, (words)] each.
+      where words start and end, in bytes, int64 [N, (words)] each.
     """
     _, starts, ends = _word_finder().tokenize_with_offsets(texts)
     return starts, ends

@@ -11,9 +11,9 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import machine
-from bert_tf.config import ExperimentConfig
-from bert_tf.flops import step_flops
+from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.progress import format_seconds
+from bert_tf.training.flops import step_flops
 from bert_tf.training.phases import Phase, phase_at
 from bert_tf.training.step import TrainState, weights_of
 

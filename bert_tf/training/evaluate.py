@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf import progress
-from bert_tf.data.order import BatchSlice
+from bert_tf.data.batches.order import BatchSlice
 from bert_tf.layers import fused
 from bert_tf.tasks.task import Task
 from bert_tf.training.distribution import is_on_cpu

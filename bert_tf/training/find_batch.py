@@ -17,9 +17,9 @@ from typing import Any
 import tensorflow as tf
 from absl import logging
 
-from bert_tf import children
-from bert_tf import config as config_lib
-from bert_tf.config import ExperimentConfig
+from bert_tf.config import as_json
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.processes import children
 from bert_tf.training.phases import phases_of
 
 # SIGKILL is that of the kernel; the others are what a failed allocation ends in.
@@ -160,7 +160,7 @@ def _recorded(config: ExperimentConfig, work_dir: str) -> list[int] | None:
     path = tf.io.gfile.join(work_dir, "config.json")
     if not tf.io.gfile.exists(path):
         return None
-    old = [p.config.train for p in phases_of(config_lib.from_json(ExperimentConfig, path))]
+    old = [p.config.train for p in phases_of(as_json.from_json(ExperimentConfig, path))]
     new = [p.config.train for p in phases_of(config)]
     if [t.global_batch_size for t in old] != [t.global_batch_size for t in new]:
         return None

@@ -11,12 +11,12 @@ import keras
 import tensorflow as tf
 
 from bert_tf import progress
-from bert_tf.config import ExperimentConfig
-from bert_tf.exits import TERMINATED, EndRun
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.processes.exits import TERMINATED, EndRun
 from bert_tf.tasks.task import Task
 from bert_tf.training import estimate, peers
 from bert_tf.training.evaluate import Evaluation
-from bert_tf.training.layerwise import keep_top_random
+from bert_tf.training.optimizers.layerwise import keep_top_random
 from bert_tf.training.phases import phases_of
 from bert_tf.training.profiler import Profiler
 from bert_tf.training.run import Run

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.exits import RESTART
+from bert_tf.processes.exits import RESTART
 
 _START_SECONDS = 600.0  # the workers of a cluster may start so far apart
 _CONNECT_SECONDS = 5.0

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from bert_tf.config import ExperimentConfig
-from bert_tf.config_phases import PhaseConfig
-from bert_tf.data.order import STREAM_PHASE, hash_u32
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.config.phases import PhaseConfig
+from bert_tf.data.hashing import STREAM_PHASE, hash_u32
 
 
 @dataclasses.dataclass(frozen=True)

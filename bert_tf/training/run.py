@@ -12,18 +12,19 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import progress
-from bert_tf.config import ExperimentConfig
+from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.tasks.task import Task
-from bert_tf.training import checkpoint, estimate, run_page, time_budget, work_dir
-from bert_tf.training.checkpoint_writer import CheckpointWriter
+from bert_tf.training import estimate, time_budget
 from bert_tf.training.distribution import is_chief
 from bert_tf.training.evaluate import Evaluation, Evaluator, distribute
-from bert_tf.training.history import MOST_SKIPS, History
-from bert_tf.training.metrics_writer import MetricsWriter
 from bert_tf.training.phases import Phase, phase_at, phases_of
 from bert_tf.training.step import NO_STEP, TrainState, TrainStep
 from bert_tf.training.stopping import Agreement, Stopper
 from bert_tf.training.throughput import Throughput, num_devices
+from bert_tf.training.work_dir import checkpoint, contents, run_page
+from bert_tf.training.work_dir.checkpoint_writer import CheckpointWriter
+from bert_tf.training.work_dir.history import MOST_SKIPS, History
+from bert_tf.training.work_dir.metrics_writer import MetricsWriter
 
 
 class Run:
@@ -55,7 +56,7 @@ class Run:
         folder: str,
         made_of: dict[str, str],
     ):
-        work_dir.check(folder, config)
+        contents.check(folder, config)
         self._task, self._config, self._strategy = task, config, strategy
         self._agreement, self._made_of = agreement, made_of
         self.phases, self._eval_data = phases_of(config, train_data), eval_data
@@ -67,7 +68,7 @@ class Run:
         self._enter(self.phases[0])
         self._evaluator = Evaluator(task, self.state.model, strategy, config.train.eval_batch_size)
         self.checkpoints = CheckpointWriter(
-            self.folder and work_dir.checkpoints_of(self.folder), config.train.keep_checkpoints
+            self.folder and contents.checkpoints_of(self.folder), config.train.keep_checkpoints
         )
         self._writer: MetricsWriter | None = None
         self._metrics: dict[str, float] = {}
@@ -79,7 +80,7 @@ class Run:
         Raises:
           ValueError: its checkpoints are of other data, or not all workers see the same one.
         """
-        found = work_dir.restore(
+        found = contents.restore(
             self.state,
             self._work_dir,
             self._config,
@@ -236,7 +237,7 @@ class Run:
 
     def _open(self) -> None:
         if self.folder is not None:
-            work_dir.write_config(self.folder, self._config)
+            contents.write_config(self.folder, self._config)
         self._writer = MetricsWriter(self.folder, self._start_step)
 
     def evaluate_and_save(self, stopper: Stopper) -> None:
@@ -285,7 +286,7 @@ class Run:
         self.checkpoints.save(
             self.step,
             self.state.variables(),
-            work_dir.describe(
+            contents.describe(
                 self.state,
                 self._config,
                 self._made_of,
@@ -307,7 +308,7 @@ class Run:
         """The trained model and the metrics that belong to it, see `loop.train`."""
         best = self.history.best
         if self._config.train.model_from_best and best:
-            path = checkpoint.path_of(work_dir.checkpoints_of(self._work_dir), best["step"])
+            path = checkpoint.path_of(contents.checkpoints_of(self._work_dir), best["step"])
             self._agreement.wait()
             if checkpoint.is_whole(path):
                 checkpoint.restore(path, self.state.variables())
@@ -341,16 +342,16 @@ class Run:
             raise ValueError(f"{problem}, and {MOST_SKIPS} times before. {advice}.")
         self.checkpoints.wait()
         self._agreement.wait()
-        folder = work_dir.checkpoints_of(self._work_dir)
+        folder = contents.checkpoints_of(self._work_dir)
         found = checkpoint.find_latest(folder)
         if found is None:
             raise ValueError(f"{problem}, and {folder} holds no checkpoint to go back to.")
         path, info = found
-        history = work_dir.load(path, info, self.state, self._config)
+        history = contents.load(path, info, self.state, self._config)
         self.saved_step = int(self.state.step.numpy())  # a later one, damaged, is written again
         # If the checkpoint at the beginning of this phase is damaged, one of a phase before is it.
         to_row = [*self.history.phase_rows, to_row][len(history.phase_rows)]
-        changes = work_dir.skip_rows(self.state, history, to_row, problem)
+        changes = contents.skip_rows(self.state, history, to_row, problem)
         self._agreement.wait()  # all have read it
         if self.folder is not None:
             checkpoint.change_info(path, changes)

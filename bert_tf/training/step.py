@@ -11,14 +11,14 @@ import functools
 import keras
 import tensorflow as tf
 
-from bert_tf.config import ExperimentConfig
+from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.layers import fused
 from bert_tf.layers.dropout import fold_in
 from bert_tf.tasks.task import Batch, Task
-from bert_tf.training import schedules
 from bert_tf.training.distribution import is_on_cpu
-from bert_tf.training.loss_scale import LossScale
-from bert_tf.training.optimizers import Optimizer
+from bert_tf.training.optimizers import schedules
+from bert_tf.training.optimizers.loss_scale import LossScale
+from bert_tf.training.optimizers.optimizer import Optimizer
 
 _SUM = tf.distribute.ReduceOp.SUM
 NO_STEP = -1
@@ -66,7 +66,8 @@ class TrainState:
 
     def variables(self) -> dict[str, tf.Variable]:
         """{path: variable} of weights, slots and counters; the number of steps only if the clock
-        decided about it, the loss scale only if there is one."""
+        decided about it, the loss scale only if there is one.
+        """
         counters = {"step": self.step, "rows_consumed": self.rows_consumed}
         if self.is_fitted_to_time:
             counters["num_train_steps"] = self.num_train_steps

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
-from bert_tf.config import ExperimentConfig
-from bert_tf.flops import step_flops
+from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.training.estimate import matmul_ceiling
+from bert_tf.training.flops import step_flops
 
 
 class Throughput:

@@ -1,4 +1,4 @@
-"""Building pretraining data, whole commands: ours against Model Garden's script.
+r"""Building pretraining data, whole commands: ours against Model Garden's script.
 
     python scripts/benchmark.py data --config=configs/benchmark/create_pretraining_data.py \\
         --input='books/train-*.txt' --vocab_file=vocab.txt --num_workers=2 --rounds=3 \\
@@ -10,7 +10,7 @@ documents are files of one sentence a line; other formats are converted first, o
 measured.
 """
 
-from bert_tf.benchmark.commands import CommandsConfig
+from benchmarks.commands import CommandsConfig
 
 
 def get_config() -> CommandsConfig:

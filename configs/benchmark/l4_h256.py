@@ -7,14 +7,14 @@ measured: the same work for all. Dropout is BERT's. The config's own setting is 
 XLA; the others are measured beside it.
 """
 
-from bert_tf import config as c
+from bert_tf.config import experiment
 
 
-def get_config() -> c.ExperimentConfig:
-    return c.ExperimentConfig(
-        model=c.BertConfig.from_size("mini", hidden_act="gelu_new"),
-        data=c.DataConfig(max_seq_length=128, max_predictions_per_seq=20),
-        task=c.TaskConfig(name="pretraining"),
-        optimizer=c.OptimizerConfig(learning_rate=1e-4),
-        train=c.TrainConfig(global_batch_size=32, dtype="float32"),
+def get_config() -> experiment.ExperimentConfig:
+    return experiment.ExperimentConfig(
+        model=experiment.BertConfig.from_size("mini", hidden_act="gelu_new"),
+        data=experiment.DataConfig(max_seq_length=128, max_predictions_per_seq=20),
+        task=experiment.TaskConfig(name="pretraining"),
+        optimizer=experiment.OptimizerConfig(learning_rate=1e-4),
+        train=experiment.TrainConfig(global_batch_size=32, dtype="float32"),
     )

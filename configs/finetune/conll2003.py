@@ -1,4 +1,4 @@
-"""Entities of CoNLL-2003, or of any file of words and tags in columns.
+r"""Entities of CoNLL-2003, or of any file of words and tags in columns.
 
     python scripts/finetune.py --config=configs/finetune/conll2003.py \\
         --train_data=eng.train --eval_data=eng.testa \\
@@ -9,16 +9,16 @@ lines need --config.data.document_context=false. Published files with faulty tag
 need --config.data.repair_tags=true.
 """
 
-from bert_tf import config as c
+from bert_tf.config import experiment
 
 
-def get_config() -> c.ExperimentConfig:
-    return c.ExperimentConfig(
-        model=c.BertConfig.from_size("mini", use_pooler=False),
-        data=c.DataConfig(max_seq_length=128, doc_stride=64, document_context=True),
-        task=c.TaskConfig(name="token_classification"),
-        optimizer=c.OptimizerConfig(learning_rate=1e-4, bias_correction=True),
-        train=c.TrainConfig(
+def get_config() -> experiment.ExperimentConfig:
+    return experiment.ExperimentConfig(
+        model=experiment.BertConfig.from_size("mini", use_pooler=False),
+        data=experiment.DataConfig(max_seq_length=128, doc_stride=64, document_context=True),
+        task=experiment.TaskConfig(name="token_classification"),
+        optimizer=experiment.OptimizerConfig(learning_rate=1e-4, bias_correction=True),
+        train=experiment.TrainConfig(
             global_batch_size=16,
             num_train_epochs=5.0,
             steps_per_loop=20,

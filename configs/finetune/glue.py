@@ -1,4 +1,4 @@
-"""The recipe of Hugging Face's run_glue example, for every task of GLUE and files like them.
+r"""The recipe of Hugging Face's run_glue example, for every task of GLUE and files like them.
 
     python scripts/finetune.py --config=configs/finetune/glue.py --task=mrpc --data_dir=glue \\
         --init_checkpoint=MODEL --work_dir=work/mrpc
@@ -7,14 +7,16 @@ Columns, labels and metrics of a task come with --task. It is also what scripts/
 when no --config is given.
 """
 
-from bert_tf import config as c
+from bert_tf.config import experiment
 
 
-def get_config() -> c.ExperimentConfig:
-    return c.ExperimentConfig(
-        model=c.BertConfig.from_size("mini"),
-        data=c.DataConfig(max_seq_length=128, num_widths=4),
-        task=c.TaskConfig(name="classification"),
-        optimizer=c.OptimizerConfig(learning_rate=5e-5, bias_correction=True, epsilon=1e-8),
-        train=c.TrainConfig(global_batch_size=32, num_train_epochs=3.0, steps_per_loop=20),
+def get_config() -> experiment.ExperimentConfig:
+    return experiment.ExperimentConfig(
+        model=experiment.BertConfig.from_size("mini"),
+        data=experiment.DataConfig(max_seq_length=128, num_widths=4),
+        task=experiment.TaskConfig(name="classification"),
+        optimizer=experiment.OptimizerConfig(
+            learning_rate=5e-5, bias_correction=True, epsilon=1e-8
+        ),
+        train=experiment.TrainConfig(global_batch_size=32, num_train_epochs=3.0, steps_per_loop=20),
     )

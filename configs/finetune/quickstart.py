@@ -1,18 +1,18 @@
-"""The classifier of the quickstart: which package of Python is this docstring from?
+r"""The classifier of the quickstart: which package of Python is this docstring from?
 
-    python scripts/finetune.py --config=configs/finetune/quickstart.py \\
+python scripts/finetune.py --config=configs/finetune/quickstart.py \\
         --train_data=quickstart/corpus/train.tsv --eval_data=quickstart/corpus/dev.tsv \\
         --init_checkpoint=quickstart/pretrain --work_dir=quickstart/finetune
 """
 
-from bert_tf import config as c
+from bert_tf.config import experiment
 
 
-def get_config() -> c.ExperimentConfig:
-    return c.ExperimentConfig(
-        model=c.BertConfig.from_size("tiny", vocab_size=8000, max_position_embeddings=128),
-        data=c.DataConfig(max_seq_length=64),
-        task=c.TaskConfig(name="classification"),
-        optimizer=c.OptimizerConfig(learning_rate=1e-3, bias_correction=True),
-        train=c.TrainConfig(global_batch_size=32, num_train_epochs=8.0, steps_per_loop=50),
+def get_config() -> experiment.ExperimentConfig:
+    return experiment.ExperimentConfig(
+        model=experiment.BertConfig.from_size("tiny", vocab_size=8000, max_position_embeddings=128),
+        data=experiment.DataConfig(max_seq_length=64),
+        task=experiment.TaskConfig(name="classification"),
+        optimizer=experiment.OptimizerConfig(learning_rate=1e-3, bias_correction=True),
+        train=experiment.TrainConfig(global_batch_size=32, num_train_epochs=8.0, steps_per_loop=50),
     )

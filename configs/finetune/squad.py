@@ -1,4 +1,4 @@
-"""Answers as parts of a context: SQuAD 1.1 and 2.0, and files like theirs in other languages.
+r"""Answers as parts of a context: SQuAD 1.1 and 2.0, and files like theirs in other languages.
 
     python scripts/finetune.py --config=configs/finetune/squad.py \\
         --train_data=train-v1.1.json --eval_data=dev-v1.1.json \\
@@ -8,16 +8,18 @@ Questions without an answer in the training file make it SQuAD 2.0: the threshol
 then the best on the evaluation data. For Chinese: --config.task.answer_metric=cmrc.
 """
 
-from bert_tf import config as c
+from bert_tf.config import experiment
 
 
-def get_config() -> c.ExperimentConfig:
-    return c.ExperimentConfig(
-        model=c.BertConfig.from_size("mini", use_pooler=False),
-        data=c.DataConfig(max_seq_length=384, doc_stride=128, max_query_length=64, num_widths=4),
-        task=c.TaskConfig(name="question_answering"),
-        optimizer=c.OptimizerConfig(learning_rate=5e-5, bias_correction=True),
-        train=c.TrainConfig(
+def get_config() -> experiment.ExperimentConfig:
+    return experiment.ExperimentConfig(
+        model=experiment.BertConfig.from_size("mini", use_pooler=False),
+        data=experiment.DataConfig(
+            max_seq_length=384, doc_stride=128, max_query_length=64, num_widths=4
+        ),
+        task=experiment.TaskConfig(name="question_answering"),
+        optimizer=experiment.OptimizerConfig(learning_rate=5e-5, bias_correction=True),
+        train=experiment.TrainConfig(
             global_batch_size=16,
             num_train_epochs=2.0,
             steps_per_loop=20,

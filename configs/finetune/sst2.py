@@ -1,20 +1,20 @@
-"""A classifier on SST-2, or on any file with the columns `sentence` and `label`.
+r"""A classifier on SST-2, or on any file with the columns `sentence` and `label`.
 
-    python scripts/finetune.py --config=configs/finetune/sst2.py \\
+python scripts/finetune.py --config=configs/finetune/sst2.py \\
         --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \\
         --init_checkpoint=work/mini --work_dir=work/sst2
 """
 
-from bert_tf import config as c
+from bert_tf.config import experiment
 
 
-def get_config() -> c.ExperimentConfig:
-    return c.ExperimentConfig(
-        model=c.BertConfig.from_size("mini"),
-        data=c.DataConfig(max_seq_length=64),
-        task=c.TaskConfig(name="classification"),
-        optimizer=c.OptimizerConfig(learning_rate=3e-4, bias_correction=True),
-        train=c.TrainConfig(
+def get_config() -> experiment.ExperimentConfig:
+    return experiment.ExperimentConfig(
+        model=experiment.BertConfig.from_size("mini"),
+        data=experiment.DataConfig(max_seq_length=64),
+        task=experiment.TaskConfig(name="classification"),
+        optimizer=experiment.OptimizerConfig(learning_rate=3e-4, bias_correction=True),
+        train=experiment.TrainConfig(
             global_batch_size=32,
             num_train_epochs=4.0,
             steps_per_loop=20,

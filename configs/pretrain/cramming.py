@@ -1,4 +1,4 @@
-"""The most from little time: two layers, short rows first, Muon, 30 % masks, no pairs.
+r"""The most from little time: two layers, short rows first, Muon, 30 % masks, no pairs.
 
     for length in 32 64 128; do
       python scripts/create_pretraining_data.py --input='train*.jsonl.gz' --vocab_file=vocab \\
@@ -22,13 +22,13 @@ to seven times as large as those of plain.py, and without next sentences its poo
 (README).
 """
 
-from bert_tf import config as c
+from bert_tf.config import experiment
 
 
-def get_config() -> c.ExperimentConfig:
+def get_config() -> experiment.ExperimentConfig:
     lengths = {32: 500, 64: 300, 128: 7200}  # tokens: steps
-    return c.ExperimentConfig(
-        model=c.BertConfig(
+    return experiment.ExperimentConfig(
+        model=experiment.BertConfig(
             vocab_size=8000,
             hidden_size=256,
             num_hidden_layers=2,
@@ -38,9 +38,11 @@ def get_config() -> c.ExperimentConfig:
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         ),
-        data=c.DataConfig(max_seq_length=128, max_predictions_per_seq=38, masked_lm_prob=0.3),
-        task=c.TaskConfig(name="pretraining", next_sentence=False),
-        optimizer=c.OptimizerConfig(
+        data=experiment.DataConfig(
+            max_seq_length=128, max_predictions_per_seq=38, masked_lm_prob=0.3
+        ),
+        task=experiment.TaskConfig(name="pretraining", next_sentence=False),
+        optimizer=experiment.OptimizerConfig(
             name="muon",
             update_rms=0.7,
             learning_rate=1e-3,
@@ -50,10 +52,10 @@ def get_config() -> c.ExperimentConfig:
             warmup_proportion=0.02,
             decay_proportion=0.4,
         ),
-        train=c.TrainConfig(
+        train=experiment.TrainConfig(
             global_batch_size=32,
             phases=tuple(
-                c.PhaseConfig(
+                experiment.PhaseConfig(
                     num_train_steps=steps,
                     max_seq_length=length,
                     max_predictions_per_seq=int(0.3 * length),

@@ -1,4 +1,4 @@
-"""BERT-mini (4 layers of 256), masked LM and next sentence, 8,000 words, length 64.
+r"""BERT-mini (4 layers of 256), masked LM and next sentence, 8,000 words, length 64.
 
     python scripts/train_vocab.py --input='train*.jsonl.gz' --output_dir=vocab --vocab_size=8000
     python scripts/create_pretraining_data.py --input='train*.jsonl.gz' --vocab_file=vocab \\
@@ -15,21 +15,23 @@ of the training tokens), then fast: the model has found out how to use neighbour
 stays where it only knows how frequent words are.
 """
 
-from bert_tf import config as c
+from bert_tf.config import experiment
 
 
-def get_config() -> c.ExperimentConfig:
-    return c.ExperimentConfig(
-        model=c.BertConfig.from_size(
+def get_config() -> experiment.ExperimentConfig:
+    return experiment.ExperimentConfig(
+        model=experiment.BertConfig.from_size(
             "mini",
             vocab_size=8000,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         ),
-        data=c.DataConfig(max_seq_length=64, max_predictions_per_seq=19, masked_lm_prob=0.3),
-        task=c.TaskConfig(name="pretraining"),
-        optimizer=c.OptimizerConfig(learning_rate=1e-3, bias_correction=True),
-        train=c.TrainConfig(
+        data=experiment.DataConfig(
+            max_seq_length=64, max_predictions_per_seq=19, masked_lm_prob=0.3
+        ),
+        task=experiment.TaskConfig(name="pretraining"),
+        optimizer=experiment.OptimizerConfig(learning_rate=1e-3, bias_correction=True),
+        train=experiment.TrainConfig(
             global_batch_size=32,
             num_train_steps=17000,
             steps_per_loop=50,

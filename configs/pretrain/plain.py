@@ -1,4 +1,4 @@
-"""The plain recipe of BERT on a model of 4 layers of 256: what `benchmark.py recipe` compares with.
+r"""The plain recipe of BERT on a model of 4 layers of 256: what `benchmark.py recipe` compares with.
 
     python scripts/pretrain.py --config=configs/pretrain/plain.py \\
         --train_data=data/train --eval_data=data/valid --work_dir=work/plain \\
@@ -10,16 +10,16 @@ vocabulary of 8,000. Batches of 32, because of the time: with the paper's 256 th
 steps in 40 minutes of two cores.
 """
 
-from bert_tf import config as c
+from bert_tf.config import experiment
 
 
-def get_config() -> c.ExperimentConfig:
-    return c.ExperimentConfig(
-        model=c.BertConfig.from_size("mini", vocab_size=8000, hidden_act="gelu_new"),
-        data=c.DataConfig(max_seq_length=128, max_predictions_per_seq=20),
-        task=c.TaskConfig(name="pretraining"),
-        optimizer=c.OptimizerConfig(learning_rate=1e-4),
-        train=c.TrainConfig(
+def get_config() -> experiment.ExperimentConfig:
+    return experiment.ExperimentConfig(
+        model=experiment.BertConfig.from_size("mini", vocab_size=8000, hidden_act="gelu_new"),
+        data=experiment.DataConfig(max_seq_length=128, max_predictions_per_seq=20),
+        task=experiment.TaskConfig(name="pretraining"),
+        optimizer=experiment.OptimizerConfig(learning_rate=1e-4),
+        train=experiment.TrainConfig(
             global_batch_size=32,
             num_train_steps=4500,
             steps_per_loop=50,

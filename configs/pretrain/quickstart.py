@@ -1,4 +1,4 @@
-"""A tiny BERT on the documentation that comes with Python: minutes on two cores.
+r"""A tiny BERT on the documentation that comes with Python: minutes on two cores.
 
     python scripts/pretrain.py --config=configs/pretrain/quickstart.py \\
         --train_data=quickstart/records/train --eval_data=quickstart/records/heldout \\
@@ -10,24 +10,24 @@ of 61.5 %. Without dropout: the records hold the corpus eight times, each time c
 (`--dupe_factor=8`), and every row is seen about once.
 """
 
-from bert_tf import config as c
+from bert_tf.config import experiment
 
 
-def get_config() -> c.ExperimentConfig:
-    return c.ExperimentConfig(
-        model=c.BertConfig.from_size(
+def get_config() -> experiment.ExperimentConfig:
+    return experiment.ExperimentConfig(
+        model=experiment.BertConfig.from_size(
             "tiny",
             vocab_size=8000,
             max_position_embeddings=128,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         ),
-        data=c.DataConfig(max_seq_length=64, max_predictions_per_seq=10),
-        task=c.TaskConfig(name="pretraining"),
-        optimizer=c.OptimizerConfig(
+        data=experiment.DataConfig(max_seq_length=64, max_predictions_per_seq=10),
+        task=experiment.TaskConfig(name="pretraining"),
+        optimizer=experiment.OptimizerConfig(
             name="muon", update_rms=0.7, learning_rate=1e-3, bias_correction=True
         ),
-        train=c.TrainConfig(
+        train=experiment.TrainConfig(
             global_batch_size=32,
             num_train_steps=2000,
             steps_per_loop=50,

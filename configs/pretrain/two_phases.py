@@ -1,4 +1,4 @@
-"""BERT-base as published: nine tenths of the steps at length 128, the last tenth at 512.
+r"""BERT-base as published: nine tenths of the steps at length 128, the last tenth at 512.
 
     python scripts/create_pretraining_data.py --input='train*.jsonl.gz' --vocab_file=vocab.txt \\
         --output_dir=data/128 --max_seq_length=128
@@ -15,22 +15,22 @@ its own, as in You et al. 2020 (LAMB, section 4.1), give its PhaseConfig a learn
 warmup_proportion. Made for accelerators: nobody has run it to its end yet.
 """
 
-from bert_tf import config as c
+from bert_tf.config import experiment
 
 
-def get_config() -> c.ExperimentConfig:
-    return c.ExperimentConfig(
-        model=c.BertConfig.from_size("base"),
-        data=c.DataConfig(max_seq_length=512, max_predictions_per_seq=77),
-        task=c.TaskConfig(name="pretraining"),
-        optimizer=c.OptimizerConfig(learning_rate=1e-4, warmup_proportion=0.01),
-        train=c.TrainConfig(
+def get_config() -> experiment.ExperimentConfig:
+    return experiment.ExperimentConfig(
+        model=experiment.BertConfig.from_size("base"),
+        data=experiment.DataConfig(max_seq_length=512, max_predictions_per_seq=77),
+        task=experiment.TaskConfig(name="pretraining"),
+        optimizer=experiment.OptimizerConfig(learning_rate=1e-4, warmup_proportion=0.01),
+        train=experiment.TrainConfig(
             global_batch_size=256,
             phases=(
-                c.PhaseConfig(
+                experiment.PhaseConfig(
                     num_train_steps=900_000, max_seq_length=128, max_predictions_per_seq=20
                 ),
-                c.PhaseConfig(num_train_steps=100_000, num_micro_batches=4),
+                experiment.PhaseConfig(num_train_steps=100_000, num_micro_batches=4),
             ),
             steps_per_loop=100,
             eval_every=50_000,

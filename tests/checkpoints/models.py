@@ -5,7 +5,7 @@ import numpy as np
 from bert_tf.checkpoints import variables
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.mapping import Weights
-from bert_tf.config import DataConfig, TaskConfig
+from bert_tf.config.experiment import DataConfig, TaskConfig
 from bert_tf.models.bert import BertConfig
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 

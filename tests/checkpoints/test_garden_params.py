@@ -8,8 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.checkpoints import checkpoint as foreign
-from bert_tf.checkpoints import garden_params
+from bert_tf.checkpoints import checkpoint, garden_params
 from tests.checkpoints.models import make_checkpoint, make_config
 
 HEADS = frozenset(["masked_lm", "next_sentence"])
@@ -39,7 +38,7 @@ EXPERIMENT = {"runtime": {"mixed_precision_dtype": "bfloat16"}, "task": {"model"
 @pytest.fixture
 def folder(tmp_path):
     """A pretrainer's checkpoint without its bert_config.json."""
-    foreign.write(make_checkpoint(), str(tmp_path / "garden"), "garden")
+    checkpoint.write(make_checkpoint(), str(tmp_path / "garden"), "garden")
     (tmp_path / "garden" / "bert_config.json").unlink()
     return tmp_path / "garden"
 
@@ -60,7 +59,7 @@ def changed(part, **changes):
 
 def test_activations_and_rates_are_those_of_the_experiment(folder):
     write(folder, EXPERIMENT)
-    config = foreign.read(str(folder)).config
+    config = checkpoint.read(str(folder)).config
     assert (config.hidden_act, config.masked_lm_hidden_act) == ("relu", "gelu_new")
     assert (config.hidden_dropout_prob, config.attention_probs_dropout_prob) == (0.3, 0.2)
     assert config.initializer_range == 0.05
@@ -69,7 +68,7 @@ def test_activations_and_rates_are_those_of_the_experiment(folder):
 @pytest.mark.parametrize("values", [MODEL, MODEL["encoder"]], ids=["model", "encoder"])
 def test_a_file_with_a_part_of_the_experiment_is_read(folder, values):
     write(folder, values)
-    assert foreign.read(str(folder)).config.hidden_act == "relu"
+    assert checkpoint.read(str(folder)).config.hidden_act == "relu"
 
 
 @pytest.mark.parametrize(
@@ -78,27 +77,27 @@ def test_a_file_with_a_part_of_the_experiment_is_read(folder, values):
 )
 def test_activations_have_model_gardens_meaning(folder, name, expected):
     write(folder, changed("bert", hidden_activation=name))
-    assert foreign.read(str(folder)).config.hidden_act == expected
+    assert checkpoint.read(str(folder)).config.hidden_act == expected
 
 
 def test_one_activation_for_both_is_said_once(folder):
     write(folder, changed("bert", hidden_activation="gelu"))
-    assert foreign.read(str(folder)).config.masked_lm_hidden_act == ""
+    assert checkpoint.read(str(folder)).config.masked_lm_hidden_act == ""
 
 
 def test_heads_that_the_checkpoint_does_not_have_do_not_matter(tmp_path):
-    foreign.write(make_checkpoint("embedding"), str(tmp_path / "garden"), "garden")
+    checkpoint.write(make_checkpoint("embedding"), str(tmp_path / "garden"), "garden")
     (tmp_path / "garden" / "bert_config.json").unlink()
     values = changed("model", mlm_activation="mish", cls_heads=[{"activation": "relu"}])
     write(tmp_path / "garden", values)
-    config = foreign.read(str(tmp_path / "garden")).config
+    config = checkpoint.read(str(tmp_path / "garden")).config
     assert (config.hidden_act, config.masked_lm_hidden_act) == ("relu", "")
 
 
 def test_bert_config_json_wins(tmp_path):
-    foreign.write(make_checkpoint(), str(tmp_path / "garden"), "garden")
+    checkpoint.write(make_checkpoint(), str(tmp_path / "garden"), "garden")
     write(tmp_path / "garden", EXPERIMENT)
-    assert foreign.read(str(tmp_path / "garden")).config.hidden_act == "gelu_new"
+    assert checkpoint.read(str(tmp_path / "garden")).config.hidden_act == "gelu_new"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +118,7 @@ def test_bert_config_json_wins(tmp_path):
 def test_what_bert_tf_cannot_compute_is_refused(folder, values, message):
     write(folder, values)
     with pytest.raises(ValueError, match=rf"params\.yaml: .*{message}"):
-        foreign.read(str(folder))
+        checkpoint.read(str(folder))
 
 
 MERGES = ["a0: &a0 {x: 1}"] + [f"a{i + 1}: &a{i + 1} {{<<: [*a{i}, *a{i}]}}" for i in range(60)]
@@ -140,7 +139,7 @@ MERGES = ["a0: &a0 {x: 1}"] + [f"a{i + 1}: &a{i + 1} {{<<: [*a{i}, *a{i}]}}" for
 def test_damaged_and_hostile_files_are_refused(folder, text):
     (folder / "params.yaml").write_text(text)
     with pytest.raises(ValueError, match=r"params\.yaml: not YAML as Model Garden writes it"):
-        foreign.read(str(folder))
+        checkpoint.read(str(folder))
 
 
 @settings(deadline=None)

@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf import model_folder
-from bert_tf.checkpoints import checkpoint as foreign
-from bert_tf.checkpoints import variables
+from bert_tf.checkpoints import checkpoint, variables
 from bert_tf.models.bert import BertEncoder
 from tests.checkpoints.models import (
     VOCABULARY,
@@ -43,7 +42,7 @@ CASES = [
 def test_weights_config_and_tokenizer_come_back(tmp_path, format_name, task, changes):
     before = make_checkpoint(task, **changes)
     folder = str(tmp_path / "there")
-    rows = foreign.write(before, folder, format_name)
+    rows = checkpoint.write(before, folder, format_name)
     assert {row.ours for row in rows if row.theirs} == set(before.weights)
     after = model_folder.read_checkpoint(folder)
     assert_same_weights(before, after)
@@ -65,7 +64,7 @@ def test_weights_config_and_tokenizer_come_back(tmp_path, format_name, task, cha
 def test_the_model_folder_computes_what_the_checkpoint_did(tmp_path, task):
     before = make_checkpoint(task)
     model_folder.save_checkpoint(str(tmp_path / "own"), before, {})
-    foreign.write(before, str(tmp_path / "hf"), "hugging_face")
+    checkpoint.write(before, str(tmp_path / "hf"), "hugging_face")
     expected = outputs_of(model_folder.build(before)[1])
     for name in ("own", "hf"):
         _, model = model_folder.load(str(tmp_path / name))
@@ -87,7 +86,7 @@ def test_the_list_of_variables_is_that_of_the_model():
 
 def test_a_task_that_bert_tf_does_not_have_loads_as_its_encoder(tmp_path, caplog):
     before = make_checkpoint("multiple_choice")
-    foreign.write(before, str(tmp_path / "hf"), "hugging_face")
+    checkpoint.write(before, str(tmp_path / "hf"), "hugging_face")
     task, model = model_folder.load(str(tmp_path / "hf"))
     assert task.config.task.name == "embedding"
     assert "pooled_output" in outputs_of(model)
@@ -96,7 +95,7 @@ def test_a_task_that_bert_tf_does_not_have_loads_as_its_encoder(tmp_path, caplog
 def test_an_existing_folder_is_not_overwritten(tmp_path):
     (tmp_path / "there").mkdir()
     with pytest.raises(ValueError, match="there exists already"):
-        foreign.write(make_checkpoint(), str(tmp_path / "there"), "google")
+        checkpoint.write(make_checkpoint(), str(tmp_path / "there"), "google")
 
 
 def test_nothing_stays_behind_when_writing_fails(tmp_path, monkeypatch):
@@ -105,7 +104,7 @@ def test_nothing_stays_behind_when_writing_fails(tmp_path, monkeypatch):
 
     monkeypatch.setattr("bert_tf.checkpoints.google.write_config", fail)
     with pytest.raises(OSError, match="disk full"):
-        foreign.write(make_checkpoint(), str(tmp_path / "there"), "google")
+        checkpoint.write(make_checkpoint(), str(tmp_path / "there"), "google")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -123,7 +122,7 @@ def test_nothing_stays_behind_when_writing_fails(tmp_path, monkeypatch):
 )
 def test_a_format_that_cannot_hold_it_refuses(tmp_path, format_name, changes, message):
     with pytest.raises(ValueError, match=message):
-        foreign.write(make_checkpoint(**changes), str(tmp_path / "there"), format_name)
+        checkpoint.write(make_checkpoint(**changes), str(tmp_path / "there"), format_name)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -132,14 +131,14 @@ def test_a_classifier_on_the_mean_of_the_tokens_is_only_written_when_asked(tmp_p
     before = make_checkpoint("classification")
     before.task.classifier_pooling = "mean"
     with pytest.raises(ValueError, match="classifier sees 'mean'.*--allow_lossy"):
-        foreign.write(before, str(tmp_path / "there"), format_name)
-    rows = foreign.write(before, str(tmp_path / "there"), format_name, allow_lossy=True)
+        checkpoint.write(before, str(tmp_path / "there"), format_name)
+    rows = checkpoint.write(before, str(tmp_path / "there"), format_name, allow_lossy=True)
     assert {row.ours for row in rows if row.theirs} == set(before.weights)
 
 
 def test_google_writes_what_init_from_checkpoint_reads(tmp_path):
     before = make_checkpoint("pretraining")
-    foreign.write(before, str(tmp_path / "there"), "google")
+    checkpoint.write(before, str(tmp_path / "there"), "google")
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         graph = {

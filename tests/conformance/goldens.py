@@ -14,7 +14,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig, TrainConfig
+from bert_tf.config.experiment import (
+    BertConfig,
+    DataConfig,
+    ExperimentConfig,
+    TaskConfig,
+    TrainConfig,
+)
 from bert_tf.layers.attention import SelfAttention
 from bert_tf.layers.dense import Dense, LayerNorm
 from bert_tf.layers.embeddings import BertEmbeddings
@@ -27,11 +33,11 @@ from bert_tf.layers.heads import (
 )
 from bert_tf.layers.transformer import TransformerBlock
 from bert_tf.models.bert import BertEncoder
-from bert_tf.tasks.classification import ClassificationModel
-from bert_tf.tasks.embedding import EmbeddingModel
-from bert_tf.tasks.pretraining import PretrainingModel
-from bert_tf.tasks.question_answering import QuestionAnsweringModel
-from bert_tf.tasks.token_classification import TokenClassificationModel
+from bert_tf.tasks.classification.task import ClassificationModel
+from bert_tf.tasks.embedding.task import EmbeddingModel
+from bert_tf.tasks.pretraining.task import PretrainingModel
+from bert_tf.tasks.question_answering.task import QuestionAnsweringModel
+from bert_tf.tasks.token_classification.task import TokenClassificationModel
 
 B, S, P, D, V = 4, 16, 3, 32, 100
 HEADS, INTERMEDIATE, LAYERS = 4, 64, 2

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 import bert_tf
-from bert_tf import model_folder
-from bert_tf.training import checkpoint
+from bert_tf import initial_weights, model_folder
+from bert_tf.training.work_dir import checkpoint
 from tests.testdata import make_checkpoint
 
 FOLDERS = sorted((pathlib.Path(__file__).parents[1] / "testdata").glob("v*"))
@@ -47,11 +47,13 @@ def test_the_training_checkpoint_loads_whole_and_computes_the_same(folder):
 
 
 def test_its_weights_are_known_wherever_they_are_and_told_from_others(folder, tmp_path):
-    identity = model_folder.identity(str(folder / "model"))
-    assert model_folder.identity(shutil.copytree(folder / "model", tmp_path / "copy")) == identity
+    identity = initial_weights.identity(str(folder / "model"))
+    assert (
+        initial_weights.identity(shutil.copytree(folder / "model", tmp_path / "copy")) == identity
+    )
     task, state = make_checkpoint.make_state()
     model_folder.save(str(tmp_path / "other"), task, state.model, {})
-    assert model_folder.identity(str(tmp_path / "other")) != identity
+    assert initial_weights.identity(str(tmp_path / "other")) != identity
 
 
 def test_both_hold_the_same_weights(folder):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bert_tf.data.corpus import Corpus
-from bert_tf.data.examples import Examples, Objective, Window, walk
+from bert_tf.data.corpus.flat_corpus import Corpus
+from bert_tf.data.examples.objective import Examples, Objective, Window, walk
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 

@@ -9,10 +9,12 @@ import sys
 
 import pytest
 
-from bert_tf.data import beam_cluster, builder, corpus, sources
-from bert_tf.data.beam_cluster import BeamCluster
-from bert_tf.data.duplicates import Deduplication
-from bert_tf.data.release_format import StaticMasks
+from bert_tf.data.building import beam_cluster, builder
+from bert_tf.data.building.beam_cluster import BeamCluster
+from bert_tf.data.corpus import flat_corpus
+from bert_tf.data.corpus.duplicates import Deduplication
+from bert_tf.data.records.release_format import StaticMasks
+from bert_tf.data.text import sources
 from tests.data.fake_tokenizer import sentences, tokenizer
 
 
@@ -62,7 +64,7 @@ def test_shards_and_manifest_are_those_of_the_local_builder(text, tmp_path, monk
         settings = settings | {"exclude": str(tmp_path / settings["exclude"])}
     expected = build(text, tmp_path / "here", **settings)
     monkeypatch.setattr(sources, "CHUNK_BYTES", 777)
-    monkeypatch.setattr(corpus, "_COPIED_BYTES", 64)
+    monkeypatch.setattr(flat_corpus, "_COPIED_BYTES", 64)
     cluster = Backwards()
     assert build(text, tmp_path / "there", cluster=cluster, **settings) == expected
     names = {name for name, *_ in cluster.calls}

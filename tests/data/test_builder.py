@@ -11,16 +11,12 @@ import shutil
 
 import pytest
 
-from bert_tf.data import (
-    builder,
-    chunk_tokenizer,
-    examples,
-    plan,
-    records,
-    row_tables,
-    shard_writing,
-    sources,
-)
+from bert_tf.data.building import builder, chunk_tokenizer, shard_writing
+from bert_tf.data.examples import objective as examples
+from bert_tf.data.examples import plan
+from bert_tf.data.records import row_tables, shards
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.text import sources
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
@@ -65,10 +61,10 @@ def test_threads_and_the_sizes_of_all_pieces_have_no_influence(
 
 def rows_of(folder):
     """(tokens, label) of every row, in storage order."""
-    manifest = records.Manifest.load(str(folder))
+    manifest = Manifest.load(str(folder))
     found = []
     for shard in range(len(manifest.shards)):
-        table = records.read_shard(str(folder), manifest, shard, manifest.vocab_size)
+        table = shards.read_shard(str(folder), manifest, shard, manifest.vocab_size)
         for row, (begin, end) in enumerate(itertools.pairwise(table.offsets)):
             label = int(table.next_sentence_labels[row, 0])
             found.append((tuple(table.input_ids[begin:end].tolist()), label))
@@ -121,10 +117,10 @@ def test_a_folder_holds_full_shards_the_manifest_and_the_tokenizer(text, tmp_pat
     }
     assert names[1] == f"shard-00001-of-{len(names):05d}.tfrecord"
     assert set(manifest.shard_rows[:-1]) == {10} and sum(manifest.shard_rows) == manifest.rows
-    assert records.Manifest.load(str(tmp_path / "data")) == manifest
+    assert Manifest.load(str(tmp_path / "data")) == manifest
     for shard in manifest.shards:
         path = str(tmp_path / "data" / shard["file"])
-        assert records.file_sha256(path) == shard["sha256"]
+        assert shards.file_sha256(path) == shard["sha256"]
     assert not (tmp_path / "data.incomplete").exists()
 
 
@@ -135,7 +131,7 @@ def test_counts_agree_with_the_text_and_the_shards(text, tmp_path):
     assert counts["sentences_skipped"] == counts["documents_skipped"] == 0
     assert counts["tokens_unknown"] == 0
     tables = [
-        records.read_shard(str(tmp_path / "data"), manifest, shard, len(VOCABULARY))
+        shards.read_shard(str(tmp_path / "data"), manifest, shard, len(VOCABULARY))
         for shard in range(len(manifest.shards))
     ]
     joined = row_tables.concatenate(tables)
@@ -228,8 +224,8 @@ def stop_after(monkeypatch, module, name, calls):
         (chunk_tokenizer, "tokenize_chunk", 5),
         (examples, "walk", 2),
         (plan, "write_whole", 0),
-        (records, "write_shard", 0),
-        (records, "write_shard", 4),
+        (shards, "write_shard", 0),
+        (shards, "write_shard", 4),
         (examples, "rows_of_examples", 6),
         (shutil, "rmtree", 1),
     ],
@@ -254,7 +250,7 @@ def test_a_run_that_was_broken_off_goes_on_and_ends_with_the_same_bytes(
 def test_what_is_finished_is_not_done_again(text, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "CHUNK_BYTES", 777)
     with monkeypatch.context() as broken:
-        stop_after(broken, records, "write_shard", 4)
+        stop_after(broken, shards, "write_shard", 4)
         with pytest.raises(Killed):
             build(text, tmp_path / "data")
     done = {path: path.stat().st_mtime_ns for path in (tmp_path / "data").glob("*.tfrecord")}
@@ -266,7 +262,7 @@ def test_what_is_finished_is_not_done_again(text, tmp_path, monkeypatch):
 
 def test_work_for_another_data_set_is_not_used(text, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
-        stop_after(broken, records, "write_shard", 4)
+        stop_after(broken, shards, "write_shard", 4)
         with pytest.raises(Killed):
             build(text, tmp_path / "data")
     build(text, tmp_path / "data", seed=5)

@@ -6,10 +6,10 @@ import logging
 import numpy as np
 import pytest
 
-from bert_tf.data import classification
-from bert_tf.data.classification import TableFormat
-from bert_tf.data.labels import MULTI, SINGLE
-from bert_tf.data.order import BatchSlice, MemoryOrder
+from bert_tf.data.batches.order import BatchSlice, MemoryOrder
+from bert_tf.tasks.classification import examples as classification
+from bert_tf.tasks.classification.examples import TableFormat
+from bert_tf.tasks.classification.labels import MULTI, SINGLE
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 

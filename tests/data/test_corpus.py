@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data import sources
-from bert_tf.data.corpus import Corpus, CorpusWriter, TokenFile, map_in_order, tokenize_chunk
-from bert_tf.data.sources import read_chunks
+from bert_tf.data.corpus.flat_corpus import (
+    Corpus,
+    CorpusWriter,
+    TokenFile,
+    map_in_order,
+    tokenize_chunk,
+)
+from bert_tf.data.text import sources
+from bert_tf.data.text.sources import read_chunks
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
 

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config import BertConfig, ExperimentConfig
-from bert_tf.data import builder, damaged, pretraining, records
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import Manifest
-from bert_tf.tasks.pretraining import PretrainingTask
+from bert_tf.config.experiment import BertConfig, ExperimentConfig
+from bert_tf.data.batches import pretraining
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.building import builder
+from bert_tf.data.records import damaged, shards
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.tasks.pretraining.task import PretrainingTask
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
 LENGTH, SLOTS, PER_SHARD = 32, 6, 8
@@ -112,10 +114,10 @@ def test_the_checksum_is_crc_32c():
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_good_records_stay_in_their_places_and_bad_ones_count_nothing(folder, damage, caplog):
     manifest = Manifest.load(str(folder))
-    expected = records.read_shard(str(folder), manifest, 1, len(VOCABULARY))
+    expected = shards.read_shard(str(folder), manifest, 1, len(VOCABULARY))
     bad = damage(folder / manifest.shards[1]["file"])
     with pytest.raises(ValueError, match=rf"shard-00001-of-\d+.tfrecord, record {bad[0]}"):
-        records.read_shard(str(folder), manifest, 1, len(VOCABULARY))
+        shards.read_shard(str(folder), manifest, 1, len(VOCABULARY))
     with caplog.at_level("WARNING"):
         found = damaged.read_shard(str(folder), manifest, 1, VOCABULARY)
     assert f"left out {len(bad)} of {PER_SHARD} records ({bad[0]}" in caplog.text

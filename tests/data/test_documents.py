@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data import documents, lines
+from bert_tf.data.text import documents, lines
 
 
 @pytest.fixture

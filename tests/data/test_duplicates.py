@@ -8,9 +8,10 @@ import pathlib
 import numpy as np
 import pytest
 
-from bert_tf.data import builder, chunk_tokenizer, duplicates, min_hash
-from bert_tf.data.corpus import Corpus
-from bert_tf.data.duplicates import Deduplication
+from bert_tf.data.building import builder, chunk_tokenizer
+from bert_tf.data.corpus import duplicates, min_hash
+from bert_tf.data.corpus.duplicates import Deduplication
+from bert_tf.data.corpus.flat_corpus import Corpus
 from tests.data.fake_tokenizer import FIRST_WORD, VOCABULARY, random_corpus, sentences, tokenizer
 
 UNK = VOCABULARY.unk_id

@@ -5,8 +5,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data.example_bytes import serialize_rows
 from bert_tf.data.ranges import offsets_of, ranges
+from bert_tf.data.records.example_bytes import serialize_rows
 
 
 def by_protobuf(lists):

@@ -6,7 +6,7 @@ import sys
 
 CHILD = """
 import ctypes, sys
-from bert_tf.data.freed_memory import give_back
+from bert_tf.data.building.freed_memory import give_back
 if sys.argv[1] == "yes":
     print(give_back())
 libc = ctypes.CDLL(None)

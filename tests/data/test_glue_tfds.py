@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.data import glue, glue_tfds
-from bert_tf.data.classification import read_examples
+from bert_tf.tasks.classification.examples import read_examples
+from bert_tf.tasks.glue import tasks, tfds_files
 
 _DATA = str(pathlib.Path(__file__).parents[1] / "testdata" / "glue")
 # Of TFDS's catalogue: the texts of its configs, and the splits where they are not the usual three.
@@ -33,7 +33,7 @@ _SETS = {
 
 
 def _read(name, path, with_labels):
-    task = glue.TASKS[name]
+    task = tasks.TASKS[name]
     return read_examples(
         path, task.table_format, labels=task.labels or None, with_labels=with_labels
     )
@@ -41,7 +41,7 @@ def _read(name, path, with_labels):
 
 def _official(name, split):
     """The rows of the folder layout that TFDS calls `split`."""
-    files = glue.find_files(_DATA, name)
+    files = tasks.find_files(_DATA, name)
     sets = {"train": files.train, **files.dev, **files.test}
     if name == "ax":
         sets["test"] = files.test["ax"]
@@ -78,10 +78,10 @@ def loaded(monkeypatch):
     return calls
 
 
-@pytest.mark.parametrize("name", list(glue.TASKS))
+@pytest.mark.parametrize("name", list(tasks.TASKS))
 def test_every_set_of_a_task_is_that_of_the_official_folder(name, tmp_path, loaded):
-    glue_tfds.write_files("tfds:glue", [name], str(tmp_path))
-    official, written = glue.find_files(_DATA, name), glue.find_files(str(tmp_path), name)
+    tfds_files.write_files("tfds:glue", [name], str(tmp_path))
+    official, written = tasks.find_files(_DATA, name), tasks.find_files(str(tmp_path), name)
     assert list(written.dev) == list(official.dev)
     assert list(written.test) == list(official.test)
     pairs = [(official.train, written.train, True)] if official.train else []
@@ -94,7 +94,7 @@ def test_every_set_of_a_task_is_that_of_the_official_folder(name, tmp_path, load
 
 
 def test_what_is_there_is_not_fetched_again(tmp_path, loaded):
-    glue_tfds.write_files("tfds:glue", ["rte", "mnli"], str(tmp_path))
+    tfds_files.write_files("tfds:glue", ["rte", "mnli"], str(tmp_path))
     assert sorted(loaded) == [
         "glue/ax/test",
         "glue/mnli/test_matched",
@@ -106,11 +106,11 @@ def test_what_is_there_is_not_fetched_again(tmp_path, loaded):
         "glue/rte/train",
         "glue/rte/validation",
     ]
-    glue_tfds.write_files("tfds:glue", ["rte", "mnli"], str(tmp_path))
+    tfds_files.write_files("tfds:glue", ["rte", "mnli"], str(tmp_path))
     assert len(loaded) == 9
 
 
 def test_a_data_set_that_is_not_there_leaves_nothing(tmp_path, loaded):
     with pytest.raises(ValueError, match="tfds:super_glue/rte/train: cannot be loaded"):
-        glue_tfds.write_files("tfds:super_glue", ["rte"], str(tmp_path))
+        tfds_files.write_files("tfds:super_glue", ["rte"], str(tmp_path))
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from bert_tf.data.length_buckets import (
+from bert_tf.data.batches.length_buckets import (
     BATCHES_PER_WINDOW,
     BucketedRows,
     choose_widths,
     sorted_rows,
 )
-from bert_tf.data.order import BatchSlice
+from bert_tf.data.batches.order import BatchSlice
 
 _LENGTHS = np.random.default_rng(0).integers(5, 100, 512)
 _WIDTHS = (24, 48, 72, 100)

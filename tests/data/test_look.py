@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from bert_tf.data import look, look_answers, look_tags
+from bert_tf.data.labelled import comparison
+from bert_tf.tasks.question_answering import look as look_answers
+from bert_tf.tasks.token_classification import look as look_tags
 
 
 class Data(SimpleNamespace):
@@ -77,7 +79,9 @@ def test_of_questions_those_without_answer_and_common_contexts_are_counted():
 
 def test_sets_that_share_nothing_are_not_named_and_names_beyond_the_most_are_counted():
     texts = {"a": [1, 2], "b": [3], "c": [2]}
-    found = look.compare({name: {} for name in texts}, texts, "texts")
+    found = comparison.compare({name: {} for name in texts}, texts, "texts")
     assert found["shared"] == [{"splits": ["a", "c"], "texts": 1}]
-    assert look.shares({"x": 2, "y": 1, "z": 1}, 4, 2) == "x 2 (50.0%), y 1 (25.0%), and 1 more"
-    assert look.shares({}, 0, 2) == "none"
+    assert (
+        comparison.shares({"x": 2, "y": 1, "z": 1}, 4, 2) == "x 2 (50.0%), y 1 (25.0%), and 1 more"
+    )
+    assert comparison.shares({}, 0, 2) == "none"

@@ -6,7 +6,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data import mask_choice, masking, order
+from bert_tf.data import hashing
+from bert_tf.data.masks import mask_choice, masking
 from tests.data.fake_tokenizer import VOCABULARY
 
 PAD, UNK, CLS, SEP, MASK = range(5)
@@ -92,19 +93,19 @@ def twin_of_row(
     """One row, in Python: (masked ids, positions, labels), positions and labels not padded."""
 
     def draw(position, stream):
-        words = order.split_words(example)
-        return int(order.hash_u32(SEED, epoch, *words, position, stream))
+        words = hashing.split_words(example)
+        return int(hashing.hash_u32(SEED, epoch, *words, position, stream))
 
     words = words_of_row(ids, input_mask, whole_word)
     candidates = sum(words, [])
     shares = np.cumsum([1 / n for n in range(1, max_ngram + 1)])
     sizes = [
         1 + int(np.searchsorted(shares / shares[-1], u / 2**32, "right"))
-        for u in (draw(position, order.STREAM_MASK_NGRAM) for position in candidates)
+        for u in (draw(position, hashing.STREAM_MASK_NGRAM) for position in candidates)
     ]
     ngrams = ngrams_of(words, sizes)
     number = min(slots, max(1, round(prob * len(candidates))))
-    ngrams.sort(key=lambda ngram: (draw(ngram[0][0], order.STREAM_MASK_ORDER), ngram[0][0]))
+    ngrams.sort(key=lambda ngram: (draw(ngram[0][0], hashing.STREAM_MASK_ORDER), ngram[0][0]))
     chosen = []
     for ngram in ngrams:
         for n in range(len(ngram), 0, -1):
@@ -113,11 +114,11 @@ def twin_of_row(
                 break
     masked = ids.copy()
     for position in chosen:
-        kind = draw(position, order.STREAM_MASK_KIND) / 2**32
+        kind = draw(position, hashing.STREAM_MASK_KIND) / 2**32
         if kind < 0.8:
             masked[position] = MASK
         elif kind >= 0.9:
-            masked[position] = draw(position, order.STREAM_MASK_TOKEN) * VOCAB_SIZE // 2**32
+            masked[position] = draw(position, hashing.STREAM_MASK_TOKEN) * VOCAB_SIZE // 2**32
     return masked, sorted(chosen), ids[sorted(chosen)].tolist()
 
 
@@ -176,7 +177,7 @@ def test_ngrams_keep_to_the_budget_and_are_whole_words_of_the_text(
 @settings(deadline=None, max_examples=50)
 def test_the_hash_in_tensorflow_equals_the_one_in_numpy(seed, counters):
     tensors = [tf.constant(counter, tf.int64) for counter in counters]
-    assert int(masking.hash_u32(seed, *tensors)) == int(order.hash_u32(seed, *counters))
+    assert int(masking.hash_u32(seed, *tensors)) == int(hashing.hash_u32(seed, *counters))
 
 
 @pytest.mark.parametrize("kind", [TOKENS, NGRAMS], ids=str)

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data import builder, mixing, pretraining
-from bert_tf.data.mixing import Mixture, Shares
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import Manifest
-from bert_tf.data.release_format import StaticMasks
+from bert_tf.data.batches import pretraining
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.building import builder
+from bert_tf.data.records import mixing
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.records.mixing import Mixture, Shares
+from bert_tf.data.records.release_format import StaticMasks
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
 LENGTH, SLOTS = 24, 5

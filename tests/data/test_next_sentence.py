@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data.corpus import Corpus
-from bert_tf.data.examples import Examples, Window, rows_of_examples, truncate, walk
-from bert_tf.data.next_sentence import NextSentence
+from bert_tf.data.corpus.flat_corpus import Corpus
+from bert_tf.data.examples.next_sentence import NextSentence
+from bert_tf.data.examples.objective import Examples, Window, rows_of_examples, truncate, walk
 from tests.data.fake_tokenizer import cut_all, document_of, random_corpus
 
 VOCAB_SIZE = 1000

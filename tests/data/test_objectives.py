@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data.corpus import Corpus
-from bert_tf.data.examples import rows_of_examples
-from bert_tf.data.full_sentences import FullSentences
-from bert_tf.data.sentence_order import SentenceOrder
+from bert_tf.data.corpus.flat_corpus import Corpus
+from bert_tf.data.examples.full_sentences import FullSentences
+from bert_tf.data.examples.objective import rows_of_examples
+from bert_tf.data.examples.sentence_order import SentenceOrder
 from tests.data.fake_tokenizer import cut_all, document_of, random_corpus
 
 CLS, SEP = 2, 3

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from bert_tf.data import look_labels, split
-from bert_tf.data.classification import Examples, TableFormat, read_examples
-from bert_tf.data.labels import MULTI, REGRESSION
+from bert_tf.tasks import hold_out
+from bert_tf.tasks.classification import look
+from bert_tf.tasks.classification.examples import Examples, TableFormat, read_examples
+from bert_tf.tasks.classification.labels import MULTI, REGRESSION
 
 
 @pytest.fixture
@@ -94,17 +95,17 @@ def test_a_byte_order_mark_and_crlf_are_no_text(write):
 def test_the_split_is_stratified_disjoint_and_whole():
     labels = np.array([0] * 80 + [1] * 20, np.int32)
     examples = examples_of([f"text {i}" for i in range(100)], labels)
-    train, dev = split.split(examples, 0.1, seed=0)
+    train, dev = hold_out.split(examples, 0.1, seed=0)
     assert np.bincount(dev.label_ids).tolist() == [8, 2]
     assert sorted(train.lines + dev.lines) == examples.lines
-    assert split.split(examples, 0.1, seed=0)[1].lines == dev.lines
-    assert split.split(examples, 0.1, seed=1)[1].lines != dev.lines
+    assert hold_out.split(examples, 0.1, seed=0)[1].lines == dev.lines
+    assert hold_out.split(examples, 0.1, seed=1)[1].lines != dev.lines
 
 
 def test_copies_of_a_text_stay_on_one_side():
     texts = [f"Text {i % 30}" if i % 2 else f"text  {i % 30}" for i in range(120)]
-    train, dev = split.split(examples_of(texts, np.arange(120, dtype=np.int32) % 2), 0.2, seed=3)
-    assert not set(split.text_keys(train)) & set(split.text_keys(dev))
+    train, dev = hold_out.split(examples_of(texts, np.arange(120, dtype=np.int32) % 2), 0.2, seed=3)
+    assert not set(hold_out.text_keys(train)) & set(hold_out.text_keys(dev))
     assert 20 <= len(dev) <= 32
 
 
@@ -114,7 +115,7 @@ def test_copies_of_a_text_stay_on_one_side():
 def test_a_tenth_is_held_out_of_many_small_labels_too(num_labels, num_copies, num_rows):
     texts = [f"text {i // num_copies}" for i in range(num_rows)]
     labels = np.arange(num_rows, dtype=np.int32) // num_copies % num_labels
-    train, dev = split.split(examples_of(texts, labels), 0.1, seed=0)
+    train, dev = hold_out.split(examples_of(texts, labels), 0.1, seed=0)
     assert abs(len(dev) - num_rows / 10) < num_copies
     assert not set(train.texts) & set(dev.texts)
     assert len(set(train.label_ids)) == num_labels
@@ -122,7 +123,7 @@ def test_a_tenth_is_held_out_of_many_small_labels_too(num_labels, num_copies, nu
 
 def test_a_tenth_of_few_numbers_is_held_out_from_all_over_their_range():
     texts, scores = [f"text {i}" for i in range(50)], np.arange(50, dtype=np.float32)
-    _, dev = split.split(examples_of(texts, scores, labels=()), 0.1, seed=0)
+    _, dev = hold_out.split(examples_of(texts, scores, labels=()), 0.1, seed=0)
     assert np.histogram(dev.label_ids, bins=5, range=(0, 50))[0].tolist() == [1] * 5
 
 
@@ -132,7 +133,7 @@ def test_copies_do_not_take_a_label_from_training_or_starve_another(num_copies, 
     texts = ["Buy now"] * num_copies + [f"text {i}" for i in range(20)] + ["buy  now"]
     labels = np.int32([1] * num_copies + [0] * 20 + [1])
     for ids in (labels, 1 - labels):
-        train, dev = split.split(examples_of(texts, ids), 0.1, seed)
+        train, dev = hold_out.split(examples_of(texts, ids), 0.1, seed)
         assert np.bincount(train.label_ids)[ids[0]] == num_copies + 1
         assert 1 <= np.bincount(dev.label_ids)[1 - ids[0]] <= 3
 
@@ -140,11 +141,11 @@ def test_copies_do_not_take_a_label_from_training_or_starve_another(num_copies, 
 def test_numbers_and_sets_of_labels_are_stratified_too():
     texts = [f"text {i}" for i in range(200)]
     scores = np.arange(200, dtype=np.float32)
-    _, dev = split.split(examples_of(texts, scores, labels=()), 0.1, seed=0)
+    _, dev = hold_out.split(examples_of(texts, scores, labels=()), 0.1, seed=0)
     assert np.histogram(dev.label_ids, bins=10, range=(0, 200))[0].tolist() == [2] * 10
     sets = np.zeros((200, 2), np.float32)
     sets[:, 0], sets[:20, 1] = 1, 1
-    _, dev = split.split(examples_of(texts, sets), 0.1, seed=0)
+    _, dev = hold_out.split(examples_of(texts, sets), 0.1, seed=0)
     assert dev.label_ids[:, 1].sum() == 2
 
 
@@ -152,7 +153,7 @@ def test_too_few_examples_to_split_is_an_error():
     for texts in (["x", "y"], []):
         examples = examples_of(texts, np.arange(len(texts), dtype=np.int32))
         with pytest.raises(ValueError, match="too few to hold 10% of them out. Pass --eval_data"):
-            split.split(examples, 0.1, seed=0)
+            hold_out.split(examples, 0.1, seed=0)
 
 
 def test_the_look_finds_imbalance_truncation_duplicates_and_leaks():
@@ -162,7 +163,7 @@ def test_the_look_finds_imbalance_truncation_duplicates_and_leaks():
 
     train = examples_of(["One.", "two", "TWO", "three"], np.int32([0, 0, 1, 0]))
     dev = examples_of(["two", "four"], np.int32([0, 1]))
-    found = look_labels.look(
+    found = look.look(
         {"train": (train, arrays([3, 8, 8, 5], [0, 4, 0, 0])), "dev": (dev, arrays([3, 3], [0, 0]))}
     )
     at = found["splits"]["train"]
@@ -170,7 +171,7 @@ def test_the_look_finds_imbalance_truncation_duplicates_and_leaks():
     assert (at["truncated"], at["duplicates"], at["contradictions"]) == (1, 1, 1)
     assert (at["tokens"]["max"], at["tokens"]["mean"]) == (12, 7.0)
     assert found["shared"] == [{"splits": ["train", "dev"], "texts": 1}]
-    said = "\n".join(look_labels.report(found))
+    said = "\n".join(look.report(found))
     assert "labels: a 3 (75.0%), b 1 (25.0%)" in said
     assert "truncated: 1 (25.0%)" in said
     assert "WARNING: 1 texts are in train and in dev" in said

@@ -6,10 +6,12 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert_tf import config as c
-from bert_tf.data import builder, packing, pretraining
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import Manifest
+from bert_tf.config import experiment
+from bert_tf.data.batches import pretraining
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.building import builder
+from bert_tf.data.examples import packing
+from bert_tf.data.records.manifest import Manifest
 from bert_tf.tasks.task import make_task
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
@@ -88,8 +90,8 @@ def test_packed_rows_hold_the_same_examples_with_the_same_masks_in_fewer_rows(fo
 
 def test_losses_and_gradients_of_packed_rows_are_those_of_the_examples(folders):
     alone, packed = map(whole, folders)
-    config = c.ExperimentConfig(
-        model=c.BertConfig(
+    config = experiment.ExperimentConfig(
+        model=experiment.BertConfig(
             vocab_size=len(VOCABULARY),
             hidden_size=16,
             num_hidden_layers=2,
@@ -98,7 +100,7 @@ def test_losses_and_gradients_of_packed_rows_are_those_of_the_examples(folders):
             max_position_embeddings=LENGTH,
             initializer_range=0.2,
         ),
-        data=c.DataConfig(max_seq_length=LENGTH, max_predictions_per_seq=SLOTS),
+        data=experiment.DataConfig(max_seq_length=LENGTH, max_predictions_per_seq=SLOTS),
     )
     task = make_task(config, tokenizer())
     model = task.build_model()

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.data import builder, pretraining, records, row_tables
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import Manifest
-from bert_tf.data.row_tables import Rows
+from bert_tf.data.batches import pretraining
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.building import builder
+from bert_tf.data.records import row_tables
+from bert_tf.data.records import shards as records
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.records.row_tables import Rows
 from bert_tf.tokenization.vocabulary import Vocabulary
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
@@ -309,8 +312,8 @@ def test_settings_out_of_range_are_refused(folder, settings, message):
 
 def test_a_process_ends_while_an_iterator_is_alive(folder):
     program = f"""
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.pretraining import make_pretraining_dataset
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.batches.pretraining import make_pretraining_dataset
 from bert_tf.tokenization.vocabulary import Vocabulary
 vocabulary = Vocabulary.from_file({folder!r} + "/vocab.txt")
 iterator = iter(make_pretraining_dataset({folder!r}, vocabulary, batch_slice=BatchSlice(8)))

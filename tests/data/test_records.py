@@ -10,9 +10,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data import records, row_tables, tf_record_parts
-from bert_tf.data.records import Manifest
-from bert_tf.data.row_tables import Rows
+from bert_tf.data.records import row_tables, tf_record_parts
+from bert_tf.data.records import shards as records
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.records.row_tables import Rows
 
 VOCAB_SIZE = 100
 

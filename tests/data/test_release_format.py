@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.data import builder, order, pretraining, records, tf_example_files
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import Manifest
-from bert_tf.data.release_format import StaticMasks
+from bert_tf.data.batches import order, pretraining
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.building import builder
+from bert_tf.data.records import manifest, tf_example_files
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.records.release_format import StaticMasks
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
 LENGTH, SLOTS = 24, 5
@@ -199,7 +201,7 @@ def test_a_record_that_breaks_the_format_is_named(static, tmp_path, change, mess
     write_examples(tmp_path / "a.tfrecord", examples)
     with pytest.raises(ValueError, match=f"a.tfrecord, {message}"):
         tf_example_files.index(str(tmp_path / "a.tfrecord"), tokenizer(), str(tmp_path / "index"))
-    assert not (tmp_path / "index" / records.MANIFEST).exists()
+    assert not (tmp_path / "index" / manifest.MANIFEST).exists()
 
 
 def test_files_of_another_kind_are_refused(text, tmp_path):

@@ -9,11 +9,16 @@ import re
 import numpy as np
 import pytest
 
-from bert_tf.data import builder, pretraining, records, report, report_page, row_tables
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import Manifest
-from bert_tf.data.release_format import StaticMasks
-from bert_tf.data.unknown_words import count_commonest
+from bert_tf.data.batches import pretraining
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.building import builder
+from bert_tf.data.corpus.unknown_words import count_commonest
+from bert_tf.data.records import row_tables
+from bert_tf.data.records import shards as records
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.records.release_format import StaticMasks
+from bert_tf.data.report import measure
+from bert_tf.data.report import page as report_page
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
 LENGTH, MOST, SLOTS = 48, 3, 5
@@ -39,7 +44,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(folder):
-    return report.measure(str(folder), max_predictions_per_seq=SLOTS)
+    return measure.measure(str(folder), max_predictions_per_seq=SLOTS)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +99,7 @@ def test_masks_are_those_of_the_training(found, batch):
 
 def test_what_finds_no_slot_is_counted(folder, batch):
     """With slots for all, exactly as many predictions more are made as were left out."""
-    roomy = report.measure(str(folder), max_predictions_per_seq=LENGTH)["masks"]
+    roomy = measure.measure(str(folder), max_predictions_per_seq=LENGTH)["masks"]
     assert roomy["left_out"] == 0
     left_out = batch["masked_lm_left_out"].sum()
     assert roomy["predictions"] == (batch["masked_lm_weights"] > 0).sum() + left_out
@@ -145,12 +150,12 @@ def test_counting_in_little_memory_finds_the_common_words_and_says_how_wrong_it_
 
 def test_the_same_report_whatever_the_number_of_threads(folder, tmp_path):
     for workers in (1, 3):
-        report.write(str(folder), report.measure(str(folder), num_workers=workers))
-        for name in (report.JSON, report.HTML):
+        measure.write(str(folder), measure.measure(str(folder), num_workers=workers))
+        for name in (measure.JSON, measure.HTML):
             (folder / name).rename(tmp_path / f"{workers}-{name}")
-    for name in (report.JSON, report.HTML):
+    for name in (measure.JSON, measure.HTML):
         assert (tmp_path / f"1-{name}").read_bytes() == (tmp_path / f"3-{name}").read_bytes()
-    assert json.loads((tmp_path / f"1-{report.JSON}").read_text())["format_version"] == 1
+    assert json.loads((tmp_path / f"1-{measure.JSON}").read_text())["format_version"] == 1
     assert not list(folder.glob("*.tmp"))
 
 
@@ -242,7 +247,7 @@ def test_checks_see_what_is_wrong(found):
         for path, value in changes.items():
             part, name = path.split("__")
             changed[part][name] = value
-        return {c["name"]: c["ok"] for c in report.find_checks(changed)}
+        return {c["name"]: c["ok"] for c in measure.find_checks(changed)}
 
     fine = {
         "unknown__share": 0.001,
@@ -272,10 +277,10 @@ def test_a_folder_from_before_unknown_words_were_counted_is_reported(folder, tmp
     for path in folder.iterdir():
         if path.name != "unknown_words.json":
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    found = report.measure(str(tmp_path))
-    report.write(str(tmp_path), found)
+    found = measure.measure(str(tmp_path))
+    measure.write(str(tmp_path), found)
     assert found["unknown"]["words"] is None
-    assert "not known" in pathlib.Path(tmp_path, report.HTML).read_text()
+    assert "not known" in pathlib.Path(tmp_path, measure.HTML).read_text()
 
 
 @pytest.mark.parametrize(("max_ngram", "words"), [(1, "whole words"), (2, "of up to 2 words")])
@@ -294,7 +299,7 @@ def test_static_masks_are_measured_and_tokens_counted_as_they_were_before(
             max_seq_length=LENGTH,
             static_masks=masks,
         )
-        found[name] = report.measure(str(tmp_path / name), **settings)
+        found[name] = measure.measure(str(tmp_path / name), **settings)
     stored, drawn = found["stored"], found["drawn"]
     assert stored["vocabulary"] == drawn["vocabulary"]
     assert stored["lengths"] == drawn["lengths"] and stored["size"] == drawn["size"]

@@ -10,10 +10,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from bert_tf.data import order, pretraining, records
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import Manifest
-from bert_tf.data.row_tables import Rows
+from bert_tf.data.batches import order, pretraining
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.records import shards
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.records.row_tables import Rows
 from tests.data.fake_tokenizer import VOCABULARY, tokenizer
 
 NUM_ROWS = 100_000_000
@@ -34,9 +35,9 @@ def folder(tmp_path_factory):
         next_sentence_labels=column % 2,
         example_lengths=column,
     )
-    entry = records.write_shard(str(path / "one"), [rows])
+    entry = shards.write_shard(str(path / "one"), [rows])
     sizes = order.memory_shards(NUM_ROWS)
-    names = [records.shard_name(i, len(sizes)) for i in range(len(sizes))]
+    names = [shards.shard_name(i, len(sizes)) for i in range(len(sizes))]
     manifest = Manifest(
         objective="next_sentence",
         max_seq_length=8,

@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 from pyarrow import parquet
 
-from bert_tf.data import documents, sources
-from bert_tf.data.sources import Position, read_chunks
+from bert_tf.data.text import documents, sources
+from bert_tf.data.text.sources import Position, read_chunks
 
 TEXTS = ["It rains. It pours.\r\n\r\nThe end", " ", "The sun é shines.", "Snow falls."]
 DOCUMENTS = [

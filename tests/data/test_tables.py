@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data import tables
+from bert_tf.data.labelled import tables
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert_tf.data import tags as lib
+from bert_tf.tasks.token_classification import tags as lib
 
 
 @st.composite

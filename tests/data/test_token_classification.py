@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bert_tf.data.columns import read_sentences
-from bert_tf.data.token_classification import encode_tagged, read_tagged
+from bert_tf.tasks.token_classification.columns import read_sentences
+from bert_tf.tasks.token_classification.rows import encode_tagged, read_tagged
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig
+from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig, TaskConfig
 from bert_tf.export import saved_model
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary

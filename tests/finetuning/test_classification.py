@@ -2,9 +2,9 @@
 
 import pytest
 
-from bert_tf import config as c
-from bert_tf.data.labels import MULTI, SINGLE
-from bert_tf.finetuning import classification
+from bert_tf.config import experiment
+from bert_tf.tasks.classification import prepare as classification
+from bert_tf.tasks.classification.labels import MULTI, SINGLE
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 
@@ -19,9 +19,9 @@ def prepare(tmp_path):
         path = tmp_path / "train.tsv"
         rows = [f"a {i}\t{'neg' if i < 20 else 'pos'}\n" for i in range(40)]
         path.write_text("sentence\tlabel\n" + "".join(rows))
-        config = c.ExperimentConfig(
-            data=c.DataConfig(max_seq_length=8, max_train_examples=max_train_examples),
-            task=c.TaskConfig(name="classification", problem_type=problem_type),
+        config = experiment.ExperimentConfig(
+            data=experiment.DataConfig(max_seq_length=8, max_train_examples=max_train_examples),
+            task=experiment.TaskConfig(name="classification", problem_type=problem_type),
         )
         return classification.prepare(config, classification.Files(str(path)), TOKENIZER)
 

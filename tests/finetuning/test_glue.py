@@ -10,8 +10,8 @@ import zipfile
 
 import pytest
 
-from bert_tf import config as c
-from bert_tf.finetuning import glue
+from bert_tf.config import experiment
+from bert_tf.tasks.glue import grid as glue
 
 _DATA = str(pathlib.Path(__file__).parents[1] / "testdata" / "glue")
 _SCRIPT = """
@@ -121,7 +121,7 @@ def test_flags_are_passed_on_in_either_spelling():
 
 
 def test_the_format_of_a_task_goes_into_the_config():
-    config = c.ExperimentConfig()
+    config = experiment.ExperimentConfig()
     glue.apply_format(config, "stsb")
     assert (config.task.problem_type, config.task.labels) == ("regression", ())
     glue.apply_format(config, "cola")

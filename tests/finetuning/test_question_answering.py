@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from bert_tf import config as c
-from bert_tf.finetuning import question_answering
-from bert_tf.finetuning.sets import Files
+from bert_tf.config import experiment
+from bert_tf.tasks.question_answering import prepare as question_answering
+from bert_tf.tasks.sets import Files
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 
@@ -27,9 +27,9 @@ def prepare(tmp_path):
 
     def prepare(train, dev):
         """The sets of a run; of each question it is said whether it has an answer."""
-        config = c.ExperimentConfig(
-            data=c.DataConfig(max_seq_length=16, max_query_length=4),
-            task=c.TaskConfig(name="question_answering"),
+        config = experiment.ExperimentConfig(
+            data=experiment.DataConfig(max_seq_length=16, max_query_length=4),
+            task=experiment.TaskConfig(name="question_answering"),
         )
         files = Files(write("train.json", train), {"dev": write("dev.json", dev)})
         return question_answering.prepare(config, files, TOKENIZER)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bert_tf.finetuning.results import check_held_out, write_files
+from bert_tf.tasks.results import check_held_out, write_files
 
 HELD_OUT = {"dev.jsonl": ['{"sentence": "é", "label": "a"}', '{"sentence": "b", "label": "b"}']}
 

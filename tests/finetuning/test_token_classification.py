@@ -2,9 +2,9 @@
 
 import pytest
 
-from bert_tf import config as c
-from bert_tf.finetuning import token_classification
-from bert_tf.finetuning.sets import Files
+from bert_tf.config import experiment
+from bert_tf.tasks.sets import Files
+from bert_tf.tasks.token_classification import prepare
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 
@@ -12,9 +12,9 @@ TOKENIZER = Tokenizer(Vocabulary([*SPECIAL_TOKENS, *"abcdefgh"]))
 
 
 def config_of(data=(), task=()):
-    config = c.ExperimentConfig(
-        data=c.DataConfig(max_seq_length=8, dev_fraction=0.25, **dict(data)),
-        task=c.TaskConfig(name="token_classification", **dict(task)),
+    config = experiment.ExperimentConfig(
+        data=experiment.DataConfig(max_seq_length=8, dev_fraction=0.25, **dict(data)),
+        task=experiment.TaskConfig(name="token_classification", **dict(task)),
     )
     return config.check()
 
@@ -43,10 +43,10 @@ def write(tmp_path):
 )
 def test_what_is_held_out_is_read_back_as_it_was(write, tmp_path, rows, columns):
     config = config_of(columns)
-    prepared = token_classification.prepare(config, Files(write(rows)), TOKENIZER)
+    prepared = prepare.prepare(config, Files(write(rows)), TOKENIZER)
     path = tmp_path / "dev.conll"
     path.write_text("".join(line + "\n" for line in prepared.held_out["dev.conll"]))
-    again = token_classification.read(str(path), config)[1]
+    again = prepare.read(str(path), config)[1]
     own = prepared.dev["dev"].examples.sentences
     assert [(s.words, s.tags) for s in again] == [(s.words, s.tags) for s in own] != []
 
@@ -54,11 +54,11 @@ def test_what_is_held_out_is_read_back_as_it_was(write, tmp_path, rows, columns)
 def test_document_context_without_documents_is_said_before_anything_is_held_out(write):
     config = config_of({"document_context": True})
     with pytest.raises(ValueError, match="no -DOCSTART- lines.*document_context=false"):
-        token_classification.prepare(config, Files(write(["{} O", "h B-X"])), TOKENIZER)
+        prepare.prepare(config, Files(write(["{} O", "h B-X"])), TOKENIZER)
 
 
 @pytest.mark.parametrize("task", [{"class_weights": (1.0, 9.0, 9.0)}, {"balance_classes": True}])
 def test_weights_of_classes_that_nothing_would_heed_are_refused(write, task):
     files = Files(write(["{} O", "h B-X"]))
     with pytest.raises(ValueError, match=f"task.{next(iter(task))} is .*Leave it out"):
-        token_classification.prepare(config_of(task=task), files, TOKENIZER)
+        prepare.prepare(config_of(task=task), files, TOKENIZER)

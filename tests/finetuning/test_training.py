@@ -10,10 +10,10 @@ import pathlib
 import numpy as np
 import pytest
 
-from bert_tf import config as c
-from bert_tf import model_folder
-from bert_tf.data.length_buckets import BucketedRows
-from bert_tf.finetuning import classification
+from bert_tf import initial_weights, model_folder
+from bert_tf.config import experiment
+from bert_tf.data.batches.length_buckets import BucketedRows
+from bert_tf.tasks.classification import prepare
 from bert_tf.tasks.task import make_task
 from bert_tf.training.loop import train
 from tests.devices import strategy_of
@@ -24,13 +24,13 @@ _STORED = json.loads((_FOLDER / "losses.json").read_text())
 
 
 def config_of(recipe, **data):
-    return c.ExperimentConfig(
-        model=model_folder.config_of_checkpoint(
-            _START, c.BertConfig(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    return experiment.ExperimentConfig(
+        model=initial_weights.config_of_checkpoint(
+            _START, experiment.BertConfig(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
         ),
-        data=c.DataConfig(max_seq_length=recipe["max_seq_length"], dev_fraction=0, **data),
-        task=c.TaskConfig(name="classification", classifier_dropout_prob=0.0),
-        optimizer=c.OptimizerConfig(
+        data=experiment.DataConfig(max_seq_length=recipe["max_seq_length"], dev_fraction=0, **data),
+        task=experiment.TaskConfig(name="classification", classifier_dropout_prob=0.0),
+        optimizer=experiment.OptimizerConfig(
             learning_rate=recipe["learning_rate"],
             warmup_proportion=recipe["num_warmup_steps"] / recipe["num_train_steps"],
             weight_decay=recipe["weight_decay"],
@@ -38,7 +38,7 @@ def config_of(recipe, **data):
             clip_norm=recipe["clip_norm"],
             bias_correction=True,
         ),
-        train=c.TrainConfig(
+        train=experiment.TrainConfig(
             global_batch_size=recipe["batch_size"],
             num_train_steps=recipe["num_train_steps"],
             steps_per_loop=1,
@@ -51,16 +51,14 @@ def config_of(recipe, **data):
 def losses_of(config, folder, replicas=1):
     """The loss of every step."""
     tokenizer = model_folder.load_tokenizer(_START)
-    data = classification.prepare(
-        config, classification.Files(str(_FOLDER / "train.tsv")), tokenizer
-    )
+    data = prepare.prepare(config, prepare.Files(str(_FOLDER / "train.tsv")), tokenizer)
     train(
         make_task(config, tokenizer),
         config,
         train_data=data.train.arrays,
         work_dir=str(folder),
         strategy=strategy_of(replicas),
-        initialize=model_folder.initializer(_START, tokenizer),
+        initialize=initial_weights.initializer(_START, tokenizer),
     )
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     return [json.loads(line)["loss"] for line in lines]

@@ -11,10 +11,11 @@ import os
 import sys
 
 import tensorflow as tf
+from benchmarks import synthetic
 
-from bert_tf import model_folder
-from bert_tf.benchmark import synthetic
-from bert_tf.config import ExperimentConfig, from_json
+from bert_tf import initial_weights, model_folder
+from bert_tf.config.as_json import from_json
+from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.tasks.task import make_task
 from bert_tf.training import distribution
 from bert_tf.training.step import TrainState, TrainStep
@@ -27,7 +28,7 @@ def main() -> None:
     strategy = distribution.make_strategy("one_device")
     with strategy.scope():
         state = TrainState.create(task, config)
-    model_folder.initialize(state.model, folder, task.tokenizer)
+    initial_weights.initialize(state.model, folder, task.tokenizer)
     step = TrainStep(task, config, state, strategy)
     with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
         batches = synthetic.batches(json.load(file))

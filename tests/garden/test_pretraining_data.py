@@ -11,10 +11,12 @@ from official.nlp.data import create_pretraining_data as garden_builder
 from official.nlp.data import pretrain_dataloader
 from official.nlp.tools import tokenization
 
-from bert_tf.data import builder, pretraining, tf_example_files
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import Manifest
-from bert_tf.data.release_format import StaticMasks
+from bert_tf.data.batches import pretraining
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.building import builder
+from bert_tf.data.records import tf_example_files
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.records.release_format import StaticMasks
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
 LENGTH, SLOTS, BATCH = 32, 6, 8

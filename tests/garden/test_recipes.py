@@ -3,9 +3,10 @@
 import json
 import math
 
-from bert_tf.benchmark import garden_pretraining
-from bert_tf.data import builder
-from bert_tf.data.release_format import StaticMasks
+from benchmarks.contestants import garden_pretraining
+
+from bert_tf.data.building import builder
+from bert_tf.data.records.release_format import StaticMasks
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
 LENGTH, SLOTS, BATCH = 32, 6, 8

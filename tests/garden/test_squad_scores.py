@@ -5,7 +5,7 @@ import random
 import pytest
 from official.nlp.tools import squad_evaluate_v1_1, squad_evaluate_v2_0
 
-from bert_tf.metrics.squad import answer_scores
+from bert_tf.tasks.question_answering.scores import answer_scores
 
 WORDS = [
     "the",

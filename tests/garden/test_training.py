@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import tensorflow as tf
 import tf_keras
-
-from bert_tf.benchmark import garden_step, synthetic
+from benchmarks import synthetic
+from benchmarks.contestants import garden_step
 
 STEPS = 40
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]

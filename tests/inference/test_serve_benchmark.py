@@ -3,9 +3,9 @@
 import itertools
 
 import pytest
+from benchmarks import answering, serve
 
 from bert_tf import model_folder
-from bert_tf.benchmark import answering, serve
 from tests.export.models import make
 
 SETTINGS = {

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.layers import activations, attention, dense, dropout, fused
-from bert_tf.tasks import task
+from bert_tf.tasks import losses
 
 RANDOM = np.random.default_rng(0)
 SEED = tf.constant([1, 2])
@@ -32,7 +32,7 @@ FUNCTIONS = {
     ),
     "dropout, odd size": (lambda x: dropout.dropout(x, 0.3, SEED), [floats(5, 7, 3)]),
     "cross entropy": (
-        lambda logits: task.weighted_cross_entropy(
+        lambda logits: losses.weighted_cross_entropy(
             logits, tf.constant([[1, 0], [6, 2]]), tf.constant([[1.0, 0.0], [2.0, 0.5]])
         ),
         [100.0 * floats(2, 2, 7)],
@@ -71,7 +71,7 @@ def test_a_kernel_gives_the_same_result_and_gradients(name, dtype, tolerance):
 def test_the_cross_entropy_of_scores_that_would_overflow_is_that_of_tensorflow():
     logits, labels = tf.constant([[1e4, -1e4, 0.0], [-3e38, 3e38, 1.0]]), tf.constant([1, 1])
     expected = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-    found = [task.weighted_cross_entropy(logits, labels, tf.one_hot(i, 2)) for i in range(2)]
+    found = [losses.weighted_cross_entropy(logits, labels, tf.one_hot(i, 2)) for i in range(2)]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bert_tf.metrics import classification as metrics
+from bert_tf.tasks.classification import scores as metrics
 
 _RNG = np.random.default_rng(0)
 

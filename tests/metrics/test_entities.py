@@ -1,6 +1,6 @@
 """What becomes of entities: every expected one counts once, and so does every one made up."""
 
-from bert_tf.metrics.entities import entity_outcomes
+from bert_tf.tasks.token_classification.scores import entity_outcomes
 
 
 def test_each_entity_has_one_outcome():

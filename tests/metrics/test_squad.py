@@ -2,7 +2,12 @@
 
 import pytest
 
-from bert_tf.metrics.squad import answer_outcome, answer_scores, chinese_exact_match, chinese_f1
+from bert_tf.tasks.question_answering.scores import (
+    answer_outcome,
+    answer_scores,
+    chinese_exact_match,
+    chinese_f1,
+)
 
 
 def test_the_best_of_several_answers_counts():

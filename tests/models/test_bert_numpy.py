@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.tasks.pretraining import PretrainingModel
-from bert_tf.tasks.question_answering import QuestionAnsweringModel
-from bert_tf.tasks.token_classification import TokenClassificationModel
+from bert_tf.tasks.pretraining.task import PretrainingModel
+from bert_tf.tasks.question_answering.task import QuestionAnsweringModel
+from bert_tf.tasks.token_classification.task import TokenClassificationModel
 from tests.conformance.goldens import (
     HEADS,
     LAYERS,

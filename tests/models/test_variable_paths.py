@@ -5,9 +5,9 @@ To change one of them is to break the stored weights of everybody.
 
 import pytest
 
-from bert_tf.tasks.classification import ClassificationModel
-from bert_tf.tasks.pretraining import PretrainingModel
-from bert_tf.training.optimizers import is_decayed
+from bert_tf.tasks.classification.task import ClassificationModel
+from bert_tf.tasks.pretraining.task import PretrainingModel
+from bert_tf.training.optimizers.optimizer import is_decayed
 from tests.conformance.goldens import experiment_config
 
 # path, shape, whether the optimizer decays it

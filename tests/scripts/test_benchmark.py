@@ -7,19 +7,25 @@ import sys
 
 import numpy as np
 import pytest
+from benchmarks import child, commands, data, harness, synthetic, train
+from benchmarks.harness import Contestant
 
-from bert_tf import flops
-from bert_tf.benchmark import child, commands, data, harness, synthetic, train
-from bert_tf.benchmark.harness import Contestant
-from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig, TrainConfig
-from bert_tf.tasks.pretraining import PretrainingModel
+from bert_tf.config.experiment import (
+    BertConfig,
+    DataConfig,
+    ExperimentConfig,
+    TaskConfig,
+    TrainConfig,
+)
+from bert_tf.tasks.pretraining.task import PretrainingModel
+from bert_tf.training import flops
 from bert_tf.training.step import weights_of
 from tests import corpus
 from tests.scripts.conftest import CONFIG, ROOT, ok_here, run_here
 
 TINY_CHILD = """
 import sys
-from bert_tf.benchmark import child
+from benchmarks import child
 
 def make_round(settings):
     if settings.get("lacks"):
@@ -114,7 +120,7 @@ def start(tmp_path):
     children = []
 
     def start(settings):
-        worker = [sys.executable, "-m", "bert_tf.benchmark.worker", "tiny_child"]
+        worker = [sys.executable, "-m", "benchmarks.worker", "tiny_child"]
         children.append(child.Child("tiny", [*worker, json.dumps(settings)], {"PYTHONPATH": path}))
         return children[-1]
 

@@ -3,8 +3,7 @@
 import sys
 
 import pytest
-
-from bert_tf.benchmark.memory import run_and_watch
+from benchmarks.memory import run_and_watch
 
 CHILD = "import time; b = b'x' * 60_000_000; time.sleep(0.7)"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bert_tf import model_folder
-from bert_tf.checkpoints import checkpoint as foreign
+from bert_tf.checkpoints import checkpoint
 from tests.checkpoints.models import assert_same_weights, make_checkpoint
 from tests.scripts.conftest import ok_here, run_here, run_ok
 
@@ -14,7 +14,7 @@ from tests.scripts.conftest import ok_here, run_here, run_ok
 @pytest.fixture(scope="module")
 def hugging_face(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hf") / "model"
-    foreign.write(make_checkpoint(), str(folder), "hugging_face")
+    checkpoint.write(make_checkpoint(), str(folder), "hugging_face")
     return folder
 
 

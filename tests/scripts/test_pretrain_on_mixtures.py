@@ -3,9 +3,9 @@
 import json
 import shutil
 
-from bert_tf.data.builder import create_pretraining_data
-from bert_tf.data.records import Manifest
-from bert_tf.data.release_format import StaticMasks
+from bert_tf.data.building.builder import create_pretraining_data
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.records.release_format import StaticMasks
 from bert_tf.tokenization.wordpiece import Tokenizer
 from tests.scripts.conftest import ok_here, run_ok
 

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from benchmarks import recipes
 
-from bert_tf import config as c
-from bert_tf.benchmark import recipes
+from bert_tf.config import experiment
 from bert_tf.training.phases import phases_of
 from tests.scripts.conftest import CONFIG, ok_here, run_here, run_ok
 
@@ -17,10 +17,10 @@ def test_minutes_are_those_of_training_and_evaluations_do_not_count():
         {"step": 40, "masked_lm_loss": 3.0, "examples_per_second": 2.0},
         {"step": 40, "eval_masked_lm_loss": 2.5, "eval_masked_lm_accuracy": 0.4},
     ]
-    config = c.ExperimentConfig(
-        train=c.TrainConfig(
+    config = experiment.ExperimentConfig(
+        train=experiment.TrainConfig(
             global_batch_size=3,
-            phases=(c.PhaseConfig(10, global_batch_size=6), c.PhaseConfig(40)),
+            phases=(experiment.PhaseConfig(10, global_batch_size=6), experiment.PhaseConfig(40)),
         )
     )
     found = recipes.curves(lines, phases_of(config))

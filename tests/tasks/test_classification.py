@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf import config as c
-from bert_tf import model_folder
-from bert_tf.data.order import BatchSlice
+from bert_tf import initial_weights, model_folder
+from bert_tf.config import experiment
+from bert_tf.data.batches.order import BatchSlice
 from bert_tf.layers.pooling import POOLINGS
-from bert_tf.tasks.classification import ClassificationTask
+from bert_tf.tasks.classification.task import ClassificationTask
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 from tests.checkpoints.models import BATCH, make_checkpoint
@@ -22,7 +22,8 @@ _ROWS = np.float32([1, 1, 1, 0])  # the last row fills the batch
 
 def task_of(**settings):
     return ClassificationTask(
-        c.ExperimentConfig(task=c.TaskConfig(name="classification", **settings)), _TOKENIZER
+        experiment.ExperimentConfig(task=experiment.TaskConfig(name="classification", **settings)),
+        _TOKENIZER,
     )
 
 
@@ -117,7 +118,7 @@ def test_a_run_starts_from_the_classifier_of_the_same_task_alone(changes, is_kep
     config.task = dataclasses.replace(config.task, **changes)
     task = ClassificationTask(config, model_folder.load_tokenizer(folder))
     model = task.build_model()
-    model_folder.initialize(model, folder, task.tokenizer)
+    initial_weights.initialize(model, folder, task.tokenizer)
     kernel = model.classifier.kernel.numpy()
     assert np.array_equal(kernel, before.weights["classifier/kernel"]) == is_kept
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.question_answering import encode_squad
-from bert_tf.data.squad import read_squad
+from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig, TaskConfig
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.tasks.question_answering.rows import encode_squad
+from bert_tf.tasks.question_answering.squad_file import read_squad
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer

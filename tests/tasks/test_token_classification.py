@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig
-from bert_tf.data import tags as tag_lib
-from bert_tf.data.columns import Sentence
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.token_classification import encode_tagged
+from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig, TaskConfig
+from bert_tf.data.batches.order import BatchSlice
 from bert_tf.tasks.task import make_task
-from bert_tf.tasks.token_classification import entity_errors
+from bert_tf.tasks.token_classification import tags as tag_lib
+from bert_tf.tasks.token_classification.columns import Sentence
+from bert_tf.tasks.token_classification.rows import encode_tagged
+from bert_tf.tasks.token_classification.task import entity_errors
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training.evaluate import Evaluator

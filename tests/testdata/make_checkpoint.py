@@ -18,12 +18,12 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf import model_folder
-from bert_tf.config import BertConfig, DataConfig, ExperimentConfig
+from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
-from bert_tf.training import checkpoint
 from bert_tf.training.step import TrainState
+from bert_tf.training.work_dir import checkpoint
 
 FOLDER = pathlib.Path(__file__).parent / "v1"
 WORDS = [

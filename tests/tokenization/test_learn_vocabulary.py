@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.tokenization import learn_vocabulary as learner
+from bert_tf.tokenization import learn_vocabulary
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS
 from bert_tf.tokenization.wordpiece import Tokenizer
 from tests.tokenization import reference_tokenizer as reference
@@ -60,12 +60,12 @@ def replaced(pieces: list[str], pair: tuple[str, str], token: str) -> list[str]:
 )
 @settings(max_examples=300, deadline=None)
 def test_merges_equal_those_of_recounting_every_time(word_counts, vocab_size, min_frequency):
-    learnt = learner.learn_vocabulary(word_counts, vocab_size, min_frequency=min_frequency)
+    learnt = learn_vocabulary.learn_vocabulary(word_counts, vocab_size, min_frequency=min_frequency)
     assert list(learnt.tokens) == merged_the_slow_way(word_counts, vocab_size, min_frequency)
 
 
 def test_special_tokens_come_first_then_the_alphabet_then_merges():
-    tokens = learner.learn_vocabulary(WORD_COUNTS, 27).tokens
+    tokens = learn_vocabulary.learn_vocabulary(WORD_COUNTS, 27).tokens
     assert tokens[:5] == SPECIAL_TOKENS
     assert tokens[5:16] == (",", "d", "e", "i", "l", "n", "o", "r", "s", "t", "w")
     assert tokens[16:24] == ("##d", "##e", "##i", "##o", "##r", "##s", "##t", "##w")
@@ -74,22 +74,24 @@ def test_special_tokens_come_first_then_the_alphabet_then_merges():
 
 def test_a_small_corpus_gives_less_with_a_warning(caplog):
     with caplog.at_level("WARNING", logger="absl"):
-        vocabulary = learner.learn_vocabulary(WORD_COUNTS, 1000)
+        vocabulary = learn_vocabulary.learn_vocabulary(WORD_COUNTS, 1000)
     assert len(vocabulary) < 60
     assert f"only {len(vocabulary)} tokens, not 1000" in caplog.text
 
 
 def test_rare_characters_are_left_out_together_with_their_words():
-    vocabulary = learner.learn_vocabulary({"aa": 9, "ab": 9, "az": 1}, 20, limit_alphabet=2)
+    vocabulary = learn_vocabulary.learn_vocabulary(
+        {"aa": 9, "ab": 9, "az": 1}, 20, limit_alphabet=2
+    )
     assert "##z" not in vocabulary and "z" not in vocabulary and "az" not in vocabulary
     assert "ab" in vocabulary
 
 
 def test_a_size_below_the_alphabet_and_an_empty_corpus_are_errors():
     with pytest.raises(ValueError, match="vocab_size is 20.*alphabet alone are 24 tokens"):
-        learner.learn_vocabulary(WORD_COUNTS, 20)
+        learn_vocabulary.learn_vocabulary(WORD_COUNTS, 20)
     with pytest.raises(ValueError, match="no words"):
-        learner.learn_vocabulary({}, 20)
+        learn_vocabulary.learn_vocabulary({}, 20)
 
 
 def test_two_processes_learn_the_same_bytes():
@@ -112,17 +114,17 @@ def test_two_processes_learn_the_same_bytes():
 
 @pytest.mark.parametrize("do_lower_case", [True, False])
 def test_words_are_counted_as_the_tokenizer_splits_them(monkeypatch, do_lower_case):
-    monkeypatch.setattr(learner, "_CHARACTERS_AT_A_TIME", 30)  # several batches
+    monkeypatch.setattr(learn_vocabulary, "_CHARACTERS_AT_A_TIME", 30)  # several batches
     texts = ["Héllo, wörld! héllo", "", "中文 ΑΣ\u00a0ΑΣ", "don't\nstop", "x" * 300, "…\u200b"]
     expected = collections.Counter()
     for text in texts:
         expected.update(reference.words_of(text, do_lower_case=do_lower_case))
-    assert learner.count_words(iter(texts), do_lower_case) == expected
-    assert learner.count_words([], do_lower_case) == {}
+    assert learn_vocabulary.count_words(iter(texts), do_lower_case) == expected
+    assert learn_vocabulary.count_words([], do_lower_case) == {}
 
 
 def test_coverage_counts_tokens_and_unknown_words():
     counts = {"low": 5, "newest": 6, "q": 1}
-    vocabulary = learner.learn_vocabulary({"low": 5, "newest": 6}, 1000)
-    coverage = learner.measure_coverage(Tokenizer(vocabulary), counts)
+    vocabulary = learn_vocabulary.learn_vocabulary({"low": 5, "newest": 6}, 1000)
+    coverage = learn_vocabulary.measure_coverage(Tokenizer(vocabulary), counts)
     assert coverage == {"tokens_per_word": 1.0, "unknown_share": 1 / 12}

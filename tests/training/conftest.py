@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from bert_tf.config import (
+from bert_tf.config.experiment import (
     BertConfig,
     DataConfig,
     ExperimentConfig,
@@ -13,7 +13,7 @@ from bert_tf.config import (
     TaskConfig,
     TrainConfig,
 )
-from bert_tf.data.builder import create_pretraining_data
+from bert_tf.data.building.builder import create_pretraining_data
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer

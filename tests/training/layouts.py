@@ -12,7 +12,7 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.config import (
+from bert_tf.config.experiment import (
     BertConfig,
     DataConfig,
     ExperimentConfig,

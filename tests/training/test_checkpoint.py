@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.training import checkpoint
+from bert_tf.training.work_dir import checkpoint
 
 
 def save(folder, step, keep=10):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.training import checkpoint
-from bert_tf.training.checkpoint_writer import CheckpointWriter
+from bert_tf.training.work_dir import checkpoint
+from bert_tf.training.work_dir.checkpoint_writer import CheckpointWriter
 
 
 @pytest.fixture

@@ -1,6 +1,12 @@
 """What a run is said to need."""
 
-from bert_tf.config import BertConfig, DataConfig, ExperimentConfig, TaskConfig, TrainConfig
+from bert_tf.config.experiment import (
+    BertConfig,
+    DataConfig,
+    ExperimentConfig,
+    TaskConfig,
+    TrainConfig,
+)
 from bert_tf.training import estimate
 from bert_tf.training.phases import phases_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bert_tf.data.records import Manifest
+from bert_tf.data.records.manifest import Manifest
 from bert_tf.training.evaluate import Evaluator
 from tests.devices import strategy_of
 
@@ -22,7 +22,7 @@ def test_the_batch_size_does_not_change_the_result(make_run, records, replicas, 
 
 def test_the_number_of_predictions_is_that_of_the_data(make_run, records):
     """Next-sentence weights add up to the rows of the manifest."""
-    from bert_tf.data.order import BatchSlice
+    from bert_tf.data.batches.order import BatchSlice
 
     task, _ = make_run()
     rows = Manifest.load(records).rows
@@ -36,7 +36,7 @@ def test_the_number_of_predictions_is_that_of_the_data(make_run, records):
 
 def test_the_share_of_masks_in_training_does_not_change_the_evaluation(make_run, records):
     """Runs with other shares are compared on the same masks."""
-    from bert_tf.data.order import BatchSlice
+    from bert_tf.data.batches.order import BatchSlice
 
     def masked(share, training):
         task, config = make_run()

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bert_tf.config import ExperimentConfig, TrainConfig
-from bert_tf.config_phases import PhaseConfig
-from bert_tf.training import find_batch, work_dir
+from bert_tf.config.experiment import ExperimentConfig, TrainConfig
+from bert_tf.config.phases import PhaseConfig
+from bert_tf.training import find_batch
 from bert_tf.training.phases import phases_of
+from bert_tf.training.work_dir import contents
 
 HEAD = """
 import os, resource, signal, sys
@@ -59,7 +60,7 @@ def test_every_phase_gets_its_own_which_a_continued_run_finds_in_its_work_direct
     assert [phase.num_micro_batches for phase in config.train.phases] == [2, 6]
     assert "phase 2: 6 micro-batch(es) for 24 rows" in capsys.readouterr().out
 
-    work_dir.write_config(str(tmp_path), config)
+    contents.write_config(str(tmp_path), config)
     count = len(tried(tmp_path))
     find_batch.settle(again, str(tmp_path), "one_device", words)
     assert again == config and len(tried(tmp_path)) == count

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from bert_tf.config import TrainConfig
-from bert_tf.training.history import History
+from bert_tf.config.experiment import TrainConfig
+from bert_tf.training.work_dir.history import History
 
 
 def evaluate(history, values, **settings):

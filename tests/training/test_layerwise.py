@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config import OptimizerConfig
-from bert_tf.training.layerwise import count_blocks, depth_of, keep_top_random
-from bert_tf.training.optimizers import Optimizer
+from bert_tf.config.experiment import OptimizerConfig
+from bert_tf.training.optimizers.layerwise import count_blocks, depth_of, keep_top_random
+from bert_tf.training.optimizers.optimizer import Optimizer
 
 WORDS = "bert/embeddings/word_embeddings"
 NORM = "bert/embeddings/LayerNorm/gamma"

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.exits import EndRun
+from bert_tf.processes.exits import EndRun
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training import loop

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.tasks.pretraining import PretrainingTask
+from bert_tf.tasks.pretraining.task import PretrainingTask
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import Tokenizer
-from bert_tf.training import loss_scale
 from bert_tf.training.loop import train
+from bert_tf.training.optimizers import loss_scale
 from bert_tf.training.step import NO_STEP, TrainState, TrainStep
 from tests.devices import strategy_of
 from tests.training import layouts

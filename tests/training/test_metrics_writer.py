@@ -4,7 +4,7 @@ import json
 
 import tensorflow as tf
 
-from bert_tf.training.metrics_writer import MetricsWriter
+from bert_tf.training.work_dir.metrics_writer import MetricsWriter
 
 
 def read(folder):

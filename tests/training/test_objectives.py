@@ -2,9 +2,9 @@
 
 import pytest
 
-from bert_tf.data import builder
-from bert_tf.data.order import BatchSlice
-from bert_tf.data.records import Manifest
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.building import builder
+from bert_tf.data.records.manifest import Manifest
 from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.training.loop import train
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config import OptimizerConfig
-from bert_tf.training.keras_optimizer import KerasOptimizer
-from bert_tf.training.optimizers import Optimizer, is_decayed
+from bert_tf.config.experiment import OptimizerConfig
+from bert_tf.training.optimizers.keras_optimizer import KerasOptimizer
+from bert_tf.training.optimizers.optimizer import Optimizer, is_decayed
 
 PATHS = {"layer_0/kernel": (4, 3), "layer_0/bias": (3,)}
 DECAY = {"layer_0/kernel": 0.1, "layer_0/bias": 0.0}

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config import ExperimentConfig, TaskConfig, TrainConfig
-from bert_tf.config_phases import PhaseConfig
+from bert_tf.config.experiment import ExperimentConfig, TaskConfig, TrainConfig
+from bert_tf.config.phases import PhaseConfig
 from bert_tf.training import estimate, loop
-from bert_tf.training.checkpoint_writer import CheckpointWriter
 from bert_tf.training.phases import phase_at, phases_of
 from bert_tf.training.stopping import Stopper
+from bert_tf.training.work_dir.checkpoint_writer import CheckpointWriter
 from tests.devices import strategy_of
 from tests.training.test_loop import SpoilsRows, curve
 

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from bert_tf.report import run_curves
-from bert_tf.training import run_page
+from bert_tf.training.work_dir import run_page
 
 
 def sample(given, text="[CLS] a [1] </p><script> [2] [SEP]"):

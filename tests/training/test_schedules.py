@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config import SCHEDULES, OptimizerConfig
-from bert_tf.training import schedules
+from bert_tf.config.experiment import SCHEDULES, OptimizerConfig
+from bert_tf.training.optimizers import schedules
 
 
 def rates(num_warmup_steps, num_train_steps, **options):

@@ -5,7 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from bert_tf.training import loop, loss_scale, time_budget
+from bert_tf.training import loop, time_budget
+from bert_tf.training.optimizers import loss_scale
 from tests.devices import strategy_of
 from tests.training.test_loop import curve
 

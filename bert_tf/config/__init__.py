@@ -1,0 +1,31 @@
+"""The settings of a run: what a config file fills and the command line overrides."""
+
+from bert_tf.config.as_json import from_dict, from_json, to_json
+from bert_tf.config.experiment import (
+    DTYPES,
+    OPTIMIZERS,
+    SCHEDULES,
+    BertConfig,
+    DataConfig,
+    ExperimentConfig,
+    OptimizerConfig,
+    TaskConfig,
+    TrainConfig,
+)
+from bert_tf.config.phases import PhaseConfig
+
+__all__ = [
+    "DTYPES",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "BertConfig",
+    "DataConfig",
+    "ExperimentConfig",
+    "OptimizerConfig",
+    "PhaseConfig",
+    "TaskConfig",
+    "TrainConfig",
+    "from_dict",
+    "from_json",
+    "to_json",
+]

@@ -1,0 +1,111 @@
+"""Batches of rows that are held in memory as arrays.
+
+The order of training is that of `bert_tf.data.batches.order`; an evaluation reads every row once
+and fills its last global batch with rows of weight 0. Rows of like length may come together, see
+`bert_tf.data.batches.length_buckets`.
+
+Shapes: R rows, b rows of one replica's batch.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.data.batches import order
+from bert_tf.data.batches.indexed import dataset_of_items
+from bert_tf.data.batches.length_buckets import BucketedRows, sorted_rows
+
+# (int64 [b] rows of a replica batch, -1 for no row; index of its width) of a local batch.
+_Take = Callable[[int], tuple[np.ndarray, int]]
+
+
+def make_array_dataset(
+    arrays: dict[str, np.ndarray],
+    *,
+    weights: str,
+    batch_slice: order.BatchSlice,
+    seed: int,
+    training: bool,
+    start_row: int = 0,
+    widths: Sequence[int] = (),
+) -> tf.data.Dataset:
+    """Makes the replica batches of one worker, of static shape, first replica first.
+
+    Training: without end, order and epochs from (seed, position). Evaluation: every row once, in
+    storage order, with `widths` the longest first; `seed` and `start_row` have no effect, and every
+    worker gets the same number of batches. What fills the last one are copies with weight 0 of the
+    first row, with `widths` of the shortest.
+
+    Args:
+      arrays: int32 or float32, each [R, ...]; with `widths`, `input_mask` is among them.
+      weights: the name of the float32 array that says what counts in the loss.
+      batch_slice: the global batch size and which replicas belong to this worker.
+      seed: of the order, 0 <= seed < 2**32.
+      training: see above.
+      start_row: rows consumed so far by all workers, to continue a run.
+      widths: rows of like length come together, and each batch says to which of these widths its
+        rows may be cut; empty: any rows, no cutting.
+
+    Returns:
+      A dataset of dicts with the names, types and shapes of `arrays`, [b, ...], and `row_ids`
+      int32 [b], -1 where there is no row; with `widths`, `width_index`, int32 scalar, the same on
+      all replicas.
+
+    Raises:
+      ValueError: no rows.
+    """
+    num_rows = len(arrays[weights])
+    if not num_rows:
+        raise ValueError("the data set holds no rows. Expected at least one.")
+    num_batches = None
+    if training:
+        take = _training_rows(arrays, batch_slice, seed, start_row, widths)
+    else:
+        num_batches = -(-num_rows // batch_slice.global_batch_size) * batch_slice.local_replicas
+        take = _evaluation_rows(arrays, num_rows, batch_slice, widths)
+
+    filler = int(arrays["input_mask"].sum(axis=1).argmin()) if widths else 0
+
+    def batch(local_batch: int) -> dict[str, np.ndarray]:
+        rows, width_index = take(local_batch)
+        exists = rows >= 0
+        taken = {name: array[np.where(exists, rows, filler)] for name, array in arrays.items()}
+        taken[weights] = taken[weights] * exists.reshape(-1, *[1] * (taken[weights].ndim - 1))
+        return {**taken, "row_ids": rows, "width_index": width_index}
+
+    size = batch_slice.replica_batch_size
+    signature = {
+        name: tf.TensorSpec([size, *array.shape[1:]], array.dtype) for name, array in arrays.items()
+    }
+    signature["row_ids"] = tf.TensorSpec([size], tf.int32)
+    if widths:
+        signature["width_index"] = tf.TensorSpec([], tf.int32)
+    return dataset_of_items(batch, signature, num_batches)
+
+
+def _training_rows(arrays, batch_slice, seed, start_row, widths) -> _Take:
+    if widths:
+        lengths = arrays["input_mask"].sum(axis=1)
+        return BucketedRows(lengths, seed, batch_slice, widths, start_row).batch
+    num_rows = len(next(iter(arrays.values())))
+    in_order = order.MemoryOrder(num_rows, seed, batch_slice, start_row).rows
+    return lambda local_batch: (in_order(local_batch), 0)
+
+
+def _evaluation_rows(arrays, num_rows, batch_slice, widths) -> _Take:
+    lengths = arrays["input_mask"].sum(axis=1) if widths else None
+    rows = sorted_rows(lengths) if widths else np.arange(num_rows)
+
+    def take(local_batch: int) -> tuple[np.ndarray, int]:
+        first = batch_slice.position(local_batch)
+        places = np.arange(first, first + batch_slice.replica_batch_size)
+        found = np.where(places < num_rows, rows[np.minimum(places, num_rows - 1)], -1)
+        if not widths:
+            return found, 0
+        longest = lengths[
+            rows[first - first % batch_slice.global_batch_size]
+        ]  # of the global batch
+        return found, int(np.searchsorted(widths, longest))
+
+    return take

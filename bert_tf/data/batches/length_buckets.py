@@ -1,0 +1,116 @@
+"""Rows of like length in one batch, so that little of it is padding, with few static shapes.
+
+A batch is cut to the least of a few widths that holds its longest row; the widths are chosen once
+for the data. The rows of a window of `BATCHES_PER_WINDOW` global batches of the order of training
+are put together by the width they need, in random order otherwise, and cut into batches, which are
+then shuffled. So global batch t remains a function of (seed, t) alone: the same after a restart and
+on every layout. Sorted by length a batch would be narrower by nothing, but its rows more alike than
+they need be. NumPy only.
+
+Shapes: E examples, b rows of one replica's batch.
+"""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from bert_tf.data import hashing
+from bert_tf.data.batches import order
+
+BATCHES_PER_WINDOW = 32
+_MULTIPLE = 8  # widths are multiples of it: what matrix units like
+
+
+def choose_widths(lengths: np.ndarray, max_seq_length: int, count: int) -> tuple[int, ...]:
+    """The at most `count` widths with which the rows, each cut to the least that holds it, have
+    the fewest tokens; the last is `max_seq_length`.
+
+    Args:
+      lengths: int [E], tokens of each row, at most `max_seq_length`.
+      max_seq_length: S.
+      count: at least 1.
+
+    Raises ValueError if `count` is less than 1.
+    """
+    if count < 1:
+        raise ValueError(f"the number of widths is {count}; expected at least 1")
+    candidates = np.unique([*range(_MULTIPLE, max_seq_length, _MULTIPLE), max_seq_length])
+    below = np.searchsorted(np.sort(lengths), candidates, side="right")  # rows that fit
+    # best[i]: the fewest tokens of the rows that fit candidate i, if it is the last width taken.
+    best = candidates * below
+    choices = [[(int(width),) for width in candidates]]
+    for _ in range(count - 1):
+        grown, chosen = best.copy(), list(choices[-1])
+        for i in range(1, len(candidates)):
+            costs = best[:i] + candidates[i] * (below[i] - below[:i])
+            j = int(np.argmin(costs))
+            if costs[j] < grown[i]:
+                grown[i] = costs[j]
+                chosen[i] = (*choices[-1][j], int(candidates[i]))
+        best = grown
+        choices.append(chosen)
+    return choices[-1][-1]
+
+
+def sorted_rows(lengths: np.ndarray) -> np.ndarray:
+    """int64 [E]: all rows, the longest first; equally long ones in storage order."""
+    return np.argsort(-lengths, kind="stable")
+
+
+class BucketedRows:
+    """The rows of each batch of training, and the width that they may be cut to.
+
+    Args:
+      lengths: int [E], tokens of each row.
+      seed: of the order, in [0, 2**32).
+      batch_slice: which part of each global batch this worker reads.
+      widths: ascending; the last holds every row.
+      start_row: rows consumed so far, by all workers and through all epochs.
+
+    Raises ValueError if the last width is too small, or `start_row` is within a batch.
+    """
+
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        seed: int,
+        batch_slice: order.BatchSlice,
+        widths: Sequence[int],
+        start_row: int = 0,
+    ):
+        if lengths.max() > widths[-1]:
+            raise ValueError(f"a row has {lengths.max()} tokens, the largest width is {widths[-1]}")
+        if start_row % batch_slice.global_batch_size:
+            raise ValueError(
+                f"{start_row} rows are consumed, which is not a multiple of the global batch size "
+                f"of {batch_slice.global_batch_size}: batches by length cannot be continued with "
+                "another batch size."
+            )
+        self._order = order.RowOrder(order.memory_shards(len(lengths)), seed)
+        self._lengths, self._seed, self._widths = lengths, seed, widths
+        self._slice = batch_slice
+        self._first_batch = start_row // batch_slice.global_batch_size
+        self._window = functools.lru_cache(2)(self._cut_window)
+
+    def batch(self, local_batch: int) -> tuple[np.ndarray, int]:
+        """(int64 [b] the rows of this worker's replica batch, index of the global batch's width)."""
+        position = self._slice.position(local_batch)
+        global_batch, place = divmod(position, self._slice.global_batch_size)
+        window, number = divmod(self._first_batch + global_batch, BATCHES_PER_WINDOW)
+        rows = self._window(window)[number]
+        width = int(self._width_of(rows).max())
+        return rows[place : place + self._slice.replica_batch_size], width
+
+    def _width_of(self, rows: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self._widths, self._lengths[rows])
+
+    def _cut_window(self, window: int) -> np.ndarray:
+        """int64 [BATCHES_PER_WINDOW, B]: the batches of a window."""
+        count = BATCHES_PER_WINDOW * self._slice.global_batch_size
+        parts = self._order.at(window * count, count)
+        rows = np.concatenate([part.examples for part in parts])
+        rows = rows[np.argsort(self._width_of(rows), kind="stable")]
+        numbers = np.arange(BATCHES_PER_WINDOW)
+        keys = hashing.hash_u32(self._seed, window, numbers, hashing.STREAM_LENGTH_BUCKETS)
+        return rows.reshape(BATCHES_PER_WINDOW, -1)[np.argsort(keys, kind="stable")]

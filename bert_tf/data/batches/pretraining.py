@@ -1,0 +1,338 @@
+"""Folders of pretraining records -> batches for a training loop, as a tf.data.Dataset.
+
+Reading (one group of shards ahead, in a thread), checks and order are done in NumPy; masks and the
+optional inputs of packed rows in TF ops. See `make_pretraining_dataset`.
+
+Shapes: B rows of a replica batch, S tokens of a row, P predictions of a row, E examples of a row.
+"""
+
+import concurrent.futures
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.data import hashing
+from bert_tf.data.batches import order
+from bert_tf.data.batches.indexed import dataset_of_items
+from bert_tf.data.batches.order import BatchSlice, GroupSlice
+from bert_tf.data.masks.mask_choice import shift_right
+from bert_tf.data.masks.masking import Masker, hash_u32, split_words
+from bert_tf.data.records import damaged, release_format, row_tables
+from bert_tf.data.records import shards as records
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.records.mixing import Mixture, Shares
+from bert_tf.data.records.row_tables import Rows
+from bert_tf.tokenization.vocabulary import Vocabulary
+
+_PREFETCH = 4  # batches
+# The examples of the n-th data set of a mixture are numbered from n << 48 on, so that no two data
+# sets draw the same masks.
+_SOURCE_SHIFT = 48
+
+
+def make_pretraining_dataset(
+    data: str,
+    vocabulary: Vocabulary,
+    *,
+    batch_slice: BatchSlice,
+    masked_lm_prob: float = 0.15,
+    max_predictions_per_seq: int = 20,
+    whole_word: bool = False,
+    max_ngram: int = 1,
+    position_range: int = 0,
+    seed: int = 0,
+    training: bool = True,
+    start_row: int = 0,
+    skip_damaged: bool = False,
+) -> tf.data.Dataset:
+    """Reads replica batches; those of one global batch follow each other, first replica first.
+
+    Training: without end, in the order of bert_tf.data.batches.order, with new masks in every epoch
+    (unless the data hold their masks); data sets of a mixture in their shares
+    (bert_tf.data.records.mixing). Evaluation: every row once, with the masks of epoch 0, whatever
+    the weights. The last global batch is filled up with rows of weight 0 ([CLS] alone), so that
+    every replica gets equally many batches.
+
+    Args:
+      data: a folder made by `builder.create_pretraining_data`, or several, see `Mixture.open`.
+      vocabulary: the one the data were made with.
+      batch_slice: which part of each global batch to read.
+      masked_lm_prob, max_predictions_per_seq, whole_word, max_ngram: see `masking.mask_tokens`.
+        Training data with static masks must have as many slots; nothing else has an effect on
+        static masks.
+      position_range: in training, more than S: each row begins at a random position so that it
+        ends before this one (Kiyono et al. 2021, SHAPE). Else all begin at 0.
+      seed: of order, masks and shifts, in [0, 2**32).
+      training: see above.
+      start_row: rows consumed so far, by all workers and through all epochs (training only).
+      skip_damaged: a record that cannot be read or used becomes a row of weight 0 in its place
+        (see bert_tf.data.records.damaged), where the default is an error.
+
+    Returns:
+      Batches of static shape, int32 unless said: `input_ids`, `input_mask`, `segment_ids` [B, S];
+      `masked_lm_positions`, `masked_lm_ids`, float32 `masked_lm_weights` [B, P];
+      `masked_lm_left_out` [B] (see `masking.mask_tokens`);
+      `next_sentence_labels`, float32 `next_sentence_weights` [B, E] (of sentence-order examples
+      too; the weights are 0 if the objective of the data has no labels). If rows may hold several
+      examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E]; shifted rows
+      have `position_ids` too. With
+      `skip_damaged`, in training, `is_skipped` [B], 1 for a record that is left out.
+
+    Raises:
+      ValueError: no or wrong manifest, another vocabulary, or a setting out of range. While
+        reading: tf.errors.InvalidArgumentError with the message of `records.read_shard`.
+    """
+    mixture = Mixture.open(data)
+    slots = max_predictions_per_seq if training else None
+    mixture.check(vocabulary_sha256=vocabulary.sha256, max_predictions_per_seq=slots)
+    if start_row < 0 or (start_row and not training):
+        raise ValueError(f"start_row is {start_row}; it must be >= 0, and 0 in evaluation")
+    masker = Masker(
+        vocabulary, seed, masked_lm_prob, max_predictions_per_seq, whole_word, max_ngram
+    )
+    reader = _Reader(mixture, vocabulary, batch_slice, seed, training, start_row, skip_damaged)
+    signature = row_signature(mixture.first, batch_slice.replica_batch_size)
+    rows = dataset_of_items(reader.read, signature, reader.num_batches)
+    make_batch = batch_maker(mixture.first, masker)
+    num_shifts = position_range - mixture.first.max_seq_length + 1 if training else 1
+
+    @tf.autograph.experimental.do_not_convert
+    def finish(rows: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        batch = make_batch(rows)
+        if num_shifts > 1:
+            batch["position_ids"] = _shifted_positions(batch, rows, seed, num_shifts)
+        if skip_damaged and training:
+            is_empty_B = tf.reduce_all(rows["example_lengths"] == 0, axis=1)
+            batch["is_skipped"] = tf.cast(is_empty_B, tf.int32)
+        return batch
+
+    dataset = rows.map(finish, num_parallel_calls=2, deterministic=True).prefetch(_PREFETCH)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.with_options(options)
+
+
+def batch_maker(
+    manifest: Manifest, masker: Masker
+) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    """The function from rows (`row_signature`) to batches; static masks stay as they are."""
+
+    def finish(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        batch = dict(batch)
+        epoch, example = batch.pop("epoch"), batch.pop("example")
+        example = batch.pop("example_indices", example)
+        batch = _add_inputs(batch, packed=manifest.max_examples_per_row > 1)
+        return batch if manifest.static_masks else masker(batch, epoch, example)
+
+    return finish
+
+
+def num_eval_batches(data: str, batch_slice: BatchSlice) -> int:
+    """How many global batches one pass over the data has; the last may be filled up."""
+    return -(-Mixture.open(data).rows // batch_slice.global_batch_size)
+
+
+def row_signature(manifest: Manifest, batch_size: int | None) -> dict[str, tf.TensorSpec]:
+    """Padded rows: `Rows.padded`, and of each row `epoch`, `example` and `has_labels`."""
+    tokens = tf.TensorSpec((batch_size, manifest.max_seq_length), tf.int32)
+    examples = tf.TensorSpec((batch_size, manifest.max_examples_per_row), tf.int32)
+    counter = tf.TensorSpec((batch_size,), tf.int64)
+    signature = {
+        "input_ids": tokens,
+        "segment_ids": tokens,
+        "next_sentence_labels": examples,
+        "example_lengths": examples,
+        "epoch": counter,
+        "example": counter,
+        "has_labels": tf.TensorSpec((batch_size,), tf.int32),
+    }
+    if manifest.max_examples_per_row > 1:
+        signature["example_indices"] = tf.TensorSpec(examples.shape, tf.int64)
+    if manifest.static_masks:
+        slots = (batch_size, manifest.static_masks["max_predictions_per_seq"])
+        for name in release_format.PER_PREDICTION:
+            kind = tf.float32 if name == "masked_lm_weights" else tf.int32
+            signature[name] = tf.TensorSpec(slots, kind)
+    return signature
+
+
+class _Reader:
+    """Replica batches by number, of the rows of all data sets."""
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        vocabulary: Vocabulary,
+        batch_slice: BatchSlice,
+        seed: int,
+        training: bool,
+        start_row: int,
+        skip_damaged: bool,
+    ):
+        self._batch_slice, self._start_row = batch_slice, start_row
+        self._signature = row_signature(mixture.first, batch_slice.replica_batch_size)
+        self._cls_id = vocabulary.cls_id
+        pairs = zip(mixture.folders, mixture.manifests, strict=True)
+        self._sources = [
+            _Source(
+                folder,
+                manifest,
+                vocabulary,
+                number,
+                seed if training else None,
+                skip_damaged=skip_damaged,
+            )
+            for number, (folder, manifest) in enumerate(pairs)
+        ]
+        in_full = [manifest.rows for manifest in mixture.manifests]
+        self._shares = Shares(mixture.weights if training else in_full)
+        self._num_rows = None if training else mixture.rows
+        global_batches = -(-mixture.rows // batch_slice.global_batch_size)
+        self.num_batches = None if training else global_batches * batch_slice.local_replicas
+
+    def read(self, local_batch: int) -> dict[str, np.ndarray]:
+        """The arrays of `row_signature` for a replica batch; what is missing are rows of [CLS]
+        without an example.
+        """
+        position = self._start_row + self._batch_slice.position(local_batch)
+        size = count = self._batch_slice.replica_batch_size
+        if self._num_rows is not None:
+            count = max(0, min(size, self._num_rows - position))
+        source_N, before = self._shares.sources(position, count)
+        numbers = np.bincount(source_N, minlength=len(self._sources)).tolist()
+        columns = [
+            source.take(int(first), number)
+            for source, first, number in zip(self._sources, before, numbers, strict=True)
+            if number
+        ]
+        places_N = np.argsort(source_N, kind="stable")
+        batch = {}
+        for name, spec in self._signature.items():
+            batch[name] = np.zeros((size, *spec.shape[1:]), spec.dtype.as_numpy_dtype)
+            if columns:
+                batch[name][places_N] = np.concatenate([column[name] for column in columns])
+        batch["input_ids"][count:, 0] = self._cls_id
+        return batch
+
+
+class _Source:
+    """The rows of one data set in its order; holds the group in use and the one after it.
+
+    Args:
+      folder, manifest: of the data set.
+      vocabulary: of the data set.
+      number: of the data set among those that are read together.
+      seed: of the order; None for the order of storage.
+      skip_damaged: see `make_pretraining_dataset`.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        manifest: Manifest,
+        vocabulary: Vocabulary,
+        number: int,
+        seed: int | None,
+        *,
+        skip_damaged: bool,
+    ):
+        self._folder, self._manifest, self._vocabulary = folder, manifest, vocabulary
+        self._skip_damaged = skip_damaged
+        self._first_example = number << _SOURCE_SHIFT
+        if seed is None:
+            self._order = order.StorageOrder(manifest.shard_rows)
+        else:
+            seed = int(hashing.hash_u32(seed, number, hashing.STREAM_SOURCE)) if number else seed
+            self._order = order.RowOrder(manifest.shard_rows, seed)
+        self._pool = concurrent.futures.ThreadPoolExecutor(1)
+        self._tables = {}  # (epoch, shards) -> Future of Rows
+        self._lock = threading.Lock()
+
+    def take(self, position: int, count: int) -> dict[str, np.ndarray]:
+        """Padded rows by their places in this data set's order."""
+        parts = self._order.at(position, count)
+        length = self._manifest.max_seq_length
+        columns = [self._table(part).padded(part.rows, length) for part in parts]
+        batch = {name: np.concatenate([c[name] for c in columns]) for name in columns[0]}
+        if "example_indices" in batch:
+            batch["example_indices"] = batch["example_indices"] + self._first_example
+        batch["example"] = np.concatenate([p.examples for p in parts]) + self._first_example
+        batch["epoch"] = np.concatenate([np.full(len(p.rows), p.epoch, np.int64) for p in parts])
+        batch["has_labels"] = np.full(count, self._manifest.has_labels, np.int32)
+        return batch
+
+    def _table(self, part: GroupSlice) -> Rows:
+        """The rows of a group; the next group is read in a thread meanwhile."""
+        key = _key(part)
+        with self._lock:
+            table = self._tables.get(key) or self._pool.submit(self._load, part.shards)
+            following = self._order.at(part.next_position, 1)
+            self._tables = {key: table} | {
+                _key(n): self._tables.get(_key(n)) or self._pool.submit(self._load, n.shards)
+                for n in following
+            }
+        return table.result()
+
+    def _load(self, shards: np.ndarray) -> Rows:
+        return row_tables.concatenate([self._read_shard(shard) for shard in shards])
+
+    def _read_shard(self, shard: int) -> Rows:
+        if self._skip_damaged:
+            return damaged.read_shard(self._folder, self._manifest, shard, self._vocabulary)
+        read = release_format.read_shard if self._manifest.static_masks else records.read_shard
+        return read(self._folder, self._manifest, shard, len(self._vocabulary), unchanged=True)
+
+
+def _key(group: GroupSlice) -> tuple[int, ...]:
+    return (group.epoch, *group.shards.tolist())
+
+
+def _add_inputs(batch: dict[str, tf.Tensor], *, packed: bool) -> dict[str, tf.Tensor]:
+    """Replaces `example_lengths` and `has_labels` by what follows from them: masks, weights, inputs
+    of packed rows.
+    """
+    batch = dict(batch)
+    lengths_BE = batch.pop("example_lengths")
+    has_labels_B = batch.pop("has_labels")
+    position_S = tf.range(batch["input_ids"].shape[1])
+    total_B1 = tf.reduce_sum(lengths_BE, axis=1, keepdims=True)
+    # The first token always counts: attention over nothing would be a division by 0.
+    is_real_BS = (position_S < total_B1) | (position_S == 0)
+    batch["input_mask"] = tf.cast(is_real_BS, tf.int32)
+    has_label_BE = (lengths_BE > 0) & (has_labels_B[:, tf.newaxis] > 0)
+    batch["next_sentence_weights"] = tf.cast(has_label_BE, tf.float32)
+    if packed:
+        batch.update(_packed_inputs(lengths_BE, position_S, is_real_BS))
+    return batch
+
+
+def _shifted_positions(
+    batch: dict[str, tf.Tensor], rows: dict[str, tf.Tensor], seed: int, num_shifts: int
+) -> tf.Tensor:
+    """int32 [B, S]: positions, all of a row more by a number below `num_shifts`, which is a
+    function of (seed, epoch, row).
+    """
+    counters = (rows["epoch"], *split_words(rows["example"]), hashing.STREAM_POSITION_SHIFT)
+    drawn_B = tf.cast(hash_u32(seed, *counters), tf.int64)
+    shift_B = tf.cast(shift_right(drawn_B * num_shifts, 32), tf.int32)
+    default_BS = tf.zeros_like(batch["input_ids"]) + tf.range(batch["input_ids"].shape[1])
+    return batch.get("position_ids", default_BS) + shift_B[:, tf.newaxis]
+
+
+def _packed_inputs(
+    lengths_BE: tf.Tensor, position_S: tf.Tensor, is_real_BS: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    begins_BE = tf.cumsum(lengths_BE, axis=1, exclusive=True)
+    is_there_BE = lengths_BE > 0
+    has_begun_BSE = (position_S[:, tf.newaxis] >= begins_BE[:, tf.newaxis]) & is_there_BE[
+        :, tf.newaxis
+    ]
+    number_BS = tf.maximum(tf.reduce_sum(tf.cast(has_begun_BSE, tf.int32), axis=-1), 1)
+    begin_BS = tf.gather(begins_BE, number_BS - 1, batch_dims=1)
+    return {
+        "position_ids": tf.where(is_real_BS, position_S - begin_BS, 0),
+        "example_ids": tf.where(is_real_BS, number_BS, 0),
+        "cls_positions": tf.where(is_there_BE, begins_BE, 0),
+    }

@@ -1,0 +1,1 @@
+"""The builder of data sets: from text files to shards, in parallel, resumable."""

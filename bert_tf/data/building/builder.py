@@ -1,0 +1,345 @@
+"""Text files -> a folder of pretraining records. What scripts/create_pretraining_data.py calls.
+
+Three passes, each in constant memory and on all cores, through a work folder beside the output:
+
+1. The text is read in chunks, tokenized in threads and appended to flat files
+   (bert_tf.data.corpus).
+   Duplicates are removed from these, if that is asked for (bert_tf.data.corpus.duplicates).
+2. It is decided at which sentences examples begin (bert_tf.data.examples).
+3. Shard after shard is cut, serialized and written, in threads. A shard has its name when it is
+   whole; the manifest comes last.
+
+A run that was killed goes on where it stopped. Threads, not processes: all that takes long are
+TensorFlow and NumPy operations, which do not hold Python's lock, and a process would first spend
+seconds on importing TensorFlow.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator, Sequence
+
+from absl import logging
+
+from bert_tf import progress
+from bert_tf.data.batches import order
+from bert_tf.data.building import shard_writing, work_folder
+from bert_tf.data.building.chunk_tokenizer import make_chunk_tokenizer
+from bert_tf.data.building.cluster import Cluster
+from bert_tf.data.building.output_folder import check_free, find_existing
+from bert_tf.data.corpus import duplicates, unknown_words
+from bert_tf.data.corpus.duplicates import Deduplication
+from bert_tf.data.corpus.flat_corpus import Corpus, CorpusWriter, map_in_order
+from bert_tf.data.examples.objective import Objective
+from bert_tf.data.examples.objectives import OBJECTIVES, make_objectives
+from bert_tf.data.examples.plan import Plan
+from bert_tf.data.masks.masking import Masker
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.records.release_format import StaticMasks
+from bert_tf.data.text import documents, sources
+from bert_tf.files import write_whole
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+_SHORT_SEQ_PROB = {"next_sentence": 0.1, "sentence_order": 0.1, "none": 0.0}
+
+
+def create_pretraining_data(
+    inputs: str | Sequence[str],
+    tokenizer: Tokenizer,
+    output_dir: str,
+    *,
+    max_seq_length: int = 128,
+    short_seq_prob: float | None = None,
+    seed: int = 0,
+    dupe_factor: int = 1,
+    max_examples_per_row: int = 1,
+    objective: str = "next_sentence",
+    cross_documents: bool = True,
+    static_masks: StaticMasks | None = None,
+    deduplicate: Deduplication | None = None,
+    exclude: str | Sequence[str] = (),
+    input_format: str = "auto",
+    skip_bad_records: bool = False,
+    shard_size: int = order.ROWS_PER_SHARD,
+    num_workers: int = 1,
+    work_dir: str | None = None,
+    cluster: Cluster | None = None,
+) -> Manifest:
+    """Reads text, cuts it into examples and writes them as shards with a manifest.
+
+    The same input, settings and seed give the same bytes, whatever `num_workers` is and however
+    often the run was broken off. A folder that already holds exactly this data set is verified and
+    left alone.
+
+    Args:
+      inputs: files or glob patterns, see `documents.read_documents`.
+      tokenizer: is copied into the folder.
+      output_dir: a new folder, an empty one, or one that holds this data set already.
+      max_seq_length: tokens of a row at most.
+      short_seq_prob: share of examples that are cut shorter than that at random; None: 0.1, or 0
+        for the objective "none".
+      seed: of the examples, in [0, 2**32).
+      dupe_factor: how many times the corpus is cut into examples, each time with other random
+        numbers (google-research/bert has 10). A small corpus that is read for many epochs needs
+        it: pairs that come again are learned by heart.
+      max_examples_per_row: more than 1 packs short examples together, so that less of a row is
+        padding. Losses and gradients stay those of rows of one example.
+      objective: one of `OBJECTIVES`: BERT's next sentence, ALBERT's sentence order, or none.
+      cross_documents: objective "none": an example may go on in the next document.
+      static_masks: draw the masks now and write the records of google-research/bert
+        (`release_format`); None draws them when the records are read.
+      deduplicate: which duplicates to remove; None removes none.
+      exclude: files or patterns of held-out text; its sentences are left out of the data.
+      input_format: one of `documents.FORMATS`.
+      skip_bad_records: leave out and count what cannot be read.
+      shard_size: rows of a shard.
+      num_workers: threads.
+      work_dir: local folder for what lies between the passes, removed at the end; about as large
+        as the text. Default: `output_dir` + ".incomplete", or, if that is on object storage, in
+        the folder for temporary files.
+      cluster: does the heavy passes on other machines (`beam_cluster.BeamCluster`).
+
+    Returns:
+      The manifest; its `counts` say what the data hold.
+
+    Raises:
+      ValueError: bad input (see `documents.read_documents` and `Objective`), an unknown
+        objective, or an output folder that holds something else.
+      OSError: no space left. What is finished stays; the next run goes on.
+    """
+    if objective not in OBJECTIVES:
+        raise ValueError(f"objective is {objective!r}; it must be one of {', '.join(OBJECTIVES)}")
+    for name, value in {
+        "dupe_factor": dupe_factor,
+        "max_examples_per_row": max_examples_per_row,
+        "shard_size": shard_size,
+        "num_workers": num_workers,
+    }.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it must be at least 1")
+    masker = static_masks and static_masks.masker(tokenizer.vocabulary, seed)
+    if masker and max_examples_per_row > 1:
+        raise ValueError(
+            f"max_examples_per_row is {max_examples_per_row}; static masks are written in a format "
+            "with one example a row"
+        )
+    if short_seq_prob is None:
+        short_seq_prob = _SHORT_SEQ_PROB[objective]
+    settings = {"max_seq_length": max_seq_length, "short_seq_prob": short_seq_prob, "seed": seed}
+    files = documents.expand_globs(inputs)
+    excluded = documents.expand_globs(exclude) if exclude else []
+    for path, kind in [*((path, input_format) for path in files), *((p, "auto") for p in excluded)]:
+        sources.format_of(path, kind)
+    wanted = Manifest(
+        objective=objective,
+        **settings,
+        cross_documents=cross_documents and objective == "none",
+        dupe_factor=dupe_factor,
+        max_examples_per_row=max_examples_per_row,
+        static_masks=static_masks.settings() if static_masks else None,
+        deduplicate=deduplicate.settings() if deduplicate else None,
+        exclude=list(map_in_order(work_folder.describe_input, excluded, num_workers)),
+        shard_size=shard_size,
+        vocab_size=len(tokenizer.vocabulary),
+        vocabulary_sha256=tokenizer.vocabulary.sha256,
+        do_lower_case=tokenizer.do_lower_case,
+        max_input_chars_per_word=tokenizer.max_input_chars_per_word,
+        input_format=input_format,
+        inputs=list(map_in_order(work_folder.describe_input, files, num_workers)),
+    )
+    objectives = make_objectives(wanted)
+    work_dir = work_dir or work_folder.default_work_dir(output_dir)
+    if existing := find_existing(output_dir, wanted):
+        logging.info("%s already holds this data set, complete and intact", output_dir)
+        shutil.rmtree(work_dir, ignore_errors=True)
+        return existing
+    check_free(output_dir, tokenizer)
+    build = _Build(
+        files=files,
+        excluded=excluded,
+        tokenizer=tokenizer,
+        output_dir=output_dir,
+        work_dir=work_dir,
+        objectives=objectives,
+        wanted=wanted,
+        num_workers=num_workers,
+        masker=masker,
+        deduplicate=deduplicate,
+        cluster=cluster,
+    )
+    with build.tidy_up():
+        return build.run(skip_bad_records)
+
+
+@dataclasses.dataclass
+class _Build:
+    """One run of the builder.
+
+    `work_dir` holds `settings.json`, the files of the corpus, `examples` (where each begins; with
+    `examples.json` when that is complete) and `shards.jsonl` (the manifest's entries of the shards
+    that are finished).
+    """
+
+    files: list[str]
+    excluded: list[str]  # files
+    tokenizer: Tokenizer
+    output_dir: str
+    work_dir: str
+    objectives: list[Objective]  # one for each copy of the corpus
+    wanted: Manifest
+    num_workers: int
+    masker: Masker | None
+    deduplicate: Deduplication | None
+    cluster: Cluster | None
+
+    def run(self, skip_bad_records: bool) -> Manifest:
+        """All passes, as far as an earlier run has not done them."""
+        self._make_work_dir()
+        if self.cluster:
+            self.cluster.tokenize(
+                self.files,
+                self.excluded,
+                self.tokenizer,
+                self.wanted,
+                self.work_dir,
+                skip_bad_records=skip_bad_records,
+            )
+        counts = self._tokenize(skip_bad_records) | self._remove_duplicates()
+        plan = self._plan()
+        if self.cluster:
+            self.cluster.write_shards(
+                plan.num_rows, self.wanted, self._corpus_dir, self.work_dir, self.output_dir
+            )
+        entries = shard_writing.write_shards(
+            plan,
+            self._corpus,
+            self.tokenizer.vocabulary,
+            self.wanted,
+            self.masker,
+            output_dir=self.output_dir,
+            journal=self._path(shard_writing.JOURNAL),
+            num_workers=self.num_workers,
+        )
+        self.tokenizer.save(self.output_dir)
+        unknown_words.save(self.output_dir, self._path(unknown_words.LIST))
+        sums = {name: sum(e["counts"][name] for e in entries) for name in entries[0]["counts"]}
+        shards = [{k: v for k, v in entry.items() if k != "counts"} for entry in entries]
+        manifest = Manifest(
+            **{
+                **self.wanted.settings(),
+                "rows": plan.num_rows,
+                "counts": {**counts, "sentences_left_out": plan.left_out, **sums},
+                "shards": shards,
+            }
+        )
+        manifest.save(self.output_dir)
+        shutil.rmtree(self.work_dir)
+        return manifest
+
+    @contextlib.contextmanager
+    def tidy_up(self) -> Iterator[None]:
+        """After an error: what is finished stays for the next run; nothing else does."""
+        try:
+            yield
+        except BaseException as error:
+            finished = os.path.exists(self._path("journal.jsonl")) and (
+                os.path.getsize(self._path("journal.jsonl")) > 0
+            )
+            if not finished:
+                shutil.rmtree(self.work_dir, ignore_errors=True)
+            if work_folder.is_full(error):
+                where = getattr(error, "filename", None) or self.work_dir
+                raise OSError(
+                    f"no space left for {self.output_dir} ({where}: {error}). What is finished "
+                    "stays; free some space and run the same command again"
+                ) from error
+            if finished and not isinstance(error, ValueError):
+                logging.info("what is finished is in %s; run again to go on", self.work_dir)
+            raise
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.work_dir, name)
+
+    def _make_work_dir(self) -> None:
+        """Goes on with what is in the folder if it is of the same data set; else starts afresh."""
+        settings = json.dumps(self.wanted.settings(), sort_keys=True)
+        with contextlib.suppress(OSError), open(self._path("settings.json")) as file:
+            if file.read() == settings:
+                logging.info("going on with the run that stopped, from %s", self.work_dir)
+                return
+        shutil.rmtree(self.work_dir, ignore_errors=True)
+        try:
+            os.makedirs(self.work_dir)
+        except NotADirectoryError as error:
+            file = next(path for path in pathlib.Path(self.work_dir).parents if path.exists())
+            raise ValueError(f"{file} is not a directory; choose another folder") from error
+        write_whole(self._path("settings.json"), settings)
+
+    def _tokenize(self, skip_bad_records: bool) -> dict[str, int]:
+        """Pass 1. Returns the counts for the manifest."""
+        work = make_chunk_tokenizer(
+            self.tokenizer, self.wanted, self.excluded, skip_bad_records=skip_bad_records
+        )
+        megabytes = sum(entry["bytes"] for entry in self.wanted.inputs) / 1e6
+        with CorpusWriter(self.work_dir) as writer:
+            chunks = sources.read_chunks(
+                self.files,
+                self.wanted.input_format,
+                writer.state["following"],
+                skip_bad_records=skip_bad_records,
+            )
+            done = writer.state["file_bytes"] / 1e6
+            bar = progress.bar(
+                total=megabytes or None, unit="MB", description="tokenizing", initial=done
+            )
+            with bar:
+                for chunk in map_in_order(work, chunks, self.num_workers):
+                    writer.append(chunk)
+                    bar.update(chunk.file_bytes / 1e6)
+            state = writer.state
+        names = ("tokens", "tokens_unknown", "bad_records", "bad_files", "sentences_excluded")
+        pairs = ("sentences", "documents")
+        return {
+            **{name: state[name] for name in names},
+            **{name: state[name] for pair in pairs for name in (pair, f"{pair}_skipped")},
+        }
+
+    def _corpus(self) -> Corpus:
+        return Corpus.open(self._corpus_dir, self.wanted.token_type)
+
+    @property
+    def _corpus_dir(self) -> str:
+        return self._path("unique") if self.deduplicate else self.work_dir
+
+    def _remove_duplicates(self) -> dict[str, int]:
+        """Between the passes. Returns the counts that change, and those of what was removed."""
+        if not self.deduplicate:
+            return {}
+        return duplicates.remove(
+            lambda: Corpus.open(self.work_dir, self.wanted.token_type),
+            self._corpus_dir,
+            self.deduplicate,
+            is_continuation=self.tokenizer.vocabulary.is_continuation,
+            unk_id=self.tokenizer.vocabulary.unk_id,
+            num_workers=self.num_workers,
+        )
+
+    def _plan(self) -> Plan:
+        """Pass 2: writes where examples begin."""
+        path, packed = self._path("examples"), self.wanted.max_examples_per_row
+        if not Plan.exists(path):
+            with self._input_is_unusable():
+                Plan.create(path, self._corpus, self.objectives, packed, self.num_workers)
+        return Plan(path, self.objectives, packed)
+
+    @contextlib.contextmanager
+    def _input_is_unusable(self) -> Iterator[None]:
+        """After an error in the block there is nothing to go on with: other text is needed."""
+        try:
+            yield
+        except ValueError:
+            shutil.rmtree(self.work_dir)
+            raise

@@ -1,0 +1,28 @@
+"""What the builder asks of other machines that do its heavy passes."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+
+class Cluster(Protocol):
+    """Other machines. What they finish is in the work folder as the builder itself leaves it."""
+
+    def tokenize(
+        self,
+        files: Sequence[str],
+        excluded: Sequence[str],
+        tokenizer: Tokenizer,
+        wanted: Manifest,
+        work_dir: str,
+        *,
+        skip_bad_records: bool,
+    ) -> None:
+        """The corpus of the files without the sentences of `excluded`, in `work_dir`."""
+
+    def write_shards(
+        self, num_rows: int, wanted: Manifest, corpus: str, work_dir: str, output_dir: str
+    ) -> None:
+        """The shards of the plan in `work_dir`, cut from the corpus in the folder `corpus`."""

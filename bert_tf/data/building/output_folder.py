@@ -1,0 +1,63 @@
+"""What the folder of a data set may hold before it is built."""
+
+import os
+import re
+
+import tensorflow as tf
+
+from bert_tf.data.corpus import unknown_words
+from bert_tf.data.records import manifest, shards
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.files import TEMPORARY
+from bert_tf.tokenization.tokenizer_config import CONFIG_FILE
+from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, Tokenizer
+
+SHARD = re.compile(r"shard-\d{5,}-of-\d{5,}\.tfrecord(\.incomplete)?")
+
+
+def find_existing(output_dir: str, wanted: Manifest) -> Manifest | None:
+    """The manifest in the folder if it is of the same data set; None if there is none.
+
+    Raises ValueError if the folder holds another data set, or a damaged one.
+    """
+    if not tf.io.gfile.exists(os.path.join(output_dir, manifest.MANIFEST)):
+        return None
+    existing = Manifest.load(output_dir)
+    here, asked = existing.settings(), wanted.settings()
+    different = [name for name in asked if here[name] != asked[name]]
+    if different:
+        name = different[0]
+        raise ValueError(
+            f"{output_dir} already holds another data set ({', '.join(different)} differ: {name} "
+            f"is {here[name]} there, {asked[name]} here); choose another folder or delete that one"
+        )
+    for shard in existing.shards:
+        path = os.path.join(output_dir, shard["file"])
+        if not tf.io.gfile.exists(path) or shards.file_sha256(path) != shard["sha256"]:
+            raise ValueError(f"{path} is missing or damaged; delete {output_dir} and run again")
+    return existing
+
+
+def check_free(output_dir: str, tokenizer: Tokenizer) -> None:
+    """Raises ValueError for all but a vocabulary folder and the remains of a killed run."""
+    if not tf.io.gfile.exists(output_dir):
+        return
+    if not tf.io.gfile.isdir(output_dir):
+        raise ValueError(f"{output_dir} is a file; a folder was expected")
+    names = {name.rstrip("/") for name in tf.io.gfile.listdir(output_dir)}
+    others = {n for n in names if not SHARD.fullmatch(n)} - _own_names()
+    if others:
+        raise ValueError(
+            f"{output_dir} holds other files ({', '.join(sorted(others)[:3])}); choose a new folder"
+        )
+    if VOCABULARY_FILE in names:
+        here = Tokenizer.from_folder(output_dir)
+        same = here.vocabulary == tokenizer.vocabulary
+        if not same or here.do_lower_case != tokenizer.do_lower_case:
+            raise ValueError(f"{output_dir} holds another vocabulary; choose a new folder")
+
+
+def _own_names() -> set[str]:
+    names = (VOCABULARY_FILE, CONFIG_FILE, manifest.MANIFEST, unknown_words.FILE)
+    finished = set(names) - {manifest.MANIFEST}
+    return finished | {name + TEMPORARY for name in names}

@@ -1,0 +1,45 @@
+"""What the builder of records needs to know of files and disks: identities, places, full disks."""
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+
+import tensorflow as tf
+
+from bert_tf.data.records import shards
+from bert_tf.data.records.shards import INCOMPLETE
+from bert_tf.data.text import tfds
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def describe_input(path: str) -> dict:
+    """The entry of an input for the manifest: file (without folder), bytes, sha256."""
+    if path.startswith(tfds.PREFIX):
+        _, identity = tfds.load(path, ["text"])
+        digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
+        return {"file": path, "bytes": 0, "sha256": digest.hexdigest()}
+    return {
+        "file": os.path.basename(path),
+        "bytes": tf.io.gfile.stat(path).length,
+        "sha256": shards.file_sha256(path),
+    }
+
+
+def default_work_dir(output_dir: str) -> str:
+    """Beside the output; in the folder for temporary files if that is on object storage."""
+    if "://" not in output_dir:
+        return output_dir.rstrip("/") + INCOMPLETE
+    name = hashlib.sha256(output_dir.encode()).hexdigest()[:16]
+    return os.path.join(tempfile.gettempdir(), f"bert_tf-{name}{INCOMPLETE}")
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the disk is full, or a file may not grow."""
+    if isinstance(error, tf.errors.ResourceExhaustedError):
+        return True
+    if isinstance(error, tf.errors.OpError):
+        return any(os.strerror(code) in str(error) for code in _FULL)
+    return isinstance(error, OSError) and error.errno in _FULL

@@ -1,0 +1,1 @@
+"""A tokenized corpus on disk, and what is left out of it."""

@@ -1,0 +1,48 @@
+"""Sentences that must not be trained on, because a model will be evaluated on them."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.data.corpus.token_hashes import hash_stretches
+from bert_tf.data.text import documents
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+_TEXTS_PER_BATCH = 4096
+
+
+class ExcludedSentences:
+    """The sentences of some files, as hashes of their tokens (8 bytes each in memory).
+
+    Two sentences are the same if their tokens are: letter case, accents and spaces that the
+    tokenizer does not keep make no difference.
+
+    Args:
+      files: from `documents.expand_globs`; excluded are the sentences in their text, and each
+        line (or record) as a whole, since the line of one corpus may be two sentences of
+        another.
+      tokenizer: of the corpus.
+
+    Raises ValueError as `documents.read_documents` does.
+    """
+
+    def __init__(self, files: Sequence[str], tokenizer: Tokenizer):
+        found = [np.zeros(0, np.uint64)]
+        texts = documents.read_texts(files)
+        while batch := list(itertools.islice(texts, _TEXTS_PER_BATCH)):
+            batch += [s for text in batch for s in documents.split_sentences(text)]
+            ragged = tokenizer.tokenize(tf.constant(batch))
+            lengths = ragged.row_lengths().numpy()
+            found.append(np.unique(hash_stretches(ragged.values.numpy(), lengths[lengths > 0])))
+        self._hashes = np.unique(np.concatenate(found))
+
+    def contain(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Bool [N]: which of the sentences, laid end to end, are to be left out; int64 [N]."""
+        is_excluded = np.zeros(len(lengths), bool)
+        if len(self._hashes):
+            hashes = hash_stretches(tokens, lengths[lengths > 0])
+            places = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)
+            is_excluded[lengths > 0] = self._hashes[places] == hashes
+        return is_excluded

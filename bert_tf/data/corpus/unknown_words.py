@@ -1,0 +1,101 @@
+"""The commonest words that a vocabulary has no pieces for, counted while text is tokenized.
+
+Records hold only [UNK], so the words are kept in a file of the data set. Text -> words here; who
+asks for them is bert_tf.data.corpus and bert_tf.data.building.builder.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.files import write_whole
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+FILE = "unknown_words.json"  # of a data folder
+LIST = "unknown_words"  # every occurrence, one a line, while the data are made
+FORMAT_VERSION = 1
+_LONGEST = 40  # characters; a longer word is cut
+_NUM_KEPT = 100
+_NUM_COUNTERS = 1 << 16
+
+
+def find_unknown(texts: list[str], token_ids: tf.RaggedTensor, tokenizer: Tokenizer) -> list[str]:
+    """The words of `texts` that became [UNK], in order.
+
+    Args:
+      texts: N texts.
+      token_ids: int32 [N, (tokens)], what `tokenizer.tokenize` made of them.
+      tokenizer: is asked again, with offsets, for the texts that hold one.
+    """
+    unk_id = tokenizer.vocabulary.unk_id
+    rows = _rows(token_ids.row_splits.numpy(), np.flatnonzero(token_ids.values.numpy() == unk_id))
+    if not len(rows):
+        return []
+    found = [texts[row] for row in np.unique(rows)]
+    ids, starts, ends = tokenizer.tokenize_with_offsets(tf.constant(found))
+    tokens = np.flatnonzero(ids.values.numpy() == unk_id)
+    places = (starts.values.numpy()[tokens].tolist(), ends.values.numpy()[tokens].tolist())
+    words = []
+    for row, start, end in zip(_rows(ids.row_splits.numpy(), tokens), *places, strict=True):
+        word = " ".join(found[row][start:end].split())
+        words.append(word.lower() if tokenizer.do_lower_case else word)
+    return [word if len(word) <= _LONGEST else word[: _LONGEST - 1] + "…" for word in words]
+
+
+def _rows(row_splits: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    return np.searchsorted(row_splits, tokens, side="right") - 1
+
+
+def count_commonest(words: Iterable[str], num_counters: int = _NUM_COUNTERS) -> dict[str, Any]:
+    """Counts words in memory that does not grow.
+
+    With more than `num_counters` different words a count may be too low, by at most `error` (Misra
+    and Gries 1982, "Finding repeated elements").
+
+    Returns:
+      `words`: the 100 commonest [word, count], equally common ones in the order of the alphabet;
+      `total`: how many words came; `different`: how many different ones, None if too many;
+      `error`: 0 where the counts are exact.
+    """
+    counts, total, error = {}, 0, 0
+    for word in words:
+        total += 1
+        if word in counts or len(counts) < num_counters:
+            counts[word] = counts.get(word, 0) + 1
+        else:
+            error += 1
+            counts = {word: count - 1 for word, count in counts.items() if count > 1}
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return {
+        "words": [list(item) for item in ranked[:_NUM_KEPT]],
+        "total": total,
+        "different": None if error else len(counts),
+        "error": error,
+    }
+
+
+def save(folder: str, path: str) -> None:
+    """Counts the words of the file `path`, one a line, and writes the result into a data folder."""
+    with open(path, encoding="utf-8", newline="\n") as file:
+        found = count_commonest(line.removesuffix("\n") for line in file)
+    text = json.dumps({"format_version": FORMAT_VERSION, **found}, indent=1, ensure_ascii=False)
+    write_whole(os.path.join(folder, FILE), text + "\n")
+
+
+def load(folder: str) -> dict[str, Any] | None:
+    """What is in a data folder; None for a folder that was made before there was such a file.
+
+    Raises ValueError if a newer version wrote it.
+    """
+    path = os.path.join(folder, FILE)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path) as file:
+        values = json.load(file)
+    if values.pop("format_version") > FORMAT_VERSION:
+        raise ValueError(f"{path} was written by a newer bert_tf; install that")
+    return values

@@ -1,0 +1,1 @@
+"""How a corpus is cut into examples: one file an objective, and packing."""

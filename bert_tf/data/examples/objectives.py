@@ -1,0 +1,28 @@
+"""The objectives by name: what cuts a corpus into examples."""
+
+import functools
+
+from bert_tf.data.examples.full_sentences import FullSentences
+from bert_tf.data.examples.next_sentence import NextSentence
+from bert_tf.data.examples.objective import Objective
+from bert_tf.data.examples.sentence_order import SentenceOrder
+from bert_tf.data.records.manifest import Manifest
+
+_CLASSES = {"next_sentence": NextSentence, "sentence_order": SentenceOrder, "none": FullSentences}
+OBJECTIVES = tuple(_CLASSES)
+
+
+def make_objectives(wanted: Manifest) -> list[Objective]:
+    """What cuts each copy of the corpus, by the settings of a manifest.
+
+    Raises ValueError if a setting is out of range.
+    """
+    crossing = {"cross_documents": wanted.cross_documents} if wanted.objective == "none" else {}
+    make = functools.partial(
+        _CLASSES[wanted.objective],
+        max_seq_length=wanted.max_seq_length,
+        short_seq_prob=wanted.short_seq_prob,
+        seed=wanted.seed,
+        **crossing,
+    )
+    return [make(copy=copy) for copy in range(wanted.dupe_factor)]

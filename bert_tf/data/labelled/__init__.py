@@ -1,0 +1,1 @@
+"""Files of labelled examples, whatever the task: tables and comparisons of sets."""

@@ -1,0 +1,323 @@
+"""Masked-LM positions, drawn in TF ops on whole batches: when a batch is read, on the host, or
+once and for all when the records are made.
+
+A mask is a function of (seed, epoch, example, position) through the hash of
+bert_tf.data.batches.order, so it does not depend on batch size, shards, workers or threads. Where a
+row holds several examples, each is masked as it would be in a row of its own.
+
+Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row, N tokens that are
+predicted, of all rows.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from bert_tf.data import hashing
+from bert_tf.data.masks.mask_choice import (
+    choose_groups,
+    choose_tokens,
+    ngram_begins,
+    shift_right,
+    sum_per_group,
+)
+from bert_tf.tokenization.vocabulary import Vocabulary
+
+_SHARE_MASKED, _SHARE_MASKED_OR_KEPT = 0.8, 0.9
+
+
+@dataclasses.dataclass(frozen=True)
+class Masker:
+    """`mask_tokens` with everything but the batch decided. Reading and building share it.
+
+    Attributes:
+      vocabulary: of the data.
+      seed: in [0, 2**32).
+      masked_lm_prob, max_predictions_per_seq: see `mask_tokens`.
+      whole_word: mask all pieces of a word together.
+      max_ngram: more than 1 masks n-grams of up to so many whole words.
+
+    Raises ValueError if a setting is out of range.
+    """
+
+    vocabulary: Vocabulary
+    seed: int = 0
+    masked_lm_prob: float = 0.15
+    max_predictions_per_seq: int = 20
+    whole_word: bool = False
+    max_ngram: int = 1
+
+    def __post_init__(self) -> None:
+        hashing.check_seed(self.seed)
+        if not 0 < self.masked_lm_prob <= 1:
+            raise ValueError(
+                f"masked_lm_prob is {self.masked_lm_prob}; it must be above 0 and at most 1"
+            )
+        if self.max_predictions_per_seq < 1:
+            raise ValueError(
+                f"max_predictions_per_seq is {self.max_predictions_per_seq}; at least 1 expected"
+            )
+        check_max_ngram(self.max_ngram, self.whole_word)
+
+    def __call__(
+        self, batch: dict[str, tf.Tensor], epoch: tf.Tensor, example_index: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """See `mask_tokens`."""
+        vocabulary = self.vocabulary
+        is_continuation = tf.constant(vocabulary.is_continuation) if self.whole_word else None
+        return mask_tokens(
+            batch,
+            seed=self.seed,
+            epoch=epoch,
+            example_index=example_index,
+            masked_lm_prob=self.masked_lm_prob,
+            max_predictions_per_seq=self.max_predictions_per_seq,
+            cls_id=vocabulary.cls_id,
+            sep_id=vocabulary.sep_id,
+            mask_id=vocabulary.mask_id,
+            vocab_size=len(vocabulary),
+            is_continuation=is_continuation,
+            max_ngram=self.max_ngram,
+        )
+
+
+def check_max_ngram(max_ngram: int, whole_word: bool) -> None:
+    """Raises ValueError for n-grams of nothing, or of pieces of words."""
+    if max_ngram < 1:
+        raise ValueError(f"max_ngram is {max_ngram}; it must be at least 1 (single words)")
+    if max_ngram > 1 and not whole_word:
+        raise ValueError(
+            f"max_ngram is {max_ngram}, but do_whole_word_mask is false; n-grams are of whole "
+            "words: set do_whole_word_mask to true, or max_ngram to 1"
+        )
+
+
+@tf.autograph.experimental.do_not_convert
+def mask_tokens(
+    batch: dict[str, tf.Tensor],
+    *,
+    seed: int,
+    epoch: tf.Tensor,
+    example_index: tf.Tensor,
+    masked_lm_prob: float,
+    max_predictions_per_seq: int,
+    cls_id: int,
+    sep_id: int,
+    mask_id: int,
+    vocab_size: int,
+    is_continuation: tf.Tensor | None = None,
+    max_ngram: int = 1,
+) -> dict[str, tf.Tensor]:
+    """Masks a batch as google-research/bert does, with counters in place of a random state.
+
+    Of each example, round(masked_lm_prob x candidates) tokens are predicted, at least 1 and at most
+    `max_predictions_per_seq`; candidates are all real tokens but [CLS] and [SEP]. Of the predicted,
+    80 % become [MASK], 10 % stay, 10 % become a token drawn uniformly from the vocabulary; each is
+    drawn by itself, also those of one word or n-gram. A row of several examples has P slots all the
+    same: tokens beyond them, from the left, stay as they are and are not predicted. How many that
+    are is counted.
+
+    Args:
+      batch: `input_ids`, `input_mask`, int32 [B, S]; other entries are passed through. Rows of
+        several examples also have `position_ids` and `example_ids`, int32 [B, S].
+      seed: in [0, 2**32).
+      epoch: int64 [B], a counter.
+      example_index: int64 [B], a counter; for rows of several examples [B, E].
+      masked_lm_prob: share of the candidates to predict.
+      max_predictions_per_seq: P.
+      cls_id, sep_id, mask_id, vocab_size: of the vocabulary.
+      is_continuation: bool [V]; when given, whole words are masked: a token and the continuations
+        behind it are taken together, and a word that does not fit is passed over.
+      max_ngram: with `is_continuation`: n-grams of up to so many words are masked, of a length n
+        with a probability proportional to 1/n (Lan et al. 2019, section 4.1). What does not fit
+        is cut behind its last word that does. The text is cut into n-grams before any is
+        taken, so that lengths follow the formula and first words are no rarer than others;
+        ALBERT's create_pretraining_data.py draws n-grams that overlap and drops those that meet
+        an earlier one. Unlike there, none reaches over [SEP].
+
+    Returns:
+      The batch with masked `input_ids` and with `masked_lm_positions` (ascending),
+      `masked_lm_ids`, int32 [B, P], and `masked_lm_weights`, float32 [B, P]; slots that are not
+      used are 0. `masked_lm_left_out`, int32 [B]: predictions that found no slot in their row.
+    """
+    ids_BS = batch["input_ids"]
+    position_BS, example_BS, index_BS = _counters(batch, example_index)
+    counters = _Counters(epoch[:, tf.newaxis], *split_words(index_BS), position_BS)
+
+    candidate_BS = (batch["input_mask"] > 0) & (ids_BS != cls_id) & (ids_BS != sep_id)
+    max_examples = 1 if example_index.shape.rank == 1 else example_index.shape[1]
+    wanted_BE = _numbers(candidate_BS, example_BS, max_examples, masked_lm_prob)
+    number_BE = tf.minimum(wanted_BE, max_predictions_per_seq)
+    order_BS = counters.draw(seed, hashing.STREAM_MASK_ORDER)
+    if is_continuation is None:
+        chosen_BS = choose_tokens(
+            candidate_BS, example_BS, order_BS, number_BE, max_number=max_predictions_per_seq
+        )
+    else:
+        word_begin_BS = candidate_BS & ~_continues(ids_BS, candidate_BS, is_continuation)
+        begin_BS = word_begin_BS
+        if max_ngram > 1:
+            begin_BS = ngram_begins(
+                candidate_BS,
+                word_begin_BS,
+                example_BS,
+                counters.draw(seed, hashing.STREAM_MASK_NGRAM),
+                max_ngram=max_ngram,
+                max_examples=max_examples,
+            )
+        chosen_BS = choose_groups(
+            candidate_BS,
+            begin_BS,
+            example_BS,
+            order_BS,
+            number_BE,
+            word_begin_BS=word_begin_BS,
+            max_words=max_ngram,
+        )
+    left_out_B = tf.cast(tf.reduce_sum(wanted_BE - number_BE, axis=1), tf.int32)
+    if max_examples > 1:
+        rank_BS = tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1)
+        left_out_B += tf.maximum(rank_BS[:, -1] - max_predictions_per_seq, 0)
+        chosen_BS &= rank_BS <= max_predictions_per_seq
+    # What a token becomes is drawn for the chosen ones alone: one in seven.
+    where_N2 = tf.where(chosen_BS)
+    ids_N = tf.gather_nd(ids_BS, where_N2)
+    counters = counters.at(where_N2, tf.shape(ids_BS))
+    replacements_N = _replacements(
+        ids_N,
+        counters.draw(seed, hashing.STREAM_MASK_KIND),
+        mask_id,
+        shift_right(counters.draw(seed, hashing.STREAM_MASK_TOKEN) * vocab_size, 32),
+    )
+    slots = _Slots(chosen_BS, where_N2, max_predictions_per_seq)
+    return {
+        **batch,
+        "input_ids": tf.tensor_scatter_nd_update(ids_BS, where_N2, replacements_N),
+        "masked_lm_positions": slots.fill(tf.cast(where_N2[:, 1], tf.int32)),
+        "masked_lm_ids": slots.fill(ids_N),
+        "masked_lm_weights": tf.cast(slots.is_used_BP, tf.float32),
+        "masked_lm_left_out": left_out_B,
+    }
+
+
+class _Counters(NamedTuple):
+    """What the hash of a token takes beside the seed: int64, shapes that broadcast."""
+
+    epoch: tf.Tensor
+    index_low: tf.Tensor
+    index_high: tf.Tensor
+    position: tf.Tensor
+
+    def draw(self, seed: int, stream: int) -> tf.Tensor:
+        """int64 in [0, 2**32)."""
+        return tf.cast(hash_u32(seed, *self, stream), tf.int64)
+
+    def at(self, where_N2: tf.Tensor, shape: tf.Tensor) -> "_Counters":
+        """Those of single tokens, [N] each."""
+        return _Counters(*(tf.gather_nd(tf.broadcast_to(c, shape), where_N2) for c in self))
+
+
+def _replacements(
+    ids_N: tf.Tensor, kind_N: tf.Tensor, mask_id: int, token_N: tf.Tensor
+) -> tf.Tensor:
+    """int32 [N]: what predicted tokens become; `kind_N` in [0, 2**32) decides."""
+    is_kept_N = kind_N < int(_SHARE_MASKED_OR_KEPT * 2**32)
+    unmasked_N = tf.where(is_kept_N, ids_N, tf.cast(token_N, tf.int32))
+    return tf.where(kind_N < int(_SHARE_MASKED * 2**32), mask_id, unmasked_N)
+
+
+def hash_u32(seed: int, *counters: tf.Tensor | int) -> tf.Tensor:
+    """`hashing.hash_u32` in TF ops: counters int64, of which the low 32 bits count -> uint32."""
+    h = tf.constant(hashing.check_seed(seed), tf.uint32)
+    for counter in counters:
+        k = tf.cast(tf.bitwise.bitwise_and(tf.cast(counter, tf.int64), 0xFFFFFFFF), tf.uint32)
+        k = _rotate_left(k * _u32(0xCC9E2D51), 15) * _u32(0x1B873593)
+        h = _rotate_left(tf.bitwise.bitwise_xor(h, k), 13) * _u32(5) + _u32(0xE6546B64)
+    h = tf.bitwise.bitwise_xor(h, _u32(4 * len(counters)))
+    h = _xor_shifted(h, 16) * _u32(0x85EBCA6B)
+    h = _xor_shifted(h, 13) * _u32(0xC2B2AE35)
+    return _xor_shifted(h, 16)
+
+
+def _u32(value: int) -> tf.Tensor:
+    return tf.constant(value, tf.uint32)
+
+
+def _rotate_left(x: tf.Tensor, bits: int) -> tf.Tensor:
+    left = tf.bitwise.left_shift(x, _u32(bits))
+    return tf.bitwise.bitwise_or(left, tf.bitwise.right_shift(x, _u32(32 - bits)))
+
+
+def _xor_shifted(x: tf.Tensor, bits: int) -> tf.Tensor:
+    return tf.bitwise.bitwise_xor(x, tf.bitwise.right_shift(x, _u32(bits)))
+
+
+def split_words(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The low and the high 32 bits of an int64, as counters of `hash_u32`."""
+    low = tf.bitwise.bitwise_and(index, 0xFFFFFFFF)
+    return low, shift_right(index, 32)
+
+
+def _continues(ids_BS: tf.Tensor, candidate_BS: tf.Tensor, is_continuation: tf.Tensor) -> tf.Tensor:
+    """True where a token goes on with the word before it; never across [CLS] or [SEP]."""
+    after_candidate_BS = tf.pad(candidate_BS[:, :-1], [[0, 0], [1, 0]])
+    return tf.gather(is_continuation, ids_BS) & after_candidate_BS
+
+
+def _counters(
+    batch: dict[str, tf.Tensor], example_index: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """int64 [B, S] or broadcast to it: position in the example, its number in the row, its index.
+
+    Examples of a row are numbered from 0; padding counts as the first.
+    """
+    shape = tf.shape(batch["input_ids"])
+    if example_index.shape.rank == 1:
+        position_1S = tf.range(shape[1], dtype=tf.int64)[tf.newaxis]
+        return position_1S, tf.zeros(shape, tf.int64), example_index[:, tf.newaxis]
+    example_BS = tf.maximum(tf.cast(batch["example_ids"], tf.int64) - 1, 0)
+    index_BS = tf.gather(example_index, example_BS, batch_dims=1)
+    return tf.cast(batch["position_ids"], tf.int64), example_BS, index_BS
+
+
+def _numbers(
+    candidate_BS: tf.Tensor,
+    example_BS: tf.Tensor,
+    max_examples: int,
+    masked_lm_prob: float,
+) -> tf.Tensor:
+    """int64 [B, E]: how many tokens to predict. In float64, as the NumPy twin; halves to even."""
+    count_BE = sum_per_group(tf.cast(candidate_BS, tf.int64), example_BS, max_examples)
+    share_BE = tf.cast(count_BE, tf.float64) * tf.constant(masked_lm_prob, tf.float64)
+    wanted_BE = tf.maximum(tf.cast(tf.round(share_BE), tf.int64), 1)
+    return tf.minimum(wanted_BE, count_BE)
+
+
+class _Slots:
+    """The P slots of each row, filled from the left with what belongs to its chosen tokens.
+
+    Args:
+      chosen_BS: bool, at most P in a row.
+      where_N2: int64, `tf.where` of it.
+      num_slots: P.
+
+    Attributes:
+      is_used_BP: bool.
+    """
+
+    def __init__(self, chosen_BS: tf.Tensor, where_N2: tf.Tensor, num_slots: int):
+        self._static_shape = (chosen_BS.shape[0], num_slots)
+        self._shape = tf.stack([tf.shape(chosen_BS)[0], num_slots])
+        used_B = tf.reduce_sum(tf.cast(chosen_BS, tf.int64), axis=1)
+        used_before_B = tf.cumsum(used_B, exclusive=True)
+        row_N = where_N2[:, 0]
+        slot_N = tf.range(tf.shape(row_N, tf.int64)[0]) - tf.gather(used_before_B, row_N)
+        self._indices_N2 = tf.cast(tf.stack([row_N, slot_N], axis=1), tf.int32)
+        is_used_BP = tf.range(num_slots, dtype=tf.int64) < used_B[:, tf.newaxis]
+        self.is_used_BP = tf.ensure_shape(is_used_BP, self._static_shape)
+
+    def fill(self, values_N: tf.Tensor) -> tf.Tensor:
+        """[B, P]: `values_N` in their slots, 0 in those that are not used."""
+        filled_BP = tf.scatter_nd(self._indices_N2, values_N, self._shape)
+        return tf.ensure_shape(filled_BP, self._static_shape)

@@ -1,0 +1,159 @@
+"""The manifest of a data set: what its shards hold and how they were made."""
+
+import dataclasses
+import json
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.files import write_whole
+
+FORMAT_VERSION = 3
+MANIFEST = "manifest.json"
+
+
+LABELLED_OBJECTIVES = ("next_sentence", "sentence_order")
+
+
+_SINCE_VERSION = {
+    2: {"cross_documents", "dupe_factor"},
+    3: {"static_masks", "deduplicate", "exclude"},
+}
+HINT = "make the data with scripts/create_pretraining_data.py"
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a folder of records holds and how it was made (`manifest.json`).
+
+    Attributes:
+      objective: what the examples are made for: one of `LABELLED_OBJECTIVES`, whose labels are
+        stored as `next_sentence_labels`, or "none", with labels of 0 that mean nothing.
+      max_seq_length: no row is longer, in tokens.
+      max_examples_per_row: more than 1 when examples are packed.
+      shard_size: rows of every shard but the last.
+      seed, short_seq_prob: how the examples were drawn.
+      vocab_size, vocabulary_sha256, do_lower_case, max_input_chars_per_word: the tokenizer, which
+        is stored beside.
+      cross_documents: whether an example may hold text of several documents.
+      dupe_factor: how many times the text was cut into examples.
+      input_format, inputs: the text files in order; file (without folder), bytes, sha256 of each.
+      static_masks: None where masks are drawn when rows are read; else what the stored ones were
+        drawn with (of records from elsewhere only `max_predictions_per_seq` is known).
+      deduplicate: None, or which duplicates were removed: method, unit, threshold.
+      exclude: the files whose sentences were left out, as `inputs`.
+      rows: of all shards.
+      counts: documents, sentences, tokens, what was skipped and truncated.
+      shards: file, rows, sha256 of each, in storage order; `offset` and others in addition where
+        a shard is a part of a file (bert_tf.data.records.tf_record_parts).
+    """
+
+    objective: str
+    max_seq_length: int
+    max_examples_per_row: int
+    shard_size: int
+    seed: int
+    short_seq_prob: float
+    vocab_size: int
+    vocabulary_sha256: str
+    do_lower_case: bool
+    max_input_chars_per_word: int
+    input_format: str
+    inputs: list[dict]
+    cross_documents: bool = False
+    dupe_factor: int = 1
+    static_masks: dict | None = None
+    deduplicate: dict | None = None
+    exclude: list[dict] = dataclasses.field(default_factory=list)
+    rows: int = 0
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    shards: list[dict] = dataclasses.field(default_factory=list)
+    kind: str = "pretraining"
+    format_version: int = FORMAT_VERSION
+
+    @classmethod
+    def load(cls, folder: str) -> "Manifest":
+        """Reads the manifest of a folder.
+
+        Raises ValueError if there is none, it is not one of ours, or a newer version wrote it.
+        """
+        path = os.path.join(folder, MANIFEST)
+        if not tf.io.gfile.exists(path):
+            raise ValueError(f"{folder} holds no {MANIFEST}, so it is no complete data set; {HINT}")
+        try:
+            with tf.io.gfile.GFile(path) as file:
+                fields = json.load(file)
+            version = int(fields["format_version"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is not a manifest of bert_tf ({error!r}); {HINT}") from error
+        if version > FORMAT_VERSION:
+            raise ValueError(
+                f"{path} has format_version {version}; this bert_tf reads up to {FORMAT_VERSION}. "
+                "Install a newer bert_tf or make the data again"
+            )
+        known = {field.name for field in dataclasses.fields(cls)}
+        newer = set().union(*(names for since, names in _SINCE_VERSION.items() if since > version))
+        if set(fields) | newer != known:
+            raise ValueError(
+                f"{path}: wrong or missing fields {sorted(set(fields) ^ known)}; {HINT}"
+            )
+        if fields["kind"] != "pretraining":
+            raise ValueError(f"{path}: kind is {fields['kind']!r}, 'pretraining' expected; {HINT}")
+        return cls(**fields)
+
+    def save(self, folder: str) -> None:
+        """Writes the manifest under a temporary name, then renames it."""
+        text = json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n"
+        write_whole(os.path.join(folder, MANIFEST), text)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the examples teach the head for pairs (next sentence or sentence order)."""
+        return self.objective in LABELLED_OBJECTIVES
+
+    def check(
+        self,
+        folder: str = "the data",
+        *,
+        vocabulary_sha256: str | None = None,
+        max_seq_length: int | None = None,
+        max_predictions_per_seq: int | None = None,
+        needs_labels: bool = False,
+    ) -> None:
+        """Raises ValueError if the data in `folder` were made for something else than is given."""
+        wanted = {"vocabulary_sha256": vocabulary_sha256, "max_seq_length": max_seq_length}
+        for name, value in wanted.items():
+            if value is not None and getattr(self, name) != value:
+                raise ValueError(
+                    f"{folder}: made with {name} = {getattr(self, name)}, the model has {value}; "
+                    f"use data and model that belong together, or {HINT}"
+                )
+        stored = (self.static_masks or {}).get("max_predictions_per_seq")
+        if None not in (stored, max_predictions_per_seq) and stored != max_predictions_per_seq:
+            raise ValueError(
+                f"{folder}: made with static masks and max_predictions_per_seq = {stored}, the "
+                f"config has {max_predictions_per_seq}; set data.max_predictions_per_seq to "
+                f"{stored}"
+            )
+        if needs_labels and not self.has_labels:
+            raise ValueError(
+                f"{folder}: made with objective = {self.objective}, which teaches no head for "
+                "pairs; set task.next_sentence to false, or make the data with one of the "
+                f"objectives {', '.join(LABELLED_OBJECTIVES)}"
+            )
+
+    def settings(self) -> dict:
+        """The fields that decide the bytes of the shards."""
+        results = ("rows", "counts", "shards")
+        return {k: v for k, v in dataclasses.asdict(self).items() if k not in results}
+
+    @property
+    def token_type(self) -> np.dtype:
+        """The smallest type that holds the vocabulary, of the tokens between the passes."""
+        return np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.int32)
+
+    @property
+    def shard_rows(self) -> list[int]:
+        """The number of rows of each shard, in storage order."""
+        return [shard["rows"] for shard in self.shards]

@@ -1,0 +1,178 @@
+"""Several data sets read as one, each with its share of the rows.
+
+Which data set the row at a position comes from is a function of the position and the weights alone:
+so a run can begin anywhere, and no number of workers changes it. Shares are exact: of any number of
+rows from the beginning on, each data set has its share to within a few rows (fewer than there are
+data sets). Each is read in its own order, and begins again by itself when it has been read through.
+
+Mixed when the rows are read, not when they are made: weights can be tried without making anything
+again, and a new data set joins those that are there.
+"""
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from bert_tf.data.records.manifest import MANIFEST, Manifest
+from bert_tf.data.records.shards import file_sha256
+
+_MOST_DIGITS = 10**9  # of a weight; a position times a weight must stay below 2**63
+
+
+class Shares:
+    """How the positions of a mixture are divided.
+
+    Args:
+      weights: integers from 1 to 10**9; those of the data sets relate to each other as these.
+    """
+
+    def __init__(self, weights: Sequence[int]):
+        divisor = math.gcd(*weights)
+        self._weights = [weight // divisor for weight in weights]
+
+    def counts(self, positions: np.ndarray) -> np.ndarray:
+        """How many rows of each data set stand before each position: int64 [N] -> [N, sets]."""
+        rest, total, columns = np.asarray(positions, np.int64), sum(self._weights), []
+        for weight in self._weights:  # of what the sets before left, this one takes its part
+            columns.append(rest * weight // total)
+            rest, total = rest - columns[-1], total - weight
+        return np.stack(columns, axis=-1)
+
+    def sources(self, position: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The data set of each of `count` positions from `position` on, int64 [count]; and how many
+        rows of each data set stand before them, int64 [sets].
+        """
+        counts = self.counts(position + np.arange(count + 1))
+        return np.argmax(np.diff(counts, axis=0), axis=1), counts[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """One or more folders of records that are read together.
+
+    Attributes:
+      folders: as `builder.create_pretraining_data` made them.
+      manifests: of each.
+      weights: of each, an integer; the number of its rows if none was given.
+    """
+
+    folders: list[str]
+    manifests: list[Manifest]
+    weights: list[int]
+
+    @classmethod
+    def open(cls, data: str) -> "Mixture":
+        """Reads the manifests of `folder`, `folder,folder` or `folder:0.7,folder:0.3`.
+
+        Without weights every row is read once an epoch.
+
+        Raises:
+          ValueError: weights of some but not all, one that is not above 0, a folder that is no
+            data set, or data sets that cannot share batches.
+        """
+        names, weights = parse(data)
+        manifests = [Manifest.load(name) for name in names]
+        _check_alike(names, manifests)
+        if weights is None:
+            return cls(names, manifests, [manifest.rows for manifest in manifests])
+        return cls(names, manifests, weights)
+
+    @property
+    def rows(self) -> int:
+        """Of all data sets together: what counts as an epoch."""
+        return sum(manifest.rows for manifest in self.manifests)
+
+    @property
+    def first(self) -> Manifest:
+        """The manifest of the first, for what all have in common."""
+        return self.manifests[0]
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the manifest; of several, of all manifests and weights."""
+        digests = [file_sha256(f"{folder}/{MANIFEST}") for folder in self.folders]
+        if len(digests) == 1:
+            return digests[0]
+        divisor = math.gcd(*self.weights)
+        pairs = zip(digests, self.weights, strict=True)
+        text = ",".join(f"{digest}:{weight // divisor}" for digest, weight in pairs)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def check(self, **wanted: object) -> None:
+        """Raises ValueError if the data were made for something else; see `Manifest.check`."""
+        for folder, manifest in zip(self.folders, self.manifests, strict=True):
+            manifest.check(folder, **wanted)
+
+    def describe(self, num_rows: int) -> list[str]:
+        """A line for each data set: its share of a run of `num_rows`, and how often it is read."""
+        counts = Shares(self.weights).counts(np.array([num_rows]))[0].tolist()
+        return [
+            f"{folder}: {count:,} rows, {count / max(num_rows, 1):.2%} of the run, "
+            f"read {count / max(manifest.rows, 1):.2f} times"
+            for folder, manifest, count in zip(self.folders, self.manifests, counts, strict=True)
+        ]
+
+
+def parse(data: str) -> tuple[list[str], list[int] | None]:
+    """The names and weights in `name:0.7,name:0.3`; None for no weights.
+
+    A colon belongs to the weight only if a number follows it, so that gs://bucket/folder is a name.
+    Raises ValueError for what `Mixture.open` names.
+    """
+    pairs = [_split(item) for item in data.split(",") if item.strip()]
+    if not pairs:
+        raise ValueError("no data set was given: name a folder made by create_pretraining_data.py")
+    names, weights = [name for name, _ in pairs], [weight for _, weight in pairs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{twice[0]} is given twice in {data!r}; give it once, with more weight")
+    if not any(weights):
+        return names, None
+    for name, weight in pairs:
+        if weight is None:
+            raise ValueError(f"{name} has no weight in {data!r}; give one to all or to none")
+    scale = math.lcm(*(weight.denominator for weight in weights))
+    whole = [int(weight * scale) for weight in weights]
+    if max(whole) > _MOST_DIGITS:
+        raise ValueError(f"the weights in {data!r} have too many digits; 9 are the most")
+    return names, whole
+
+
+def _split(item: str) -> tuple[str, Fraction | None]:
+    name, colon, number = item.strip().rpartition(":")
+    try:
+        weight = Fraction(number) if colon else None
+    except (ValueError, ZeroDivisionError):
+        weight = None
+    if weight is None:
+        return item.strip(), None
+    if weight <= 0:
+        raise ValueError(f"the weight of {name} is {number}; it must be above 0")
+    return name, weight
+
+
+def _check_alike(folders: Sequence[str], manifests: Sequence[Manifest]) -> None:
+    """Raises ValueError if rows of these data sets cannot stand in one batch."""
+
+    def shape(manifest: Manifest) -> dict:
+        objective = manifest.objective if manifest.has_labels else None
+        slots = (manifest.static_masks or {}).get("max_predictions_per_seq")
+        names = ("vocabulary_sha256", "max_seq_length", "max_examples_per_row")
+        common = {name: getattr(manifest, name) for name in names}
+        return common | {"objective": objective, "static max_predictions_per_seq": slots}
+
+    pairs = list(zip(folders, map(shape, manifests), strict=True))
+    for name in pairs[0][1]:
+        known = [(folder, values[name]) for folder, values in pairs]
+        if name == "objective":
+            known = [(folder, value) for folder, value in known if value is not None]
+        for folder, value in known[1:]:
+            if value != known[0][1]:
+                raise ValueError(
+                    f"{known[0][0]} and {folder} cannot be mixed: {name} is {known[0][1]} there, "
+                    f"{value} here; make them with the same settings"
+                )

@@ -1,0 +1,257 @@
+"""Text files -> documents, each a list of sentences. Knows nothing of tokens.
+
+Formats; the first three also compressed (see bert_tf.data.text.lines):
+
+* `lines`: one sentence a line, a blank line between documents (the format of google-research/bert);
+* `prose`: ordinary text, one document a file, paragraphs separated by blank lines;
+* `jsonl`: one JSON object a line, its `text` field is one document of prose;
+* `parquet`: a table whose column `text` holds documents of prose;
+* TensorFlow Datasets, named `tfds:name/split`, whose feature `text` holds documents of prose.
+
+Sentences of prose are found with sentencex; a sentence never crosses a paragraph border. Where the
+text comes from, and in which pieces, is the affair of bert_tf.data.text.sources.
+"""
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+import sentencex
+import tensorflow as tf
+
+from bert_tf.data.text import sources, tfds
+from bert_tf.data.text.lines import decode_lines
+from bert_tf.data.text.sources import FORMATS, Piece
+
+__all__ = ["FORMATS", "expand_globs", "parse", "read_documents", "read_texts", "split_sentences"]
+
+_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+_LINE_BREAK = re.compile(r"[ \t]*\n[ \t]*")
+
+
+@dataclasses.dataclass
+class Sentences:
+    """The sentences of some text, in order.
+
+    Attributes:
+      texts: the sentences, stripped, none of them empty.
+      ends: where documents end, as indices into `texts`; sentences behind the last of them belong
+        to a document that goes on. Ascending, not strictly.
+      is_record: for each end whether the document is a record of the input, to be counted even if
+        it is empty.
+      bad_records: how many records were left out (`skip_bad_records`).
+    """
+
+    texts: list[str] = dataclasses.field(default_factory=list)
+    ends: list[int] = dataclasses.field(default_factory=list)
+    is_record: list[bool] = dataclasses.field(default_factory=list)
+    bad_records: int = 0
+
+    def end_document(self, is_record: bool) -> None:
+        self.ends.append(len(self.texts))
+        self.is_record.append(is_record)
+
+
+def expand_globs(patterns: str | Sequence[str]) -> list[str]:
+    """Lists the files that match, in the order of the patterns and sorted within each.
+
+    A name that exists is taken literally, whatever characters it holds, and so is one that begins
+    with `tfds:`. A file that several patterns match is listed once, where it first occurs.
+
+    Raises:
+      ValueError: no pattern was given, a pattern matches nothing, or a match is a folder.
+    """
+    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    if not patterns:
+        raise ValueError("no input was given: name at least one file or pattern such as data/*.txt")
+    files = {}
+    for pattern in patterns:
+        files.update(dict.fromkeys(_matches(pattern)))
+    return list(files)
+
+
+def _matches(pattern: str) -> list[str]:
+    if pattern.startswith(tfds.PREFIX):
+        return [pattern]
+    try:
+        names = [pattern] if tf.io.gfile.exists(pattern) else sorted(tf.io.gfile.glob(pattern))
+    except tf.errors.NotFoundError:
+        names = []
+    if not names:
+        raise ValueError(f"no file matches {pattern!r}: check the path (quote the * of a pattern)")
+    for name in names:
+        if tf.io.gfile.isdir(name):
+            raise ValueError(f"{name!r} is a folder, not a file: write {name.rstrip('/')}/*.txt")
+    return names
+
+
+def read_texts(patterns: str | Sequence[str], input_format: str = "auto") -> Iterator[str]:
+    """Yields raw text: a line of `lines`, a paragraph of `prose`, a whole document of the others.
+
+    For whoever needs the words but no sentences (vocabulary learning). Blank text is left out.
+    Raises ValueError as `read_documents` does.
+    """
+    for chunk in sources.read_chunks(expand_globs(patterns), input_format):
+        for piece in chunk.pieces:
+            texts = _TEXTS[piece.format](piece)
+            yield from (text for text in texts if isinstance(text, str) and text.strip())
+
+
+def read_documents(
+    patterns: str | Sequence[str], input_format: str = "auto"
+) -> Iterator[list[str]]:
+    """Yields the documents of all files in order; a document is a list of sentences.
+
+    A record with blank text is yielded as an empty list, so that the caller can count it.
+
+    Args:
+      patterns: files or glob patterns, see `expand_globs`.
+      input_format: one of `FORMATS`. `auto` goes by the extension: `.jsonl` and `.parquet` are
+        what they say and `.txt` is `lines`, because that is what every BERT tool has read from
+        .txt files until now and a file cannot tell by itself: prose has to be asked for. The
+        extension of a compression at the end is ignored.
+
+    Raises:
+      ValueError: a file is missing, empty, blank, damaged or not UTF-8, a line is not a JSON
+        object with a `text` string, or the format is unknown. Names the file and, if there is
+        one, the line. A byte order mark and CRLF line ends are accepted.
+    """
+    document = []
+    for chunk in sources.read_chunks(expand_globs(patterns), input_format):
+        for piece in chunk.pieces:
+            found = parse(piece)
+            begin = 0
+            for end, is_record in zip(found.ends, found.is_record, strict=True):
+                document += found.texts[begin:end]
+                if document or is_record:
+                    yield document
+                document, begin = [], end
+            document += found.texts[begin:]
+
+
+def parse(piece: Piece, *, skip_bad_records: bool = False) -> Sentences:
+    """The sentences of a piece of the input.
+
+    Args:
+      piece: from `sources.read_chunks`.
+      skip_bad_records: leave out, and count, lines and records that cannot be read.
+
+    Raises:
+      ValueError: a bad line or record, named; not with `skip_bad_records`.
+    """
+    found = Sentences()
+    if piece.format == "lines":
+        _parse_lines(piece, found, skip_bad_records)
+    elif piece.format == "prose":
+        found.texts = split_sentences(_text(piece, found, skip_bad_records))
+    else:
+        for text in _TEXTS[piece.format](piece, skip_bad_records):
+            if text is None:
+                found.bad_records += 1
+                continue
+            found.texts += split_sentences(text)
+            found.end_document(is_record=True)
+    if piece.ends_file:
+        found.end_document(is_record=False)
+    return found
+
+
+def _parse_lines(piece: Piece, found: Sentences, skip_bad_records: bool) -> None:
+    lines = [line.strip() for line in _lines(_text(piece, found, skip_bad_records))]
+    blank = [i for i, line in enumerate(lines) if not line]
+    found.texts = list(filter(None, lines))
+    found.ends = sorted({line - before for before, line in enumerate(blank)})
+    found.is_record = [False] * len(found.ends)
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def split_sentences(text: str) -> list[str]:
+    """Splits prose into sentences, by paragraph; a line break in a paragraph is a space."""
+    sentences = []
+    for paragraph in _BLANK_LINES.split(text):
+        sentences += sentencex.segment("en", _LINE_BREAK.sub(" ", paragraph.strip()))
+    return [stripped for sentence in sentences if (stripped := sentence.strip())]
+
+
+def _text(piece: Piece, found: Sentences, skip_bad_records: bool = False) -> str:
+    """The piece decoded; bad lines are left out and counted in `found` if they may be."""
+    try:
+        return decode_lines(piece.path, piece.line, piece.content).replace("\r\n", "\n")
+    except ValueError:
+        if not skip_bad_records:
+            raise
+    good = []
+    for number, line in enumerate(piece.content.splitlines(keepends=True), start=piece.line):
+        try:
+            good.append(decode_lines(piece.path, number, line))
+        except ValueError:
+            found.bad_records += 1
+    return "".join(good).replace("\r\n", "\n")
+
+
+def _line_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str]:
+    yield from _lines(_text(piece, Sentences(), skip_bad_records))
+
+
+def _prose_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str]:
+    """Yields the paragraphs."""
+    text = _text(piece, Sentences(), skip_bad_records)
+    yield from (paragraph.strip() for paragraph in _BLANK_LINES.split(text))
+
+
+def _json_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str | None]:
+    """Yields the `text` fields; None for a bad line that may be skipped."""
+    for number, line in enumerate(piece.content.split(b"\n"), start=piece.line):
+        try:
+            if text := decode_lines(piece.path, number, line).strip():
+                yield _text_field(text, f"{piece.path}:{number}")
+        except ValueError:
+            if not skip_bad_records:
+                raise
+            yield None
+
+
+def _record_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str | None]:
+    """Yields the records of a table; None for a bad one that may be skipped."""
+    for number, text in enumerate(piece.content, start=piece.line):
+        try:
+            text = text.decode("utf-8") if isinstance(text, bytes) else text
+        except UnicodeDecodeError:
+            text = None
+        if text is None and not skip_bad_records:
+            raise ValueError(
+                f"{piece.path}, record {number}: its text is missing or not UTF-8; mend it, or "
+                "leave such records out with skip_bad_records"
+            )
+        yield text.replace("\r\n", "\n") if text is not None else None
+
+
+def _text_field(line: str, where: str) -> str:
+    try:
+        record = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{where}: not valid JSON ({error})") from error
+    text = record.get("text") if isinstance(record, dict) else None
+    if not isinstance(text, str):
+        found = f"the fields {sorted(record)}" if isinstance(record, dict) else "no JSON object"
+        raise ValueError(
+            f"{where}: a JSON object with a string field 'text' expected, {found} found"
+        )
+    try:
+        text.encode("utf-8")  # JSON can escape half a surrogate pair, which is not Unicode text
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{where}: 'text' is not valid Unicode ({error})") from error
+    return text.replace("\r\n", "\n")
+
+
+_TEXTS = {
+    "lines": _line_texts,
+    "prose": _prose_texts,
+    "jsonl": _json_texts,
+    "parquet": _record_texts,
+    "tfds": _record_texts,
+}

@@ -1,0 +1,133 @@
+"""Lines of text files, plain or compressed, on disk or object storage.
+
+The one place where bytes become text: UTF-8, a byte order mark is dropped, and every complaint is a
+`ValueError` that begins with `file:line`. The extension says how a file is compressed: `.gz`,
+`.bz2`, `.xz` or `.zst`.
+"""
+
+import bz2
+import contextlib
+import gzip
+import io
+import lzma
+import os
+import zlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
+_BYTES_PER_READ = 1 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+def read_lines(path: str) -> Iterator[tuple[int, str]]:
+    """Yields (number from 1, text with its line end). Only LF ends a line, as in csv and JSON.
+
+    Args:
+      path: a name that ends in one of `COMPRESSIONS` is unpacked.
+
+    Raises:
+      ValueError: no such file, not UTF-8, or not a whole compressed file.
+    """
+    with open_binary(path) as (file, _):
+        for number, line in enumerate(file, start=1):
+            yield number, decode_lines(path, number, line)
+
+
+def decode_lines(path: str, number: int, data: bytes) -> str:
+    """The text of whole lines, of which the first is line `number` of `path`.
+
+    Raises ValueError that names the line that is not UTF-8.
+    """
+    if number == 1:
+        data = data.removeprefix(_BOM)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        begin = data.rfind(b"\n", 0, error.start) + 1
+        line = number + data.count(b"\n", 0, begin)
+        raise ValueError(
+            f"{path}:{line}: not UTF-8 (byte {error.start - begin + 1} of the line is "
+            f"0x{data[error.start]:02x}). Convert the file to UTF-8, for example with iconv."
+        ) from error
+
+
+def holds_half_a_surrogate_pair(text: str) -> bool:
+    """Whether there is what JSON can escape, but UTF-8 cannot write."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def without_compression(path: str) -> str:
+    """The name in lower case, without the extension of a compression."""
+    path = path.lower()
+    stem, extension = os.path.splitext(path)
+    return stem if extension in COMPRESSIONS else path
+
+
+@contextlib.contextmanager
+def open_binary(path: str) -> Iterator[tuple[io.BufferedIOBase, "GFileReader"]]:
+    """The unpacked bytes of a file, and the file itself, whose `tell` says how much has been read.
+
+    What goes wrong while the block reads becomes a ValueError that names the file.
+    """
+    compression = os.path.splitext(path.lower())[1].lstrip(".")
+    try:
+        with GFileReader(path) as raw:
+            file = _unpacked(io.BufferedReader(raw, _BYTES_PER_READ), compression)
+            with contextlib.closing(file):
+                yield file, raw
+    except tf.errors.NotFoundError as error:
+        raise ValueError(f"{path}: no such file.") from error
+    except tf.errors.OpError as error:
+        raise ValueError(f"{path}: cannot be read ({error.message}).") from error
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if compression not in ("gz", "bz2", "xz", "zst"):
+            raise
+        name = {"gz": "gzip", "zst": "zstd"}.get(compression, compression)
+        raise ValueError(f"{path}: not a whole {name} file ({error}).") from error
+
+
+def _unpacked(file: io.BufferedReader, compression: str) -> io.BufferedIOBase:
+    if compression == "gz":
+        return gzip.GzipFile(fileobj=file)
+    if compression == "bz2":
+        return bz2.BZ2File(file)
+    if compression == "xz":
+        return lzma.LZMAFile(file)
+    if compression == "zst":
+        import pyarrow  # takes 0.2 s, so only where it is needed
+
+        stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(file, "r"), "zstd")
+        return io.BufferedReader(stream, _BYTES_PER_READ)
+    return file
+
+
+class GFileReader(io.RawIOBase):
+    """A `tf.io.gfile.GFile` in the form in which Python's own readers can buffer and unpack it."""
+
+    def __init__(self, path: str):
+        super().__init__()
+        self._file = tf.io.gfile.GFile(path, "rb")
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._file.seek(offset, whence)
+        return self._file.tell()
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: memoryview) -> int:
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

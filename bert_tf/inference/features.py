@@ -1,0 +1,185 @@
+"""Vectors of every token, layer by layer, for texts without end: shards that are written once.
+
+A folder of shards of so many lines each, and settings.json. A shard that is there is whole; a run
+that was killed goes on with the first one that is missing.
+
+`format="jsonl"`: features-00000.jsonl, an object a line of text: `line` (from 1), `tokens`, `words`
+    (number of the word, null for [CLS] and [SEP]), `offsets` ([start, end) in characters of the
+    text), `layers` (in the order asked for, each with a vector a token).
+`format="npy"`: features-00000.npy, float32 [T, L, D], all tokens of the shard one after another,
+    the layers in the order asked for; beside it features-00000.tokens.jsonl with the rest of the
+    above and `first_row`, where the tokens of the line begin.
+
+Shape suffixes: N texts, S tokens of a row, L layers, D hidden, T tokens of a shard.
+"""
+
+import io
+import itertools
+import json
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bert_tf import progress
+from bert_tf.files import removed_on_failure
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+FORMATS = ("jsonl", "npy")
+_SETTINGS = "settings.json"
+
+
+def extract(
+    encoder: keras.Model,
+    tokenizer: Tokenizer,
+    lines: Iterable[str],
+    folder: str,
+    *,
+    layers: Sequence[int],
+    format: str,
+    max_seq_length: int,
+    lines_per_shard: int,
+    batch_size: int,
+    source: str,
+) -> int:
+    """Writes the shards that are not there yet.
+
+    Args:
+      encoder: called with `output_hidden_states`.
+      tokenizer: of the encoder.
+      lines: the texts, read once, from the beginning.
+      folder: made if needed.
+      layers: 0 is the embeddings, 1 the first block; -1 the last block.
+      format: "jsonl" or "npy".
+      max_seq_length: longer texts lose their end.
+      lines_per_shard, batch_size: lines of a file, of a step.
+      source: names model and input; another run's folder is refused.
+
+    Returns:
+      How many texts lost their end.
+
+    Raises:
+      ValueError: a layer that the encoder does not have, or a folder made with other settings.
+    """
+    depth = encoder.config.num_hidden_layers + 1
+    wrong = [layer for layer in layers if not -depth <= layer < depth]
+    if wrong or not layers:
+        raise ValueError(f"layers {list(layers)}: expected some of {-depth} to {depth - 1}.")
+    settings = {
+        "format_version": 1,
+        "source": source,
+        "layers": list(layers),
+        "format": format,
+        "max_seq_length": max_seq_length,
+        "lines_per_shard": lines_per_shard,
+    }
+    _keep_settings(folder, settings)
+    vectors = _Vectors(encoder, tokenizer, layers, max_seq_length)
+    shards, truncated = _grouped(lines, lines_per_shard), 0
+    with progress.bar(unit="lines", description="extracting") as bar:
+        for number, texts in enumerate(shards):
+            path = posixpath.join(folder, f"features-{number:05}.{format}")
+            if not tf.io.gfile.exists(path):
+                records = _records(vectors, texts, batch_size, 1 + number * lines_per_shard, bar)
+                truncated += _write_shard(path, records, format)
+    return truncated
+
+
+def _keep_settings(folder: str, settings: dict) -> None:
+    tf.io.gfile.makedirs(folder)
+    path = posixpath.join(folder, _SETTINGS)
+    if not tf.io.gfile.exists(path):
+        _put(path, json.dumps(settings, indent=2).encode())
+        return
+    with tf.io.gfile.GFile(path) as file:
+        found = json.load(file)
+    different = [name for name in settings if found.get(name) != settings[name]]
+    if different:
+        told = ", ".join(f"{name} {found.get(name)!r}" for name in different)
+        raise ValueError(f"{folder} was made with {told}. Choose another folder to change that.")
+
+
+def _grouped(lines: Iterable[str], size: int) -> Iterator[list[str]]:
+    lines = iter(lines)
+    while group := list(itertools.islice(lines, size)):
+        yield group
+
+
+class _Vectors:
+    """Texts in, tokens and vectors out."""
+
+    def __init__(self, encoder, tokenizer: Tokenizer, layers: Sequence[int], max_seq_length: int):
+        self._encoder, self._tokenizer, self._layers = encoder, tokenizer, layers
+        self._room = max_seq_length - 2
+        self._compute = tf.function(self._layers_of, reduce_retracing=True, autograph=False)
+
+    def __call__(self, texts: list[str]) -> Iterator[tuple[dict, np.ndarray, bool]]:
+        """(tokens, words and offsets; vectors [S, L, D]; was it cut) of each text."""
+        ids, starts, ends = self._tokenizer.tokenize_with_offsets(tf.constant(texts))
+        lengths = ids.row_lengths().numpy()
+        words = self._tokenizer.word_ids(ids)
+        kept = [ragged[:, : self._room] for ragged in (ids, words, starts, ends)]
+        vocabulary = self._tokenizer.vocabulary
+        first = tf.fill([len(texts), 1], vocabulary.cls_id)
+        last = tf.fill([len(texts), 1], vocabulary.sep_id)
+        whole = tf.concat([first, kept[0], last], axis=1)
+        input_ids = whole.to_tensor(vocabulary.pad_id)
+        vectors_NSLD = self._compute(input_ids, tf.ones_like(whole).to_tensor()).numpy()
+        tokens = self._tokenizer.tokens_of(whole).to_list()
+        for row, (length, names) in enumerate(zip(lengths, tokens, strict=True)):
+            numbers, begins, stops = (ragged[row].numpy().tolist() for ragged in kept[1:])
+            offsets = [list(pair) for pair in zip(begins, stops, strict=True)]
+            about = {
+                "tokens": [name.decode() for name in names],
+                "words": [None, *numbers, None],
+                "offsets": [None, *offsets, None],
+            }
+            yield about, vectors_NSLD[row, : len(names)], length > self._room
+
+    def _layers_of(self, input_ids, input_mask):
+        states = self._encoder(input_ids, input_mask, output_hidden_states=True)["hidden_states"]
+        chosen = [tf.cast(states[layer], tf.float32) for layer in self._layers]
+        return tf.stack(chosen, axis=2)
+
+
+def _records(vectors: _Vectors, texts: list[str], batch_size: int, first_line: int, bar):
+    line = first_line
+    for start in range(0, len(texts), batch_size):
+        batch = texts[start : start + batch_size]
+        for about, array_SLD, cut in vectors(batch):
+            yield {"line": line, **about}, array_SLD, cut
+            line += 1
+        bar.update(len(batch))
+
+
+def _write_shard(path: str, records: Iterable, format: str) -> int:
+    """Writes one shard, its main file last; returns how many texts were cut."""
+    lines, arrays, truncated, row = [], [], 0, 0
+    for about, array_SLD, cut in records:
+        truncated += cut
+        if format == "npy":
+            about["first_row"] = row
+            arrays.append(array_SLD)
+            row += len(array_SLD)
+        else:
+            layers = np.moveaxis(array_SLD, 1, 0)
+            about["layers"] = [[[float(f"{x:.7g}") for x in v] for v in layer] for layer in layers]
+        lines.append(json.dumps(about, ensure_ascii=False))
+    text = ("\n".join(lines) + "\n").encode()
+    if format == "jsonl":
+        _put(path, text)
+        return truncated
+    _put(path.removesuffix(".npy") + ".tokens.jsonl", text)
+    content = io.BytesIO()
+    np.save(content, np.concatenate(arrays))
+    _put(path, content.getvalue())
+    return truncated
+
+
+def _put(path: str, content: bytes) -> None:
+    temporary = path + ".tmp"
+    with removed_on_failure(temporary), tf.io.gfile.GFile(temporary, "wb") as file:
+        file.write(content)
+    tf.io.gfile.rename(temporary, path, overwrite=True)

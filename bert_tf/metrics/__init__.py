@@ -1,1 +1,0 @@
-"""What answers are worth: scores from arrays, one file per kind of answer."""

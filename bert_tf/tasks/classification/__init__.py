@@ -1,0 +1,1 @@
+"""Labels or numbers for a text or a pair of texts."""

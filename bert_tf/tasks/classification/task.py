@@ -1,0 +1,261 @@
+"""Labels or a number for a text or a pair of texts (Devlin et al. 2018, section 4.1).
+
+Shape suffixes: B batch, D hidden, L labels.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.layers.dropout import fold_in
+from bert_tf.layers.heads import ClassifierHead
+from bert_tf.layers.pooling import check_pooling, pool
+from bert_tf.tasks import losses
+from bert_tf.tasks import task as base
+from bert_tf.tasks.classification import scores
+from bert_tf.tasks.classification.examples import make_classification_dataset
+from bert_tf.tasks.classification.labels import MULTI, REGRESSION, SINGLE, in_words
+
+# Folded into the dropout seed for the head; the encoder folds 0..num_hidden_layers.
+_HEAD_SEED = 2**20
+
+
+class ClassificationModel(base.TaskModel):
+    """An encoder with a classifier on what `config.task.classifier_pooling` makes of its outputs.
+
+    Call arguments:
+      batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder.
+      dropout_seed: int32 [2]; None for no dropout.
+
+    Returns:
+      The encoder's outputs and `logits` [B, L].
+    """
+
+    def __init__(self, config: ExperimentConfig, *, name: str = "classification"):
+        super().__init__(config, name=name)
+        self.encoder = base.make_encoder(config)
+        self.classifier = ClassifierHead(
+            hidden_size=config.model.hidden_size,
+            num_labels=len(config.task.labels) or 1,
+            dropout_prob=config.task.classifier_dropout_prob,
+            initializer_range=config.model.initializer_range,
+            name="classifier",
+            dtype=self.dtype_policy,
+        )
+        self.classifier.build()
+        self.built = True
+
+    def call(self, batch, dropout_seed=None):
+        outputs = self.encoder(**base.encoder_inputs(batch), dropout_seed=dropout_seed)
+        outputs["logits"] = self.classifier(
+            self._classified(outputs, batch), dropout_seed=fold_in(dropout_seed, _HEAD_SEED)
+        )
+        return outputs
+
+    def _classified(self, outputs, batch):
+        """What the classifier is given, in the compute dtype."""
+        input_mask = batch.get("input_mask")
+        if input_mask is None:
+            input_mask = tf.ones_like(batch["input_ids"])
+        pooled_BD = pool(outputs, input_mask, self.config.task.classifier_pooling)
+        return tf.cast(pooled_BD, self.compute_dtype)
+
+
+def _check_class_weights(weights: Sequence[float], num_labels: int) -> None:
+    """ValueError for weights with which there would be no loss, or one without a least value."""
+    if not weights:
+        return
+    if len(weights) != num_labels:
+        raise ValueError(
+            f"task.class_weights holds {len(weights)} numbers for {num_labels} labels; expected "
+            "one for each."
+        )
+    if not all(0 <= weight < math.inf for weight in weights) or not any(weights):
+        raise ValueError(
+            f"task.class_weights is {tuple(weights)}; expected numbers of at least 0, not all of "
+            "them 0."
+        )
+
+
+class ClassificationTask(base.Task):
+    """Predicts one of `config.task.labels`, any number of them, or a number."""
+
+    loss_names = ("loss",)
+
+    def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
+        super().__init__(config, tokenizer)
+        task = config.task
+        self.problem_type = task.problem_type
+        if self.problem_type not in _TRAINING_METRICS:
+            raise ValueError(
+                f"task.problem_type is {task.problem_type!r}. "
+                f"Known: {', '.join(_TRAINING_METRICS)}."
+            )
+        if self.problem_type == REGRESSION and task.labels:
+            raise ValueError(f"a regression has no task.labels, received {task.labels!r}.")
+        if self.problem_type != REGRESSION and len(task.labels) < 2:
+            raise ValueError(
+                f"a classifier needs at least two labels, received {task.labels!r} "
+                "(task.labels, or the labels of the training file)."
+            )
+        _check_class_weights(task.class_weights, len(task.labels))
+        check_pooling(
+            task.classifier_pooling,
+            setting="task.classifier_pooling",
+            use_pooler=config.model.use_pooler,
+        )
+        self.metric_names = _TRAINING_METRICS[self.problem_type]
+        self.labels = [str(label) for label in task.labels]
+
+    def build_model(self) -> ClassificationModel:
+        return ClassificationModel(self.config)
+
+    def make_dataset(self, data, batch_slice, *, training, start_row=0) -> tf.data.Dataset:
+        """`data` is what `data.classification.encode_examples` returns."""
+        return make_classification_dataset(
+            data,
+            batch_slice=batch_slice,
+            seed=self.config.train.seed,
+            training=training,
+            start_row=start_row,
+            widths=self.config.data.widths,
+            label=self._label_of_none(),
+        )
+
+    def _label_of_none(self) -> np.ndarray | np.generic:
+        if self.problem_type == MULTI:
+            return np.zeros(len(self.labels), np.float32)
+        return np.float32(0) if self.problem_type == REGRESSION else np.int32(0)
+
+    def loss_weights(self, batch):
+        return {"loss": tf.reduce_sum(self._weights(batch))}
+
+    def _weights(self, batch) -> tf.Tensor:
+        """float32 [B], or [B, L] for several labels: what each loss counts."""
+        class_weights = self.config.task.class_weights
+        weights = batch["label_weights"]
+        if self.problem_type == MULTI:
+            targets_BL = batch["label_ids"]
+            weights_L = tf.constant(class_weights or [1.0] * len(self.labels), tf.float32)
+            return weights[:, tf.newaxis] * tf.where(targets_BL > 0, weights_L, 1.0)
+        if self.problem_type == SINGLE and class_weights:
+            return weights * tf.gather(tf.constant(class_weights, tf.float32), batch["label_ids"])
+        return weights
+
+    def compute_loss(self, outputs, batch):
+        """Cross entropy; of several labels the mean of binary ones; of a number its squared error.
+
+        As transformers' BertForSequenceClassification computes them.
+        """
+        logits = tf.cast(outputs["logits"], tf.float32)
+        weights, labels = self._weights(batch), batch["label_ids"]
+        if self.problem_type == SINGLE:
+            loss = losses.weighted_cross_entropy(logits, labels, weights)
+        elif self.problem_type == MULTI:
+            terms = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits)
+            loss = tf.reduce_sum(terms * weights)
+        else:
+            loss = tf.reduce_sum(tf.math.squared_difference(logits[:, 0], labels) * weights)
+        return {"loss": (loss, tf.reduce_sum(weights))}
+
+    def compute_metrics(self, outputs, batch):
+        if self.problem_type == REGRESSION:
+            return {}
+        logits, labels, weights = outputs["logits"], batch["label_ids"], batch["label_weights"]
+        total = tf.reduce_sum(weights)
+        if self.problem_type == SINGLE:
+            return {"accuracy": (losses.weighted_hits(logits, labels, weights), total)}
+        equal = tf.reduce_all((logits > 0) == (labels > 0), axis=-1)
+        return {"exact_match": (tf.reduce_sum(tf.cast(equal, tf.float32) * weights), total)}
+
+    def row_outputs(self, outputs, batch):
+        return {
+            "logits": tf.cast(outputs["logits"], tf.float32),
+            "row_ids": batch["row_ids"],
+        }
+
+    def score(self, rows, data):
+        """The scores of `bert_tf.tasks.classification.scores`; {} for data without labels."""
+        if "label_ids" not in data:
+            return {}
+        answers, labels = self.answers(rows["logits"]), data["label_ids"]
+        if self.problem_type == SINGLE:
+            return scores.label_scores(labels, answers, len(self.labels))
+        if self.problem_type == MULTI:
+            return scores.label_set_scores(labels, answers)
+        return scores.number_scores(labels, answers)
+
+    def answers(self, logits: np.ndarray) -> np.ndarray:
+        """Label ids int64 [E], sets of labels as 0/1 float32 [E, L], or numbers float32 [E]."""
+        if self.problem_type == SINGLE:
+            return logits.argmax(axis=-1)
+        return (logits > 0).astype(np.float32) if self.problem_type == MULTI else logits[:, 0]
+
+    @property
+    def known_by(self):
+        return tuple(self.config.task.metrics) or _KNOWN_BY[self.problem_type]
+
+    def prediction_files(self, rows, data):
+        """`predictions.jsonl`: line of the file, its label as far as there is one, the answer."""
+        return {"predictions.jsonl": self._prediction_lines(rows["logits"], data)}
+
+    def _prediction_lines(self, logits, data) -> Iterator[str]:
+        decoded = {
+            name: values.numpy()
+            for name, values in self.decode({"logits": tf.constant(logits)}, {}).items()
+        }
+        for index, line in enumerate(data["lines"].tolist()):
+            said = self.describe({name: values[index] for name, values in decoded.items()})
+            known = {}
+            if "label_ids" in data:
+                known["expected"] = in_words(data["label_ids"][index], self.labels)
+            yield json.dumps({"line": line, **known, **said}, ensure_ascii=False)
+
+    def decode(self, outputs, batch):
+        """`label` string [B] and `probabilities` float32 [B, L] in the order of task.labels.
+
+        Of several labels `label` is those of at least probability 1/2, with the separator of the
+        data between them; a regression gives `score` float32 [B] alone.
+        """
+        del batch
+        logits_BL = tf.cast(outputs["logits"], tf.float32)
+        if self.problem_type == REGRESSION:
+            return {"score": logits_BL[:, 0]}
+        labels_L = tf.constant(self.labels)
+        if self.problem_type == SINGLE:
+            label = tf.gather(labels_L, tf.argmax(logits_BL, axis=-1))
+            return {"label": label, "probabilities": tf.nn.softmax(logits_BL)}
+        labels_BL = tf.broadcast_to(labels_L, tf.shape(logits_BL))
+        chosen = tf.ragged.boolean_mask(labels_BL, logits_BL > 0)
+        joined = tf.strings.reduce_join(chosen, axis=-1, separator=self.config.data.label_separator)
+        return {"label": joined, "probabilities": tf.nn.sigmoid(logits_BL)}
+
+    def describe(self, row):
+        """`{"label": "b", "probabilities": {"a": 0.1, "b": 0.9}}`, or `{"score": 3.2}`."""
+        if self.problem_type == REGRESSION:
+            return {"score": float(row["score"])}
+        probabilities = dict(zip(self.labels, row["probabilities"].tolist(), strict=True))
+        label = row["label"].decode()
+        if self.problem_type == MULTI:
+            chosen = [name for name in self.labels if probabilities[name] > scores.THRESHOLD]
+            return {"labels": chosen, "probabilities": probabilities}
+        return {"label": label, "probabilities": probabilities}
+
+    def baselines(self, dataset):
+        """`majority_accuracy`: always answering the commonest label of the evaluation data."""
+        if self.problem_type != SINGLE:
+            return {}
+        counts = np.zeros(len(self.labels))
+        for batch in dataset:
+            used = batch["label_weights"].numpy() > 0
+            counts += np.bincount(batch["label_ids"].numpy()[used], minlength=len(counts))
+        return {"majority_accuracy": float(counts.max() / max(counts.sum(), 1))}
+
+
+_TRAINING_METRICS = {SINGLE: ("accuracy",), MULTI: ("exact_match",), REGRESSION: ()}
+_KNOWN_BY = {SINGLE: ("accuracy",), MULTI: ("micro_f1",), REGRESSION: ("spearman", "pearson")}
+Task = ClassificationTask

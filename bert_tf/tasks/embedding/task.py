@@ -1,0 +1,76 @@
+"""A text as one vector, from an encoder as it is.
+
+Not an objective to train: it is what a checkpoint without a head is for, and what
+`predict.py --task=embed` makes of any other.
+
+Shape suffixes: B batch, D hidden.
+"""
+
+import tensorflow as tf
+
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.layers.pooling import check_pooling, pool
+from bert_tf.tasks import task
+
+
+class EmbeddingModel(task.TaskModel):
+    """An encoder and nothing else.
+
+    Call arguments:
+      batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder.
+      dropout_seed: int32 [2]; None for no dropout.
+
+    Returns:
+      The encoder's outputs.
+    """
+
+    def __init__(self, config: ExperimentConfig, *, name: str = "embedding"):
+        super().__init__(config, name=name)
+        self.encoder = task.make_encoder(config)
+        self.built = True
+
+    def call(self, batch, dropout_seed=None):
+        return self.encoder(**task.encoder_inputs(batch), dropout_seed=dropout_seed)
+
+
+class EmbeddingTask(task.Task):
+    """One vector a text: `config.task.pooling` of the encoder's outputs, scaled to length 1."""
+
+    loss_names = ()
+    metric_names = ()
+
+    def __init__(self, config: ExperimentConfig, tokenizer: task.Tokenizer):
+        super().__init__(config, tokenizer)
+        check_pooling(
+            config.task.pooling, setting="task.pooling", use_pooler=config.model.use_pooler
+        )
+
+    def build_model(self) -> EmbeddingModel:
+        return EmbeddingModel(self.config)
+
+    def make_dataset(self, data, batch_slice, *, training, start_row=0):
+        raise ValueError(_NOT_TRAINED)
+
+    def loss_weights(self, batch):
+        raise ValueError(_NOT_TRAINED)
+
+    def compute_loss(self, outputs, batch):
+        raise ValueError(_NOT_TRAINED)
+
+    def compute_metrics(self, outputs, batch):
+        raise ValueError(_NOT_TRAINED)
+
+    def decode(self, outputs, batch):
+        """`embedding` float32 [B, D]."""
+        vectors_BD = pool(outputs, batch["input_mask"], self.config.task.pooling)
+        if self.config.task.normalize:
+            norm_B1 = tf.norm(vectors_BD, axis=-1, keepdims=True)
+            vectors_BD = vectors_BD / tf.maximum(norm_B1, 1e-12)
+        return {"embedding": vectors_BD}
+
+
+_NOT_TRAINED = (
+    "task.name 'embedding' has no objective: it is for checkpoints without a head. Train with "
+    "'pretraining' or 'classification'."
+)
+Task = EmbeddingTask

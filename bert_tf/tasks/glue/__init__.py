@@ -1,0 +1,1 @@
+"""The tasks of the GLUE benchmark: files, grid of runs, submission."""

@@ -1,0 +1,66 @@
+"""GLUE from TensorFlow Datasets, written once as the files of the official layout.
+
+What reads them, what the reports quote and what a run is resumed with are then the same as for the
+archives of gluebenchmark.com.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import tensorflow as tf
+
+from bert_tf.data.text import tfds
+from bert_tf.files import write_lines
+from bert_tf.tasks.glue import tasks
+
+_SPLITS = {
+    "train.tsv": "train",
+    "dev.tsv": "validation",
+    "dev_matched.tsv": "validation_matched",
+    "dev_mismatched.tsv": "validation_mismatched",
+    "test.tsv": "test",
+    "test_matched.tsv": "test_matched",
+    "test_mismatched.tsv": "test_mismatched",
+    "diagnostic.tsv": "test",
+}
+# Where TFDS calls the texts otherwise than the official files.
+_FEATURES = {
+    "mrpc": ("sentence1", "sentence2"),
+    "mnli": ("premise", "hypothesis"),
+    "ax": ("premise", "hypothesis"),
+}
+_NO_FIELD = str.maketrans("\t\r\n", "   ")  # the files are not quoted
+
+
+def write_files(source: str, names: Sequence[str], folder: str) -> None:
+    """Writes the files of the tasks `names` below `folder`; what is there is left as it is.
+
+    Args:
+      source: `tfds:glue`, or what else has its configs.
+      names: of tasks; with "mnli" AX is written too, which its models answer.
+      folder: gets CoLA, MRPC, ... as `glue.find_files` looks for them.
+
+    Raises:
+      ValueError: there is no such task, or what `tfds.load` raises.
+    """
+    for name in dict.fromkeys([*names, *(["ax"] if "mnli" in names else [])]):
+        task = tasks.task_of(name)
+        train = [] if name == "ax" else ["train.tsv"]
+        for file in (*train, *task.dev.values(), *task.test.values()):
+            of_task = tf.io.gfile.join(folder, task.folders[0])
+            path = tf.io.gfile.join(of_task, file)
+            if not tf.io.gfile.exists(path):
+                tf.io.gfile.makedirs(of_task)
+                write_lines(path, _lines(task, source, _SPLITS[file]))
+
+
+def _lines(task: tasks.GlueTask, source: str, split: str) -> Iterator[str]:
+    """A header and the rows in the order of the official file, which `idx` keeps."""
+    texts = _FEATURES.get(task.name, task.texts)
+    is_labelled = not split.startswith("test")  # there every label is -1
+    data_set, _ = tfds.load(f"{source}/{task.name}/{split}", [*texts, "label", "idx"])
+    yield "\t".join([*task.texts, *([task.label_column] if is_labelled else [])])
+    for row in sorted(data_set.as_numpy_iterator(), key=lambda row: int(row["idx"])):
+        fields = [row[name].decode().translate(_NO_FIELD) for name in texts]
+        if is_labelled:
+            fields.append(task.labels[row["label"]] if task.labels else str(row["label"]))
+        yield "\t".join(fields)

@@ -1,0 +1,265 @@
+"""Masked LM and next sentence (Devlin et al. 2018, section 3.1).
+
+Shape suffixes: B batch, S sequence, P predictions, E examples in a packed row, D hidden,
+V vocabulary, K best guesses.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.batches.pretraining import make_pretraining_dataset
+from bert_tf.data.records.mixing import Mixture
+from bert_tf.layers.heads import MaskedLanguageModelHead, NextSentenceHead
+from bert_tf.tasks import losses, task
+
+NUM_GUESSES = 5
+_NUM_SHOWN = 4  # rows
+# Shares of what the data held and the training did not get; reported when there is any.
+_LOSSES_OF_DATA = ("predictions_left_out", "rows_skipped")
+
+
+def check_data(
+    data: str, config: ExperimentConfig, tokenizer: task.Tokenizer, *, training: bool
+) -> None:
+    """Raises ValueError if `data` (see `Mixture.open`) were made for another model than `config`'s.
+
+    Evaluation data with masks of their own may have their own length and number of predictions, so
+    that models of different recipes can be compared on one file.
+    """
+    mixture = Mixture.open(data)
+    wanted = {}
+    if training or mixture.first.static_masks is None:
+        wanted["max_seq_length"] = config.data.max_seq_length
+        wanted["max_predictions_per_seq"] = config.data.max_predictions_per_seq
+    elif mixture.first.max_seq_length > config.model.max_position_embeddings:
+        raise ValueError(
+            f"{data}: rows of {mixture.first.max_seq_length} tokens, but the model has "
+            f"max_position_embeddings {config.model.max_position_embeddings}; evaluate on shorter "
+            "rows"
+        )
+    vocabulary = tokenizer.vocabulary.sha256
+    needs_labels = config.task.next_sentence
+    mixture.check(vocabulary_sha256=vocabulary, needs_labels=needs_labels, **wanted)
+
+
+class PretrainingModel(task.TaskModel):
+    """An encoder with the masked-LM head and, if asked for, the next-sentence head.
+
+    Call arguments:
+      batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder and
+        `masked_lm_positions` int32 [B, P] (without them every position is predicted).
+      dropout_seed: int32 [2]; None for no dropout.
+
+    Returns:
+      The encoder's outputs, `masked_lm_logits` [B, P, V], and `next_sentence_logits` [B, E, 2].
+    """
+
+    def __init__(self, config: ExperimentConfig, *, name: str = "pretraining"):
+        super().__init__(config, name=name)
+        model = config.model
+        self.encoder = task.make_encoder(config)
+        shape = {
+            "hidden_size": model.hidden_size,
+            "initializer_range": model.initializer_range,
+            "dtype": self.dtype_policy,
+        }
+        self.masked_lm = MaskedLanguageModelHead(
+            vocab_size=model.vocab_size,
+            hidden_act=model.masked_lm_hidden_act or model.hidden_act,
+            layer_norm_eps=model.masked_lm_layer_norm_eps or model.layer_norm_eps,
+            tied=model.tie_word_embeddings,
+            name="predictions",
+            **shape,
+        )
+        self.next_sentence = None
+        if config.task.next_sentence:
+            self.next_sentence = NextSentenceHead(name="seq_relationship", **shape)
+        with keras.name_scope("cls"):
+            self.masked_lm.build()
+            if self.next_sentence is not None:
+                self.next_sentence.build()
+        self.built = True
+
+    def call(self, batch, dropout_seed=None):
+        outputs = self.encoder(**task.encoder_inputs(batch), dropout_seed=dropout_seed)
+        outputs["masked_lm_logits"] = self.masked_lm(
+            outputs["sequence_output"],
+            tf.convert_to_tensor(self.encoder.embeddings.word_embeddings),
+            batch.get("masked_lm_positions"),
+        )
+        if self.next_sentence is not None:
+            outputs["next_sentence_logits"] = self.next_sentence(outputs["pooled_output"])
+        return outputs
+
+
+class PretrainingTask(task.Task):
+    """Predicts the masked tokens and whether the second text follows the first.
+
+    With data of the objective `sentence_order` the same head learns whether the two were swapped
+    (Lan et al. 2019, section 3.1); with `none` there is no such head (`task.next_sentence` false).
+    """
+
+    def __init__(self, config: ExperimentConfig, tokenizer: task.Tokenizer):
+        super().__init__(config, tokenizer)
+        if config.task.next_sentence and not config.model.use_pooler:
+            raise ValueError(
+                "task.next_sentence is true, but model.use_pooler is false, and the next-sentence "
+                "head reads the pooled [CLS]: set both to true or both to false."
+            )
+        heads = ("masked_lm", "next_sentence") if config.task.next_sentence else ("masked_lm",)
+        self.loss_names = tuple(f"{head}_loss" for head in heads)
+        self.metric_names = (*(f"{head}_accuracy" for head in heads), *_LOSSES_OF_DATA)
+
+    def build_model(self) -> PretrainingModel:
+        return PretrainingModel(self.config)
+
+    def make_dataset(self, data: str, batch_slice, *, training, start_row=0) -> tf.data.Dataset:
+        """`data` is a folder made by scripts/create_pretraining_data.py, or several with weights
+        (`Mixture.open`).
+
+        Evaluations all draw their masks from one seed and with one share, so that runs can be
+        compared. ValueError if there is a head for pairs and the data have no labels for it.
+        """
+        config = self.config.data
+        Mixture.open(data).check(needs_labels=self.config.task.next_sentence)
+        return make_pretraining_dataset(
+            data,
+            self.tokenizer.vocabulary,
+            batch_slice=batch_slice,
+            masked_lm_prob=config.masked_lm_prob if training else config.eval_masked_lm_prob,
+            max_predictions_per_seq=config.max_predictions_per_seq,
+            whole_word=config.do_whole_word_mask,
+            max_ngram=config.max_ngram,
+            position_range=config.position_range,
+            seed=self.config.train.seed if training else 0,
+            training=training,
+            start_row=start_row,
+            skip_damaged=config.skip_damaged_records,
+        )
+
+    def loss_weights(self, batch):
+        names = [name.removesuffix("_loss") for name in self.loss_names]
+        return {f"{name}_loss": tf.reduce_sum(batch[f"{name}_weights"]) for name in names}
+
+    def compute_loss(self, outputs, batch):
+        return self._sums(losses.weighted_cross_entropy, "loss", outputs, batch)
+
+    def compute_metrics(self, outputs, batch):
+        """Accuracies, and the shares of predictions without a slot and of rows without text."""
+        used_BP = batch["masked_lm_weights"]
+        left_out = tf.cast(tf.reduce_sum(batch.get("masked_lm_left_out", 0)), tf.float32)
+        is_skipped_B = tf.cast(batch.get("is_skipped", tf.zeros_like(used_BP[:, 0])), tf.float32)
+        return {
+            **self._sums(losses.weighted_hits, "accuracy", outputs, batch),
+            "predictions_left_out": (left_out, left_out + tf.reduce_sum(used_BP)),
+            "rows_skipped": (
+                tf.reduce_sum(is_skipped_B),
+                tf.cast(tf.size(is_skipped_B), tf.float32),
+            ),
+        }
+
+    def ratios(self, totals):
+        """As of every task; what was lost is named only if something was."""
+        values = super().ratios(totals)
+        return {n: v for n, v in values.items() if v or n not in _LOSSES_OF_DATA}
+
+    def _sums(self, function, name, outputs, batch):
+        weights = self.loss_weights(batch)
+        sums = {
+            "masked_lm": function(
+                outputs["masked_lm_logits"], batch["masked_lm_ids"], batch["masked_lm_weights"]
+            )
+        }
+        if self.config.task.next_sentence:
+            labels = batch["next_sentence_labels"]
+            logits = outputs["next_sentence_logits"]
+            logits = tf.reshape(logits, (*labels.shape, 2))  # [B, 2] is [B, 1, 2]
+            sums["next_sentence"] = function(logits, labels, batch["next_sentence_weights"])
+        return {f"{head}_{name}": (sums[head], weights[f"{head}_loss"]) for head in sums}
+
+    def encode(self, texts, text_pairs=None):
+        """Text in which [MASK] stands for a word to be guessed."""
+        batch = self.tokenizer.encode(
+            texts,
+            text_pairs,
+            max_seq_length=self.config.data.max_seq_length,
+            pad=False,
+            keep_special_tokens=True,
+        )
+        mask_id = self.tokenizer.vocabulary.mask_id
+        is_mask_BS = tf.equal(batch["input_ids"], mask_id)
+        positions_BS = tf.broadcast_to(
+            tf.range(tf.shape(is_mask_BS)[1]), tf.shape(is_mask_BS, out_type=tf.int32)
+        )
+        ragged = tf.ragged.boolean_mask(positions_BS, is_mask_BS)
+        batch["masked_lm_positions"] = ragged.to_tensor()
+        batch["masked_lm_weights"] = tf.ones_like(ragged, tf.float32).to_tensor()
+        return batch
+
+    def from_ids(self, outputs, batch):
+        """Of the scores at every position those at the [MASK]s."""
+        logits_BSV, positions_BP = outputs["masked_lm_logits"], batch["masked_lm_positions"]
+        return {**outputs, "masked_lm_logits": tf.gather(logits_BSV, positions_BP, batch_dims=1)}
+
+    def decode(self, outputs, batch):
+        """The best guesses for each [MASK] of a row, in order; unused slots are empty strings.
+
+        `tokens` string and `probabilities` float32, both [B, P, 5].
+        """
+        logits_BPV = tf.cast(outputs["masked_lm_logits"], tf.float32)
+        logits_BPV = logits_BPV[..., : len(self.tokenizer.vocabulary)]
+        probs_BPK, ids_BPK = tf.math.top_k(tf.nn.softmax(logits_BPV), k=NUM_GUESSES)
+        used_BP1 = batch["masked_lm_weights"][..., tf.newaxis] > 0
+        return {
+            "tokens": tf.where(used_BP1, self.tokenizer.tokens_of(ids_BPK), ""),
+            "probabilities": tf.where(used_BP1, probs_BPK, 0.0),
+        }
+
+    def describe(self, row):
+        """`{"masks": [[{"token": "cat", "probability": 0.5}, ...], ...]}`: a list a [MASK]."""
+        masks = [
+            [
+                {"token": token.decode(), "probability": float(probability)}
+                for token, probability in zip(tokens, probabilities, strict=True)
+            ]
+            for tokens, probabilities in zip(row["tokens"], row["probabilities"], strict=True)
+            if tokens[0]
+        ]
+        return {"masks": masks}
+
+    def show(self, model, data):
+        """Rows from the beginning of `data` with numbers for what is masked, and the best guess."""
+        part = BatchSlice(global_batch_size=_NUM_SHOWN)
+        batch = next(iter(self.make_dataset(data, part, training=False)))
+        guesses = self.decode(model(batch), batch)["tokens"].numpy()[..., 0]
+        arrays = {name: values.numpy() for name, values in batch.items()}
+        return [
+            self._show_row({name: values[row] for name, values in arrays.items()}, guesses[row])
+            for row in np.flatnonzero(arrays["masked_lm_weights"].any(axis=1))
+        ]
+
+    def _show_row(self, row: dict[str, np.ndarray], guesses: np.ndarray) -> dict[str, list[str]]:
+        names = self.tokenizer.vocabulary.tokens
+        tokens = [names[token] for token in row["input_ids"][: row["input_mask"].sum()]]
+        used = np.flatnonzero(row["masked_lm_weights"] > 0)
+        for number, slot in enumerate(used, start=1):
+            tokens[row["masked_lm_positions"][slot]] = f"[{number}]"
+        return {
+            "text": " ".join(tokens).replace(" ##", ""),
+            "expected": [names[token] for token in row["masked_lm_ids"][used]],
+            "given": [guess.decode() for guess in guesses[used]],
+        }
+
+    def baselines(self, dataset):
+        """`commonest_token_accuracy`: always guessing the token that is masked most often here."""
+        counts = np.zeros(self.config.model.vocab_size)
+        for batch in dataset:
+            used = batch["masked_lm_weights"].numpy() > 0
+            counts += np.bincount(batch["masked_lm_ids"].numpy()[used], minlength=len(counts))
+        return {"commonest_token_accuracy": float(counts.max() / max(counts.sum(), 1))}
+
+
+Task = PretrainingTask

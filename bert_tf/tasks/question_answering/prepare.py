@@ -1,0 +1,142 @@
+"""Questions and contexts before training and after: read, held out, looked at; what is wrong."""
+
+import collections
+import json
+from collections.abc import Iterable
+
+from absl import logging
+
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.report import page
+from bert_tf.tasks import sets
+from bert_tf.tasks.question_answering import look
+from bert_tf.tasks.question_answering.rows import encode_squad
+from bert_tf.tasks.question_answering.scores import OUTCOMES
+from bert_tf.tasks.question_answering.squad_file import Squad, read_squad
+from bert_tf.tasks.question_answering.task import QuestionAnsweringTask
+from bert_tf.tasks.sets import Files, Prepared, Result, Split
+from bert_tf.tokenization.wordpiece import Tokenizer
+
+_SHOWN_ERRORS = 50
+
+
+def read(path: str, config: ExperimentConfig) -> Squad:
+    """The questions and contexts of a file to be scored.
+
+    Raises:
+      ValueError: what `read_squad` raises; no question has an answer, and the model of the config
+        always gives one.
+    """
+    squad = read_squad(path)
+    if not config.task.null_answers:
+        _check_answers(squad)
+    return squad
+
+
+def _check_answers(squad: Squad) -> None:
+    missing = sum(not question.answers for question in squad.questions)
+    if missing == len(squad.questions):
+        raise ValueError(
+            f"{squad.path}: none of the {missing} questions has an answer, but those of the "
+            "training file all had. Expected answers to score with; questions that are only to be "
+            "answered go into --test_data of finetune.py."
+        )
+    if missing:
+        logging.warning(
+            "%s: %d of %d questions have no answer, but those of the training file all had: the "
+            "model answers each, and these count as wrong",
+            squad.path,
+            missing,
+            len(squad.questions),
+        )
+
+
+def encode(
+    examples: Squad, config: ExperimentConfig, tokenizer: Tokenizer, *, training: bool = False
+) -> Split:
+    """Tokenized and cut into windows. In training every answer must be in its context."""
+    data = encode_squad(
+        examples,
+        tokenizer,
+        max_seq_length=config.data.max_seq_length,
+        max_query_length=config.data.max_query_length,
+        stride=config.data.doc_stride,
+        training=training,
+        skip_bad=config.data.skip_bad_answers,
+    )
+    return Split(data, data)
+
+
+def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Prepared:
+    """Reads all files. What is learned from the training file goes into `config`: whether there
+    are questions without answer, widths.
+    """
+    sets.check_no_class_weights(config)
+    squad = read_squad(files.train)
+    if config.data.max_train_examples:
+        squad = _of(squad, squad.questions[: config.data.max_train_examples])
+    config.task.text_pairs = True
+    config.task.null_answers = any(not question.answers for question in squad.questions)
+    dev = {name: read(path, config) for name, path in files.dev.items()}
+    test = {name: read_squad(path, with_answers=False) for name, path in files.test.items()}
+    held_out = {}
+    if not dev and config.data.dev_fraction > 0:
+        squad, dev["dev"] = _hold_out(squad, config.data.dev_fraction)
+        held_out = {"dev.json": [_as_json(dev["dev"])]}
+    encoded = {"train": encode(squad, config, tokenizer, training=True)}
+    for name, part in {**dev, **test}.items():
+        encoded[name] = encode(part, config, tokenizer)
+    sets.choose_widths(config, encoded["train"].arrays.arrays["input_mask"])
+    looked = look.look({name: part.arrays for name, part in encoded.items()})
+    return Prepared.of(
+        encoded,
+        dev=dev,
+        test=test,
+        looked=looked,
+        look_lines=look.report(looked),
+        held_out=held_out,
+    )
+
+
+def _of(squad: Squad, questions: list) -> Squad:
+    return Squad(squad.path, squad.contexts, questions)
+
+
+def _hold_out(squad: Squad, fraction: float) -> tuple[Squad, Squad]:
+    """(training part, held-out part): all questions about a context are on one side."""
+    contexts = [squad.contexts[question.paragraph] for question in squad.questions]
+    parts = sets.hold_out_groups(
+        squad.questions, contexts, fraction, path=squad.path, names=("questions", "contexts")
+    )
+    return _of(squad, parts[0]), _of(squad, parts[1])
+
+
+def _as_json(squad: Squad) -> str:
+    """A file that is read as the training file was."""
+    paragraphs = collections.defaultdict(list)
+    for question in squad.questions:
+        answers = zip(question.answers, question.starts, strict=True)
+        paragraphs[question.paragraph].append(
+            {
+                "id": question.id,
+                "question": question.question,
+                "answers": [{"text": text, "answer_start": start} for text, start in answers],
+                "is_impossible": not question.answers,
+            }
+        )
+    content = [{"context": squad.contexts[p], "qas": qas} for p, qas in paragraphs.items()]
+    return json.dumps({"data": [{"title": "", "paragraphs": content}]}, ensure_ascii=False)
+
+
+def sections(
+    task: QuestionAnsweringTask, part: Split, result: Result, name: str
+) -> Iterable[tuple[str, str]]:
+    """What became of the questions of a scored set, and the first that were answered wrongly."""
+    rows = task.outcomes(result.rows, part.arrays)
+    counts = collections.Counter(row[1] for row in rows)
+    table = [[outcome, counts[outcome], counts[outcome] / len(rows)] for outcome in OUTCOMES]
+    yield f"Answers of {name}", page.table(["", "questions", "share"], table)
+    wrong = [row for row in rows if row[1] != OUTCOMES[0]][:_SHOWN_ERRORS]
+    if wrong:
+        head = ["id", "fault", "question", "expected", "answered"]
+        yield f"Errors of {name}: the first {len(wrong)}", page.table(head, wrong)

@@ -1,0 +1,189 @@
+"""Questions about texts in the format of SQuAD 1.1 and 2.0, CMRC 2018, XQuAD and others.
+
+    {"data": [{"paragraphs": [{"context": "...", "qas": [{"id": "...", "question": "...",
+        "answers": [{"text": "...", "answer_start": 0}], "is_impossible": false}]}]}]}
+
+Offsets count characters. Knows nothing of tokens or tensors.
+"""
+
+import dataclasses
+import json
+from typing import Any
+
+from absl import logging
+
+from bert_tf.data.text.lines import holds_half_a_surrogate_pair, open_binary
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """One question.
+
+    Attributes:
+      id: unique in its file.
+      question: the question.
+      paragraph: index of its context among `Squad.contexts`.
+      answers: the texts of the answers; none if the context does not answer it.
+      starts: where the file says that each begins in the context.
+    """
+
+    id: str
+    question: str
+    paragraph: int
+    answers: tuple[str, ...]
+    starts: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Squad:
+    """One file: its contexts and questions."""
+
+    path: str
+    contexts: list[str]
+    questions: list[Question]
+
+
+def read_squad(path: str, *, with_answers: bool = True) -> Squad:
+    """Reads a file, also compressed.
+
+    Args:
+      path: the file.
+      with_answers: False: questions may lack their list of answers, as in files for tests.
+
+    Raises:
+      ValueError: no such file, not UTF-8 or not JSON (with the line), something missing or of
+        another kind (with its place), an id that comes twice, or no questions.
+    """
+    contexts, questions, seen = [], [], set()
+    for number, article in enumerate(_items(path, _read_json(path), "", "data")):
+        where = f"data[{number}]"
+        for index, paragraph in enumerate(_items(path, article, where, "paragraphs")):
+            place = f"{where}.paragraphs[{index}]"
+            contexts.append(_text(path, paragraph, place, "context"))
+            for place_in, qa in enumerate(_items(path, paragraph, place, "qas")):
+                if not with_answers and isinstance(qa, dict):
+                    qa = {"answers": [], **qa}
+                question = _question(path, qa, f"{place}.qas[{place_in}]", len(contexts) - 1)
+                if question.id in seen:
+                    raise ValueError(f"{path}: two questions have the id {question.id!r}.")
+                seen.add(question.id)
+                questions.append(question)
+    if not questions:
+        raise ValueError(f"{path}: no questions. Expected at least one.")
+    return Squad(path, contexts, questions)
+
+
+def _read_json(path: str) -> Any:
+    with open_binary(path) as (file, _):
+        content = file.read()
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{path}:{line}: not UTF-8. Convert it, for example with iconv -t utf-8."
+        ) from error
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path}:{error.lineno}: not JSON ({error.msg}). Expected a file like SQuAD's."
+        ) from error
+    except RecursionError as error:
+        raise ValueError(f"{path}: nested too deeply. Expected a file like SQuAD's.") from error
+
+
+def _question(path: str, qa: Any, place: str, paragraph: int) -> Question:
+    identity = qa.get("id") if isinstance(qa, dict) else None
+    place = f"{place} (id {identity!r})"
+    if not isinstance(identity, str | int):
+        raise ValueError(f"{path}: {place}: expected an object with an id.")
+    answers = [] if _is_impossible(path, qa, place) else _items(path, qa, place, "answers")
+    texts = tuple(_text(path, answer, place, "text") for answer in answers)
+    starts = tuple(answer.get("answer_start") for answer in answers)
+    for start in starts:
+        if not isinstance(start, int):
+            raise ValueError(f"{path}: {place}: answer_start is {start!r}. Expected a number.")
+    text = qa.get("question")
+    if isinstance(text, str) and not text.strip():  # published files have some
+        logging.warning("%s: %s: the question is empty", path, place)
+    else:
+        text = _text(path, qa, place, "question")
+    return Question(str(identity), text, paragraph, texts, starts)
+
+
+def _is_impossible(path: str, qa: dict, place: str) -> bool:
+    value = qa.get("is_impossible", False)
+    if not isinstance(value, bool):  # the text "false" would be true and drop the answers
+        raise ValueError(
+            f"{path}: {place}: is_impossible is {value!r}. Expected true or false, without quotes."
+        )
+    return value
+
+
+def _items(path: str, holder: Any, place: str, key: str) -> list:
+    value = holder.get(key) if isinstance(holder, dict) else None
+    if not isinstance(value, list):
+        found = "nothing" if value is None else f"a {type(value).__name__}"
+        raise ValueError(f"{path}: {place or 'top level'}: {key!r} is {found}. Expected a list.")
+    return value
+
+
+def _text(path: str, holder: Any, place: str, key: str) -> str:
+    value = holder.get(key) if isinstance(holder, dict) else None
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{path}: {place}: {key!r} is {value!r}. Expected text.")
+    if holds_half_a_surrogate_pair(value):
+        raise ValueError(f"{path}: {place}: {key!r} holds half a surrogate pair, which is no text.")
+    return value
+
+
+def locate_answers(squad: Squad, *, skip_bad: bool) -> dict[str, tuple[int, int] | None]:
+    """Where the first answer of each question stands: {id: (begin, end) in characters, or None}.
+
+    An answer that does not begin where the file says is looked for in the context; the nearest
+    occurrence is taken, and how many were moved is logged. A question whose answer is nowhere in
+    its context has no entry.
+
+    Args:
+      squad: the file.
+      skip_bad: whether there may be such questions; they are counted in the log.
+
+    Raises:
+      ValueError: there is such a question, and there may be none.
+    """
+    places, num_moved, num_bad = {}, 0, 0
+    for question in squad.questions:
+        if not question.answers:
+            places[question.id] = None
+            continue
+        answer, start = question.answers[0], question.starts[0]
+        found = _nearest(squad.contexts[question.paragraph], answer, start)
+        if found is None:
+            num_bad += 1
+            if not skip_bad:
+                raise ValueError(
+                    f"{squad.path}: question {question.id!r}: the answer {answer[:60]!r} is not in "
+                    "its context. Mend it, or pass --config.data.skip_bad_answers=true."
+                )
+            continue
+        num_moved += found != start
+        places[question.id] = (found, found + len(answer))
+    if num_moved or num_bad:
+        logging.warning(
+            "%s: %d answers did not stand where the file says and were found elsewhere in the "
+            "context, %d are nowhere in it",
+            squad.path,
+            num_moved,
+            num_bad,
+        )
+    return places
+
+
+def _nearest(context: str, answer: str, start: int) -> int | None:
+    if start >= 0 and context.startswith(answer, start):
+        return start
+    found, best = context.find(answer), None
+    while found >= 0:
+        if best is None or abs(found - start) < abs(best - start):
+            best = found
+        found = context.find(answer, found + 1)
+    return best

@@ -1,0 +1,111 @@
+"""What a fine-tuning run leaves beside the model, whatever the task:
+
+results.json          the scores of every set, the look at the data, the config
+predictions/<set>/    the answers to every set, in the files of the task
+dev.*                 what was held out, if there was no evaluation file
+report.html           all of it to look at
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from bert_tf.files import write_lines
+from bert_tf.report import page, run_curves
+from bert_tf.tasks.sets import Prepared, Result
+from bert_tf.tasks.task import Task
+
+FORMAT_VERSION = 1
+
+
+def write_results(
+    folder: str, around: Any, task: Task, prepared: Prepared, results: Mapping[str, Result]
+) -> None:
+    """Writes what the head of this file lists.
+
+    Args:
+      folder: the work directory.
+      around: the module of this package for the task; its `sections(task, split, result, name)`
+        gives the parts of the page that belong to one scored set.
+      task: what was trained.
+      prepared: its data.
+      results: {name of the set: what came out}.
+    """
+    splits = {**prepared.dev, **prepared.test}
+    for name, result in results.items():
+        files = task.prediction_files(result.rows, splits[name].arrays)
+        write_files(tf.io.gfile.join(folder, "predictions", name), files)
+    write_files(folder, prepared.held_out)
+    content = {
+        "format_version": FORMAT_VERSION,
+        "known_by": list(task.known_by),
+        "scores": {name: result.scores for name, result in results.items() if result.scores},
+        "data": prepared.looked,
+        "config": dataclasses.asdict(task.config),
+    }
+    sections = _sections(folder, around, task, prepared, results)
+    page.write_page(tf.io.gfile.join(folder, "report.html"), f"Fine-tuning: {folder}", sections)
+    # The last: who finds it, finds everything.
+    write_lines(tf.io.gfile.join(folder, "results.json"), [json.dumps(content, indent=2)])
+
+
+def check_held_out(folder: str, held_out: Mapping[str, Iterable[str]]) -> None:
+    """ValueError if what is held out would take the place of a file of somebody else.
+
+    Args:
+      folder: the work directory.
+      held_out: {file name: its lines}, see `Prepared`. A run that goes on holds the same out again,
+        so a file that it wrote is known by what it holds.
+    """
+    for name, lines in held_out.items():
+        path = tf.io.gfile.join(folder, name)
+        if not tf.io.gfile.exists(path):
+            continue
+        with tf.io.gfile.GFile(path, "rb") as file:
+            is_own = file.read() == "".join(line + "\n" for line in lines).encode()
+        if not is_own:
+            raise ValueError(
+                f"{path} is there already and holds something else than this run holds out, which "
+                "would take its place. Move it, give an evaluation file (--eval_data), or choose "
+                "another --work_dir."
+            )
+
+
+def write_files(folder: str, files: Mapping[str, Iterable[str]]) -> None:
+    """Writes {file name: its lines} into `folder`, which is made."""
+    for name, lines in files.items():
+        tf.io.gfile.makedirs(folder)
+        write_lines(tf.io.gfile.join(folder, name), lines)
+
+
+def _sections(
+    folder: str, around: Any, task: Task, prepared: Prepared, results: Mapping[str, Result]
+) -> Iterable[tuple[str, str]]:
+    scored = {name: result for name, result in results.items() if result.scores}
+    if scored:
+        # A column a set: a task may have many scores.
+        names = list(dict.fromkeys(name for result in scored.values() for name in result.scores))
+        rows = [[name, *(r.scores.get(name, "") for r in scored.values())] for name in names]
+        yield "Scores", page.table(["", *scored], rows)
+    yield from _curve_sections(folder)
+    for name, result in scored.items():
+        yield from around.sections(task, prepared.dev[name], result, name)
+    yield "Data", page.preformatted("\n".join(prepared.look_lines))
+    yield "Config", page.preformatted(json.dumps(dataclasses.asdict(task.config), indent=2))
+
+
+def _curve_sections(folder: str) -> Iterable[tuple[str, str]]:
+    path = tf.io.gfile.join(folder, run_curves.METRICS)
+    series = run_curves.series_of(run_curves.read_lines(path))
+    scores = [name for name in series if name.startswith("eval_") and not name.endswith("loss")]
+    groups = {
+        "Loss": ("loss", "eval_loss"),
+        "Evaluation": scores,
+        "Learning rate": ("learning_rate",),
+    }
+    return run_curves.sections(
+        series, {head: {name: name for name in names} for head, names in groups.items()}
+    )

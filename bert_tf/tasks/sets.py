@@ -1,0 +1,137 @@
+"""The data sets of a fine-tuning run and what came out for each, whatever the task."""
+
+import dataclasses
+import itertools
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.batches import length_buckets
+from bert_tf.tasks import hold_out
+
+SPLIT_SEED = 0  # whatever the seed of the run, so that runs compare
+
+
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """Where the data are: {name of the set: path}; the first of `dev` is watched in training."""
+
+    train: str
+    dev: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    test: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass
+class Split:
+    """One set.
+
+    Attributes:
+      examples: what was read; its length is the number of rows.
+      arrays: what `make_dataset` of the task takes.
+    """
+
+    examples: Any
+    arrays: Any
+
+
+@dataclasses.dataclass
+class Prepared:
+    """Everything that is trained on, evaluated and answered.
+
+    Attributes:
+      train: to train on.
+      dev, test: {name of the set: it}.
+      looked: what there is to know of the sets before training, for JSON.
+      look_lines: the same to read.
+      held_out: the lines of a file with what was held out of the training file, by its name; empty
+        if there was an evaluation file.
+    """
+
+    train: Split
+    dev: dict[str, Split]
+    test: dict[str, Split]
+    looked: dict[str, Any]
+    look_lines: list[str]
+    held_out: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        encoded: Mapping[str, Split],
+        *,
+        dev: Iterable[str],
+        test: Iterable[str],
+        looked: dict[str, Any],
+        look_lines: list[str],
+        held_out: dict[str, list[str]],
+    ) -> "Prepared":
+        """From all sets by their names: `train`, and those that `dev` and `test` name."""
+        dev, test = ({name: encoded[name] for name in names} for names in (dev, test))
+        return cls(encoded["train"], dev, test, looked, look_lines, held_out)
+
+
+@dataclasses.dataclass
+class Result:
+    """What came out for one set: scores ({} without labels) and `row_outputs` of its rows."""
+
+    scores: dict[str, float]
+    rows: dict[str, np.ndarray]
+
+
+def check_no_class_weights(config: ExperimentConfig) -> None:
+    """ValueError for weights of classes, of a task that would not heed them."""
+    for name in ("class_weights", "balance_classes"):
+        value = getattr(config.task, name)
+        if value:
+            raise ValueError(
+                f"task.{name} is {value!r}, but task.name is {config.task.name!r}; it weighs the "
+                "labels of whole texts alone ('classification'). Leave it out."
+            )
+
+
+def hold_out_groups(
+    examples: Sequence[Any],
+    groups: Sequence[Hashable],
+    fraction: float,
+    *,
+    path: str,
+    names: tuple[str, str],
+) -> tuple[list[Any], list[Any]]:
+    """(training part, held-out part) of the examples of a file: whole groups are held out.
+
+    Args:
+      examples: in the order of the file.
+      groups: that of each example; equal ones are one group.
+      fraction: share of the groups that is held out, between 0 and 1.
+      path: of the file, for messages.
+      names: what the examples and the groups are called in messages.
+
+    Raises:
+      ValueError: there are too few groups.
+    """
+    keys = list(dict.fromkeys(groups))
+    held_out = hold_out.hold_out(keys, np.zeros(len(keys), int), fraction, SPLIT_SEED)
+    hold_out.check_both(held_out, path, names[1], fraction)
+    chosen = set(itertools.compress(keys, held_out))
+    parts = [], []
+    for example, group in zip(examples, groups, strict=True):
+        parts[group in chosen].append(example)
+    logging.info("no evaluation file: %d of the %s are held out", len(parts[1]), names[0])
+    return parts
+
+
+def choose_widths(config: ExperimentConfig, input_mask: np.ndarray) -> None:
+    """Writes into `config` the widths that it wants chosen, from the rows of the training data.
+
+    Args:
+      config: `data.num_widths` says how many; `data.widths` stays if it is given.
+      input_mask: int [R, S].
+    """
+    data = config.data
+    if data.num_widths and not data.widths:
+        lengths = input_mask.sum(axis=1)
+        data.widths = length_buckets.choose_widths(lengths, data.max_seq_length, data.num_widths)
+        logging.info("widths of batches: %s", ", ".join(map(str, data.widths)))

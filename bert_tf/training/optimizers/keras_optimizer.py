@@ -1,0 +1,132 @@
+"""The optimizers and schedules for `model.compile` and `fit`, with the same updates as the loop.
+
+    optimizer = KerasOptimizer(OptimizerConfig(name="lamb"), num_train_steps=1000)
+    model.compile(optimizer=optimizer, loss=...)
+
+The loop does not use it: it keeps its slots in a flat dict, clips after the all-reduce and compiles
+the update. Under a strategy with several replicas Keras clips before the gradients are summed.
+"""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from bert_tf.config import as_json
+from bert_tf.config.experiment import OptimizerConfig
+from bert_tf.training.optimizers import optimizer as optimizers
+from bert_tf.training.optimizers import schedules
+from bert_tf.training.optimizers.layerwise import pace_of_weights
+
+
+@keras.saving.register_keras_serializable(package="bert_tf")
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """`schedules.learning_rate` as Keras calls it.
+
+    Args:
+      config: an OptimizerConfig, or the dict of one.
+      num_train_steps: where the schedule ends.
+    """
+
+    def __init__(self, config: OptimizerConfig | dict, num_train_steps: int):
+        self._config = _as_config(config)
+        self._num_train_steps = num_train_steps
+
+    def __call__(self, step):
+        return schedules.learning_rate(step, self._config, self._num_train_steps)
+
+    def get_config(self):
+        return {
+            "config": dataclasses.asdict(self._config),
+            "num_train_steps": self._num_train_steps,
+        }
+
+
+@keras.saving.register_keras_serializable(package="bert_tf")
+class KerasOptimizer(keras.optimizers.Optimizer):
+    """The optimizer and schedule of an OptimizerConfig: decay, layer-wise rates, freezing and all.
+
+    Args:
+      config: an OptimizerConfig, or the dict of one.
+      num_train_steps: where the schedule ends.
+      name: of the optimizer; by default `config.name`.
+    """
+
+    def __init__(
+        self, config: OptimizerConfig | dict, num_train_steps: int, name: str = "", **kwargs
+    ):
+        config = _as_config(config)
+        super().__init__(
+            learning_rate=Schedule(config, num_train_steps),
+            global_clipnorm=config.clip_norm or None,
+            name=name or config.name,
+            **kwargs,
+        )
+        self._config, self._num_train_steps = config, num_train_steps
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self._paces = pace_of_weights(self._config, [variable.path for variable in variables])
+        self._paths, self._slots = [], []  # by the index that Keras gives a variable
+        for variable in variables:
+            shapes = optimizers.slot_shapes(self._config.name, variable.path, variable.shape)
+            if self._paces[variable.path].is_frozen:
+                shapes = {}
+            name = variable.path.replace("/", "_")
+            slots = [
+                self.add_variable(shape=shape, name=f"{name}_{slot}", initializer="zeros")
+                for slot, shape in shapes.items()
+            ]
+            self._paths.append(variable.path)
+            self._slots.append(slots)
+
+    def apply(self, grads, trainable_variables=None):
+        variables = trainable_variables or self._trainable_variables
+        with tf.init_scope():
+            self.build(list(variables))
+        step = tf.convert_to_tensor(self.iterations)
+        held = []
+        for gradient, variable in zip(grads, variables, strict=True):
+            pace = self._paces[variable.path]
+            if gradient is not None:  # what does not move has no part in the norm
+                gradient = tf.convert_to_tensor(gradient)
+                zeros = tf.zeros_like(gradient)
+                gradient = zeros if pace.is_frozen else pace.choose(step, gradient, zeros)
+            held.append(gradient)
+        return super().apply(held, trainable_variables)
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        path = self._paths[index]
+        pace = self._paces[path]
+        if pace.is_frozen:
+            return
+        step = tf.cast(tf.convert_to_tensor(self.iterations), tf.int64)
+        variables = [variable, *self._slots[index]]
+        old = [tf.convert_to_tensor(v) for v in variables]
+        new = optimizers.update(
+            self._config,
+            path,
+            old[0],
+            tf.cast(gradient, old[0].dtype),
+            old[1:],
+            step=pace.number_of_update(step),
+            learning_rate=tf.cast(learning_rate, old[0].dtype) * pace.factor,
+        )
+        for target, before, after in zip(variables, old, new, strict=True):
+            self.assign(target, pace.choose(step, after, before))
+
+    def get_config(self):
+        return {
+            "config": dataclasses.asdict(self._config),
+            "num_train_steps": self._num_train_steps,
+            "name": self.name,
+        }
+
+
+def _as_config(config: OptimizerConfig | dict) -> OptimizerConfig:
+    if isinstance(config, OptimizerConfig):
+        return config.check()
+    return as_json.from_dict(OptimizerConfig, config, where="optimizer").check()

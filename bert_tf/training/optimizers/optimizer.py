@@ -1,0 +1,203 @@
+"""The optimizers by name: which slots a weight has, and who is decayed, scaled, slowed or frozen.
+
+The slots are plain variables named `<path>/m`, `<path>/v`, `<path>/vr` and `<path>/vc`, so that a
+checkpoint is a flat dict. Every replica updates its own copy from the same all-reduced gradient: no
+second all-reduce.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from bert_tf.config.experiment import OptimizerConfig
+from bert_tf.training.optimizers import updates
+from bert_tf.training.optimizers.layerwise import pace_of_weights
+
+# google-research/bert, optimization.py: these take no weight decay. In the code of LAMB's authors
+# they have no trust ratio either.
+_NOT_DECAYED = re.compile(r"LayerNorm|bias")
+# The matrices of the transformer blocks; embeddings and heads are moved by AdamW.
+_ORTHOGONAL = re.compile(r"layer_\d+/.*kernel$")
+
+
+def is_decayed(path: str) -> bool:
+    """Whether the variable at `path` takes weight decay: not biases, not LayerNorms."""
+    return not _NOT_DECAYED.search(path)
+
+
+def is_orthogonalized(name: str, path: str) -> bool:
+    """Whether the optimizer called `name` makes orthogonal updates of the weight at `path`."""
+    return name == "muon" and bool(_ORTHOGONAL.search(path))
+
+
+def slot_shapes(name: str, path: str, shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """{slot: its shape} of the weight at `path` with the optimizer called `name`."""
+    shape = tuple(shape)
+    if name == "sgd":
+        return {}
+    if is_orthogonalized(name, path):
+        return {"m": shape}
+    if name == "adafactor":
+        return {"vr": shape[:1], "vc": shape[1:]} if len(shape) == 2 else {"v": shape}
+    return {"m": shape, "v": shape}
+
+
+def update(
+    config: OptimizerConfig,
+    path: str,
+    weight: tf.Tensor,
+    gradient: tf.Tensor,
+    slots: Sequence[tf.Tensor],
+    *,
+    step: tf.Tensor,
+    learning_rate: tf.Tensor,
+) -> tuple[tf.Tensor, ...]:
+    """The new (weight, *slots) of the variable at `path` after the update called `config.name`.
+
+    Args:
+      config: the optimizer config.
+      path: decides about decay and trust ratio.
+      weight, gradient: float32 of one shape.
+      slots: in the order of `slot_shapes`.
+      step: number of this update, from 1.
+      learning_rate: float32 scalar.
+    """
+    decay = config.weight_decay if is_decayed(path) else 0.0
+    rate = {"learning_rate": learning_rate, "weight_decay": decay}
+    if config.name == "sgd":
+        return (updates.sgd_update(weight, gradient, **rate),)
+    if config.name == "adafactor":
+        return updates.adafactor_update(
+            weight,
+            gradient,
+            *slots,
+            step=step,
+            decay_exponent=config.decay_exponent,
+            update_clip=config.update_clip,
+            relative_step=config.relative_step,
+            **rate,
+        )
+    if is_orthogonalized(config.name, path):
+        return updates.muon_update(
+            weight,
+            gradient,
+            *slots,
+            momentum=config.momentum,
+            update_rms=config.update_rms,
+            **rate,
+        )
+    moments = {
+        "step": step,
+        "beta_1": config.beta_1,
+        "beta_2": config.beta_2,
+        "epsilon": config.epsilon,
+    }
+    if config.name == "lamb":
+        adapted = is_decayed(path)
+        return updates.lamb_update(weight, gradient, *slots, is_adapted=adapted, **moments, **rate)
+    return updates.adamw_update(
+        weight, gradient, *slots, bias_correction=config.bias_correction, **moments, **rate
+    )
+
+
+class Optimizer:
+    """The slots of every weight that is trained, and the update of all of them.
+
+    Args:
+      config: the optimizer config.
+      weights: {path: variable} of the whole model; those that the config freezes get no slots.
+        Slots are created here: call it in the strategy's scope.
+
+    Attributes:
+      weights: {path: variable} of those that move, now or later.
+      frozen: paths of the others.
+      decayed: paths that take weight decay.
+      orthogonalized: paths whose updates are orthogonal, with products of matrices in them.
+      paces: {path: Pace} of `weights`.
+      slots: {path/slot: variable}.
+    """
+
+    def __init__(self, config: OptimizerConfig, weights: Mapping[str, tf.Variable]):
+        self._config = config
+        paces = pace_of_weights(config, weights)
+        self.weights = {path: weights[path] for path in weights if not paces[path].is_frozen}
+        self.frozen = [path for path in weights if paces[path].is_frozen]
+        self.paces = {path: paces[path] for path in self.weights}
+        self.decayed = [path for path in self.weights if is_decayed(path) and config.weight_decay]
+        self.orthogonalized = [p for p in self.weights if is_orthogonalized(config.name, p)]
+        self.slots = {
+            f"{path}/{slot}": _zeros(shape, weight.dtype, f"{path}/{slot}")
+            for path, weight in self.weights.items()
+            for slot, shape in slot_shapes(config.name, path, weight.shape).items()
+        }
+
+    def describe(self) -> list[str]:
+        """Lines for the log: what is decayed, what is frozen, and what has a pace of its own."""
+        lines = [_listed("weight decay on", self.decayed)]
+        if self.orthogonalized:
+            lines.append(_listed("orthogonal updates of", self.orthogonalized))
+        if self.frozen:
+            lines.append(_listed("frozen for good are", self.frozen))
+        by_pace = {}
+        for path, pace in self.paces.items():
+            by_pace.setdefault(pace, []).append(path)
+        for pace, paths in by_pace.items() if len(by_pace) > 1 else ():
+            rate = f"learning rate x {pace.factor:.3g} from step {pace.release + 1} on has"
+            lines.append(_listed(rate, paths))
+        return lines
+
+    def released(self, gradients: Sequence[tf.Tensor], step: tf.Tensor) -> list[tf.Tensor]:
+        """The `gradients`, 0 for weights that gradual unfreezing still holds after `step` steps."""
+        return [
+            pace.choose(step, gradient, tf.zeros_like(gradient))
+            for pace, gradient in zip(self.paces.values(), gradients, strict=True)
+        ]
+
+    def apply(
+        self,
+        gradients: Sequence[tf.Tensor],
+        *,
+        step: tf.Tensor,
+        learning_rate: tf.Tensor,
+        orthogonalized: bool | None = None,
+    ) -> None:
+        """Updates this replica's weights and slots from the reduced `gradients`.
+
+        Args:
+          gradients: in the order of `weights`.
+          step: int64 scalar, finished optimizer steps.
+          learning_rate: of weights without layer-wise decay.
+          orthogonalized: update only those whose updates are orthogonal, or only the others; None:
+            all.
+        """
+        for (path, weight), gradient in zip(self.weights.items(), gradients, strict=True):
+            if orthogonalized not in (None, path in self.orthogonalized):
+                continue
+            pace, names = self.paces[path], slot_shapes(self._config.name, path, weight.shape)
+            variables = [weight, *(self.slots[f"{path}/{name}"] for name in names)]
+            old = [tf.convert_to_tensor(variable) for variable in variables]
+            new = update(
+                self._config,
+                path,
+                old[0],
+                gradient,
+                old[1:],
+                step=pace.number_of_update(step),
+                learning_rate=learning_rate * pace.factor,
+            )
+            for variable, before, after in zip(variables, old, new, strict=True):
+                variable.assign(pace.choose(step, after, before))
+
+
+def _listed(what: str, paths: Sequence[str]) -> str:
+    return f"{what} {len(paths)} variables: {', '.join(paths)}"
+
+
+def _zeros(shape: tuple[int, ...], dtype: tf.DType, name: str) -> tf.Variable:
+    return tf.Variable(
+        tf.zeros(shape, dtype),
+        trainable=False,
+        name=name.replace("/", "_"),
+        aggregation=tf.VariableAggregation.NONE,
+    )

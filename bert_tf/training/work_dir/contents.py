@@ -1,0 +1,181 @@
+"""The work directory of a run: whose it is, and what a checkpoint in it says of the run."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+from bert_tf import machine
+from bert_tf.config import as_json
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.files import removed_on_failure
+from bert_tf.training.step import TrainState
+from bert_tf.training.work_dir import checkpoint
+from bert_tf.training.work_dir.history import History
+
+# These may differ between the run that wrote a checkpoint and the one that continues it.
+_FREE = (
+    "checkpoint_every",
+    "data.skip_damaged_records",
+    "early_stop_patience",
+    "eval_batch_size",
+    "eval_every",
+    "jit_compile",
+    "keep_best",
+    "keep_checkpoints",
+    "model_from_best",
+    "num_micro_batches",
+    "on_spike",
+    "recompute",
+    "spike_factor",
+    "steps_per_loop",
+)
+_OF_TRAIN = re.compile(r"^train\.(phases\.\d+\.)?")
+
+
+def checkpoints_of(work_dir: str) -> str:
+    """The folder of its checkpoints."""
+    return tf.io.gfile.join(work_dir, "checkpoints")
+
+
+def check(work_dir: str, config: ExperimentConfig) -> None:
+    """Refuses to go on with another config than that of the checkpoints that are there."""
+    path = tf.io.gfile.join(work_dir, "config.json")
+    if tf.io.gfile.exists(work_dir) and not tf.io.gfile.isdir(work_dir):
+        raise ValueError(f"{work_dir} is a file; --work_dir expects a folder.")
+    if not (tf.io.gfile.exists(checkpoints_of(work_dir)) and tf.io.gfile.exists(path)):
+        return
+    old = dataclasses.asdict(as_json.from_json(ExperimentConfig, path))
+    # Through JSON, because a tuple comes back as a list.
+    differing = differences(_as_json(old), _as_json(dataclasses.asdict(config)))
+    refused = [d for d in differing if _OF_TRAIN.sub("", d[0]) not in _FREE]
+    if refused:
+        changes = "; ".join(f"{key} was {old!r}, now {new!r}" for key, old, new in refused)
+        raise ValueError(
+            f"{work_dir} holds a different run: {changes}. Choose another --work_dir, or go on "
+            "with the old settings."
+        )
+    for key, old_value, new_value in differing:
+        logging.info("continuing with %s = %r (was %r)", key, new_value, old_value)
+
+
+def write_config(work_dir: str, config: ExperimentConfig) -> None:
+    """Writes the resolved config."""
+    tf.io.gfile.makedirs(work_dir)
+    path = tf.io.gfile.join(work_dir, "config.json")
+    with removed_on_failure(path + ".tmp"), tf.io.gfile.GFile(path + ".tmp", "w") as file:
+        file.write(as_json.to_json(config))
+    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+
+
+def describe(
+    state: TrainState,
+    config: ExperimentConfig,
+    made_of: Mapping[str, str],
+    history: History,
+    num_replicas: int,
+) -> dict[str, Any]:
+    """What a checkpoint's JSON says besides its files."""
+    return {
+        "config": dataclasses.asdict(config),
+        "made_of": dict(made_of),
+        "rows_consumed": int(state.rows_consumed.numpy()),
+        "history": dataclasses.asdict(history),
+        "machine": {**machine.describe_run(), "replicas": num_replicas},
+    }
+
+
+def restore(
+    state: TrainState,
+    work_dir: str,
+    config: ExperimentConfig,
+    *,
+    made_of: Mapping[str, str],
+    num_replicas: int,
+    initialize: Callable[[keras.Model], None] | None,
+) -> History | None:
+    """Fills `state` from the newest whole checkpoint, else by `initialize`, else not at all.
+
+    Returns:
+      What the checkpoint remembers; None if there is none.
+
+    Raises:
+      ValueError: the checkpoint is of other training data, weights or words than `made_of` says.
+    """
+    found = checkpoint.find_latest(checkpoints_of(work_dir))
+    if found is None:
+        if initialize is not None:
+            initialize(state.model)
+        return None
+    path, info = found
+    _check_made_of(path, info, made_of)
+    history = load(path, info, state, config)
+    logging.info("continuing from %s", path)
+    now = _as_json({**machine.describe_run(), "replicas": num_replicas})
+    for key, old, new in differences(info.get("machine", now), now):
+        logging.warning("%s was %r, now %r: the last digits may differ", key, old, new)
+    for skip in history.skipped:
+        logging.info(_SKIPPED, *skip.values())
+    return history
+
+
+def _check_made_of(path: str, info: dict[str, Any], made_of: Mapping[str, str]) -> None:
+    # Checkpoints of the first versions know of their data alone.
+    old = info["made_of"] if "made_of" in info else {"data": info["data_id"]}
+    for name, now in made_of.items():
+        if old.get(name, now) != now:
+            raise ValueError(
+                f"{path} was trained with other {name} ({old[name] or 'none'}) than is given now "
+                f"({now or 'none'}). Choose another --work_dir, or the {name} of that run."
+            )
+
+
+_SKIPPED = "after step %d rows %d to %d were passed over: %s"
+
+
+def load(path: str, info: dict[str, Any], state: TrainState, config: ExperimentConfig) -> History:
+    """Fills `state` from the checkpoint at `path`. The position in the data is that of its JSON."""
+    checkpoint.restore(path, state.variables())
+    state.rows_consumed.assign(info["rows_consumed"])
+    return History.from_info(info, config.train)
+
+
+def skip_rows(state: TrainState, history: History, to_row: int, reason: str) -> dict:
+    """Moves the position in the data to `to_row`; returns what the newest JSON must say of it."""
+    skip = {
+        "step": int(state.step.numpy()),
+        "from_row": int(state.rows_consumed.numpy()),
+        "to_row": to_row,
+        "reason": reason,
+    }
+    logging.warning(_SKIPPED, *skip.values())
+    history.skipped.append(skip)
+    state.rows_consumed.assign(to_row)
+    return {"rows_consumed": to_row, "history": dataclasses.asdict(history)}
+
+
+def _as_json(values: dict) -> dict:
+    return json.loads(json.dumps(values))
+
+
+def _numbered(value: Any) -> Any:
+    """A list of objects as an object with their numbers as keys."""
+    is_list_of_dicts = isinstance(value, list) and value and isinstance(value[0], dict)
+    return {str(n): item for n, item in enumerate(value)} if is_list_of_dicts else value
+
+
+def differences(old: dict, new: dict, prefix: str = "") -> list[tuple[str, Any, Any]]:
+    """(dotted key, old, new) for every leaf that differs."""
+    found = []
+    for key in sorted(set(old) | set(new)):
+        a, b = _numbered(old.get(key)), _numbered(new.get(key))
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            found.append((prefix + key, a, b))
+    return found

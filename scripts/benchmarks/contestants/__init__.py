@@ -1,0 +1,1 @@
+"""One file a contestant: ours and those of other projects."""

@@ -1,0 +1,50 @@
+"""transformers on torch as a contestant of `benchmark.py serve`, which starts it; settings come in
+as a line of JSON.
+
+python scripts/time_transformers.py -
+"""
+
+import json
+import sys
+
+from benchmarks import answering, child
+
+
+def make_round(settings):
+    import torch
+    import transformers
+
+    torch.set_num_threads(settings["num_threads"])
+
+    def load():
+        kind = (
+            transformers.AutoModelForSequenceClassification
+            if settings["labels"]
+            else transformers.AutoModel
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(settings["model"])
+        model = kind.from_pretrained(settings["model"]).eval()
+        names = getattr(model.config, "id2label", {})
+
+        def answer(columns):
+            batch = tokenizer(
+                *columns,
+                padding=True,
+                truncation=True,
+                max_length=settings["max_seq_length"],
+                return_tensors="pt",
+            )
+            with torch.inference_mode():
+                outputs = model(**batch)
+            if not settings["labels"]:
+                outputs.last_hidden_state.numpy()
+                return [None] * len(columns[0])
+            return [names[i] for i in outputs.logits.argmax(-1).tolist()]
+
+        return answer
+
+    return answering.make_round(settings, load)
+
+
+if __name__ == "__main__":
+    child.serve(lambda: make_round(json.loads(sys.stdin.readline())))
