@@ -32,10 +32,17 @@ import tensorflow as tf  # noqa: E402
 if _was_loaded is None:
     del sys.modules["sklearn"]
 from absl import app as absl_app  # noqa: E402
-from absl import logging  # noqa: E402
+from absl import flags, logging  # noqa: E402
 
-from bert_tf import files  # noqa: E402
+from bert_tf import files, members  # noqa: E402
 from bert_tf.processes.exits import EndRun  # noqa: E402
+
+_MEMBERS = "members"
+flags.DEFINE_list(
+    _MEMBERS,
+    [],
+    "Modules of your own to import first: encoders, tokenizers and tasks that are not in bert_tf.",
+)
 
 _USER_ERRORS = (ValueError, OSError, tf.errors.OpError)
 # "{{function_node ...}} the reason [Op:ReadFile] name:" around what TensorFlow has to say.
@@ -52,6 +59,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     line are an error, because they are most often a flag whose `--` was forgotten.
     """
     _set_up_logging()
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[_MEMBERS])  # for --help
     absl_app.run(lambda argv: sys.exit(_main_with_one_line_errors(main, argv)), flags_parser=_parse)
 
 
@@ -72,6 +80,7 @@ def _is_for_users(record: std_logging.LogRecord) -> bool:
 def _parse(argv: list[str]) -> list[str]:
     """Absl's parser; what it and ml_collections complain about becomes one line."""
     try:
+        members.import_all(_words(_value_of(_MEMBERS, argv)))
         _check_config(argv)
         return _parse_flags(argv)
     except (KeyError, AttributeError, ValueError, TypeError, OSError) as error:
@@ -94,13 +103,23 @@ def _parse_flags(argv: list[str]) -> list[str]:
         raise ValueError(message) from stop
 
 
-def _check_config(argv: Sequence[str]) -> None:
-    """ValueError for a `--config` that cannot be loaded, or a `--config.a.b` it has no key for."""
+def _value_of(flag: str, argv: Sequence[str]) -> str | None:
+    """The value of a flag that is needed before the flags are parsed; None if it is not given."""
     values = dict(zip(argv, argv[1:], strict=False))  # --config x.py
     values |= dict(word.split("=", 1) for word in argv if "=" in word)  # --config=x.py
-    if "--config" not in values:
+    return values.get(f"--{flag}", values.get(f"-{flag}"))
+
+
+def _words(value: str | None) -> list[str]:
+    return [word.strip() for word in (value or "").split(",") if word.strip()]
+
+
+def _check_config(argv: Sequence[str]) -> None:
+    """ValueError for a `--config` that cannot be loaded, or a `--config.a.b` it has no key for."""
+    file = _value_of("config", argv)
+    if file is None:
         return
-    config = _load_config(values["--config"])
+    config = _load_config(file)
     for word in argv[1:]:
         name, _, path = word.lstrip("-").partition("=")[0].partition(".")
         if name == "config" and path:

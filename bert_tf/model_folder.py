@@ -1,6 +1,6 @@
 """The model folder: what the scripts hand to each other.
 
-    bert_config.json       the shape of the encoder
+    bert_config.json       the shape of the encoder (config.json of other encoders than BERT)
     task.json              the task, its labels, the lengths
     vocab.txt, tokenizer_config.json
     model.safetensors      every weight in float32, keyed by variable path
@@ -12,7 +12,6 @@ a model folder is, and knows nothing of training.
 
 import dataclasses
 import functools
-import importlib
 import json
 import pkgutil
 from collections.abc import Collection, Mapping
@@ -23,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf import models, tasks
+from bert_tf import members, tasks
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints import tensors, variables
 from bert_tf.checkpoints.checkpoint import Checkpoint
@@ -31,6 +30,7 @@ from bert_tf.checkpoints.mapping import Row, Weights
 from bert_tf.config import as_json
 from bert_tf.config.experiment import DataConfig, ExperimentConfig, TaskConfig
 from bert_tf.files import removed_on_failure
+from bert_tf.models.model import EncoderConfig
 from bert_tf.tasks.classification.labels import REGRESSION
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tokenization import tokenizer_config
@@ -109,10 +109,10 @@ def save_task(folder: str, task: Task) -> None:
 
 
 def _write_about(folder: str, config: ExperimentConfig, tokenizer: Tokenizer) -> None:
-    module = type(config.model).__module__.rsplit(".", 1)[-1]
-    task_file = _TaskFile(module, config.task, config.data, config.train.dtype)
+    model = config.model
+    task_file = _TaskFile(model.model_type, config.task, config.data, config.train.dtype)
     tokenizer.save(folder)
-    _write(folder, "bert_config.json", as_json.to_json(config.model).encode())
+    _write(folder, model.CONFIG_FILE, model.to_json().encode())
     _write(folder, "task.json", as_json.to_json(task_file).encode())
 
 
@@ -183,14 +183,9 @@ def read_checkpoint(path: str, **files: str) -> Checkpoint:
     )
 
 
-def _read_model_config(folder: str, module_name: str) -> Any:
-    known = sorted(module.name for module in pkgutil.iter_modules(models.__path__))
-    if module_name not in known:
-        raise ValueError(
-            f"{folder}/task.json: unknown model_module {module_name!r}. Known: {', '.join(known)}."
-        )
-    module = importlib.import_module(f"bert_tf.models.{module_name}")
-    return module.Config.from_json(tf.io.gfile.join(folder, "bert_config.json"))
+def _read_model_config(folder: str, name: str) -> EncoderConfig:
+    config_class = members.find("models", name, f"{folder}/task.json: model_module").Config
+    return config_class.from_json(tf.io.gfile.join(folder, config_class.CONFIG_FILE))
 
 
 def load(path: str, *, dtype: str | None = "float32") -> tuple[Task, keras.Model]:

@@ -68,7 +68,7 @@ def test_what_is_left_out_is_the_default(tmp_path):
         ({"format_version": "one"}, r"config\.json has format_version one.*reads up to 1"),
         ({"format_version": 2}, r"config\.json has format_version 2.*reads up to 1"),
         ("[]", r"config\.json: expected a JSON object"),
-        ("{", r"config\.json: not JSON"),
+        ("{", r"config\.json: expected a JSON object"),
     ],
 )
 def test_bad_files_are_errors_that_say_where_and_what(tmp_path, values, message):

@@ -6,7 +6,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
+from bert_tf import json_files
 
 FORMAT_VERSION = 1
 
@@ -23,19 +23,8 @@ def from_json(cls: type, path: str) -> Any:
     Raises:
       ValueError: not JSON, a newer format, or unknown keys; names the file.
     """
-    with tf.io.gfile.GFile(path) as file:
-        try:
-            values = json.load(file)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}: not JSON ({error}).") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected a JSON object, received {values!r}.")
-    version = values.pop("format_version", 1)
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format_version {version}, this bert_tf reads up to {FORMAT_VERSION}. "
-            "Install a newer bert_tf."
-        )
+    values = json_files.read_object(path)
+    json_files.take_version(values, path, FORMAT_VERSION)
     return from_dict(cls, values, where=path)
 
 

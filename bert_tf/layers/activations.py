@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from keras import ops
 
+from bert_tf.layers.activation_names import check_activation
 from bert_tf.layers.fused import fused
 
 
@@ -24,7 +25,7 @@ def gelu_tanh(x):
     return 0.5 * x * (1.0 + ops.tanh(inner))
 
 
-ACTIVATIONS: dict[str, Callable] = {
+_FUNCTIONS: dict[str, Callable] = {
     "gelu": gelu,
     "gelu_new": gelu_tanh,
     "gelu_pytorch_tanh": gelu_tanh,
@@ -36,8 +37,5 @@ ACTIVATIONS: dict[str, Callable] = {
 
 def get_activation(name: str) -> Callable:
     """The function called `name`; ValueError with the known names if there is none."""
-    if name not in ACTIVATIONS:
-        raise ValueError(
-            f"unknown activation {name!r} (hidden_act). Known: {', '.join(sorted(ACTIVATIONS))}."
-        )
-    return ACTIVATIONS[name]
+    check_activation(name)
+    return _FUNCTIONS[name]

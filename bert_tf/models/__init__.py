@@ -1,1 +1,1 @@
-"""Encoders: one folder or file each, behind the contract in model.py."""
+"""Encoders: a package each, behind the contract in model.py (settings) and encoder.py (Keras)."""

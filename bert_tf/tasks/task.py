@@ -244,9 +244,9 @@ def make_task(config: ExperimentConfig, tokenizer: Tokenizer) -> Task:
 
 
 def make_encoder(config: ExperimentConfig) -> keras.Model:
-    """The encoder of the module in which the class of `config.model` stands."""
-    module = importlib.import_module(type(config.model).__module__)
-    return module.Encoder(config.model, dtype=config.train.dtype, recompute=config.train.recompute)
+    """The encoder of which `config.model` is the config."""
+    encoder_class = config.model.encoder_class()
+    return encoder_class(config.model, dtype=config.train.dtype, recompute=config.train.recompute)
 
 
 def encoder_inputs(batch: Batch) -> Batch:

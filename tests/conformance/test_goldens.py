@@ -16,7 +16,7 @@ from tests.conformance.goldens import GOLDENS
 def defined_classes():
     """Every Keras layer and model defined in bert_tf.layers, models and tasks."""
     for package in (layers, models, tasks):
-        for info in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+        for info in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             module = importlib.import_module(info.name)
             for _, value in inspect.getmembers(module, inspect.isclass):
                 if issubclass(value, keras.layers.Layer) and value.__module__ == info.name:

@@ -7,9 +7,8 @@ import pathlib
 import pytest
 import tensorflow as tf
 
-from bert_tf.config import as_json
-from bert_tf.models import bert
 from bert_tf.models.bert import SIZES, BertConfig, BertEncoder
+from bert_tf.models.bert import config as bert_config
 
 # Encoder and pooler with a vocabulary of 30,522 (Devlin et al. 2018; Turc et al. 2019; counted in
 # the released checkpoints).
@@ -57,7 +56,9 @@ def write(folder, values):
 def warnings(monkeypatch):
     """The warnings the config logs, as text."""
     lines = []
-    monkeypatch.setattr(bert.logging, "warning", lambda text, *values: lines.append(text % values))
+    monkeypatch.setattr(
+        bert_config.logging, "warning", lambda text, *values: lines.append(text % values)
+    )
     return lines
 
 
@@ -93,13 +94,13 @@ def test_ours_comes_back_as_it_was_written(tmp_path):
         "mini", hidden_act="relu", masked_lm_hidden_act="gelu", layer_norm_eps=1e-5
     )
     config.other_keys = {"id2label": {"0": "a"}, "architectures": ["BertModel"]}
-    path = write(tmp_path, as_json.to_json(config))
+    path = write(tmp_path, config.to_json())
     assert json.loads(pathlib.Path(path).read_text())["format_version"] == 1
     assert BertConfig.from_json(path) == config
 
 
 def test_gelu_of_ours_is_exact(tmp_path):
-    path = write(tmp_path, as_json.to_json(BertConfig(hidden_act="gelu")))
+    path = write(tmp_path, BertConfig(hidden_act="gelu").to_json())
     assert BertConfig.from_json(path).hidden_act == "gelu"
 
 
@@ -139,7 +140,7 @@ def test_unknown_keys_of_others_are_kept_with_one_warning(tmp_path, warnings, fo
 def test_keys_kept_from_another_file_survive_ours(tmp_path, warnings):
     config = BertConfig.from_json(write(tmp_path, {**HUGGING_FACE, "zeta": [1, 2]}))
     warnings.clear()
-    again = BertConfig.from_json(write(tmp_path, as_json.to_json(config)))
+    again = BertConfig.from_json(write(tmp_path, config.to_json()))
     assert again == config
     assert warnings == []
 

@@ -1,0 +1,186 @@
+"""What an encoder must offer: the contract of every package in bert_tf.models.
+
+Importing a config needs neither TensorFlow nor Keras, so that settings are listed and checked at
+once. The Keras side of the contract is `bert_tf.models.encoder`.
+"""
+
+import dataclasses
+import json
+import typing
+from collections.abc import Mapping
+from typing import Any, Self
+
+from bert_tf import json_files, members
+
+FORMAT_VERSION = 1
+
+
+class EncoderConfig:
+    """Base class of the configs of encoders.
+
+    A subclass is a dataclass. Its fields have the published names of the encoder's own
+    configuration file. The house asks for these fields or properties:
+
+      vocab_size: rows of the word embedding table.
+      hidden_size: width of `sequence_output`.
+      num_hidden_layers: number of blocks.
+      longest_sequence: tokens of the longest sequence.
+      initializer_range: standard deviation with which heads start.
+      use_pooler: whether there is a `pooled_output`. An encoder that cannot have one keeps the
+        False of this class.
+      inputs: names of the batch entries that the encoder takes, in the order of its arguments.
+      num_attention_heads, intermediate_size: only for the default of `forward_flops` and
+        `activation_values`.
+
+    Class attributes:
+      CONFIG_FILE: name of the file in a model folder.
+      AT_LEAST_ONE: fields that must not be 0.
+      TRAINING_FIELDS: fields that are not the shape of the model. A run that starts from a
+        checkpoint may set them; all others come from the checkpoint.
+    """
+
+    CONFIG_FILE = "config.json"
+    # Not annotated: only what is annotated is a field of the dataclasses.
+    AT_LEAST_ONE = ()
+    TRAINING_FIELDS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+
+    use_pooler = False
+    inputs = ("input_ids", "input_mask", "position_ids", "example_ids", "cls_positions")
+
+    @classmethod
+    def encoder_class(cls) -> type:
+        """The `bert_tf.models.encoder.Encoder` of this config. Imports Keras."""
+        raise NotImplementedError(f"{cls.__name__} does not say its encoder_class()")
+
+    @property
+    def model_type(self) -> str:
+        """The name by which `members.find("models", ...)` gives the module of this config."""
+        return members.name_of(type(self))
+
+    @classmethod
+    def from_json(cls, path: str) -> Self:
+        """Reads a configuration file of ours, or one of another project if the class can.
+
+        Ours has a `format_version` and no unknown key.
+
+        Raises:
+          ValueError: not JSON, a newer format, an unknown key in a file of ours, another model
+            type, or a feature that this encoder does not have.
+        """
+        values = json_files.read_object(path, "a JSON file with the configuration of an encoder")
+        if "format_version" not in values:
+            return cls.from_foreign(values, path)
+        json_files.take_version(values, path, FORMAT_VERSION)
+        if "model_type" in values and "model_type" not in _field_names(cls):
+            expected, found = members.name_of(cls), values.pop("model_type")
+            if found != expected:
+                raise ValueError(f"{path}: model_type is {found!r}, expected {expected!r}.")
+        _refuse_unknown_keys(values, cls, path)
+        return cls(**values).check(path)
+
+    @classmethod
+    def from_foreign(cls, values: Mapping[str, Any], path: str) -> Self:
+        """Reads the content of another project's file; here: there is none that can be read."""
+        raise ValueError(
+            f"{path}: it has no format_version, so bert_tf did not write it. {cls.__name__} reads "
+            "no files of other projects."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field, as in the file, and the model type where it stands in the file."""
+        fields = dataclasses.asdict(self)
+        return (
+            fields
+            if self.CONFIG_FILE != "config.json"
+            else {"model_type": self.model_type} | fields
+        )
+
+    def to_json(self) -> str:
+        """The content of `CONFIG_FILE`, as `from_json` reads it."""
+        values = {"format_version": FORMAT_VERSION, **self.to_dict()}
+        return json.dumps(values, indent=2) + "\n"
+
+    def check(self, source: str) -> Self:
+        """Returns itself; ValueError for values of the wrong type or out of range.
+
+        A subclass may check more.
+
+        Args:
+          source: what the values are from, for messages.
+        """
+        types = typing.get_type_hints(type(self))
+        for name in _field_names(type(self)):
+            value = getattr(self, name)
+            problem = _problem(value, types[name])
+            if not problem and name.endswith("dropout_prob") and value >= 1:
+                problem = "less than 1"
+            if not problem and name in self.AT_LEAST_ONE and value < 1:
+                problem = "at least 1"
+            if problem:
+                raise ValueError(f"{source}: {name} is {value!r}; expected {problem}.")
+        return self
+
+    def forward_flops(self, sequence_length: float, num_predictions: int = 0) -> float:
+        """Floating-point operations of a forward pass over one sequence, masked-LM head included.
+
+        Counted as 2 x non-embedding parameters of the blocks x tokens, plus attention, plus the
+        masked-LM head (Kaplan et al. 2020, section 2.1). Dropout, activations and other heads are
+        not counted.
+
+        Args:
+          sequence_length: S, tokens.
+          num_predictions: P, tokens that the masked-LM head predicts; 0 without that head.
+        """
+        S, P, D, F = sequence_length, num_predictions, self.hidden_size, self.intermediate_size
+        attention_parameters = 4 * (D * D + D)
+        feed_forward_parameters = 2 * D * F + F + D
+        layer_norm_parameters = 4 * D
+        block = attention_parameters + feed_forward_parameters + layer_norm_parameters
+        attention = 4 * S * S * D  # scores and context: 2 products of 2 S S D
+        head = 2 * P * (self.vocab_size * D + D * D)
+        return self.num_hidden_layers * (2 * block * S + attention) + head
+
+    def activation_values(self, sequence_length: int, recompute: bool = False) -> float:
+        """How many values the backward pass needs of the forward pass over one sequence.
+
+        Counted for each block: 17 S D and 2.5 N S S with their dropout masks (Korthikanti et al.
+        2022, section 4.1, whose bytes are of 2-byte values), an intermediate size of F in place of
+        4 D. The masked-LM head is not in it.
+
+        Args:
+          sequence_length: S, tokens.
+          recompute: keep one block, and the inputs of all.
+        """
+        S, D, F, L = (
+            sequence_length,
+            self.hidden_size,
+            self.intermediate_size,
+            self.num_hidden_layers,
+        )
+        per_token = 9 * D + 2 * F + 2.5 * self.num_attention_heads * S
+        return (per_token + L * D if recompute else L * per_token) * S
+
+
+def _field_names(cls: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(cls)]
+
+
+def _refuse_unknown_keys(values: Mapping[str, Any], cls: type, path: str) -> None:
+    known = _field_names(cls)
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ValueError(
+            f"{path}: unknown keys {', '.join(unknown)}. Known: {', '.join(sorted(known))}."
+        )
+
+
+def _problem(value: Any, kind: type) -> str:
+    """What was expected of a value that is not of type `kind`, or is no finite number; else ""."""
+    if kind is float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return "" if is_number and 0 <= value < 2**31 else "a number that is not negative"
+    if kind is int:
+        is_whole = type(value) is int and 0 <= value < 2**31
+        return "" if is_whole else "a whole number below 2**31"
+    names = {bool: "true or false", str: "a string"}
+    return "" if not isinstance(kind, type) or isinstance(value, kind) else names[kind]
