@@ -29,7 +29,7 @@ from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.mapping import Row, Weights
 from bert_tf.config import as_json
 from bert_tf.config.experiment import DataConfig, ExperimentConfig, TaskConfig
-from bert_tf.files import removed_on_failure
+from bert_tf.files import new_folder
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tasks.classification.labels import REGRESSION
 from bert_tf.tasks.task import Task, make_task
@@ -75,17 +75,8 @@ def save(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]
 
 def save_checkpoint(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) -> list[Row]:
     """The same from a checkpoint of any origin; returns what became of each variable."""
-    folder = folder.rstrip("/")
-    temporary = folder + ".tmp"
-    if tf.io.gfile.exists(temporary):
-        tf.io.gfile.rmtree(temporary)
-    with removed_on_failure(temporary):
-        tf.io.gfile.makedirs(temporary)
-        rows = _write_all(temporary, checkpoint, metrics)
-    if tf.io.gfile.exists(folder):
-        tf.io.gfile.rmtree(folder)
-    tf.io.gfile.rename(temporary, folder)
-    return rows
+    with new_folder(folder, replace=True) as temporary:
+        return _write_all(temporary, checkpoint, metrics)
 
 
 def _write_all(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) -> list[Row]:

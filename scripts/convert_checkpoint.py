@@ -14,7 +14,7 @@ at all.
 import numpy as np
 from absl import flags
 
-from bert_tf import app, model_folder
+from bert_tf import app, files, model_folder
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints import surgery
 from bert_tf.checkpoints.mapping import Row
@@ -71,7 +71,7 @@ def main(argv):
 def _write(checkpoint) -> list[Row]:
     if FLAGS.to != "bert_tf":
         return foreign.write(checkpoint, FLAGS.output, FLAGS.to, allow_lossy=FLAGS.allow_lossy)
-    foreign.refuse_existing(FLAGS.output)
+    files.refuse_existing(FLAGS.output)
     return model_folder.save_checkpoint(FLAGS.output, checkpoint, {})
 
 

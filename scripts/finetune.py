@@ -34,8 +34,8 @@ from ml_collections import config_flags
 
 from bert_tf import app, initial_weights, model_folder
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.records.shards import file_sha256
 from bert_tf.data.text import tfds
+from bert_tf.files import sha256
 from bert_tf.tasks.glue import grid as glue_runs
 from bert_tf.tasks.glue import tasks, tfds_files
 from bert_tf.tasks.results import check_held_out, write_results
@@ -172,7 +172,7 @@ def main(argv):
 def _data_id(path: str, data) -> str:
     """Of the rows that are trained on: without an evaluation file some of the file's are not."""
     rows = f", {len(data.train.examples)} rows of it" if data.held_out else ""
-    return file_sha256(path) + rows
+    return sha256(path) + rows
 
 
 def _files(config, strategy) -> Files:

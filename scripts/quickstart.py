@@ -23,7 +23,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from bert_tf import app
+from bert_tf import app, files
 from bert_tf.progress import format_seconds
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "quickstart", "Where all files go.")
@@ -142,7 +142,7 @@ def run_steps(steps: Sequence[Step], log: pathlib.Path) -> dict[str, float]:
             print(f"\n{heading}\n\n    {_as_typed(step.words)}\n", flush=True)
             spent += _run(step, log, done, spent)
         done[step.title] = {"words": list(step.words), "seconds": spent, "finished": True}
-        _write_json(log, done)
+        files.write_json(str(log), done)
     return {title: entry["seconds"] for title, entry in done.items()}
 
 
@@ -158,16 +158,10 @@ def _run(step: Step, log: pathlib.Path, done: dict, spent: float) -> float:
         seconds = time.monotonic() - start
         if code != 0:
             entry = {"words": list(step.words), "seconds": spent + seconds, "finished": False}
-            _write_json(log, {**done, step.title: entry})
+            files.write_json(str(log), {**done, step.title: entry})
     if code != 0:
         raise ValueError(f"{step.title!r} ended with code {code}. The same command continues here.")
     return seconds
-
-
-def _write_json(path: pathlib.Path, value: dict) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(value, indent=2) + "\n")
-    temporary.replace(path)
 
 
 def _as_typed(words: Sequence[str]) -> str:

@@ -29,6 +29,7 @@ from absl import flags
 
 from bert_tf import app
 from bert_tf.data.text.documents import split_sentences
+from bert_tf.files import write_whole
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The folder to write to.", required=True)
 
@@ -95,9 +96,7 @@ def write_corpus(folder: str) -> list[str]:
 def _write_files(folder: pathlib.Path, files: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        temporary = folder / (name + ".tmp")
-        temporary.write_text(content, encoding="utf-8")
-        temporary.replace(folder / name)
+        write_whole(str(folder / name), content)
 
 
 def _draw(text: str) -> float:

@@ -16,7 +16,6 @@ _FILES = sorted(_ROOT.rglob("*.py"))
 _MAY_IMPORT = {
     "app": ["files", "members", "processes"],
     "files": [],
-    "json_files": [],
     # Imports every room by name, and none when it is imported itself.
     "members": [],
     "machine": [],
@@ -26,8 +25,8 @@ _MAY_IMPORT = {
     "report": ["files"],
     "data": ["files", "progress", "report", "tokenization"],
     "layers": [],
-    "models": ["json_files", "layers", "members"],
-    "config": ["json_files", "models"],
+    "models": ["files", "layers", "members"],
+    "config": ["files", "models"],
     "tasks": [
         "config",
         "data",

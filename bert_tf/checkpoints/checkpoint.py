@@ -19,7 +19,7 @@ from absl import logging
 from bert_tf.checkpoints import variables
 from bert_tf.checkpoints.mapping import Row
 from bert_tf.config.experiment import DataConfig, TaskConfig
-from bert_tf.files import removed_on_failure
+from bert_tf.files import new_folder
 from bert_tf.models.bert import BertConfig
 from bert_tf.tokenization.vocabulary import Vocabulary
 
@@ -202,26 +202,13 @@ def write(
             f"{format_name} cannot hold all of {checkpoint.source}: {' '.join(lost)} Pass "
             "--allow_lossy to write it all the same."
         )
-    folder = folder.rstrip("/")
-    refuse_existing(folder)
-    temporary = folder + ".tmp"
-    if tf.io.gfile.exists(temporary):
-        tf.io.gfile.rmtree(temporary)
-    with removed_on_failure(temporary):
-        tf.io.gfile.makedirs(temporary)
+    with new_folder(folder) as temporary:
         written = _module(format_name).write(checkpoint, temporary)
-        tf.io.gfile.rename(temporary, folder)
     names = {row.ours: row for row in written}
     return [
         names.get(path, Row("", None, path, tuple(array.shape), "NOT WRITTEN: no place for it"))
         for path, array in checkpoint.weights.items()
     ]
-
-
-def refuse_existing(folder: str) -> None:
-    """ValueError if there is something at `folder`: nothing is overwritten by a conversion."""
-    if tf.io.gfile.exists(folder.rstrip("/")):
-        raise ValueError(f"{folder} exists already. Choose a new folder, or remove it.")
 
 
 def write_json(folder: str, name: str, values: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from bert_tf import json_files
+from bert_tf import files
 
 FORMAT_VERSION = 1
 
@@ -23,8 +23,8 @@ def from_json(cls: type, path: str) -> Any:
     Raises:
       ValueError: not JSON, a newer format, or unknown keys; names the file.
     """
-    values = json_files.read_object(path)
-    json_files.take_version(values, path, FORMAT_VERSION)
+    values = files.read_json(path, highest=FORMAT_VERSION)
+    values.pop("format_version", None)
     return from_dict(cls, values, where=path)
 
 

@@ -1,6 +1,5 @@
 """What is written beside an exported model for its users: export.json and a model card."""
 
-import hashlib
 import importlib.metadata
 import json
 import platform
@@ -12,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from bert_tf import files
 from bert_tf.tasks.task import Task
 
 FORMAT_VERSION = 1
@@ -106,18 +106,7 @@ def read(folder: str) -> dict[str, Any] | None:
     path = posixpath.join(folder, MANIFEST_FILE)
     if not tf.io.gfile.exists(path):
         return None
-    with tf.io.gfile.GFile(path) as file:
-        try:
-            about = json.load(file)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}: not JSON ({error}).") from error
-    version = about.get("format_version") if isinstance(about, dict) else None
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format_version {version}, this bert_tf reads up to {FORMAT_VERSION}. "
-            "Install a newer bert_tf, or export the model again."
-        )
-    return about
+    return files.read_json(path, highest=FORMAT_VERSION)
 
 
 def model_card(about: Mapping[str, Any]) -> str:
@@ -168,12 +157,7 @@ def _files_below(folder: str) -> list[str]:
 
 
 def _digest(path: str) -> dict[str, Any]:
-    digest, size = hashlib.sha256(), 0
-    with tf.io.gfile.GFile(path, "rb") as file:
-        while chunk := file.read(1 << 24):
-            digest.update(chunk)
-            size += len(chunk)
-    return {"bytes": size, "sha256": digest.hexdigest()}
+    return {"bytes": tf.io.gfile.stat(path).length, "sha256": files.sha256(path)}
 
 
 def _version(package: str) -> str | None:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from bert_tf import model_folder
 from bert_tf.export import description, litert, onnx_model
 from bert_tf.export.ids import INPUTS, freeze
-from bert_tf.export.saved_model import new_folder
+from bert_tf.files import new_folder
 from bert_tf.tasks.task import Task
 
 FILES = {"litert": "model.tflite", "onnx": "model.onnx"}

@@ -8,12 +8,11 @@ Signatures (their output names are an interface: clients depend on them):
     embed             text, string [B]; gives pooled_output and embedding (mean over the tokens)
 """
 
-import contextlib
 import functools
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -24,7 +23,7 @@ from absl import logging
 from bert_tf import model_folder
 from bert_tf.export import description, tf_serving
 from bert_tf.export.ids import INPUTS, outputs_of
-from bert_tf.files import removed_on_failure
+from bert_tf.files import new_folder
 from bert_tf.tasks.task import Task
 
 _TEXT = tf.TensorSpec([None], tf.string)
@@ -186,21 +185,6 @@ def export_saved_model(
         difference = _compare(expected, _load_and_ask(temporary, inputs), tolerance)
     logging.info("a clean process answers the same, to %.1e", difference)
     return difference
-
-
-@contextlib.contextmanager
-def new_folder(folder: str) -> Iterator[str]:
-    """A temporary folder that becomes `folder`, which must not exist, when the block succeeds."""
-    folder = folder.rstrip("/")
-    if tf.io.gfile.exists(folder):
-        raise ValueError(f"{folder} exists. Choose another --output_dir, or remove it.")
-    temporary = folder + ".tmp"
-    if tf.io.gfile.exists(temporary):
-        tf.io.gfile.rmtree(temporary)
-    with removed_on_failure(temporary):
-        tf.io.gfile.makedirs(temporary)
-        yield temporary
-    tf.io.gfile.rename(temporary, folder)
 
 
 def _load_and_ask(folder: str, inputs: dict[str, list[str]]) -> dict[str, list]:

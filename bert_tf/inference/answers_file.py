@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_tf.files import open_binary, whole_file, write_whole
+
 
 class AnswersFile:
     """A file that is continued if it was begun with the same settings.
@@ -59,14 +61,12 @@ class AnswersFile:
         """Drops what was written after the last whole window."""
         if tf.io.gfile.stat(self._part).length == size:
             return
-        temporary = self._part + ".tmp"
-        with tf.io.gfile.GFile(self._part, "rb") as old, tf.io.gfile.GFile(temporary, "wb") as new:
+        with whole_file(self._part) as new, open_binary(self._part) as old:
             left = size
             while left:
                 chunk = old.read(min(left, 1 << 22))
                 new.write(chunk)
                 left -= len(chunk)
-        tf.io.gfile.rename(temporary, self._part, overwrite=True)
 
     def write(self, lines: Sequence[str], input_sha256: str) -> None:
         """Adds the answers of a window, for good; the hash is that of all input so far."""
@@ -81,9 +81,7 @@ class AnswersFile:
             "input_sha256": input_sha256,
             "settings": self._settings,
         }
-        with tf.io.gfile.GFile(self._journal + ".tmp", "w") as file:
-            file.write(json.dumps(journal))
-        tf.io.gfile.rename(self._journal + ".tmp", self._journal, overwrite=True)
+        write_whole(self._journal, json.dumps(journal))
 
     def __enter__(self) -> "AnswersFile":
         return self
@@ -96,7 +94,6 @@ class AnswersFile:
             return
         with contextlib.suppress(tf.errors.OpError):
             self._file.close()
-        self._remove(self._journal + ".tmp")
         if not tf.io.gfile.exists(self._journal):  # no whole window to go on from
             self._remove(self._part)
 

@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf import progress
-from bert_tf.files import removed_on_failure
+from bert_tf.files import write_whole
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 FORMATS = ("jsonl", "npy")
@@ -91,7 +91,7 @@ def _keep_settings(folder: str, settings: dict) -> None:
     tf.io.gfile.makedirs(folder)
     path = posixpath.join(folder, _SETTINGS)
     if not tf.io.gfile.exists(path):
-        _put(path, json.dumps(settings, indent=2).encode())
+        write_whole(path, json.dumps(settings, indent=2).encode())
         return
     with tf.io.gfile.GFile(path) as file:
         found = json.load(file)
@@ -169,17 +169,10 @@ def _write_shard(path: str, records: Iterable, format: str) -> int:
         lines.append(json.dumps(about, ensure_ascii=False))
     text = ("\n".join(lines) + "\n").encode()
     if format == "jsonl":
-        _put(path, text)
+        write_whole(path, text)
         return truncated
-    _put(path.removesuffix(".npy") + ".tokens.jsonl", text)
+    write_whole(path.removesuffix(".npy") + ".tokens.jsonl", text)
     content = io.BytesIO()
     np.save(content, np.concatenate(arrays))
-    _put(path, content.getvalue())
+    write_whole(path, content.getvalue())
     return truncated
-
-
-def _put(path: str, content: bytes) -> None:
-    temporary = path + ".tmp"
-    with removed_on_failure(temporary), tf.io.gfile.GFile(temporary, "wb") as file:
-        file.write(content)
-    tf.io.gfile.rename(temporary, path, overwrite=True)

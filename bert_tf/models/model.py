@@ -10,7 +10,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Self
 
-from bert_tf import json_files, members
+from bert_tf import files, members
 
 FORMAT_VERSION = 1
 
@@ -64,13 +64,14 @@ class EncoderConfig:
         Ours has a `format_version` and no unknown key.
 
         Raises:
+          FileNotFoundError: there is no such file.
           ValueError: not JSON, a newer format, an unknown key in a file of ours, another model
             type, or a feature that this encoder does not have.
         """
-        values = json_files.read_object(path, "a JSON file with the configuration of an encoder")
+        values = files.read_json(path)
         if "format_version" not in values:
             return cls.from_foreign(values, path)
-        json_files.take_version(values, path, FORMAT_VERSION)
+        files.refuse_newer(path, values.pop("format_version"), FORMAT_VERSION)
         if "model_type" in values and "model_type" not in _field_names(cls):
             expected, found = members.name_of(cls), values.pop("model_type")
             if found != expected:

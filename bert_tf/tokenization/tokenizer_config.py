@@ -6,7 +6,7 @@ import os
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.files import write_whole
+from bert_tf import files
 from bert_tf.tokenization.vocabulary import Vocabulary
 
 CONFIG_FILE = "tokenizer_config.json"
@@ -26,7 +26,7 @@ def write(folder: str, *, do_lower_case: bool, max_input_chars_per_word: int) ->
         "max_input_chars_per_word": max_input_chars_per_word,
     }
     content = json.dumps(config, indent=2) + "\n"
-    write_whole(os.path.join(folder, CONFIG_FILE), content.encode("utf-8"))
+    files.write_whole(os.path.join(folder, CONFIG_FILE), content.encode("utf-8"))
 
 
 def read(folder: str) -> dict:
@@ -40,23 +40,12 @@ def read(folder: str) -> dict:
     path = os.path.join(folder, CONFIG_FILE)
     if not tf.io.gfile.exists(path):
         return {}
-    with tf.io.gfile.GFile(path, "rb") as file:
-        content = file.read()
-    try:
-        config = json.loads(content)
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path}: expected a JSON object, found {type(config).__name__}")
+    config = files.read_json(path)
     for key, (kind, wording) in _CONFIG_TYPES.items():
         value = config.get(key)
         if value is not None and (type(value) is not kind or value < 1 and kind is int):
             raise ValueError(f"{path}: {key} is {value!r}; expected {wording}")
-    if (config.get("format_version") or FORMAT_VERSION) > FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format_version {config['format_version']}; this bert_tf reads up to "
-            f"{FORMAT_VERSION}. Install a newer bert_tf."
-        )
+    files.refuse_newer(path, config.get("format_version") or FORMAT_VERSION, FORMAT_VERSION)
     return config
 
 

@@ -8,13 +8,12 @@ Knows nothing of models, data or TensorFlow.
 """
 
 import dataclasses
-import json
 import os
 import statistics
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bert_tf import progress
+from bert_tf import files, progress
 
 FORMAT_VERSION = 1
 
@@ -157,11 +156,8 @@ def aligned(rows: list[list[str]]) -> str:
 
 
 def write_json(path: str, result: dict[str, Any]) -> None:
-    """Writes `result` with its `format_version`, under a temporary name first."""
+    """Writes `result` with its `format_version`; makes the folder."""
     folder = os.path.dirname(path)
     if folder:
         os.makedirs(folder, exist_ok=True)
-    with open(path + ".tmp", "w", encoding="utf-8") as file:
-        json.dump({"format_version": FORMAT_VERSION, **result}, file, indent=2)
-        file.write("\n")
-    os.replace(path + ".tmp", path)
+    files.write_json(path, {"format_version": FORMAT_VERSION, **result})

@@ -94,7 +94,7 @@ def test_a_task_that_bert_tf_does_not_have_loads_as_its_encoder(tmp_path, caplog
 
 def test_an_existing_folder_is_not_overwritten(tmp_path):
     (tmp_path / "there").mkdir()
-    with pytest.raises(ValueError, match="there exists already"):
+    with pytest.raises(ValueError, match=r"there exists\. Choose"):
         checkpoint.write(make_checkpoint(), str(tmp_path / "there"), "google")
 
 

@@ -11,6 +11,7 @@ import shutil
 
 import pytest
 
+from bert_tf import files
 from bert_tf.data.building import builder, chunk_tokenizer, shard_writing
 from bert_tf.data.examples import objective as examples
 from bert_tf.data.examples import plan
@@ -120,7 +121,7 @@ def test_a_folder_holds_full_shards_the_manifest_and_the_tokenizer(text, tmp_pat
     assert Manifest.load(str(tmp_path / "data")) == manifest
     for shard in manifest.shards:
         path = str(tmp_path / "data" / shard["file"])
-        assert shards.file_sha256(path) == shard["sha256"]
+        assert files.sha256(path) == shard["sha256"]
     assert not (tmp_path / "data.incomplete").exists()
 
 

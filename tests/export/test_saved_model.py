@@ -223,7 +223,7 @@ def test_the_task_comes_back_without_the_model(exported):
 
 def test_a_newer_manifest_is_refused(tmp_path):
     (tmp_path / "export.json").write_text('{"format_version": 2}')
-    with pytest.raises(ValueError, match="format_version 2, this bert_tf reads up to 1"):
+    with pytest.raises(ValueError, match="format_version 2; this bert_tf reads up to 1"):
         description.read(str(tmp_path))
 
 

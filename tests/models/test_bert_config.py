@@ -208,12 +208,12 @@ def test_an_unknown_key_of_ours_is_an_error_that_lists_the_known(tmp_path):
 
 @pytest.mark.parametrize("content", ["{", "", "[1]", '"text"'])
 def test_what_is_no_json_object_is_an_error_that_names_the_file(tmp_path, content):
-    with pytest.raises(ValueError, match="bert_config.json: expected a JSON"):
+    with pytest.raises(ValueError, match="bert_config.json: (expected a|not) JSON"):
         BertConfig.from_json(write(tmp_path, content))
 
 
 def test_a_missing_file_is_an_error_that_names_it(tmp_path):
-    with pytest.raises(ValueError, match="nowhere.json"):
+    with pytest.raises(FileNotFoundError, match="nowhere.json: no such file"):
         BertConfig.from_json(str(tmp_path / "nowhere.json"))
 
 

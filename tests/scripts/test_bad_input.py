@@ -334,7 +334,7 @@ CASES = {
         ({"model": "{b}/three_labels"}, r"three_labels: .*shape \(32, 2\), .*\(32, 3\)"),
         ({"model": "{b}/resized_model"}, r"resized_model: .*shape \(160, 32\), .*\(160, 48\)"),
         ({"model": "{b}/without_vocabulary"}, "vocab.txt: no such vocabulary file"),
-        ({"model": "{b}/without_task"}, "without_task/task.json; No such file"),
+        ({"model": "{b}/without_task"}, "without_task/task.json: no such file"),
         (
             {"model": "{b}/misspelt_model"},
             "task.json: task: unknown keys text_pair. Known: .*pairs",
@@ -347,8 +347,8 @@ CASES = {
     ],
     "export": [
         *MODEL,
-        ({"output_dir": "{b}/a_folder"}, "{b}/a_folder exists. Choose another --output_dir"),
-        ({"output_dir": "{b}/a_file"}, "{b}/a_file exists. Choose another --output_dir"),
+        ({"output_dir": "{b}/a_folder"}, "{b}/a_folder exists. Choose another name"),
+        ({"output_dir": "{b}/a_file"}, "{b}/a_file exists. Choose another name"),
         (
             {"format": "onnx", "precision": "bfloat16"},
             "--format=onnx has no bfloat16; it has: float32, int8",

@@ -5,10 +5,10 @@ import re
 
 import tensorflow as tf
 
+from bert_tf import files
 from bert_tf.data.corpus import unknown_words
-from bert_tf.data.records import manifest, shards
+from bert_tf.data.records import manifest
 from bert_tf.data.records.manifest import Manifest
-from bert_tf.files import TEMPORARY
 from bert_tf.tokenization.tokenizer_config import CONFIG_FILE
 from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, Tokenizer
 
@@ -33,7 +33,7 @@ def find_existing(output_dir: str, wanted: Manifest) -> Manifest | None:
         )
     for shard in existing.shards:
         path = os.path.join(output_dir, shard["file"])
-        if not tf.io.gfile.exists(path) or shards.file_sha256(path) != shard["sha256"]:
+        if not tf.io.gfile.exists(path) or files.sha256(path) != shard["sha256"]:
             raise ValueError(f"{path} is missing or damaged; delete {output_dir} and run again")
     return existing
 
@@ -60,4 +60,4 @@ def check_free(output_dir: str, tokenizer: Tokenizer) -> None:
 def _own_names() -> set[str]:
     names = (VOCABULARY_FILE, CONFIG_FILE, manifest.MANIFEST, unknown_words.FILE)
     finished = set(names) - {manifest.MANIFEST}
-    return finished | {name + TEMPORARY for name in names}
+    return finished | {name + files.TEMPORARY for name in names}

@@ -8,7 +8,7 @@ import tempfile
 
 import tensorflow as tf
 
-from bert_tf.data.records import shards
+from bert_tf import files
 from bert_tf.data.records.shards import INCOMPLETE
 from bert_tf.data.text import tfds
 
@@ -24,7 +24,7 @@ def describe_input(path: str) -> dict:
     return {
         "file": os.path.basename(path),
         "bytes": tf.io.gfile.stat(path).length,
-        "sha256": shards.file_sha256(path),
+        "sha256": files.sha256(path),
     }
 
 

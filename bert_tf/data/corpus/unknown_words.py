@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.files import write_whole
+from bert_tf import files
 from bert_tf.tokenization.wordpiece import Tokenizer
 
 FILE = "unknown_words.json"  # of a data folder
@@ -83,7 +83,7 @@ def save(folder: str, path: str) -> None:
     with open(path, encoding="utf-8", newline="\n") as file:
         found = count_commonest(line.removesuffix("\n") for line in file)
     text = json.dumps({"format_version": FORMAT_VERSION, **found}, indent=1, ensure_ascii=False)
-    write_whole(os.path.join(folder, FILE), text + "\n")
+    files.write_whole(os.path.join(folder, FILE), text + "\n")
 
 
 def load(folder: str) -> dict[str, Any] | None:
@@ -94,8 +94,6 @@ def load(folder: str) -> dict[str, Any] | None:
     path = os.path.join(folder, FILE)
     if not tf.io.gfile.exists(path):
         return None
-    with tf.io.gfile.GFile(path) as file:
-        values = json.load(file)
-    if values.pop("format_version") > FORMAT_VERSION:
-        raise ValueError(f"{path} was written by a newer bert_tf; install that")
-    return values
+    found = files.read_json(path, highest=FORMAT_VERSION)
+    del found["format_version"]
+    return found

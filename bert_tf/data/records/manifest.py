@@ -7,7 +7,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.files import write_whole
+from bert_tf.files import refuse_newer, write_whole
 
 FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
@@ -87,11 +87,7 @@ class Manifest:
             version = int(fields["format_version"])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is not a manifest of bert_tf ({error!r}); {HINT}") from error
-        if version > FORMAT_VERSION:
-            raise ValueError(
-                f"{path} has format_version {version}; this bert_tf reads up to {FORMAT_VERSION}. "
-                "Install a newer bert_tf or make the data again"
-            )
+        refuse_newer(path, version, FORMAT_VERSION)
         known = {field.name for field in dataclasses.fields(cls)}
         newer = set().union(*(names for since, names in _SINCE_VERSION.items() if since > version))
         if set(fields) | newer != known:

@@ -17,8 +17,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from bert_tf import files
 from bert_tf.data.records.manifest import MANIFEST, Manifest
-from bert_tf.data.records.shards import file_sha256
 
 _MOST_DIGITS = 10**9  # of a weight; a position times a weight must stay below 2**63
 
@@ -94,7 +94,7 @@ class Mixture:
     @property
     def identity(self) -> str:
         """SHA-256 of the manifest; of several, of all manifests and weights."""
-        digests = [file_sha256(f"{folder}/{MANIFEST}") for folder in self.folders]
+        digests = [files.sha256(f"{folder}/{MANIFEST}") for folder in self.folders]
         if len(digests) == 1:
             return digests[0]
         divisor = math.gcd(*self.weights)

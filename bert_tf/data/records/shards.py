@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from bert_tf import files
 from bert_tf.data.ranges import offsets_of
 from bert_tf.data.records import tf_record_parts
 from bert_tf.data.records.example_bytes import serialize_rows
 from bert_tf.data.records.manifest import HINT, MANIFEST, Manifest
 from bert_tf.data.records.row_tables import Rows
-from bert_tf.files import removed_on_failure
 
 INCOMPLETE = ".incomplete"  # behind the name of what is being written
 _FEATURES = ("input_ids", "segment_ids", "next_sentence_labels", "example_lengths")
@@ -52,15 +52,14 @@ def write_shard(
     The file has its name only when it is whole. `to_bytes` is the format, by default `serialize`.
     """
     to_bytes = to_bytes or serialize
-    num_rows, temporary = 0, path + INCOMPLETE
-    with removed_on_failure(temporary):
+    num_rows = 0
+    with files.renamed_when_whole(path, INCOMPLETE) as temporary:
         with tf.io.TFRecordWriter(temporary) as writer:
             for table in tables:
                 num_rows += len(table)
                 for record in to_bytes(table):
                     writer.write(record)
-        sha256 = file_sha256(temporary)
-        tf.io.gfile.rename(temporary, path, overwrite=True)
+        sha256 = files.sha256(temporary)
     return {"file": os.path.basename(path), "rows": num_rows, "sha256": sha256}
 
 
@@ -238,12 +237,3 @@ def refuse_changed(path: str, is_changed: bool) -> None:
             f"{path} has changed: its SHA-256 is not the one in {MANIFEST}. Copy the file again; "
             "other data belong into another folder, and their run into another --work_dir"
         )
-
-
-def file_sha256(path: str) -> str:
-    """SHA-256 of a file as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with tf.io.gfile.GFile(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

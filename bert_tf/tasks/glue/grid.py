@@ -18,7 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.files import removed_on_failure, write_lines
+from bert_tf.files import write_lines, write_whole
 from bert_tf.processes.children import run_logged
 from bert_tf.tasks.classification.task import ClassificationTask
 from bert_tf.tasks.glue import tasks as glue
@@ -267,9 +267,7 @@ def _write_archive(path: str, best: Sequence[_Run]) -> list[str]:
         for name in sorted(there):
             with tf.io.gfile.GFile(there[name], "rb") as source:
                 archive.writestr(zipfile.ZipInfo(name), source.read())
-    with removed_on_failure(path + ".tmp"), tf.io.gfile.GFile(path + ".tmp", "wb") as file:
-        file.write(content.getvalue())
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    write_whole(path, content.getvalue())
     return [name for name in glue.SUBMISSION_FILES if name not in there]
 
 

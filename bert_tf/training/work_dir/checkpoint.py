@@ -6,8 +6,6 @@ hash that does not fit, a folder is not a checkpoint. A Keras model is never han
 tf.train.Checkpoint: layers in Python lists are not in its object graph.
 """
 
-import hashlib
-import json
 import posixpath
 from collections.abc import Mapping
 from typing import Any
@@ -16,11 +14,11 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.files import removed_on_failure
+from bert_tf import files
 
 FORMAT_VERSION = 1
 _JSON = "checkpoint.json"
-_DAMAGES = (ValueError, KeyError, TypeError, AttributeError, tf.errors.OpError)
+_DAMAGES = (ValueError, KeyError, TypeError, AttributeError, OSError, tf.errors.OpError)
 
 
 Values = Mapping[str, tf.Variable | np.ndarray]
@@ -50,7 +48,7 @@ def save(
     target = path_of(folder, step)
     if tf.io.gfile.exists(target):
         tf.io.gfile.rmtree(target)
-    with removed_on_failure(target):
+    with files.removed_on_failure(target):
         _write(target, step, values, info)
     wanted = [name for name in _steps(folder) if name <= posixpath.basename(target)][-keep:]
     if best_step is not None:
@@ -72,22 +70,17 @@ def _write(target: str, step: int, values: Values, info: Mapping[str, Any]) -> N
             for path, value in values.items()
         }
         tf.train.Checkpoint(variables=variables).write(tf.io.gfile.join(target, "weights"))
-    files = {name: _sha256(tf.io.gfile.join(target, name)) for name in tf.io.gfile.listdir(target)}
-    content = {"format_version": FORMAT_VERSION, "step": step, "files": files, **info}
-    _write_json(tf.io.gfile.join(target, _JSON), content)
+    hashes = {
+        name: files.sha256(tf.io.gfile.join(target, name)) for name in tf.io.gfile.listdir(target)
+    }
+    content = {"format_version": FORMAT_VERSION, "step": step, "files": hashes, **info}
+    files.write_json(tf.io.gfile.join(target, _JSON), content)
 
 
 def change_info(path: str, changes: Mapping[str, Any]) -> None:
     """Replaces entries of the `info` of the whole checkpoint at `path`; its variables stay."""
-    with tf.io.gfile.GFile(tf.io.gfile.join(path, _JSON)) as file:
-        content = json.load(file)
-    _write_json(tf.io.gfile.join(path, _JSON), {**content, **changes})
-
-
-def _write_json(path: str, content: Mapping[str, Any]) -> None:
-    with removed_on_failure(path + ".tmp"), tf.io.gfile.GFile(path + ".tmp", "w") as file:
-        file.write(json.dumps(content, indent=2) + "\n")
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    file = tf.io.gfile.join(path, _JSON)
+    files.write_json(file, {**files.read_json(file), **changes})
 
 
 def find_latest(folder: str) -> tuple[str, dict[str, Any]] | None:
@@ -107,8 +100,7 @@ def newest_info(folder: str) -> dict[str, Any] | None:
     for name in reversed(_steps(folder)):
         path = tf.io.gfile.join(folder, name, _JSON)
         if tf.io.gfile.exists(path):
-            with tf.io.gfile.GFile(path) as file:
-                return json.load(file)
+            return files.read_json(path)
     return None
 
 
@@ -139,21 +131,8 @@ def _info_if_whole(path: str) -> dict[str, Any] | None:
 
 
 def _read_checked(path: str) -> dict[str, Any]:
-    with tf.io.gfile.GFile(tf.io.gfile.join(path, _JSON)) as file:
-        values = json.load(file)
-    if values["format_version"] > FORMAT_VERSION:
-        raise ValueError(
-            f"format_version {values['format_version']}, this bert_tf reads up to {FORMAT_VERSION}"
-        )
+    values = files.read_json(tf.io.gfile.join(path, _JSON), highest=FORMAT_VERSION)
     for name, expected in values["files"].items():
-        if _sha256(tf.io.gfile.join(path, name)) != expected:
+        if files.sha256(tf.io.gfile.join(path, name)) != expected:
             raise ValueError(f"the SHA-256 of {name} is not the one in {_JSON}")
     return values
-
-
-def _sha256(path: str) -> str:
-    digest = hashlib.sha256()
-    with tf.io.gfile.GFile(path, "rb") as file:
-        while block := file.read(2**22):
-            digest.update(block)
-    return digest.hexdigest()

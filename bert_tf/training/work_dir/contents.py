@@ -13,7 +13,7 @@ from absl import logging
 from bert_tf import machine
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.files import removed_on_failure
+from bert_tf.files import write_whole
 from bert_tf.training.step import TrainState
 from bert_tf.training.work_dir import checkpoint
 from bert_tf.training.work_dir.history import History
@@ -67,10 +67,7 @@ def check(work_dir: str, config: ExperimentConfig) -> None:
 def write_config(work_dir: str, config: ExperimentConfig) -> None:
     """Writes the resolved config."""
     tf.io.gfile.makedirs(work_dir)
-    path = tf.io.gfile.join(work_dir, "config.json")
-    with removed_on_failure(path + ".tmp"), tf.io.gfile.GFile(path + ".tmp", "w") as file:
-        file.write(as_json.to_json(config))
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    write_whole(tf.io.gfile.join(work_dir, "config.json"), as_json.to_json(config))
 
 
 def describe(

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_tf.files import write_lines
 from bert_tf.report.run_curves import METRICS, read_lines
 
 SAMPLES = "samples.jsonl"
@@ -51,7 +52,5 @@ class MetricsWriter:
 def _forget_later_steps(path: str, start_step: int) -> None:
     # By step and names: an evaluation may be repeated if the run was stopped right after it.
     lines = {(line["step"], *line): line for line in read_lines(path)}
-    kept = (json.dumps(line) + "\n" for line in lines.values() if line["step"] <= start_step)
-    with tf.io.gfile.GFile(path + ".tmp", "w") as file:
-        file.write("".join(kept))
-    tf.io.gfile.rename(path + ".tmp", path, overwrite=True)
+    kept = (json.dumps(line) for line in lines.values() if line["step"] <= start_step)
+    write_lines(path, kept)

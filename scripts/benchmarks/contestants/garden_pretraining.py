@@ -6,7 +6,6 @@ beside our own training. Keras 2, see `garden_step`.
 
 import json
 import math
-import os
 import time
 from typing import Any
 
@@ -16,6 +15,7 @@ from official.modeling.optimization import lr_schedule
 
 from benchmarks import synthetic, timing
 from benchmarks.contestants import garden_step
+from bert_tf.files import write_lines
 
 _TIMED_STEPS = 20
 _STEPS_PER_LINE = 50
@@ -77,9 +77,7 @@ def _train(settings: dict[str, Any], num_steps: int) -> None:
         if step % eval_every == 0 or step == num_steps:
             lines.append({"step": step, **_evaluate(model, settings)})
             print(lines[-1], flush=True)
-    with open(settings["output"] + ".tmp", "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(line) + "\n" for line in lines)
-    os.replace(settings["output"] + ".tmp", settings["output"])
+    write_lines(settings["output"], map(json.dumps, lines))
 
 
 def _schedule(config: dict[str, Any], num_steps: int):
