@@ -73,7 +73,7 @@ def read_json(path: str, *, highest: int | None = None) -> dict[str, Any]:
     try:
         values = json.loads(read_text(path))
     except ValueError as error:  # not JSON, or not UTF-8
-        raise ValueError(f"{path}: not JSON ({error}).") from error
+        raise ValueError(f"{path}: expected a JSON object, this is not JSON ({error}).") from error
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected a JSON object, received {values!r}.")
     if highest is not None:

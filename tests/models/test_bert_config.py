@@ -208,7 +208,7 @@ def test_an_unknown_key_of_ours_is_an_error_that_lists_the_known(tmp_path):
 
 @pytest.mark.parametrize("content", ["{", "", "[1]", '"text"'])
 def test_what_is_no_json_object_is_an_error_that_names_the_file(tmp_path, content):
-    with pytest.raises(ValueError, match="bert_config.json: (expected a|not) JSON"):
+    with pytest.raises(ValueError, match="bert_config.json: expected a JSON object"):
         BertConfig.from_json(write(tmp_path, content))
 
 
