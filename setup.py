@@ -18,6 +18,7 @@ _GARDEN = [
 ]
 _EXPORT = ["ai-edge-litert>=2.1", "onnxruntime>=1.20", "tf2onnx>=1.17"]
 _SERVING = ["tensorflow-serving-api==2.20.*"]
+_DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1.0,<2"]
 
 setuptools.setup(
     name="bert-tf",
@@ -53,10 +54,12 @@ setuptools.setup(
         "export": _EXPORT,
         "serving": _SERVING,
         "beam": ["apache-beam"],
+        "docs": _DOCS,
         "tfds": ["tensorflow-datasets"],
         "test": _GARDEN
         + _EXPORT
         + _SERVING
+        + _DOCS
         + ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.8", "ruff==0.17.*", "safetensors>=0.5"],
     },
 )
