@@ -24,18 +24,19 @@ _HEAD = """# All settings
 
 This page is made from the Config classes by `scripts/development/make_docs.py`. Do not edit it.
 
-A run is described by five sections. A config file fills them
-([`configs/`](https://docs.python.org/3/library/dataclasses.html) holds Python files with a
-`get_config()` that returns dataclasses), and the command line changes single settings:
+A run has five sections of settings: `model`, `data`, `task`, `optimizer` and `train`. A config file
+fills them: a Python file such as `configs/pretrain/mini.py`, whose `get_config()` returns these
+dataclasses. The command line changes single settings:
 
 ```bash
 python scripts/pretrain.py --config=configs/pretrain/mini.py --config.optimizer.learning_rate=5e-4 \\
     --train_data=data/train --work_dir=work/mini
 ```
 
-A tuple is written with brackets and quotes: `--config.task.labels="('no','yes')"`. An unknown
-setting is an error that lists the known ones. Settings change numbers; paths, devices and other
-things that do not change the result are flags, which `--help` of each script explains.
+Write a tuple with brackets and quotes: `--config.task.labels="('no','yes')"`. An unknown setting is
+an error that lists the known ones. Which settings `task` and `model` have depends on the task and the
+model. Paths, devices and other things that do not change the result are flags; `--help` of each
+script explains them.
 """
 _ENTRY = re.compile(r"^(?P<names>\w+(?:, \w+)*): (?P<text>.*)$")
 
@@ -115,7 +116,15 @@ def _attribute_lines(docstring: str) -> list[str]:
 def _ranges_of(title: str, cls: type) -> Mapping[str, str]:
     """{setting: which numbers it may have}, for those that have a range."""
     from bert_tf.config import ranges
+    from bert_tf.models.model import EncoderConfig
 
+    if issubclass(cls, EncoderConfig):
+        names = [field.name for field in dataclasses.fields(cls)]
+        rates = [name for name in names if name.endswith("dropout_prob")]
+        return {
+            **dict.fromkeys(cls.AT_LEAST_ONE, "at least 1"),
+            **dict.fromkeys(rates, "at least 0 and less than 1"),
+        }
     table = getattr(ranges, title.upper(), getattr(cls, "RANGES", {}))
     return {name: wanted for name, (wanted, _) in table.items()}
 
@@ -182,7 +191,9 @@ def on_files(files: Any, config: Any) -> Any:
 def main() -> int:
     """Writes or checks docs/settings.md; the exit code is 1 if the check finds it stale."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="Change nothing; exit code 1 if stale.")
+    parser.add_argument(
+        "--check", action="store_true", help="Change nothing; exit code 1 if stale."
+    )
     check = parser.parse_args().check
     text = settings_page()
     if check:
