@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "BertConfig": "bert_tf.models.bert",
     "BertEncoder": "bert_tf.models.bert.encoder",
-    "Tokenizer": "bert_tf.tokenization.wordpiece",
+    "Tokenizer": "bert_tf.tokenization.tokenizer",
     "export_saved_model": "bert_tf.export.saved_model",
     "train": "bert_tf.training.loop",
 }

@@ -14,7 +14,7 @@ from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.mapping import Weights
 from bert_tf.config.experiment import TaskConfig
 from bert_tf.model_folder import assign, read_checkpoint
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 
 def config_of_checkpoint(path: str, config: Any) -> Any:

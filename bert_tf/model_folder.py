@@ -33,9 +33,8 @@ from bert_tf.files import new_folder
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tasks.classification.labels import REGRESSION
 from bert_tf.tasks.task import Task, make_task
-from bert_tf.tokenization import tokenizer_config
-from bert_tf.tokenization.vocabulary import Vocabulary
-from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 _WEIGHTS = "model.safetensors"
 
@@ -157,17 +156,15 @@ def read_checkpoint(path: str, **files: str) -> Checkpoint:
     task_file = as_json.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
     file = tensors.SafetensorsFile(tf.io.gfile.join(folder, _WEIGHTS))
     readers = {name: functools.partial(file.read, name) for name in file.shapes}
-    settings = tokenizer_config.read(folder)
-    vocab_file = tf.io.gfile.join(folder, VOCABULARY_FILE)
-    vocabulary = Vocabulary.from_file(vocab_file)
+    tokenizer = Tokenizer.from_folder(folder)
     return Checkpoint(
         folder,
         _read_model_config(folder, task_file.model_module),
         task_file.task,
         Weights(readers),
-        vocabulary,
-        tokenizer_config.decide_lower_case(None, settings, vocabulary, vocab_file),
-        settings.get("max_input_chars_per_word") or 200,
+        tokenizer.vocabulary,
+        tokenizer.do_lower_case,
+        tokenizer.max_input_chars_per_word,
         task_file.data,
         [Row(name, shape, name, shape) for name, shape in file.shapes.items()],
         task_file.dtype,
@@ -227,7 +224,7 @@ def _loadable(checkpoint: Checkpoint) -> TaskConfig:
 
 def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:
     """The tokenizer of a checkpoint."""
-    return Tokenizer(
+    return WordPieceTokenizer(
         checkpoint.vocabulary,
         do_lower_case=checkpoint.do_lower_case,
         max_input_chars_per_word=checkpoint.max_input_chars_per_word,

@@ -27,7 +27,7 @@ from bert_tf.data.records import manifest
 from bert_tf.data.records.release_format import StaticMasks
 from bert_tf.data.report import measure
 from bert_tf.data.text import documents
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 _INPUT = flags.DEFINE_list("input", None, "Files or patterns, separated by commas.", required=True)
 _INPUT_FORMAT = flags.DEFINE_enum(

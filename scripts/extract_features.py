@@ -13,7 +13,7 @@ from absl import flags
 from bert_tf import app, model_folder
 from bert_tf.data.text.lines import read_lines
 from bert_tf.inference import features
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "Model folder, work directory or foreign checkpoint.")

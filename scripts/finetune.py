@@ -41,7 +41,7 @@ from bert_tf.tasks.glue import tasks, tfds_files
 from bert_tf.tasks.results import check_held_out, write_results
 from bert_tf.tasks.sets import Files, Result
 from bert_tf.tasks.task import make_task
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training import distribution, find_batch
 from bert_tf.training.evaluate import Evaluator
 from bert_tf.training.loop import train

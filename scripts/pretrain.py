@@ -32,7 +32,7 @@ from bert_tf.data.records import mixing, tf_example_files
 from bert_tf.data.records.mixing import Mixture
 from bert_tf.tasks.pretraining.task import check_data
 from bert_tf.tasks.task import make_task
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training import distribution, find_batch
 from bert_tf.training.loop import train
 from bert_tf.training.phases import phases_of

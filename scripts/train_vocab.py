@@ -17,7 +17,7 @@ from absl import flags
 from bert_tf import app, progress
 from bert_tf.data.text import documents
 from bert_tf.tokenization import learn_vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 _INPUT = flags.DEFINE_list("input", None, "Files or patterns, separated by commas.", required=True)
 _INPUT_FORMAT = flags.DEFINE_enum(
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> None:
         min_frequency=_MIN_FREQUENCY.value,
         limit_alphabet=_LIMIT_ALPHABET.value,
     )
-    tokenizer = Tokenizer(vocabulary, do_lower_case=_DO_LOWER_CASE.value)
+    tokenizer = WordPieceTokenizer(vocabulary, do_lower_case=_DO_LOWER_CASE.value)
     tokenizer.save(_OUTPUT_DIR.value)
     coverage = learn_vocabulary.measure_coverage(tokenizer, word_counts)
     print(

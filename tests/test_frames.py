@@ -68,12 +68,12 @@ def frames(tmp_path_factory):
     # Imported here: the data are made by the library, the run is another process.
     from bert_tf.data.building import builder
     from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-    from bert_tf.tokenization.wordpiece import Tokenizer
+    from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
     folder = tmp_path_factory.mktemp("frames")
     (folder / "text.txt").write_text("a b c\nb c a\n\nc a b\na a b\n\nb b b\nc c a\n" * 3)
     (folder / "config.py").write_text(_CONFIG)
-    tokenizer = Tokenizer(Vocabulary([*SPECIAL_TOKENS, "a", "b", "c"]))
+    tokenizer = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "a", "b", "c"]))
     builder.create_pretraining_data(
         [str(folder / "text.txt")], tokenizer, str(folder / "records"), max_seq_length=16
     )

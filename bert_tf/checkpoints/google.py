@@ -16,6 +16,7 @@ from bert_tf.checkpoints.tensorflow_file import TensorflowFile
 from bert_tf.config.experiment import TaskConfig
 from bert_tf.models.bert import BertConfig
 from bert_tf.tokenization import tokenizer_config
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 _CONFIG = "bert_config.json"
 _TANH_FORMS = ("gelu_new", "gelu_pytorch_tanh")
@@ -84,12 +85,12 @@ def read_tokenizer(files: Files) -> dict[str, Any]:
     """`vocabulary`, `do_lower_case` and `max_input_chars_per_word`, arguments of a Checkpoint."""
     vocabulary = files.vocabulary("vocab.txt")
     settings = tokenizer_config.read(files.folder)
-    lower_case = tokenizer_config.decide_lower_case(None, settings, vocabulary, files.folder)
-    limit = settings.get("max_input_chars_per_word") or 200
+    tokenizer_config.check_types(files.folder, settings, WordPieceTokenizer.SETTINGS)
+    tokenizer = WordPieceTokenizer.of(vocabulary, settings, files.folder)
     return {
         "vocabulary": vocabulary,
-        "do_lower_case": lower_case,
-        "max_input_chars_per_word": limit,
+        "do_lower_case": tokenizer.do_lower_case,
+        "max_input_chars_per_word": tokenizer.max_input_chars_per_word,
     }
 
 
@@ -165,8 +166,5 @@ def write_config(checkpoint: Checkpoint, folder: str) -> None:
         values["id2label"] = {str(i): label for i, label in enumerate(checkpoint.task.labels)}
     write_json(folder, _CONFIG, values)
     checkpoint.vocabulary.save(posixpath.join(folder, "vocab.txt"))
-    tokenizer_config.write(
-        folder,
-        do_lower_case=checkpoint.do_lower_case,
-        max_input_chars_per_word=checkpoint.max_input_chars_per_word,
-    )
+    settings = {name: getattr(checkpoint, name) for name in WordPieceTokenizer.SETTINGS}
+    tokenizer_config.write(folder, {"kind": "wordpiece", **settings})

@@ -25,7 +25,7 @@ import tensorflow as tf
 
 from bert_tf import progress
 from bert_tf.files import write_whole
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 FORMATS = ("jsonl", "npy")
 _SETTINGS = "settings.json"

@@ -24,7 +24,7 @@ from bert_tf import tasks
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.in_memory import make_array_dataset
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 Batch = dict[str, tf.Tensor]
 Sums = dict[str, tuple[tf.Tensor, tf.Tensor]]  # name -> (sum, weight), float32 scalars

@@ -16,8 +16,8 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import progress
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import CONTINUATION_PREFIX, SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
 from bert_tf.tokenization.words import normalize, word_borders
 
 _CHARACTERS_AT_A_TIME = 1_000_000

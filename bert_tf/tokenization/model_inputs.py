@@ -1,20 +1,20 @@
-"""Token ids -> the model's inputs: truncation, [CLS] and [SEP], padding.
+"""Token ids -> the model's inputs: truncation, special tokens, padding.
 
 Shapes: N texts, S tokens in a row. A dimension in brackets is ragged.
 """
 
 import tensorflow as tf
 
-from bert_tf.tokenization.vocabulary import Vocabulary
+from bert_tf.tokenization.row_layout import RowLayout
 
 
 def truncate(
     first: tf.RaggedTensor, second: tf.RaggedTensor | None, room: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """How many tokens of each row stay if `room` tokens may: the longer row loses its end first.
+    """How many tokens of each text stay if `room` tokens may: the longer text loses its end first.
 
     Closed form of `_truncate_seq_pair` (google-research/bert, create_pretraining_data.py), which
-    takes one token at a time from the longer row, from the second when they are equally long.
+    takes one token at a time from the longer text, from the second when they are equally long.
 
     Args:
       first: [N, (tokens)].
@@ -40,42 +40,51 @@ def lay_out(
     first: tf.RaggedTensor,
     second: tf.RaggedTensor | None,
     kept: tuple[tf.Tensor, tf.Tensor],
-    vocabulary: Vocabulary,
+    layout: RowLayout,
     width: int | None,
 ) -> dict[str, tf.Tensor]:
-    """Rows of [CLS] first [SEP], or [CLS] first [SEP] second [SEP], with padding behind.
+    """Makes rows of one or two texts, with padding behind them.
 
     Args:
       first, second: int32 [N, (tokens)]; `second` may be None.
       kept: int32 [N] each, the number of tokens to take from the front of both.
-      vocabulary: tells the ids of the special tokens.
+      layout: of the rows.
       width: S; None: that of the longest row.
 
     Returns:
       int32 [N, S] `input_ids`, `input_mask` and `segment_ids`.
     """
-    begin_second_N1 = kept[0][:, tf.newaxis] + 2
-    length_N1 = begin_second_N1
-    if second is not None:
-        length_N1 += kept[1][:, tf.newaxis] + 1
-    if width is None:
-        width = tf.maximum(tf.reduce_max(length_N1), 2)  # no texts: as wide as an empty one
+    end_first_N1 = layout.first_begin + kept[0][:, tf.newaxis]
+    if second is None:
+        end_text_N1 = end_first_N1
+        length_N1 = begin_second_N1 = end_text_N1 + len(layout.after)
+    else:
+        begin_second_N1 = layout.second_begin(kept[0][:, tf.newaxis])
+        end_text_N1 = begin_second_N1 + kept[1][:, tf.newaxis]
+        length_N1 = end_text_N1 + len(layout.after)
+    if width is None:  # no texts: as wide as an empty one
+        width = tf.maximum(tf.reduce_max(length_N1), layout.num_special_tokens(1))
     place_S = tf.range(width)
     # One gather from the special tokens and all texts; first, where in there each place reads.
-    pool = [tf.constant([vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id])]
-    read_NS = 3 + tf.cast(first.row_starts(), tf.int32)[:, tf.newaxis] + place_S - 1
-    read_NS = tf.where(place_S == 0, 1, read_NS)
-    pool.append(first.values)
+    special = [layout.pad, *layout.before, *layout.between, *layout.after]
+    pool = [tf.constant(special), first.values]
+    before, between = 1, 1 + len(layout.before)
+    after, texts = between + len(layout.between), len(special)
+    begin_N1 = tf.cast(first.row_starts(), tf.int32)[:, tf.newaxis]
+    read_NS = texts - layout.first_begin + begin_N1 + place_S
+    read_NS = tf.where(place_S < layout.first_begin, before + place_S, read_NS)
     if second is not None:
+        in_between_NS = between + place_S - end_first_N1
+        read_NS = tf.where(place_S >= end_first_N1, in_between_NS, read_NS)
         begin_N1 = tf.cast(second.row_starts(), tf.int32)[:, tf.newaxis]
-        in_second_NS = 3 + tf.size(first.values) + begin_N1 + place_S - begin_second_N1
+        in_second_NS = texts + tf.size(first.values) + begin_N1 + place_S - begin_second_N1
         read_NS = tf.where(place_S >= begin_second_N1, in_second_NS, read_NS)
         pool.append(second.values)
-    is_sep_NS = (place_S == begin_second_N1 - 1) | (place_S == length_N1 - 1)
-    read_NS = tf.where(is_sep_NS, 2, read_NS)
+    read_NS = tf.where(place_S >= end_text_N1, after + place_S - end_text_N1, read_NS)
     in_row_NS = place_S < length_N1
+    is_second_NS = (place_S >= begin_second_N1) & in_row_NS
     return {
         "input_ids": tf.gather(tf.concat(pool, axis=0), tf.where(in_row_NS, read_NS, 0)),
         "input_mask": tf.cast(in_row_NS, tf.int32),
-        "segment_ids": tf.cast((place_S >= begin_second_N1) & in_row_NS, tf.int32),
+        "segment_ids": tf.where(is_second_NS, layout.second_segment, 0),
     }

@@ -1,70 +1,67 @@
-"""`tokenizer_config.json`: what a vocabulary file cannot say about how text is cut into tokens."""
+"""`tokenizer_config.json`: the kind of a tokenizer, and what its vocabulary file cannot say."""
 
 import json
 import os
+from collections.abc import Mapping
+from typing import Any
 
-import tensorflow as tf
 from absl import logging
 
 from bert_tf import files
-from bert_tf.tokenization.vocabulary import Vocabulary
 
 CONFIG_FILE = "tokenizer_config.json"
 FORMAT_VERSION = 1
-_CONFIG_TYPES = {
-    "format_version": (int, "a whole number"),
-    "do_lower_case": (bool, "true or false"),
-    "max_input_chars_per_word": (int, "a whole number, at least 1"),
-}
+_WORDING = {bool: "true or false", int: "a whole number, at least 1", str: "a string"}
 
 
-def write(folder: str, *, do_lower_case: bool, max_input_chars_per_word: int) -> None:
+def write(folder: str, settings: Mapping[str, Any]) -> None:
     """Writes the file into `folder`, in one piece."""
-    config = {
-        "do_lower_case": do_lower_case,
-        "format_version": FORMAT_VERSION,
-        "max_input_chars_per_word": max_input_chars_per_word,
-    }
-    content = json.dumps(config, indent=2) + "\n"
-    files.write_whole(os.path.join(folder, CONFIG_FILE), content.encode("utf-8"))
+    config = {**settings, "format_version": FORMAT_VERSION}
+    content = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    files.write_whole(os.path.join(folder, CONFIG_FILE), content)
 
 
-def read(folder: str) -> dict:
+def read(folder: str) -> dict[str, Any]:
     """The content of the file in `folder`; empty if there is none.
 
     Keys that are not ours (other libraries write a file of this name) are left alone.
 
     Raises:
-      ValueError: not a JSON object, a value of the wrong type, or a newer format.
+      ValueError: not a JSON object, a newer format, or a kind that is no string.
     """
     path = os.path.join(folder, CONFIG_FILE)
-    if not tf.io.gfile.exists(path):
+    if not files.exists(path):
         return {}
     config = files.read_json(path)
-    for key, (kind, wording) in _CONFIG_TYPES.items():
-        value = config.get(key)
-        if value is not None and (type(value) is not kind or value < 1 and kind is int):
-            raise ValueError(f"{path}: {key} is {value!r}; expected {wording}")
+    check_types(folder, config, {"format_version": int, "kind": str})
     files.refuse_newer(path, config.get("format_version") or FORMAT_VERSION, FORMAT_VERSION)
     return config
 
 
-def decide_lower_case(
-    argument: bool | None, config: dict, vocabulary: Vocabulary, file: str
-) -> bool:
-    """What was asked for, else what was saved, else what the tokens look like (logged)."""
-    configured = config.get("do_lower_case")
-    if argument is None and configured is None:
-        inferred = not vocabulary.looks_cased
-        logging.info("%s: do_lower_case=%s, inferred from the tokens", file, inferred)
-        return inferred
-    if argument is None:
-        return configured
-    if configured is not None and configured != argument:
-        logging.warning(
-            "%s was saved with do_lower_case=%s; using do_lower_case=%s as asked",
-            file,
-            configured,
-            argument,
-        )
-    return argument
+def check_types(folder: str, config: Mapping[str, Any], types: Mapping[str, type]) -> None:
+    """Checks the values that the file in `folder` has for some keys.
+
+    Args:
+      folder: for the message.
+      config: the content of the file.
+      types: {key: bool, int or str}. A key may be missing or null.
+
+    Raises:
+      ValueError: a value is of another type, or an int below 1.
+    """
+    for key, kind in types.items():
+        value = config.get(key)
+        if value is not None and (type(value) is not kind or kind is int and value < 1):
+            path = os.path.join(folder, CONFIG_FILE)
+            raise ValueError(f"{path}: {key} is {value!r}; expected {_WORDING[kind]}")
+
+
+def changed(source: str, settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`settings` with `changes`; a warning names each that was saved with another value."""
+    for name, value in changes.items():
+        saved = settings.get(name)
+        if saved is not None and saved != value:
+            logging.warning(
+                "%s was saved with %s=%s; using %s=%s as asked", source, name, saved, name, value
+            )
+    return {**settings, **changes}

@@ -8,11 +8,10 @@ Shapes: N texts, T tokens of all texts, V vocabulary, K stretches between white 
 """
 
 import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-
-from bert_tf.tokenization.vocabulary import Vocabulary
 
 # The ranges that google-research/bert's `_is_chinese_char` lists.
 _IDEOGRAPHS = (
@@ -39,18 +38,18 @@ class WordStarts:
     """Finds the tokens that begin a word.
 
     Args:
-      vocabulary: of the tokens.
+      token_texts: of all tokens, see `Tokenizer.token_texts`.
+      begins_word: bool [V], see `Tokenizer.begins_word`.
     """
 
-    def __init__(self, vocabulary: Vocabulary):
-        tokens = [
-            token if isinstance(token, str) else token.decode() for token in vocabulary.tokens
-        ]
-        self._is_mark_V = tf.constant([_is_mark(token) for token in tokens])
-        self._is_ideograph_V = tf.constant([_is_ideograph(token) for token in tokens])
-        self._is_apostrophe_V = tf.constant([token in ("'", "’") for token in tokens])
-        self._is_dot_V = tf.constant([token == "." for token in tokens])
-        self._is_continuation_V = tf.constant(np.asarray(vocabulary.is_continuation, bool))
+    def __init__(self, token_texts: Sequence[str], begins_word: np.ndarray):
+        # A token that goes on with a word is no mark, whatever it looks like.
+        texts = np.where(begins_word, np.array(token_texts, object), "")
+        self._is_mark_V = tf.constant([_is_mark(text) for text in texts])
+        self._is_ideograph_V = tf.constant([_is_ideograph(text) for text in texts])
+        self._is_apostrophe_V = tf.constant([text in ("'", "’") for text in texts])
+        self._is_dot_V = tf.constant([text == "." for text in texts])
+        self._is_continuation_V = tf.constant(~np.asarray(begins_word, bool))
 
     def __call__(
         self, ids: tf.RaggedTensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor
@@ -59,7 +58,7 @@ class WordStarts:
 
         The first token of a text begins a word.
         """
-        is_first_T = _is_first(ids)
+        is_first_T = is_first(ids)
         is_continuation_T = tf.gather(self._is_continuation_V, ids.values)
         is_continuation_T &= tf.logical_not(is_first_T)
         behind_space_T = is_first_T | (starts.values > _shifted(ends.values))
@@ -82,7 +81,7 @@ class WordStarts:
         return ids.with_values(behind_space_T | begins_T & tf.logical_not(is_continuation_T))
 
 
-def _is_first(ids: tf.RaggedTensor) -> tf.Tensor:
+def is_first(ids: tf.RaggedTensor) -> tf.Tensor:
     """Bool [T]: whether the token is the first of its text."""
     row_T = ids.value_rowids()
     return tf.concat([tf.ones_like(row_T[:1], tf.bool), row_T[1:] != row_T[:-1]], axis=0)

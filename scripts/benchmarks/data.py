@@ -19,7 +19,8 @@ from bert_tf.data.batches.pretraining import make_pretraining_dataset
 from bert_tf.data.building import builder
 from bert_tf.data.text import documents
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 _VOCABULARY_SIZE = 8000
 _BATCH_SIZE = 32
@@ -130,7 +131,7 @@ def _tokenizer(vocab_file: str | None, lines: list[str]) -> Tokenizer:
     if vocab_file:
         return Tokenizer.from_folder(vocab_file)
     counts = count_words(lines, True)
-    return Tokenizer(learn_vocabulary(counts, _VOCABULARY_SIZE), do_lower_case=True)
+    return WordPieceTokenizer(learn_vocabulary(counts, _VOCABULARY_SIZE), do_lower_case=True)
 
 
 class _Builder:

@@ -4,8 +4,9 @@ import numpy as np
 
 from bert_tf.data.corpus.flat_corpus import Corpus
 from bert_tf.data.examples.objective import Examples, Objective, Window, walk
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 WORDS = ["rain", "sun", "wind", "snow", "falls", "shines", "on", "the", "hill", "town", "."]
 PIECES = ["##s", "##y", "##ing", "##fall"]
@@ -14,7 +15,7 @@ FIRST_WORD = 5
 
 
 def tokenizer() -> Tokenizer:
-    return Tokenizer(VOCABULARY)
+    return WordPieceTokenizer(VOCABULARY)
 
 
 def random_corpus(seed: int, sizes: list[int], vocab_size: int, max_length: int = 30) -> Corpus:

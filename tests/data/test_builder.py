@@ -19,7 +19,7 @@ from bert_tf.data.records import row_tables, shards
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.text import sources
 from bert_tf.tokenization.vocabulary import Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
 
@@ -176,7 +176,7 @@ def test_a_folder_with_other_files_is_refused_and_one_with_the_vocabulary_is_not
     build(text, tmp_path / "vocabulary")
     build(text, tmp_path / "fresh")
     assert content(tmp_path / "vocabulary") == content(tmp_path / "fresh")
-    longer = Tokenizer(Vocabulary([*VOCABULARY.tokens, "more"]))
+    longer = WordPieceTokenizer(Vocabulary([*VOCABULARY.tokens, "more"]))
     longer.save(str(tmp_path / "another"))
     with pytest.raises(ValueError, match="holds another vocabulary"):
         build(text, tmp_path / "another")

@@ -11,12 +11,14 @@ from bert_tf.tasks.classification import examples as classification
 from bert_tf.tasks.classification.examples import TableFormat
 from bert_tf.tasks.classification.labels import MULTI, SINGLE
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return Tokenizer(Vocabulary([*SPECIAL_TOKENS, "a", "film", "good", "bad", "##ly", "."]))
+    return WordPieceTokenizer(
+        Vocabulary([*SPECIAL_TOKENS, "a", "film", "good", "bad", "##ly", "."])
+    )
 
 
 @pytest.fixture

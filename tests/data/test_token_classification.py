@@ -6,7 +6,7 @@ import pytest
 from bert_tf.tasks.token_classification.columns import read_sentences
 from bert_tf.tasks.token_classification.rows import encode_tagged, read_tagged
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 CONLL = """-DOCSTART- -X- O O
 
@@ -20,7 +20,7 @@ Rome NNP I-NP I-LOC
 
 nothing NN I-NP O
 """
-TOKENIZER = Tokenizer(
+TOKENIZER = WordPieceTokenizer(
     Vocabulary([*SPECIAL_TOKENS, "anna", "bo", "in", "rome", "no", "##thing", "##s"])
 )
 

@@ -10,7 +10,7 @@ from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig, 
 from bert_tf.export import saved_model
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 WORDS = (*"abcdefgh,.!?中文", "the", "hen", "cow", "sees", "##s", "##a", "##b", "é", "ש", "##ל")
 MAX_SEQ_LENGTH = 16
@@ -36,7 +36,7 @@ def make(task="classification", dtype="float32", **task_settings):
         task=TaskConfig(name=task, **task_settings),
     )
     config.train.dtype = dtype
-    made = make_task(config, Tokenizer(vocabulary))
+    made = make_task(config, WordPieceTokenizer(vocabulary))
     model = made.build_model()
     generator = np.random.default_rng(0)
     for weight in model.weights:

@@ -6,9 +6,9 @@ from bert_tf.config import experiment
 from bert_tf.tasks.classification import prepare as classification
 from bert_tf.tasks.classification.labels import MULTI, SINGLE
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
-TOKENIZER = Tokenizer(Vocabulary([*SPECIAL_TOKENS, "a", "b"]))
+TOKENIZER = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "a", "b"]))
 
 
 @pytest.fixture

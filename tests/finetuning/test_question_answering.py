@@ -8,9 +8,9 @@ from bert_tf.config import experiment
 from bert_tf.tasks.question_answering import prepare as question_answering
 from bert_tf.tasks.sets import Files
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
-TOKENIZER = Tokenizer(Vocabulary([*SPECIAL_TOKENS, *"ab?"]))
+TOKENIZER = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, *"ab?"]))
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from bert_tf.config import experiment
 from bert_tf.tasks.sets import Files
 from bert_tf.tasks.token_classification import prepare
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
-TOKENIZER = Tokenizer(Vocabulary([*SPECIAL_TOKENS, *"abcdefgh"]))
+TOKENIZER = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, *"abcdefgh"]))
 
 
 def config_of(data=(), task=()):

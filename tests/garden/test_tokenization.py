@@ -7,7 +7,7 @@ import pytest
 from official.nlp.tools import tokenization as reference
 
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 _WORDS = """
     the quick brown fox jump ##s ##ed over lazy dog un ##aff ##able Un The Fox PARIS Paris paris
@@ -64,13 +64,13 @@ def test_a_line_is_cut_into_the_tokens_of_the_reference(
     garden = reference.FullTokenizer(vocab_file, do_lower_case=do_lower_case)
     # Model Garden raised the longest word to 400 characters; google-research/bert has 200.
     garden.wordpiece_tokenizer.max_input_chars_per_word = 200
-    ours = Tokenizer(vocabulary, do_lower_case=do_lower_case)
+    ours = WordPieceTokenizer(vocabulary, do_lower_case=do_lower_case)
     tokens = [token.decode("utf-8") for token in ours.tokens_of(ours.tokenize([line])[0]).numpy()]
     assert tokens == garden.tokenize(line)
 
 
 def test_the_lines_reach_words_pieces_and_unknown_words(vocabulary):
-    ours = Tokenizer(vocabulary)
+    ours = WordPieceTokenizer(vocabulary)
     tokens = [
         token.decode("utf-8") for token in ours.tokens_of(ours.tokenize(_LINES).values).numpy()
     ]

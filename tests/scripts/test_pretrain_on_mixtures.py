@@ -6,7 +6,7 @@ import shutil
 from bert_tf.data.building.builder import create_pretraining_data
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.release_format import StaticMasks
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 from tests.scripts.conftest import ok_here, run_ok
 
 

@@ -12,10 +12,10 @@ from bert_tf.data.batches.order import BatchSlice
 from bert_tf.layers.pooling import POOLINGS
 from bert_tf.tasks.classification.task import ClassificationTask
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from tests.checkpoints.models import BATCH, make_checkpoint
 
-_TOKENIZER = Tokenizer(Vocabulary([*SPECIAL_TOKENS, "a"]))
+_TOKENIZER = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "a"]))
 _LOGITS = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
 _ROWS = np.float32([1, 1, 1, 0])  # the last row fills the batch
 

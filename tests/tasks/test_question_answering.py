@@ -12,12 +12,12 @@ from bert_tf.tasks.question_answering.rows import encode_squad
 from bert_tf.tasks.question_answering.squad_file import read_squad
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from bert_tf.training.evaluate import Evaluator
 from tests.conformance.goldens import randomize
 from tests.devices import strategy_of
 
-TOKENIZER = Tokenizer(Vocabulary([*SPECIAL_TOKENS, *"abcdefghij.?", "##x", "##y"]))
+TOKENIZER = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, *"abcdefghij.?", "##x", "##y"]))
 CONTEXT = "Á bx, c  dxy e. f g h i j a b c d"
 LENGTH, STRIDE, QUERY = 16, 4, 4
 

@@ -14,12 +14,12 @@ from bert_tf.tasks.token_classification.columns import Sentence
 from bert_tf.tasks.token_classification.rows import encode_tagged
 from bert_tf.tasks.token_classification.task import entity_errors
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from bert_tf.training.evaluate import Evaluator
 from tests.conformance.goldens import randomize
 from tests.devices import strategy_of
 
-TOKENIZER = Tokenizer(Vocabulary([*SPECIAL_TOKENS, *"abcdef.", "##x", "##y"]))
+TOKENIZER = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, *"abcdef.", "##x", "##y"]))
 LABELS = tag_lib.all_tags(["A", "B"], "iob2")
 
 

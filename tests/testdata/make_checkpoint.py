@@ -21,7 +21,7 @@ from bert_tf import model_folder
 from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from bert_tf.training.step import TrainState
 from bert_tf.training.work_dir import checkpoint
 
@@ -69,7 +69,7 @@ def make_state() -> tuple:
     """(task, state) with random weights and slots."""
     config = experiment_config()
     vocabulary = Vocabulary([*SPECIAL_TOKENS, *WORDS])
-    task = make_task(config, Tokenizer(vocabulary))
+    task = make_task(config, WordPieceTokenizer(vocabulary))
     return task, TrainState.create(task, config)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bert_tf.tokenization import learn_vocabulary
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from tests.tokenization import reference_tokenizer as reference
 
 WORD_COUNTS = {"low": 5, "lower": 2, "newest": 6, "widest": 3, ",": 9}
@@ -126,5 +126,5 @@ def test_words_are_counted_as_the_tokenizer_splits_them(monkeypatch, do_lower_ca
 def test_coverage_counts_tokens_and_unknown_words():
     counts = {"low": 5, "newest": 6, "q": 1}
     vocabulary = learn_vocabulary.learn_vocabulary({"low": 5, "newest": 6}, 1000)
-    coverage = learn_vocabulary.measure_coverage(Tokenizer(vocabulary), counts)
+    coverage = learn_vocabulary.measure_coverage(WordPieceTokenizer(vocabulary), counts)
     assert coverage == {"tokens_per_word": 1.0, "unknown_share": 1 / 12}

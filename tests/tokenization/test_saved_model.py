@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 import tensorflow as tf
 
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 TEXTS = ["Únwanted, [MASK] wanted!", "", "a" * 201, "ä" * 200 + " 中文", "want\u0000 \ufffded"]
 TOKENS = (*SPECIAL_TOKENS, *"a,!中文", "un", "##a", "want", "##want", "##ed", "ä", "##ä")
@@ -56,7 +57,7 @@ class Model(tf.Module):
 
 @pytest.fixture(scope="module", params=[True, False], ids=["uncased", "cased"])
 def model(request) -> Model:
-    return Model(Tokenizer(Vocabulary(TOKENS), do_lower_case=request.param))
+    return Model(WordPieceTokenizer(Vocabulary(TOKENS), do_lower_case=request.param))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 ROOT = pathlib.Path(__file__).parents[2]
 

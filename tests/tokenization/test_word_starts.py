@@ -3,17 +3,16 @@
 import pytest
 
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.word_starts import WordStarts
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 VOCABULARY = Vocabulary([*SPECIAL_TOKENS, *"unsabt.,()'’-?中国35%", "ab", "##ab", "##b"])
 
 
 def words(text, lower=True):
-    tokenizer = Tokenizer(VOCABULARY, do_lower_case=lower)
+    tokenizer = WordPieceTokenizer(VOCABULARY, do_lower_case=lower)
     ids, starts, ends = tokenizer.tokenize_with_offsets([text])
     found = []
-    begins = WordStarts(VOCABULARY)(ids, starts, ends)
+    begins = tokenizer.words_begin(ids, starts, ends)
     for begin, end, is_first in zip(starts[0], ends[0], begins[0], strict=True):
         if is_first:
             found.append([int(begin), int(end)])

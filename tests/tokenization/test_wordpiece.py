@@ -10,8 +10,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from bert_tf.tokenization.words import normalize, word_borders
 from tests.tokenization import reference_tokenizer as reference
 from tests.tokenization import unicode_golden
@@ -49,17 +50,17 @@ TEXTS = st.lists(st.lists(CHARACTERS, max_size=40).map("".join), max_size=6)
 
 @pytest.fixture(scope="module", params=[True, False], ids=["uncased", "cased"])
 def tokenizer(request) -> Tokenizer:
-    return Tokenizer(Vocabulary(TOKENS), do_lower_case=request.param)
+    return WordPieceTokenizer(Vocabulary(TOKENS), do_lower_case=request.param)
 
 
 @pytest.fixture(scope="module")
 def uncased() -> Tokenizer:
-    return Tokenizer(Vocabulary(TOKENS))
+    return WordPieceTokenizer(Vocabulary(TOKENS))
 
 
 @pytest.fixture(scope="module")
 def cased() -> Tokenizer:
-    return Tokenizer(Vocabulary(TOKENS), do_lower_case=False)
+    return WordPieceTokenizer(Vocabulary(TOKENS), do_lower_case=False)
 
 
 def tokens(tokenizer: Tokenizer, text: str | bytes, **options) -> list[str]:
@@ -278,7 +279,7 @@ _TOKENIZERS: dict[tuple[int, bool], Tokenizer] = {}
 def tokenizer_with_limit(limit: int, do_lower_case: bool) -> Tokenizer:
     key = (limit, do_lower_case)
     if key not in _TOKENIZERS:
-        _TOKENIZERS[key] = Tokenizer(
+        _TOKENIZERS[key] = WordPieceTokenizer(
             Vocabulary(TOKENS), do_lower_case=do_lower_case, max_input_chars_per_word=limit
         )
     return _TOKENIZERS[key]
@@ -367,7 +368,7 @@ def test_decode_joins_pieces_and_leaves_special_tokens_out(uncased):
 
 
 def test_saved_tokenizer_loads_equal(tmp_path, tokenizer):
-    changed = Tokenizer(
+    changed = WordPieceTokenizer(
         tokenizer.vocabulary,
         do_lower_case=tokenizer.do_lower_case,
         max_input_chars_per_word=100,

@@ -16,7 +16,8 @@ from bert_tf.config.experiment import (
 from bert_tf.data.building.builder import create_pretraining_data
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from tests import corpus
 
 
@@ -29,7 +30,7 @@ def records(tmp_path_factory):
     vocabulary = learn_vocabulary(count_words(text.splitlines(), True), 150, min_frequency=1)
     create_pretraining_data(
         [str(folder / "text.txt")],
-        Tokenizer(vocabulary, do_lower_case=True),
+        WordPieceTokenizer(vocabulary, do_lower_case=True),
         str(folder / "data"),
         max_seq_length=32,
     )

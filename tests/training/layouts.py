@@ -22,7 +22,7 @@ from bert_tf.config.experiment import (
 )
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from bert_tf.training.step import TrainState, TrainStep
 from tests.devices import strategy_of
 
@@ -73,7 +73,7 @@ class Result:
 def run(layout: Layout, name: str, dropout: float = 0.1, **optimizer) -> Result:
     """Ten steps on `batches()` with the optimizer called `name`; `optimizer`: more settings."""
     config = make_config(layout, name, dropout, **optimizer)
-    task = make_task(config, Tokenizer(Vocabulary([*SPECIAL_TOKENS, "a"])))
+    task = make_task(config, WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "a"])))
     strategy = strategy_of(layout.replicas)
     with strategy.scope():
         state = TrainState.create(task, config)

@@ -14,7 +14,7 @@ from absl import logging
 
 from bert_tf.processes.exits import EndRun
 from bert_tf.tokenization.vocabulary import Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from bert_tf.training import loop
 from bert_tf.training.evaluate import Evaluator
 from bert_tf.training.stopping import Stopper
@@ -314,7 +314,7 @@ def test_a_finished_run_is_only_evaluated_again(unbroken_run, make_run, records,
 
 def _with_other_words(task):
     *tokens, last = task.tokenizer.vocabulary.tokens
-    task.tokenizer = Tokenizer(Vocabulary([*tokens, f"{last}x"]))
+    task.tokenizer = WordPieceTokenizer(Vocabulary([*tokens, f"{last}x"]))
     return task
 
 

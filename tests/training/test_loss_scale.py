@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from bert_tf.tasks.pretraining.task import PretrainingTask
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from bert_tf.training.loop import train
 from bert_tf.training.optimizers import loss_scale
 from bert_tf.training.step import NO_STEP, TrainState, TrainStep
@@ -29,7 +29,7 @@ class OverflowingTask(PretrainingTask):
 def overflowing():
     """`run(rows that overflow of each batch, steps)` -> (step, state, values), compiled once."""
     config = layouts.make_config(layouts.Layout(2, 1), "adamw", 0.0, dtype="mixed_float16")
-    task = OverflowingTask(config, Tokenizer(Vocabulary([*SPECIAL_TOKENS, "a"])))
+    task = OverflowingTask(config, WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "a"])))
     strategy = strategy_of(2)
     with strategy.scope():
         state = TrainState.create(task, config)

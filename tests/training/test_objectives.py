@@ -5,7 +5,7 @@ import pytest
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.building import builder
 from bert_tf.data.records.manifest import Manifest
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training.loop import train
 
 

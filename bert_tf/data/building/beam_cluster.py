@@ -26,7 +26,7 @@ from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.release_format import StaticMasks
 from bert_tf.data.text import sources
 from bert_tf.files import write_whole
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 _PIECES, _SHARDS, _TOKENIZER = "pieces", "shards", "tokenizer"  # in the work folder
 

@@ -41,7 +41,7 @@ from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.release_format import StaticMasks
 from bert_tf.data.text import documents, sources
 from bert_tf.files import write_whole
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 _SHORT_SEQ_PROB = {"next_sentence": 0.1, "sentence_order": 0.1, "none": 0.0}
 

@@ -10,7 +10,7 @@ from bert_tf.data.corpus.excluded import ExcludedSentences
 from bert_tf.data.corpus.flat_corpus import TokenizedChunk, tokenize_chunk
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.text import sources
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 
 def make_chunk_tokenizer(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from bert_tf.data.records.manifest import Manifest
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 
 class Cluster(Protocol):

@@ -9,8 +9,9 @@ from bert_tf import files
 from bert_tf.data.corpus import unknown_words
 from bert_tf.data.records import manifest
 from bert_tf.data.records.manifest import Manifest
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.tokenizer_config import CONFIG_FILE
-from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, Tokenizer
+from bert_tf.tokenization.wordpiece import VOCABULARY_FILE
 
 SHARD = re.compile(r"shard-\d{5,}-of-\d{5,}\.tfrecord(\.incomplete)?")
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from bert_tf.data.corpus.token_hashes import hash_stretches
 from bert_tf.data.text import documents
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 _TEXTS_PER_BATCH = 4096
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf import files
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 FILE = "unknown_words.json"  # of a data folder
 LIST = "unknown_words"  # every occurrence, one a line, while the data are made

@@ -18,7 +18,7 @@ from bert_tf.data.batches import order
 from bert_tf.data.records import mixing, release_format, tf_record_parts
 from bert_tf.data.records.manifest import MANIFEST, Manifest
 from bert_tf.data.text import documents
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 INPUT_FORMAT = "tf_example"
 

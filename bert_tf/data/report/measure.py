@@ -28,8 +28,8 @@ from bert_tf.data.records.row_tables import Rows
 from bert_tf.data.report import page
 from bert_tf.data.report.checks import find_checks
 from bert_tf.files import write_whole
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
 
 JSON, HTML = "report.json", "report.html"
 FORMAT_VERSION = 1

@@ -18,7 +18,7 @@ from bert_tf.data.batches.in_memory import make_array_dataset
 from bert_tf.data.labelled import tables
 from bert_tf.tasks.classification import labels as label_columns_of
 from bert_tf.tasks.classification.labels import MULTI, REGRESSION, SINGLE
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 # Columns as GLUE and other well-known tables call them; the first that a file has is taken.
 _TEXT_COLUMNS = (

@@ -21,7 +21,7 @@ from bert_tf.tasks.classification.labels import MULTI, PROBLEM_TYPES, SINGLE, in
 from bert_tf.tasks.classification.scores import confusion_matrix
 from bert_tf.tasks.classification.task import ClassificationTask
 from bert_tf.tasks.sets import Files, Prepared, Result, Split
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 
 def table_format(config: ExperimentConfig) -> TableFormat:

@@ -15,7 +15,7 @@ from bert_tf.tasks.question_answering.scores import OUTCOMES
 from bert_tf.tasks.question_answering.squad_file import Squad, read_squad
 from bert_tf.tasks.question_answering.task import QuestionAnsweringTask
 from bert_tf.tasks.sets import Files, Prepared, Result, Split
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 _SHOWN_ERRORS = 50
 

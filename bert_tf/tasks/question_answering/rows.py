@@ -13,8 +13,8 @@ from absl import logging
 from bert_tf import progress
 from bert_tf.tasks.question_answering.squad_file import Question, Squad, locate_answers
 from bert_tf.tokenization.model_inputs import lay_out
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.windows import cut_windows
-from bert_tf.tokenization.wordpiece import Tokenizer
 
 _TEXTS_PER_CALL = 256
 _QUESTIONS_PER_CALL = 1024
@@ -76,7 +76,7 @@ def lay_out_spans(
     second = windows.tokens.with_values(tf.gather(contexts.ids.values, windows.tokens.values))
     kept = [tf.cast(tokens.row_lengths(), tf.int32) for tokens in (first, second)]
     width = max_seq_length if pad else None
-    inputs = lay_out(first, second, tuple(kept), tokenizer.vocabulary, width)
+    inputs = lay_out(first, second, tuple(kept), tokenizer.layout, width)
 
     row_E = tf.cast(windows.tokens.value_rowids(), tf.int32)
     in_window_E = tf.cast(tf.ragged.range(windows.tokens.row_lengths()).values, tf.int32)

@@ -16,7 +16,7 @@ from bert_tf.tasks.token_classification.columns import DOCUMENT_START, Sentence
 from bert_tf.tasks.token_classification.rows import check_documents, encode_tagged, read_tagged
 from bert_tf.tasks.token_classification.scores import OUTCOMES, entity_outcomes
 from bert_tf.tasks.token_classification.task import TokenClassificationTask, entity_errors
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 _Tagged = tuple[str, list[Sentence]]  # path and sentences
 _SHOWN_ERRORS = 50

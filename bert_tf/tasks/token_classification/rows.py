@@ -19,8 +19,8 @@ from bert_tf import progress
 from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import DOCUMENT_START, Sentence, read_sentences
 from bert_tf.tokenization.model_inputs import lay_out
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.windows import Windows, cut_windows
-from bert_tf.tokenization.wordpiece import Tokenizer
 
 _WORDS_PER_CALL = 65536
 
@@ -69,7 +69,7 @@ def lay_out_words(
     tokens = windows.tokens.with_values(tf.gather(ids.values, windows.tokens.values))
     kept_R = tf.cast(tokens.row_lengths(), tf.int32)
     width = max_seq_length if pad else None
-    inputs = lay_out(tokens, None, (kept_R, kept_R), tokenizer.vocabulary, width)
+    inputs = lay_out(tokens, None, (kept_R, kept_R), tokenizer.layout, width)
     row_T, position_T = _best_places(windows, tf.size(ids.values))
     return Rows(inputs, tf.gather(row_T, first_tokens), tf.gather(position_T, first_tokens))
 

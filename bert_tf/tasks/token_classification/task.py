@@ -19,7 +19,6 @@ from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import Sentence
 from bert_tf.tasks.token_classification.rows import TaggedData, lay_out_words
 from bert_tf.tasks.token_classification.scores import entity_scores
-from bert_tf.tokenization.word_starts import WordStarts
 
 _NEVER = -1e9  # the score of a pair of tags that is not valid
 _SENTENCES_PER_CALL = 256
@@ -72,7 +71,6 @@ class TokenClassificationTask(task.ArrayTask):
             )
         self._labels, self.is_plain = labels, scheme == "plain"
         self._decoder = _TagDecoder(labels, scheme)
-        self._find_words = WordStarts(tokenizer.vocabulary)
 
     def build_model(self) -> TokenClassificationModel:
         return TokenClassificationModel(self.config)
@@ -154,7 +152,7 @@ class TokenClassificationTask(task.ArrayTask):
             raise ValueError("tags are for single texts, not for pairs.")
         texts = tf.convert_to_tensor(texts, tf.string)
         ids, starts, ends = self.tokenizer.tokenize_with_offsets(texts)
-        begins = self._find_words(ids, starts, ends)
+        begins = self.tokenizer.words_begin(ids, starts, ends)
         first_tokens = tf.cast(tf.where(begins.values)[:, 0], tf.int32)
         data = self.config.data
         rows = lay_out_words(

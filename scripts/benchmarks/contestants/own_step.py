@@ -12,8 +12,9 @@ from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.tasks.pretraining.task import check_data
 from bert_tf.tasks.task import Task, make_task
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from bert_tf.training import distribution
 from bert_tf.training.evaluate import distribute
 from bert_tf.training.step import NO_STEP, TrainState, TrainStep
@@ -50,7 +51,7 @@ def make_round(settings: dict[str, Any]):
 
 def _make_task(config: ExperimentConfig, data: str | None) -> Task:
     # Without data the task asks its tokenizer only for the size of the vocabulary.
-    tokenizer = Tokenizer.from_folder(data) if data else Tokenizer(Vocabulary(_FEW_WORDS))
+    tokenizer = Tokenizer.from_folder(data) if data else WordPieceTokenizer(Vocabulary(_FEW_WORDS))
     if data:
         check_data(data, config, tokenizer, training=True)
     return make_task(config, tokenizer)

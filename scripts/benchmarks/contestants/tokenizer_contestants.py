@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from benchmarks import timing
 from benchmarks.harness import Contestant
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 _LINES_PER_BATCH = 4096
 

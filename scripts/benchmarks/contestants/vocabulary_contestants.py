@@ -7,7 +7,7 @@ from benchmarks import timing
 from benchmarks.harness import Contestant
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary, measure_coverage
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
-from bert_tf.tokenization.wordpiece import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 _MIN_FREQUENCY, _LIMIT_ALPHABET = 2, 1000
 
@@ -32,7 +32,7 @@ def make_contestants(lines: list[str], vocab_size: int) -> tuple[list[Contestant
     found = []
     for name, learn in makers.items():
         vocabulary = learn(lines, vocab_size)
-        quality = measure_coverage(Tokenizer(vocabulary), counts)
+        quality = measure_coverage(WordPieceTokenizer(vocabulary), counts)
         info = {"tokens": len(vocabulary), **quality}
         work = _call(learn, lines, vocab_size)
         found.append(Contestant(name, timing.rate_of(work, megabytes), info))
