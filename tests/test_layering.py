@@ -21,7 +21,7 @@ _MAY_IMPORT = {
     "machine": [],
     "progress": [],
     "processes": [],
-    "tokenization": ["files", "progress"],
+    "tokenization": ["files", "members", "progress"],
     "report": ["files"],
     "data": ["files", "progress", "report", "tokenization"],
     "layers": [],
