@@ -29,14 +29,14 @@ fills them: a Python file such as `configs/pretrain/mini.py`, whose `get_config(
 dataclasses. The command line changes single settings:
 
 ```bash
-python scripts/pretrain.py --config=configs/pretrain/mini.py --config.optimizer.learning_rate=5e-4 \\
-    --train_data=data/train --work_dir=work/mini
+python scripts/pretrain.py --config=configs/pretrain/mini.py \\
+    --config.optimizer.learning_rate=5e-4 --train_data=data/train --work_dir=work/mini
 ```
 
-Write a tuple with brackets and quotes: `--config.task.labels="('no','yes')"`. An unknown setting is
-an error that lists the known ones. Which settings `task` and `model` have depends on the task and the
-model. Paths, devices and other things that do not change the result are flags; `--help` of each
-script explains them.
+Write a tuple with brackets and quotes: `--config.task.labels="('no','yes')"`. An unknown setting
+is an error that lists the known ones. Which settings `task` and `model` have depends on the task
+and the model. Paths, devices and other things that do not change the result are flags; `--help` of
+each script explains them.
 """
 _ENTRY = re.compile(r"^(?P<names>\w+(?:, \w+)*): (?P<text>.*)$")
 
@@ -49,26 +49,30 @@ def settings_page() -> str:
     from bert_tf import config, members
 
     parts = [_HEAD]
-    parts += _section("data", config.DataConfig, "How text becomes batches: `--config.data.`")
-    parts += _section("optimizer", config.OptimizerConfig, "`--config.optimizer.`")
-    parts += _section("train", config.TrainConfig, "`--config.train.`")
+    parts += _section("data", config.DataConfig, "Flag: `--config.data.`.")
+    parts += _section("optimizer", config.OptimizerConfig, "Flag: `--config.optimizer.`.")
+    parts += _section("train", config.TrainConfig, "Flag: `--config.train.`.")
     parts += _section(
         "train.phases", config.PhaseConfig, "The entries of `train.phases`, set in a config file."
     )
     for name in members.known("tasks"):
         cls = members.find("tasks", name).Config
-        parts += _section(f"task: {name}", cls, f"`--config.task.` when the task is `{name}`")
+        parts += _section(
+            f"task: {name}", cls, f"Flag: `--config.task.` when the task is `{name}`."
+        )
     for name in members.known("models"):
         cls = members.find("models", name).Config
-        parts += _section(f"model: {name}", cls, f"`--config.model.` when the model is `{name}`")
+        parts += _section(
+            f"model: {name}", cls, f"Flag: `--config.model.` when the model is `{name}`."
+        )
     return "\n".join(parts).rstrip() + "\n"
 
 
 def _section(title: str, cls: type, intro: str) -> Iterator[str]:
     """The lines of one Config class: a heading and a table."""
     meanings, ranges = attributes_of(cls), _ranges_of(title, cls)
-    yield f"\n## {title}\n\n{intro}\n"
-    yield f"Defined in `{cls.__module__}.{cls.__qualname__}`. {_first_paragraph(cls)}\n"
+    yield f"\n## {title}\n\n{_first_paragraph(cls)}\n"
+    yield f"{intro} Defined in `{cls.__module__}.{cls.__qualname__}`.\n"
     yield "| setting | default | meaning | range |\n|---|---|---|---|"
     for field in dataclasses.fields(cls):
         if field.name not in meanings:
@@ -157,19 +161,15 @@ def api_pages() -> dict[str, str]:
         modules = sorted(path for path in package.glob("*.py") if path.name != "__init__.py")
         if modules:
             name = _dotted(package)
-            names = [name, *map(_dotted, modules)]
-            text = "\n\n".join([f"# {name}", *map(_directive, names)]) + "\n"
+            about = f"::: {name}\n    options: {{members: false, show_root_heading: false}}"
+            parts = [f"# {name}", about, *(f"::: {_dotted(path)}" for path in modules)]
+            text = "\n\n".join(parts) + "\n"
             pages[f"api/{name.removeprefix('bert_tf').lstrip('.') or 'bert_tf'}.md"] = text
     return pages
 
 
 def _dotted(path: pathlib.Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
-
-
-def _directive(name: str) -> str:
-    options = "    options: {show_submodules: false, show_root_toc_entry: true}"
-    return f"::: {name}\n{options}"
 
 
 def on_config(config: Any) -> Any:
