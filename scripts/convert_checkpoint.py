@@ -100,10 +100,12 @@ def _differences(checkpoint) -> dict[str, float]:
     for one in (checkpoint, model_folder.read_checkpoint(FLAGS.output)):
         _, model = model_folder.build(one)
         if not outputs:
-            length = min(32, checkpoint.config.max_position_embeddings)
+            length = min(32, checkpoint.config.longest_sequence)
             ids = random.integers(0, len(checkpoint.vocabulary), (2, length), dtype=np.int32)
         batch = {"input_ids": ids, "input_mask": np.ones_like(ids)}
-        outputs.append({**model.encoder(**encoder_inputs(batch)), **model(batch)})
+        outputs.append(
+            {**model.encoder(**encoder_inputs(batch, model.encoder.config)), **model(batch)}
+        )
     before, after = outputs
     return {
         name: float(np.abs(before[name] - after[name]).max()) for name in before if name in after

@@ -31,7 +31,7 @@ def main(argv):
     del argv
     task, model = model_folder.load(FLAGS.model)
     tokenizer: Tokenizer = task.tokenizer
-    longest = model.encoder.config.max_position_embeddings
+    longest = model.encoder.config.longest_sequence
     if FLAGS.max_seq_length > longest:
         raise ValueError(f"--max_seq_length is {FLAGS.max_seq_length}; this model has {longest}.")
     truncated = features.extract(

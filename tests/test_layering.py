@@ -38,8 +38,8 @@ _MAY_IMPORT = {
         "report",
         "tokenization",
     ],
-    # Of the layers only how seeds are folded (the step folds where the layers go on folding), and
-    # whether their kernels are compiled.
+    # Of the layers only how seeds are folded (the step folds where the layers go on folding),
+    # whether their kernels are compiled, and what their variables are.
     "training": [
         "config",
         "data.batches.order",
@@ -47,6 +47,7 @@ _MAY_IMPORT = {
         "files",
         "layers.dropout",
         "layers.fused",
+        "layers.roles",
         "machine",
         "processes",
         "progress",

@@ -24,6 +24,7 @@ from bert_tf import model_folder
 from bert_tf.export import description, tf_serving
 from bert_tf.export.ids import INPUTS, outputs_of
 from bert_tf.files import new_folder
+from bert_tf.layers import roles
 from bert_tf.tasks.task import Task
 
 _TEXT = tf.TensorSpec([None], tf.string)
@@ -130,7 +131,7 @@ class ServedModel(tf.Module):
 
 def _held(variable: keras.Variable, model: keras.Model) -> tf.Variable:
     """What is saved of a variable: a matrix that is multiplied in bfloat16 in just that."""
-    if "bfloat16" in model.compute_dtype and variable.path.endswith("/kernel"):
+    if "bfloat16" in model.compute_dtype and roles.role_of(variable) == roles.MATRIX:
         return tf.Variable(tf.cast(variable.value, tf.bfloat16), trainable=False)
     return variable.value
 

@@ -96,7 +96,7 @@ def of_ids(task: Task, outputs_of_ids: Callable) -> Answerer:
         batch = encode(*_tensors(columns))
         ids = {name: batch[name].numpy() for name in ids_model.INPUTS}
         length = ids["input_ids"].shape[1]
-        room = min(-length % _WIDTH, task.config.model.max_position_embeddings - length)
+        room = min(-length % _WIDTH, task.config.model.longest_sequence - length)
         ids = {name: np.pad(rows, ((0, 0), (0, room))) for name, rows in ids.items()}
         ids["input_ids"][:, length:] = task.tokenizer.vocabulary.pad_id
         # Of the outputs only those of tokens have the width that was rounded up.
@@ -146,7 +146,9 @@ def _of_saved_model(path: str, task: Task, wanted: str | None) -> Answerer:
 def _for_task(task: Task, model: keras.Model, wanted: str | None):
     """Both as `wanted` asks for them."""
     if wanted == "embed" and task.config.task.name != "embedding":
-        return _embedding(task), lambda batch: model.encoder(**encoder_inputs(batch))
+        return _embedding(task), lambda batch: model.encoder(
+            **encoder_inputs(batch, task.config.model)
+        )
     _check(task, wanted)
     return task, model
 

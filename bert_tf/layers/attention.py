@@ -70,11 +70,14 @@ class SelfAttention(keras.layers.Layer):
       hidden_size: D, divisible by N.
       attention_probs_dropout_prob: dropout rate of the attention probabilities.
       initializer_range: standard deviation of the truncated normal the kernels start from.
+      use_bias: the projections have a bias.
 
     Call arguments:
       inputs_BSD: float [B, S, D].
       bias: float32, broadcast to [B, N, S, T]; see `attention_bias`.
       dropout_seed: int32 [2], or None for no dropout.
+      rotate: None, or a function of (queries, keys), float [B, N, S, H] each, that gives them with
+        their positions in them (rotary positions).
 
     Returns:
       (context float [B, S, D] in the compute dtype, probabilities float32 [B, N, S, T] before
@@ -90,6 +93,7 @@ class SelfAttention(keras.layers.Layer):
         hidden_size: int,
         attention_probs_dropout_prob: float = 0.1,
         initializer_range: float = 0.02,
+        use_bias: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -102,7 +106,12 @@ class SelfAttention(keras.layers.Layer):
         self.hidden_size = hidden_size
         self.attention_probs_dropout_prob = attention_probs_dropout_prob
         self.initializer_range = initializer_range
-        options = {"initializer_range": initializer_range, "dtype": self.dtype_policy}
+        self.use_bias = use_bias
+        options = {
+            "initializer_range": initializer_range,
+            "use_bias": use_bias,
+            "dtype": self.dtype_policy,
+        }
         self.query = Dense(hidden_size, name="query", **options)
         self.key = Dense(hidden_size, name="key", **options)
         self.value = Dense(hidden_size, name="value", **options)
@@ -111,8 +120,10 @@ class SelfAttention(keras.layers.Layer):
         for projection in (self.query, self.key, self.value):
             projection.build((None, None, self.hidden_size))
 
-    def call(self, inputs_BSD, bias, dropout_seed=None):
+    def call(self, inputs_BSD, bias, dropout_seed=None, rotate=None):
         query_BNSH, key_BNTH, value_BNTH = self._heads(inputs_BSD)
+        if rotate is not None:
+            query_BNSH, key_BNTH = rotate(query_BNSH, key_BNTH)
         scores_BNST = ops.matmul(query_BNSH, ops.transpose(key_BNTH, (0, 1, 3, 2)))
         scale = 1.0 / math.sqrt(self.hidden_size // self.num_attention_heads)
         probs_BNST = _softmax(scores_BNST, bias, scale=scale)
@@ -126,7 +137,7 @@ class SelfAttention(keras.layers.Layer):
         """Queries, keys and values, each [B, N, S, H]."""
         projections = (self.query, self.key, self.value)
         kernel = ops.concatenate([p.kernel for p in projections], axis=1)
-        bias = ops.concatenate([p.bias for p in projections], axis=0)
+        bias = ops.concatenate([p.bias for p in projections], axis=0) if self.use_bias else None
         parts = ops.split(project(inputs_BSD, kernel, bias), 3, axis=-1)
         batch, length = ops.shape(inputs_BSD)[:2]
         heads = self.num_attention_heads
@@ -139,5 +150,6 @@ class SelfAttention(keras.layers.Layer):
             "hidden_size": self.hidden_size,
             "attention_probs_dropout_prob": self.attention_probs_dropout_prob,
             "initializer_range": self.initializer_range,
+            "use_bias": self.use_bias,
         }
         return {**super().get_config(), **config}

@@ -1,8 +1,6 @@
 """Dense and LayerNorm: the two layers of which everything else is made.
 
-Own layers instead of Keras' because of one word: their variables say `aggregation="none"`, so that
-a replica may update its own copy from the all-reduced gradient, inside a condition and under XLA.
-Keras' say "mean", which all-reduces the weights a second time at every assignment.
+Own layers instead of Keras', because of how their variables are made; see `roles.add_weight`.
 
 Shape suffixes: T rows of any leading shape, I inputs, O outputs, D hidden.
 """
@@ -13,6 +11,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from bert_tf.layers import roles
 from bert_tf.layers.fused import are_on, fused
 from bert_tf.layers.reductions import sum_of_columns
 
@@ -23,6 +22,7 @@ class Dense(keras.layers.Layer):
     Args:
       units: size of the last axis of the output.
       initializer_range: standard deviation of the truncated normal the kernel starts from.
+      use_bias: there is a bias.
 
     Call arguments:
       inputs: float [..., I].
@@ -31,21 +31,27 @@ class Dense(keras.layers.Layer):
       float [..., units] in the compute dtype.
     """
 
-    def __init__(self, units: int, *, initializer_range: float = 0.02, **kwargs):
+    def __init__(
+        self, units: int, *, initializer_range: float = 0.02, use_bias: bool = True, **kwargs
+    ):
         super().__init__(**kwargs)
         self.units = units
         self.initializer_range = initializer_range
+        self.use_bias = use_bias
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(
+        self.kernel = roles.add_weight(
+            self,
+            roles.MATRIX,
             name="kernel",
             shape=(input_shape[-1], self.units),
             initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
-            aggregation="none",
         )
-        self.bias = self.add_weight(
-            name="bias", shape=(self.units,), initializer="zeros", aggregation="none"
-        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = roles.add_weight(
+                self, roles.BIAS, name="bias", shape=(self.units,), initializer="zeros"
+            )
 
     def call(self, inputs):
         return project(inputs, self.kernel, self.bias)
@@ -54,14 +60,16 @@ class Dense(keras.layers.Layer):
         return (*input_shape[:-1], self.units)
 
     def get_config(self):
-        config = {"units": self.units, "initializer_range": self.initializer_range}
-        return {**super().get_config(), **config}
+        names = ("units", "initializer_range", "use_bias")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def project(inputs, kernel_IO, bias_O):
+def project(inputs, kernel_IO, bias_O=None):
     """`inputs @ kernel + bias` with the leading axes flattened, so that it is one MatMul op."""
     inputs_TI = ops.reshape(inputs, (-1, inputs.shape[-1]))
-    outputs_TO = _add_bias(ops.matmul(inputs_TI, kernel_IO), bias_O)
+    outputs_TO = ops.matmul(inputs_TI, kernel_IO)
+    if bias_O is not None:
+        outputs_TO = _add_bias(outputs_TO, bias_O)
     return ops.reshape(outputs_TO, (*ops.shape(inputs)[:-1], kernel_IO.shape[-1]))
 
 
@@ -118,6 +126,7 @@ class LayerNorm(keras.layers.Layer):
 
     Args:
       epsilon: added to the variance; `layer_norm_eps` of the config.
+      use_beta: there is a shift beside the scale.
 
     Call arguments:
       inputs: float [..., D].
@@ -126,22 +135,30 @@ class LayerNorm(keras.layers.Layer):
       float [..., D] in the compute dtype.
     """
 
-    def __init__(self, *, epsilon: float = 1e-12, **kwargs):
+    def __init__(self, *, epsilon: float = 1e-12, use_beta: bool = True, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.use_beta = use_beta
 
     def build(self, input_shape):
         # autocast=False: scale and shift stay float32 beside the float32 statistics.
-        shape = (input_shape[-1],)
-        options = {"shape": shape, "aggregation": "none", "autocast": False}
-        self.gamma = self.add_weight(name="gamma", initializer="ones", **options)
-        self.beta = self.add_weight(name="beta", initializer="zeros", **options)
+        options = {"shape": (input_shape[-1],), "autocast": False}
+        self.gamma = roles.add_weight(
+            self, roles.SCALE, name="gamma", initializer="ones", **options
+        )
+        self.beta = None
+        if self.use_beta:
+            self.beta = roles.add_weight(
+                self, roles.BIAS, name="beta", initializer="zeros", **options
+            )
 
     def call(self, inputs):
-        return _normalize(inputs, self.gamma, self.beta, epsilon=self.epsilon)
+        beta_D = self.beta if self.use_beta else ops.zeros_like(self.gamma)
+        return _normalize(inputs, self.gamma, beta_D, epsilon=self.epsilon)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
+        config = {"epsilon": self.epsilon, "use_beta": self.use_beta}
+        return {**super().get_config(), **config}

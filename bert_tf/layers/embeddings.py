@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from bert_tf.layers import roles
 from bert_tf.layers.dense import LayerNorm
 from bert_tf.layers.dropout import dropout
 
@@ -64,11 +65,12 @@ class BertEmbeddings(keras.layers.Layer):
 
     def _add_table(self, name: str, rows: int):
         # autocast=False: only the rows looked up are cast, not the table.
-        return self.add_weight(
+        return roles.add_weight(
+            self,
+            roles.TABLE,
             name=name,
             shape=(rows, self.hidden_size),
             initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
-            aggregation="none",
             autocast=False,
         )
 

@@ -1,13 +1,14 @@
 """What stands on top of an encoder: pooler, masked LM, next sentence, classifier, spans.
 
 Shape suffixes: B batch, S sequence, P predictions, E examples in a packed row, D hidden,
-V vocabulary, L labels.
+V vocabulary, W width of the word embeddings, L labels.
 """
 
 import keras
 import tensorflow as tf
 from keras import ops
 
+from bert_tf.layers import roles
 from bert_tf.layers.activations import get_activation
 from bert_tf.layers.dense import Dense, LayerNorm, project
 from bert_tf.layers.dropout import dropout
@@ -62,14 +63,15 @@ class MaskedLanguageModelHead(keras.layers.Layer):
 
     Args:
       hidden_size, vocab_size: D, V.
+      embedding_size: W; None for D.
       hidden_act: activation of the transform, see `layers.activations`.
       layer_norm_eps: epsilon of the transform's LayerNorm.
       initializer_range: standard deviation of the truncated normal the kernel starts from.
-      tied: score with the word embeddings; False for a table of its own, output_weights [V, D].
+      tied: score with the word embeddings; False for a table of its own, output_weights [V, W].
 
     Call arguments:
       sequence_BSD: float [B, S, D].
-      word_embeddings_VD: float [V, D], the encoder's table; not used when `tied` is False.
+      word_embeddings_VW: float [V, W], the encoder's table; not used when `tied` is False.
       masked_lm_positions: int32 [B, P], or None for every position.
 
     Returns:
@@ -83,6 +85,7 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         *,
         hidden_size: int,
         vocab_size: int,
+        embedding_size: int | None = None,
         hidden_act: str = "gelu",
         layer_norm_eps: float = 1e-12,
         initializer_range: float = 0.02,
@@ -92,13 +95,14 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         super().__init__(**kwargs)
         self.hidden_size = hidden_size
         self.vocab_size = vocab_size
+        self.embedding_size = embedding_size or hidden_size
         self.hidden_act = hidden_act
         self.layer_norm_eps = layer_norm_eps
         self.initializer_range = initializer_range
         self.tied = tied
         self._activation = get_activation(hidden_act)
         self.dense = Dense(
-            hidden_size,
+            self.embedding_size,
             initializer_range=initializer_range,
             name="dense",
             dtype=self.dtype_policy,
@@ -110,34 +114,33 @@ class MaskedLanguageModelHead(keras.layers.Layer):
     def build(self, input_shape=None):
         with keras.name_scope("transform"):
             self.dense.build((None, None, self.hidden_size))
-            self.layer_norm.build((None, None, self.hidden_size))
-        self.output_bias = self.add_weight(
-            name="output_bias",
-            shape=(self.vocab_size,),
-            initializer="zeros",
-            aggregation="none",
+            self.layer_norm.build((None, None, self.embedding_size))
+        self.output_bias = roles.add_weight(
+            self, roles.BIAS, name="output_bias", shape=(self.vocab_size,), initializer="zeros"
         )
         if not self.tied:
-            self.output_weights = self.add_weight(
+            self.output_weights = roles.add_weight(
+                self,
+                roles.MATRIX,
                 name="output_weights",
-                shape=(self.vocab_size, self.hidden_size),
+                shape=(self.vocab_size, self.embedding_size),
                 initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
-                aggregation="none",
             )
 
-    def call(self, sequence_BSD, word_embeddings_VD, masked_lm_positions=None):
+    def call(self, sequence_BSD, word_embeddings_VW, masked_lm_positions=None):
         masked_BPD = sequence_BSD
         if masked_lm_positions is not None:
             masked_BPD = tf.gather(sequence_BSD, masked_lm_positions, batch_dims=1)
-        transformed_BPD = self.layer_norm(self._activation(self.dense(masked_BPD)))
-        table_VD = word_embeddings_VD if self.tied else self.output_weights
-        embeddings_DV = ops.transpose(ops.cast(table_VD, self.compute_dtype))
-        return project(transformed_BPD, embeddings_DV, self.output_bias)
+        transformed_BPW = self.layer_norm(self._activation(self.dense(masked_BPD)))
+        table_VW = word_embeddings_VW if self.tied else self.output_weights
+        embeddings_WV = ops.transpose(ops.cast(table_VW, self.compute_dtype))
+        return project(transformed_BPW, embeddings_WV, self.output_bias)
 
     def get_config(self):
         names = (
             "hidden_size",
             "vocab_size",
+            "embedding_size",
             "hidden_act",
             "layer_norm_eps",
             "initializer_range",
@@ -157,14 +160,15 @@ class _TwoScoreHead(keras.layers.Layer):
         self.initializer_range = initializer_range
 
     def build(self, input_shape=None):
-        self.output_weights = self.add_weight(
+        self.output_weights = roles.add_weight(
+            self,
+            roles.MATRIX,
             name="output_weights",
             shape=(2, self.hidden_size),
             initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
-            aggregation="none",
         )
-        self.output_bias = self.add_weight(
-            name="output_bias", shape=(2,), initializer="zeros", aggregation="none"
+        self.output_bias = roles.add_weight(
+            self, roles.BIAS, name="output_bias", shape=(2,), initializer="zeros"
         )
 
     def scores(self, inputs):
@@ -230,14 +234,15 @@ class ClassifierHead(keras.layers.Layer):
         self.initializer_range = initializer_range
 
     def build(self, input_shape=None):
-        self.kernel = self.add_weight(
+        self.kernel = roles.add_weight(
+            self,
+            roles.MATRIX,
             name="kernel",
             shape=(self.hidden_size, self.num_labels),
             initializer=keras.initializers.TruncatedNormal(stddev=self.initializer_range),
-            aggregation="none",
         )
-        self.bias = self.add_weight(
-            name="bias", shape=(self.num_labels,), initializer="zeros", aggregation="none"
+        self.bias = roles.add_weight(
+            self, roles.BIAS, name="bias", shape=(self.num_labels,), initializer="zeros"
         )
 
     def call(self, inputs, dropout_seed=None):

@@ -3,11 +3,10 @@
 Reference: Chen et al. 2016, "Training deep nets with sublinear memory cost". `tf.recompute_grad`
 and `keras.remat` are not used: what they put between the two computations is simplified away by
 XLA, which then computes, and keeps, everything once.
-
-Shape suffixes: B batch, S sequence, D hidden.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -21,49 +20,61 @@ def recomputed(block: keras.layers.Layer) -> Callable[..., tuple[tf.Tensor, None
     The dropout masks of both computations are the same, because they are functions of the seed.
 
     Args:
-      block: called as `block(inputs_BSD, bias, dropout_seed=seed)`; its first output counts.
+      block: called with any arguments. What it returns is a tensor, or a tuple that begins with
+        one. Gradients go to the floating-point tensors among the arguments and to its weights.
 
     Returns:
       A function with these arguments that returns (the first output, None).
     """
 
-    def compute(inputs_BSD, bias, seed, values):
-        with keras.StatelessScope(list(zip(block.weights, values, strict=True))):
-            return block(inputs_BSD, bias, dropout_seed=seed)[0]
-
-    def call(inputs_BSD, bias, dropout_seed):
+    def call(*args, **kwargs):
         are_fused = fused.are_on()  # the backward pass is traced somewhere else
+        arguments = tf.nest.flatten((args, kwargs))
+        learned = [index for index, value in enumerate(arguments) if _is_floating(value)]
+
+        def compute(arguments, weights):
+            args_again, kwargs_again = tf.nest.pack_sequence_as((args, kwargs), arguments)
+            with keras.StatelessScope(list(zip(block.weights, weights, strict=True))):
+                outputs = block(*args_again, **kwargs_again)
+            return outputs[0] if isinstance(outputs, tuple) else outputs
 
         # Weights are arguments, so that custom_gradient need not search for variables, which it
         # does not find on the replicas of a strategy.
         @tf.custom_gradient
-        def forward(inputs_BSD, *values):
-            def backward(upstream_BSD):
-                again_BSD, seed = _after(upstream_BSD, inputs_BSD, dropout_seed)
+        def forward(*tensors):
+            weights = tensors[len(learned) :]
+
+            def backward(upstream):
+                again = [_after(upstream, value) for value in arguments]
+                sources = [*(again[index] for index in learned), *weights]
                 with tf.GradientTape() as tape, fused.kernels(are_fused):
-                    tape.watch([again_BSD, *values])
-                    output_BSD = compute(again_BSD, bias, seed, values)
+                    tape.watch(sources)
+                    output = compute(again, weights)
                 return tape.gradient(
-                    output_BSD,
-                    [again_BSD, *values],
-                    output_gradients=upstream_BSD,
-                    unconnected_gradients="zero",
+                    output, sources, output_gradients=upstream, unconnected_gradients="zero"
                 )
 
-            return compute(inputs_BSD, bias, dropout_seed, values), backward
+            return compute(arguments, weights), backward
 
-        return forward(inputs_BSD, *(weight.value for weight in block.weights)), None
+        weights = [weight.value for weight in block.weights]
+        return forward(*(arguments[index] for index in learned), *weights), None
 
     return call
 
 
-def _after(upstream: tf.Tensor, *tensors: tf.Tensor) -> list[tf.Tensor]:
-    """The `tensors` as they are, but not to be had before `upstream`.
+def _is_floating(value: Any) -> bool:
+    return tf.is_tensor(value) and value.dtype.is_floating
 
-    What is computed from them cannot be shared with what was computed before. A control dependency
+
+def _after(upstream: tf.Tensor, value: Any) -> Any:
+    """The tensor `value` as it is, but not to be had before `upstream`; what is none stays.
+
+    What is computed from it cannot be shared with what was computed before. A control dependency
     would not do: XLA has none. What is added is 0 unless upstream is not a number, which no
     compiler knows.
     """
+    if not tf.is_tensor(value):
+        return value
     first = tf.reshape(upstream, [-1])[0]
     zero = tf.where(tf.math.is_nan(first), first, tf.zeros_like(first))
-    return [tensor + tf.cast(zero, tensor.dtype) for tensor in tensors]
+    return value + tf.cast(zero, value.dtype)

@@ -29,6 +29,7 @@ class TransformerBlock(keras.layers.Layer):
       inputs_BSD: float [B, S, D].
       bias: float32, broadcast to [B, N, S, S]; see `attention.attention_bias`.
       dropout_seed: int32 [2], or None for no dropout.
+      rotate: see `attention.SelfAttention`.
 
     Returns:
       (float [B, S, D], attention probabilities float32 [B, N, S, S]).
@@ -87,9 +88,9 @@ class TransformerBlock(keras.layers.Layer):
             self.output_dense.build((None, None, self.intermediate_size))
             self.output_norm.build(hidden)
 
-    def call(self, inputs_BSD, bias, dropout_seed=None):
+    def call(self, inputs_BSD, bias, dropout_seed=None, rotate=None):
         context_BSD, probs_BNSS = self.self_attention(
-            inputs_BSD, bias, dropout_seed=fold_in(dropout_seed, 0)
+            inputs_BSD, bias, dropout_seed=fold_in(dropout_seed, 0), rotate=rotate
         )
         attended_BSD = dropout(
             self.attention_output(context_BSD), self.hidden_dropout_prob, fold_in(dropout_seed, 1)

@@ -24,6 +24,8 @@ from bert_tf import tasks
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.in_memory import make_array_dataset
+from bert_tf.models.encoder import Encoder
+from bert_tf.models.model import EncoderConfig
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 Batch = dict[str, tf.Tensor]
@@ -243,20 +245,12 @@ def make_task(config: ExperimentConfig, tokenizer: Tokenizer) -> Task:
     return module.Task(config, tokenizer)
 
 
-def make_encoder(config: ExperimentConfig) -> keras.Model:
+def make_encoder(config: ExperimentConfig) -> Encoder:
     """The encoder of which `config.model` is the config."""
     encoder_class = config.model.encoder_class()
     return encoder_class(config.model, dtype=config.train.dtype, recompute=config.train.recompute)
 
 
-def encoder_inputs(batch: Batch) -> Batch:
-    """Those of the batch's tensors that an encoder takes."""
-    names = (
-        "input_ids",
-        "input_mask",
-        "segment_ids",
-        "position_ids",
-        "example_ids",
-        "cls_positions",
-    )
-    return {name: batch[name] for name in names if name in batch}
+def encoder_inputs(batch: Batch, config: EncoderConfig) -> Batch:
+    """Those of the batch's tensors that the encoder of this config takes."""
+    return {name: batch[name] for name in config.inputs if name in batch}

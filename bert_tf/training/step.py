@@ -19,6 +19,7 @@ from bert_tf.training.distribution import is_on_cpu
 from bert_tf.training.optimizers import schedules
 from bert_tf.training.optimizers.loss_scale import LossScale
 from bert_tf.training.optimizers.optimizer import Optimizer
+from bert_tf.training.optimizers.places import places_of
 
 _SUM = tf.distribute.ReduceOp.SUM
 NO_STEP = -1
@@ -56,7 +57,7 @@ class TrainState:
         model = task.build_model()
         return cls(
             model=model,
-            optimizer=Optimizer(config.optimizer, weights_of(model)),
+            optimizer=Optimizer(config.optimizer, weights_of(model), places_of(model)),
             step=_counter("step"),
             rows_consumed=_counter("rows_consumed"),
             num_train_steps=_counter("num_train_steps", config.train.num_train_steps),

@@ -5,9 +5,11 @@ To change one of them is to break the stored weights of everybody.
 
 import pytest
 
+from bert_tf.layers.roles import role_of, takes_decay
 from bert_tf.tasks.classification.task import ClassificationModel
 from bert_tf.tasks.pretraining.task import PretrainingModel
-from bert_tf.training.optimizers.optimizer import is_decayed
+from bert_tf.training.optimizers.optimizer import is_orthogonalized
+from bert_tf.training.optimizers.places import places_of
 from tests.conformance.goldens import experiment_config
 
 # path, shape, whether the optimizer decays it
@@ -80,7 +82,7 @@ def describe(model):
     lines = []
     for weight in model.weights:
         shape = ",".join(map(str, weight.shape))
-        decayed = " decayed" if is_decayed(weight.path) else ""
+        decayed = " decayed" if takes_decay(role_of(weight)) else ""
         lines.append(f"{weight.path} {shape}{decayed}")
     return sorted(lines)
 
@@ -118,3 +120,23 @@ def test_paths_do_not_depend_on_the_dtype():
     assert describe(PretrainingModel(experiment_config("mixed_bfloat16"))) == describe(
         PretrainingModel(experiment_config())
     )
+
+
+def test_muon_moves_the_matrices_of_the_blocks():
+    places = places_of(PretrainingModel(experiment_config()))
+    assert [path for path, place in places.items() if is_orthogonalized("muon", place)] == [
+        line.split()[0] for line in BLOCKS.splitlines() if line.endswith("decayed")
+    ]
+
+
+def test_a_weight_knows_its_part_and_its_depth():
+    places = places_of(ClassificationModel(experiment_config()))
+    found = {path: (place.kind, place.depth, place.below_top) for path, place in places.items()}
+    expected = {"embeddings": (0, 3), "layer_0": (1, 2), "layer_1": (2, 1), "pooler": (3, 0)}
+    for path, (kind, depth, below_top) in found.items():
+        word = next((word for word in expected if f"/{word}/" in path), None)
+        if word is None:
+            assert (kind, below_top) == ("head", 0)
+        else:
+            assert (depth, below_top) == expected[word]
+            assert kind == ("block" if "layer" in word else word)

@@ -1,13 +1,17 @@
 """What layer-wise rates, freezing and unfreezing do to single weights."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from bert_tf.config.experiment import OptimizerConfig
-from bert_tf.training.optimizers.layerwise import count_blocks, depth_of, keep_top_random
+from bert_tf.layers import roles
+from bert_tf.training.optimizers.layerwise import keep_top_random
 from bert_tf.training.optimizers.optimizer import Optimizer
+from bert_tf.training.optimizers.places import Place, places_of
 
 WORDS = "bert/embeddings/word_embeddings"
 NORM = "bert/embeddings/LayerNorm/gamma"
@@ -16,11 +20,19 @@ UPPER = "bert/encoder/layer_1/intermediate/dense/kernel"
 POOLER = "bert/pooler/dense/kernel"
 HEAD = "classifier/kernel"
 PATHS = [WORDS, NORM, LOWER, UPPER, POOLER, HEAD]
+PLACES = {
+    WORDS: Place("table", "embeddings", 0, 2),
+    NORM: Place("scale", "embeddings", 0, 2),
+    LOWER: Place("matrix", "block", 1, 2),
+    UPPER: Place("matrix", "block", 2, 2),
+    POOLER: Place("matrix", "pooler", 3, 2),
+    HEAD: Place("matrix"),
+}
 
 
 def make(**config):
     weights = {path: tf.Variable([[1.0, 2.0]]) for path in PATHS}
-    return weights, Optimizer(OptimizerConfig(**config), weights)
+    return weights, Optimizer(OptimizerConfig(**config), weights, PLACES)
 
 
 def train(optimizer, steps, first=0, rate=0.1):
@@ -33,12 +45,6 @@ def train(optimizer, steps, first=0, rate=0.1):
 
 def has_moved(weight):
     return not np.array_equal(weight.numpy(), [[1.0, 2.0]])
-
-
-def test_depth_is_counted_from_the_embeddings_to_the_heads():
-    assert count_blocks(PATHS) == 2
-    assert [depth_of(path, 2) for path in PATHS] == [0, 0, 1, 2, 3, 3]
-    assert depth_of("encoder/layer_10/output/dense/bias", 12) == 11
 
 
 def test_each_layer_learns_at_the_rate_of_the_one_above_it_times_the_decay():
@@ -88,12 +94,26 @@ def slots_of(optimizer, path):
 
 
 class Model:
-    """As much of a Keras model as an initializer sees."""
+    """As much of a Keras model, and of its encoder, as an initializer sees."""
 
     def __init__(self):
-        self.weights = [keras.Variable([[1.0, 2.0]]) for _ in PATHS]
-        for weight, path in zip(self.weights, PATHS, strict=True):
+        self.weights = []
+        for path in PATHS:
+            weight = roles.give(keras.Variable([[1.0, 2.0]]), PLACES[path].role)
             weight._path = path
+            self.weights.append(weight)
+        words, norm, lower, upper, pooler, _ = self.weights
+        parts = [("embeddings", [words, norm]), ("block", [lower])]
+        parts += [("block", [upper]), ("pooler", [pooler])]
+        self.layers = [types.SimpleNamespace(parts=[_part(*part) for part in parts])]
+
+
+def _part(kind, variables):
+    return types.SimpleNamespace(kind=kind, variables=variables)
+
+
+def test_a_place_is_found_by_the_parts_of_the_encoder():
+    assert places_of(Model()) == PLACES
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,16 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.config.experiment import OptimizerConfig
+from bert_tf.layers import roles
 from bert_tf.training.optimizers.keras_optimizer import KerasOptimizer
-from bert_tf.training.optimizers.optimizer import Optimizer, is_decayed
+from bert_tf.training.optimizers.optimizer import Optimizer
+from bert_tf.training.optimizers.places import Place
 
 PATHS = {"layer_0/kernel": (4, 3), "layer_0/bias": (3,)}
+PLACES = {
+    "layer_0/kernel": Place("matrix", "block", 1, 1),
+    "layer_0/bias": Place("bias", "block", 1, 1),
+}
 DECAY = {"layer_0/kernel": 0.1, "layer_0/bias": 0.0}
 STEPS = 10
 
@@ -130,7 +136,7 @@ def config_of(case, **changes):
 
 def test_lamb_takes_no_more_than_the_decay_from_a_weight_that_no_gradient_has_reached():
     weights = {"pooler/kernel": tf.Variable(np.ones((3, 4), np.float32))}
-    optimizer = Optimizer(config_of("lamb"), weights)
+    optimizer = Optimizer(config_of("lamb"), weights, {"pooler/kernel": Place("matrix")})
     for step in range(STEPS):
         options = {"step": tf.constant(step, tf.int64), "learning_rate": tf.constant(0.1)}
         optimizer.apply([tf.zeros((3, 4))], **options)
@@ -141,7 +147,7 @@ def test_lamb_takes_no_more_than_the_decay_from_a_weight_that_no_gradient_has_re
 def test_ten_steps_equal_numpy(case, problem):
     start, gradients = problem
     weights = {path: tf.Variable(value) for path, value in start.items()}
-    optimizer = Optimizer(config_of(case), weights)
+    optimizer = Optimizer(config_of(case), weights, PLACES)
     rates = np.linspace(0.1, 0.01, STEPS)
     for step in range(STEPS):
         optimizer.apply(
@@ -163,7 +169,7 @@ def test_ten_steps_equal_numpy(case, problem):
 def test_the_keras_optimizer_makes_the_same_steps(case, problem):
     start, gradients = problem
     config = config_of(case, learning_rate=0.1, warmup_proportion=0.0)
-    optimizer = KerasOptimizer(config, num_train_steps=STEPS)
+    optimizer = KerasOptimizer(config, num_train_steps=STEPS, places=PLACES)
     optimizer = KerasOptimizer.from_config(optimizer.get_config())  # as saving does
     with keras.name_scope("layer_0"):
         variables = [keras.Variable(start[p], name=p.removeprefix("layer_0/")) for p in PATHS]
@@ -197,7 +203,8 @@ def test_keras_fits_with_it_and_clips():
 def test_lamb_moves_a_weight_of_zeros_and_keeps_still_without_a_gradient():
     """The trust ratio is 1 where a norm is 0."""
     weights = {"a/kernel": tf.Variable([[0.0, 0.0]]), "b/kernel": tf.Variable([[1.0, 2.0]])}
-    optimizer = Optimizer(OptimizerConfig(name="lamb", weight_decay=0.0), weights)
+    places = dict.fromkeys(weights, Place("matrix"))
+    optimizer = Optimizer(OptimizerConfig(name="lamb", weight_decay=0.0), weights, places)
     zero = tf.constant(0, tf.int64)
     optimizer.apply([tf.ones((1, 2)), tf.zeros((1, 2))], step=zero, learning_rate=tf.constant(0.1))
     # Kept from decay, the second kernel has no update at all.
@@ -212,7 +219,7 @@ def test_an_update_of_muon_is_nearly_orthogonal_and_has_the_size_that_was_asked_
     gradient = u * np.geomspace(1, 30, min(shape)) @ vt
     weight = tf.Variable(tf.zeros(shape))
     config = OptimizerConfig(name="muon", weight_decay=0.0, update_rms=0.5)
-    Optimizer(config, {"layer_0/kernel": weight}).apply(
+    Optimizer(config, {"layer_0/kernel": weight}, PLACES).apply(
         [tf.constant(gradient, tf.float32)],
         step=tf.constant(0, tf.int64),
         learning_rate=tf.constant(0.1),
@@ -227,17 +234,20 @@ def test_an_update_of_muon_is_nearly_orthogonal_and_has_the_size_that_was_asked_
 
 
 def test_muon_moves_the_matrices_of_the_blocks_and_adamw_all_else():
-    paths = [
-        "bert/encoder/layer_0/attention/self/query/kernel",
-        "bert/encoder/layer_11/output/dense/kernel",
-        "bert/encoder/layer_0/attention/self/query/bias",
-        "bert/encoder/layer_0/output/LayerNorm/gamma",
-        "bert/embeddings/word_embeddings",
-        "bert/pooler/dense/kernel",
-        "cls/predictions/transform/dense/kernel",
-    ]
-    weights = {path: tf.Variable(tf.ones((2, 2) if "kernel" in path else 2)) for path in paths}
-    optimizer = Optimizer(OptimizerConfig(name="muon"), weights)
+    places = {
+        "encoder/layer_0/kernel": Place("matrix", "block", 1, 2),
+        "encoder/layer_1/kernel": Place("matrix", "block", 2, 2),
+        "encoder/layer_0/table": Place("table", "block", 1, 2),
+        "encoder/layer_0/bias": Place("bias", "block", 1, 2),
+        "encoder/layer_0/gamma": Place("scale", "block", 1, 2),
+        "embeddings/words": Place("table", "embeddings", 0, 2),
+        "embeddings/kernel": Place("matrix", "embeddings", 0, 2),
+        "pooler/kernel": Place("matrix", "pooler", 3, 2),
+        "head/kernel": Place("matrix"),
+    }
+    paths = list(places)
+    weights = {path: tf.Variable(tf.ones((2, 2))) for path in paths}
+    optimizer = Optimizer(OptimizerConfig(name="muon"), weights, places)
     assert optimizer.orthogonalized == paths[:2]
     assert {path for path in paths if f"{path}/v" not in optimizer.slots} == set(paths[:2])
     assert all(f"{path}/m" in optimizer.slots for path in paths)
@@ -245,26 +255,44 @@ def test_muon_moves_the_matrices_of_the_blocks_and_adamw_all_else():
 
 def test_adafactor_needs_rows_and_columns_where_adam_needs_two_matrices():
     weights = {"a/kernel": tf.Variable(tf.ones((30, 20))), "a/bias": tf.Variable(tf.ones(20))}
-    sizes = {
-        name: sum(
-            int(tf.size(s)) for s in Optimizer(OptimizerConfig(name=name), weights).slots.values()
-        )
-        for name in ("adamw", "adafactor", "sgd")
-    }
+    places = {"a/kernel": Place("matrix"), "a/bias": Place("bias")}
+
+    def size(name):
+        slots = Optimizer(OptimizerConfig(name=name), weights, places).slots
+        return sum(int(tf.size(slot)) for slot in slots.values())
+
+    sizes = {name: size(name) for name in ("adamw", "adafactor", "sgd")}
     assert sizes == {"adamw": 2 * 620, "adafactor": 30 + 20 + 20, "sgd": 0}
 
 
-def test_biases_and_layer_norms_are_not_decayed():
-    assert is_decayed("bert/encoder/layer_0/attention/self/query/kernel")
-    assert is_decayed("bert/embeddings/word_embeddings")
-    assert is_decayed("cls/seq_relationship/output_weights")
-    assert not is_decayed("bert/encoder/layer_0/attention/self/query/bias")
-    assert not is_decayed("bert/embeddings/LayerNorm/gamma")
-    assert not is_decayed("cls/predictions/output_bias")
+def test_biases_and_scales_are_not_decayed():
+    weights = {role: tf.Variable([[1.0]]) for role in roles.ROLES}
+    places = {role: Place(role) for role in roles.ROLES}
+    optimizer = Optimizer(OptimizerConfig(weight_decay=0.1), weights, places)
+    assert optimizer.decayed == ["matrix", "table"]
+
+
+def test_a_variable_without_a_role_is_an_error_that_says_how_to_give_one():
+    variable = keras.Variable([1.0], name="lonely")
+    with pytest.raises(ValueError, match="lonely has no role.*roles.add_weight"):
+        roles.role_of(variable)
+    assert roles.role_of(roles.give(variable, roles.SCALE)) == "scale"
+    with pytest.raises(ValueError, match="role of lonely is 'gamma'; expected one of matrix"):
+        roles.give(variable, "gamma")
+
+
+@pytest.mark.parametrize(
+    "config", [{"name": "muon"}, {"layer_decay": 0.9}, {"num_frozen_layers": 1}]
+)
+def test_the_keras_optimizer_asks_for_the_places_where_it_needs_them(config):
+    optimizer = KerasOptimizer(OptimizerConfig(**config), num_train_steps=1)
+    with pytest.raises(ValueError, match="depends on the parts.*places=places_of"):
+        optimizer.build([keras.Variable([[1.0]])])
 
 
 def test_no_weight_decay_decays_nothing():
-    optimizer = Optimizer(OptimizerConfig(weight_decay=0.0), {"a/kernel": tf.Variable([[1.0]])})
+    weights, places = {"a/kernel": tf.Variable([[1.0]])}, {"a/kernel": Place("matrix")}
+    optimizer = Optimizer(OptimizerConfig(weight_decay=0.0), weights, places)
     assert optimizer.decayed == []
 
 

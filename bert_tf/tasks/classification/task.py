@@ -7,12 +7,12 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.layers.dropout import fold_in
-from bert_tf.layers.heads import ClassifierHead
 from bert_tf.layers.pooling import check_pooling, pool
 from bert_tf.tasks import losses
 from bert_tf.tasks import task as base
@@ -38,19 +38,20 @@ class ClassificationModel(base.TaskModel):
     def __init__(self, config: ExperimentConfig, *, name: str = "classification"):
         super().__init__(config, name=name)
         self.encoder = base.make_encoder(config)
-        self.classifier = ClassifierHead(
-            hidden_size=config.model.hidden_size,
+        self.classifier = self._make_classifier(
             num_labels=len(config.task.labels) or 1,
             dropout_prob=config.task.classifier_dropout_prob,
-            initializer_range=config.model.initializer_range,
-            name="classifier",
-            dtype=self.dtype_policy,
         )
         self.classifier.build()
         self.built = True
 
+    def _make_classifier(self, **options) -> keras.layers.Layer:
+        return self.encoder.classifier_head(**options)
+
     def call(self, batch, dropout_seed=None):
-        outputs = self.encoder(**base.encoder_inputs(batch), dropout_seed=dropout_seed)
+        outputs = self.encoder(
+            **base.encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
+        )
         outputs["logits"] = self.classifier(
             self._classified(outputs, batch), dropout_seed=fold_in(dropout_seed, _HEAD_SEED)
         )

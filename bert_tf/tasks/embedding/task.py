@@ -30,7 +30,9 @@ class EmbeddingModel(task.TaskModel):
         self.built = True
 
     def call(self, batch, dropout_seed=None):
-        return self.encoder(**task.encoder_inputs(batch), dropout_seed=dropout_seed)
+        return self.encoder(
+            **task.encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
+        )
 
 
 class EmbeddingTask(task.Task):

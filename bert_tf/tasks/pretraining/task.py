@@ -12,7 +12,6 @@ from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.batches.pretraining import make_pretraining_dataset
 from bert_tf.data.records.mixing import Mixture
-from bert_tf.layers.heads import MaskedLanguageModelHead, NextSentenceHead
 from bert_tf.tasks import losses, task
 
 NUM_GUESSES = 5
@@ -34,11 +33,10 @@ def check_data(
     if training or mixture.first.static_masks is None:
         wanted["max_seq_length"] = config.data.max_seq_length
         wanted["max_predictions_per_seq"] = config.data.max_predictions_per_seq
-    elif mixture.first.max_seq_length > config.model.max_position_embeddings:
+    elif mixture.first.max_seq_length > config.model.longest_sequence:
         raise ValueError(
-            f"{data}: rows of {mixture.first.max_seq_length} tokens, but the model has "
-            f"max_position_embeddings {config.model.max_position_embeddings}; evaluate on shorter "
-            "rows"
+            f"{data}: rows of {mixture.first.max_seq_length} tokens, but the model takes at most "
+            f"{config.model.longest_sequence}; evaluate on shorter rows"
         )
     vocabulary = tokenizer.vocabulary.sha256
     needs_labels = config.task.next_sentence
@@ -59,24 +57,11 @@ class PretrainingModel(task.TaskModel):
 
     def __init__(self, config: ExperimentConfig, *, name: str = "pretraining"):
         super().__init__(config, name=name)
-        model = config.model
         self.encoder = task.make_encoder(config)
-        shape = {
-            "hidden_size": model.hidden_size,
-            "initializer_range": model.initializer_range,
-            "dtype": self.dtype_policy,
-        }
-        self.masked_lm = MaskedLanguageModelHead(
-            vocab_size=model.vocab_size,
-            hidden_act=model.masked_lm_hidden_act or model.hidden_act,
-            layer_norm_eps=model.masked_lm_layer_norm_eps or model.layer_norm_eps,
-            tied=model.tie_word_embeddings,
-            name="predictions",
-            **shape,
-        )
+        self.masked_lm = self.encoder.masked_lm_head()
         self.next_sentence = None
         if config.task.next_sentence:
-            self.next_sentence = NextSentenceHead(name="seq_relationship", **shape)
+            self.next_sentence = self.encoder.next_sentence_head()
         with keras.name_scope("cls"):
             self.masked_lm.build()
             if self.next_sentence is not None:
@@ -84,10 +69,12 @@ class PretrainingModel(task.TaskModel):
         self.built = True
 
     def call(self, batch, dropout_seed=None):
-        outputs = self.encoder(**task.encoder_inputs(batch), dropout_seed=dropout_seed)
+        outputs = self.encoder(
+            **task.encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
+        )
         outputs["masked_lm_logits"] = self.masked_lm(
             outputs["sequence_output"],
-            tf.convert_to_tensor(self.encoder.embeddings.word_embeddings),
+            tf.convert_to_tensor(self.encoder.word_embeddings),
             batch.get("masked_lm_positions"),
         )
         if self.next_sentence is not None:

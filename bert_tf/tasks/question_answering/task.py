@@ -11,7 +11,6 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.layers.heads import SpanHead
 from bert_tf.tasks import losses
 from bert_tf.tasks import task as base
 from bert_tf.tasks.question_answering import scores
@@ -35,18 +34,15 @@ class QuestionAnsweringModel(base.TaskModel):
     def __init__(self, config: ExperimentConfig, *, name: str = "question_answering"):
         super().__init__(config, name=name)
         self.encoder = base.make_encoder(config)
-        self.spans = SpanHead(
-            hidden_size=config.model.hidden_size,
-            initializer_range=config.model.initializer_range,
-            name="squad",
-            dtype=self.dtype_policy,
-        )
+        self.spans = self.encoder.span_head()
         with keras.name_scope("cls"):
             self.spans.build()
         self.built = True
 
     def call(self, batch, dropout_seed=None):
-        outputs = self.encoder(**base.encoder_inputs(batch), dropout_seed=dropout_seed)
+        outputs = self.encoder(
+            **base.encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
+        )
         starts, ends = self.spans(outputs["sequence_output"])
         return {**outputs, "start_logits": starts, "end_logits": ends}
 

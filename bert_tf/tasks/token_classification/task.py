@@ -38,6 +38,9 @@ class TokenClassificationModel(ClassificationModel):
     def __init__(self, config: ExperimentConfig, *, name: str = "token_classification"):
         super().__init__(config, name=name)
 
+    def _make_classifier(self, **options):
+        return self.encoder.token_classifier_head(**options)
+
     def _classified(self, outputs, batch):
         return outputs["sequence_output"]
 

@@ -1,6 +1,7 @@
 """The optimizers and schedules for `model.compile` and `fit`, with the same updates as the loop.
 
-    optimizer = KerasOptimizer(OptimizerConfig(name="lamb"), num_train_steps=1000)
+    config = OptimizerConfig(name="lamb")
+    optimizer = KerasOptimizer(config, num_train_steps=1000, places=places_of(model))
     model.compile(optimizer=optimizer, loss=...)
 
 The loop does not use it: it keeps its slots in a flat dict, clips after the all-reduce and compiles
@@ -8,15 +9,18 @@ the update. Under a strategy with several replicas Keras clips before the gradie
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
 
 from bert_tf.config import as_json
 from bert_tf.config.experiment import OptimizerConfig
+from bert_tf.layers import roles
 from bert_tf.training.optimizers import optimizer as optimizers
 from bert_tf.training.optimizers import schedules
 from bert_tf.training.optimizers.layerwise import pace_of_weights
+from bert_tf.training.optimizers.places import Place
 
 
 @keras.saving.register_keras_serializable(package="bert_tf")
@@ -50,10 +54,18 @@ class KerasOptimizer(keras.optimizers.Optimizer):
       config: an OptimizerConfig, or the dict of one.
       num_train_steps: where the schedule ends.
       name: of the optimizer; by default `config.name`.
+      places: {variable path: Place, or the dict of one} from `places.places_of`. Without them
+        nothing may depend on the parts of the encoder (Muon, layer-wise rates, freezing), and a
+        variable without a role is a matrix if it has two axes or more, else a bias.
     """
 
     def __init__(
-        self, config: OptimizerConfig | dict, num_train_steps: int, name: str = "", **kwargs
+        self,
+        config: OptimizerConfig | dict,
+        num_train_steps: int,
+        name: str = "",
+        places: Mapping[str, Place | dict] | None = None,
+        **kwargs,
     ):
         config = _as_config(config)
         super().__init__(
@@ -63,15 +75,23 @@ class KerasOptimizer(keras.optimizers.Optimizer):
             **kwargs,
         )
         self._config, self._num_train_steps = config, num_train_steps
+        self._places = {
+            path: Place(**place) if isinstance(place, dict) else place
+            for path, place in (places or {}).items()
+        }
 
     def build(self, variables):
         if self.built:
             return
         super().build(variables)
-        self._paces = pace_of_weights(self._config, [variable.path for variable in variables])
-        self._paths, self._slots = [], []  # by the index that Keras gives a variable
+        if not self._places:
+            _check_needs_no_places(self._config)
+        places = {v.path: self._places[v.path] if self._places else _place(v) for v in variables}
+        self._paces = pace_of_weights(self._config, places)
+        self._at, self._slots = [], []  # by the index that Keras gives a variable
         for variable in variables:
-            shapes = optimizers.slot_shapes(self._config.name, variable.path, variable.shape)
+            place = places[variable.path]
+            shapes = optimizers.slot_shapes(self._config.name, place, variable.shape)
             if self._paces[variable.path].is_frozen:
                 shapes = {}
             name = variable.path.replace("/", "_")
@@ -79,7 +99,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
                 self.add_variable(shape=shape, name=f"{name}_{slot}", initializer="zeros")
                 for slot, shape in shapes.items()
             ]
-            self._paths.append(variable.path)
+            self._at.append((place, self._paces[variable.path]))
             self._slots.append(slots)
 
     def apply(self, grads, trainable_variables=None):
@@ -99,8 +119,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
-        path = self._paths[index]
-        pace = self._paces[path]
+        place, pace = self._at[index]
         if pace.is_frozen:
             return
         step = tf.cast(tf.convert_to_tensor(self.iterations), tf.int64)
@@ -108,7 +127,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         old = [tf.convert_to_tensor(v) for v in variables]
         new = optimizers.update(
             self._config,
-            path,
+            place,
             old[0],
             tf.cast(gradient, old[0].dtype),
             old[1:],
@@ -122,8 +141,26 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         return {
             "config": dataclasses.asdict(self._config),
             "num_train_steps": self._num_train_steps,
+            "places": {path: dataclasses.asdict(place) for path, place in self._places.items()},
             "name": self.name,
         }
+
+
+def _check_needs_no_places(config: OptimizerConfig) -> None:
+    plain = OptimizerConfig()
+    names = ("layer_decay", "freeze_embeddings", "num_frozen_layers", "unfreeze_every")
+    needed = [name for name in names if getattr(config, name) != getattr(plain, name)]
+    if needed or config.name == "muon":
+        raise ValueError(
+            f"KerasOptimizer: {', '.join(needed) or config.name} depends on the parts of the "
+            "encoder, but there are no places. Pass places=places_of(model)."
+        )
+
+
+def _place(variable: keras.Variable) -> Place:
+    """That of a variable of any model, also one made of Keras' own layers."""
+    by_shape = roles.MATRIX if len(variable.shape) > 1 else roles.BIAS
+    return Place(roles.role_of(variable, by_shape))
 
 
 def _as_config(config: OptimizerConfig | dict) -> OptimizerConfig:

@@ -1,21 +1,14 @@
-"""How fast each part of an encoder moves: layer-wise learning rates, freezing, unfreezing.
-
-Parts are counted by depth: the embeddings are 0, block i is i + 1, and everything above the blocks
-(pooler, heads) is one more than the last block.
-"""
+"""How fast each part of an encoder moves: layer-wise learning rates, freezing, unfreezing."""
 
 import dataclasses
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 
 import keras
 import tensorflow as tf
 from absl import logging
 
 from bert_tf.config.experiment import OptimizerConfig
-
-_BLOCK = re.compile(r"(^|/)encoder/layer_(\d+)/")
-_EMBEDDINGS = re.compile(r"(^|/)embeddings/")
+from bert_tf.training.optimizers.places import Place, places_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,47 +37,36 @@ class Pace:
         return tf.maximum(step - self.release, 0) + 1
 
 
-def depth_of(path: str, num_blocks: int) -> int:
-    """0 for embeddings, i + 1 for block i, `num_blocks` + 1 for what stands above them."""
-    if _EMBEDDINGS.search(path):
-        return 0
-    block = _BLOCK.search(path)
-    return int(block[2]) + 1 if block else num_blocks + 1
-
-
-def count_blocks(paths: Iterable[str]) -> int:
-    """How many transformer blocks the variables at `paths` belong to."""
-    return max((int(block[2]) + 1 for path in paths if (block := _BLOCK.search(path))), default=0)
-
-
-def pace_of_weights(config: OptimizerConfig, paths: Iterable[str]) -> dict[str, Pace]:
-    """{path: Pace} as `config` wants it.
+def pace_of_weights(config: OptimizerConfig, places: Mapping[str, Place]) -> dict[str, Pace]:
+    """{path: Pace} of the weights at `places`, as `config` wants it.
 
     The rate of a part is `layer_decay` times that of the part above it (Clark et al. 2020, section
     3.1; Howard and Ruder 2018, section 3.2, "discriminative fine-tuning"). With `unfreeze_every`,
     the heads train first, and after each so many steps one part more, from the top (Howard and
-    Ruder 2018, section 3.3).
+    Ruder 2018, section 3.3). Blocks that share their weights count as one.
 
     Raises:
       ValueError: more frozen blocks than there are.
     """
-    paths = list(paths)
-    num_blocks = count_blocks(paths)
+    num_blocks = max((place.num_blocks for place in places.values()), default=0)
     if config.num_frozen_layers > num_blocks:
         raise ValueError(
             f"optimizer.num_frozen_layers is {config.num_frozen_layers}, but the model has "
-            f"{num_blocks} layers."
+            f"{num_blocks} layers with weights of their own."
         )
-    paces = {}
-    for path in paths:
-        depth = depth_of(path, num_blocks)
-        below_top = num_blocks + 1 - depth
-        paces[path] = Pace(
-            factor=config.layer_decay**below_top,
-            release=config.unfreeze_every * below_top,
-            is_frozen=config.freeze_embeddings if not depth else depth <= config.num_frozen_layers,
-        )
-    return paces
+    return {path: _pace(config, place) for path, place in places.items()}
+
+
+def _pace(config: OptimizerConfig, place: Place) -> Pace:
+    is_frozen = {
+        "embeddings": config.freeze_embeddings,
+        "block": place.depth <= config.num_frozen_layers,
+    }
+    return Pace(
+        factor=config.layer_decay**place.below_top,
+        release=config.unfreeze_every * place.below_top,
+        is_frozen=is_frozen.get(place.kind, False),
+    )
 
 
 def keep_top_random(
@@ -98,8 +80,8 @@ def keep_top_random(
         return initialize
 
     def initialize_below(model: keras.Model) -> None:
-        num_blocks = count_blocks(weight.path for weight in model.weights)
-        top = [w for w in model.weights if _in_top_layers(w.path, num_blocks, num_layers)]
+        places = places_of(model)
+        top = [weight for weight in model.weights if _is_in_top(places[weight.path], num_layers)]
         values = [weight.numpy() for weight in top]
         initialize(model)
         for weight, value in zip(top, values, strict=True):
@@ -110,6 +92,6 @@ def keep_top_random(
     return initialize_below
 
 
-def _in_top_layers(path: str, num_blocks: int, count: int) -> bool:
-    is_pooler = "/pooler/" in f"/{path}"
-    return is_pooler or num_blocks - count < depth_of(path, num_blocks) <= num_blocks
+def _is_in_top(place: Place, num_layers: int) -> bool:
+    """Whether a weight is in the pooler, or in one of the `num_layers` top blocks."""
+    return place.kind == "pooler" or (place.kind == "block" and place.below_top <= num_layers)

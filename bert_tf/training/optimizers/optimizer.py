@@ -5,38 +5,31 @@ checkpoint is a flat dict. Every replica updates its own copy from the same all-
 second all-reduce.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
 from bert_tf.config.experiment import OptimizerConfig
+from bert_tf.layers import roles
 from bert_tf.training.optimizers import updates
 from bert_tf.training.optimizers.layerwise import pace_of_weights
-
-# google-research/bert, optimization.py: these take no weight decay. In the code of LAMB's authors
-# they have no trust ratio either.
-_NOT_DECAYED = re.compile(r"LayerNorm|bias")
-# The matrices of the transformer blocks; embeddings and heads are moved by AdamW.
-_ORTHOGONAL = re.compile(r"layer_\d+/.*kernel$")
+from bert_tf.training.optimizers.places import Place
 
 
-def is_decayed(path: str) -> bool:
-    """Whether the variable at `path` takes weight decay: not biases, not LayerNorms."""
-    return not _NOT_DECAYED.search(path)
+def is_orthogonalized(name: str, place: Place) -> bool:
+    """Whether the optimizer called `name` makes orthogonal updates of the weight at `place`.
+
+    Muon does, of the matrices of the blocks. Embeddings and heads are moved by AdamW.
+    """
+    return name == "muon" and place.kind == "block" and place.role == roles.MATRIX
 
 
-def is_orthogonalized(name: str, path: str) -> bool:
-    """Whether the optimizer called `name` makes orthogonal updates of the weight at `path`."""
-    return name == "muon" and bool(_ORTHOGONAL.search(path))
-
-
-def slot_shapes(name: str, path: str, shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """{slot: its shape} of the weight at `path` with the optimizer called `name`."""
+def slot_shapes(name: str, place: Place, shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """{slot: its shape} of the weight at `place` with the optimizer called `name`."""
     shape = tuple(shape)
     if name == "sgd":
         return {}
-    if is_orthogonalized(name, path):
+    if is_orthogonalized(name, place):
         return {"m": shape}
     if name == "adafactor":
         return {"vr": shape[:1], "vc": shape[1:]} if len(shape) == 2 else {"v": shape}
@@ -45,7 +38,7 @@ def slot_shapes(name: str, path: str, shape: Sequence[int]) -> dict[str, tuple[i
 
 def update(
     config: OptimizerConfig,
-    path: str,
+    place: Place,
     weight: tf.Tensor,
     gradient: tf.Tensor,
     slots: Sequence[tf.Tensor],
@@ -53,17 +46,18 @@ def update(
     step: tf.Tensor,
     learning_rate: tf.Tensor,
 ) -> tuple[tf.Tensor, ...]:
-    """The new (weight, *slots) of the variable at `path` after the update called `config.name`.
+    """The new (weight, *slots) of the variable at `place` after the update called `config.name`.
 
     Args:
       config: the optimizer config.
-      path: decides about decay and trust ratio.
+      place: decides about decay and trust ratio.
       weight, gradient: float32 of one shape.
       slots: in the order of `slot_shapes`.
       step: number of this update, from 1.
       learning_rate: float32 scalar.
     """
-    decay = config.weight_decay if is_decayed(path) else 0.0
+    is_decayed = roles.takes_decay(place.role)
+    decay = config.weight_decay if is_decayed else 0.0
     rate = {"learning_rate": learning_rate, "weight_decay": decay}
     if config.name == "sgd":
         return (updates.sgd_update(weight, gradient, **rate),)
@@ -78,7 +72,7 @@ def update(
             relative_step=config.relative_step,
             **rate,
         )
-    if is_orthogonalized(config.name, path):
+    if is_orthogonalized(config.name, place):
         return updates.muon_update(
             weight,
             gradient,
@@ -94,8 +88,9 @@ def update(
         "epsilon": config.epsilon,
     }
     if config.name == "lamb":
-        adapted = is_decayed(path)
-        return updates.lamb_update(weight, gradient, *slots, is_adapted=adapted, **moments, **rate)
+        return updates.lamb_update(
+            weight, gradient, *slots, is_adapted=is_decayed, **moments, **rate
+        )
     return updates.adamw_update(
         weight, gradient, *slots, bias_correction=config.bias_correction, **moments, **rate
     )
@@ -108,6 +103,7 @@ class Optimizer:
       config: the optimizer config.
       weights: {path: variable} of the whole model; those that the config freezes get no slots.
         Slots are created here: call it in the strategy's scope.
+      places: {path: Place} of at least these.
 
     Attributes:
       weights: {path: variable} of those that move, now or later.
@@ -118,18 +114,30 @@ class Optimizer:
       slots: {path/slot: variable}.
     """
 
-    def __init__(self, config: OptimizerConfig, weights: Mapping[str, tf.Variable]):
+    def __init__(
+        self,
+        config: OptimizerConfig,
+        weights: Mapping[str, tf.Variable],
+        places: Mapping[str, Place],
+    ):
         self._config = config
-        paces = pace_of_weights(config, weights)
+        self._places = {path: places[path] for path in weights}
+        paces = pace_of_weights(config, self._places)
         self.weights = {path: weights[path] for path in weights if not paces[path].is_frozen}
         self.frozen = [path for path in weights if paces[path].is_frozen]
         self.paces = {path: paces[path] for path in self.weights}
-        self.decayed = [path for path in self.weights if is_decayed(path) and config.weight_decay]
-        self.orthogonalized = [p for p in self.weights if is_orthogonalized(config.name, p)]
+        self.decayed = [
+            path
+            for path in self.weights
+            if roles.takes_decay(places[path].role) and config.weight_decay
+        ]
+        self.orthogonalized = [
+            path for path in self.weights if is_orthogonalized(config.name, places[path])
+        ]
         self.slots = {
             f"{path}/{slot}": _zeros(shape, weight.dtype, f"{path}/{slot}")
             for path, weight in self.weights.items()
-            for slot, shape in slot_shapes(config.name, path, weight.shape).items()
+            for slot, shape in slot_shapes(config.name, places[path], weight.shape).items()
         }
 
     def describe(self) -> list[str]:
@@ -174,12 +182,13 @@ class Optimizer:
         for (path, weight), gradient in zip(self.weights.items(), gradients, strict=True):
             if orthogonalized not in (None, path in self.orthogonalized):
                 continue
-            pace, names = self.paces[path], slot_shapes(self._config.name, path, weight.shape)
+            pace, place = self.paces[path], self._places[path]
+            names = slot_shapes(self._config.name, place, weight.shape)
             variables = [weight, *(self.slots[f"{path}/{name}"] for name in names)]
             old = [tf.convert_to_tensor(variable) for variable in variables]
             new = update(
                 self._config,
-                path,
+                place,
                 old[0],
                 gradient,
                 old[1:],

@@ -1,0 +1,74 @@
+"""What each variable is. Optimizers and exporters ask this; nothing looks at variable names.
+
+    matrix  inputs are multiplied with it: kernels of dense layers, output tables of heads
+    table   its rows are looked up: embeddings
+    bias    is added: biases of dense layers and of scores, the shift of a norm
+    scale   multiplies element by element: the scale of a norm
+
+Weight decay and the trust ratio of LAMB are for matrices and tables; Muon is for the matrices of
+blocks; matrices are exported in bfloat16.
+"""
+
+from typing import Any
+
+import keras
+
+MATRIX, TABLE, BIAS, SCALE = ROLES = ("matrix", "table", "bias", "scale")
+_ATTRIBUTE = "bert_tf_role"
+
+
+def add_weight(layer: keras.layers.Layer, role: str, **options: Any) -> keras.Variable:
+    """`layer.add_weight(**options)` with a role.
+
+    The variable has `aggregation="none"`, so that a replica may update its own copy from the
+    all-reduced gradient, inside a condition and under XLA. Keras' default is "mean", which
+    all-reduces the weights a second time at every assignment.
+
+    Args:
+      layer: owns the variable.
+      role: one of `ROLES`.
+      **options: of `keras.layers.Layer.add_weight`: name, shape, initializer, ...
+    """
+    return give(layer.add_weight(aggregation="none", **options), role)
+
+
+def give(variable: keras.Variable, role: str) -> keras.Variable:
+    """Says what `variable` is, for example one of a layer of Keras; returns it.
+
+    Raises:
+      ValueError: there is no such role.
+    """
+    if role not in ROLES:
+        raise ValueError(f"the role of {variable.path} is {role!r}; expected {_LISTED}.")
+    setattr(variable, _ATTRIBUTE, role)
+    return variable
+
+
+def role_of(variable: keras.Variable, default: str | None = None) -> str:
+    """The role of a variable, one of `ROLES`.
+
+    Args:
+      variable: any.
+      default: role of one that was created without.
+
+    Raises:
+      ValueError: it was created without one, and there is no default.
+    """
+    role = getattr(variable, _ATTRIBUTE, default)
+    if role is None:
+        raise ValueError(
+            f"{variable.path} has no role. Create it with roles.add_weight(layer, role, ...), or "
+            f"call roles.give(variable, role); expected {_LISTED}."
+        )
+    return role
+
+
+def takes_decay(role: str) -> bool:
+    """Whether weight decay, and LAMB's trust ratio, are for variables of this role.
+
+    As in google-research/bert, optimization.py, and in the code of LAMB's authors.
+    """
+    return role in (MATRIX, TABLE)
+
+
+_LISTED = f"one of {', '.join(ROLES)}"

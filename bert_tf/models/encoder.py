@@ -1,0 +1,235 @@
+"""The Keras side of an encoder: the contract of every `encoder.py`, and what encoders share.
+
+Shape suffixes: B batch, S sequence, E examples in a packed row, D hidden, N heads, V vocabulary,
+W width of the word embeddings.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from bert_tf import members
+from bert_tf.layers.attention import attention_bias
+from bert_tf.layers.dropout import fold_in
+from bert_tf.layers.heads import (
+    ClassifierHead,
+    MaskedLanguageModelHead,
+    NextSentenceHead,
+    SpanHead,
+)
+from bert_tf.layers.recompute import recomputed
+from bert_tf.models.model import EncoderConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Some of an encoder's variables, which move at one rate and are frozen together.
+
+    Attributes:
+      kind: "embeddings", "block", "pooler" or "top" (all else above the blocks, such as a norm).
+      name: for messages.
+      variables: no other part has them. What several blocks share belongs to the first of them.
+    """
+
+    kind: str
+    name: str
+    variables: tuple[keras.Variable, ...]
+
+
+class Encoder(keras.Model):
+    """Base class of the encoders.
+
+    A subclass makes the layers `embeddings`, `blocks` (a list; a layer may stand in it several
+    times) and, if it has one, `pooler` in its constructor, and then calls `self.build()`. It may
+    override:
+
+      embed: if the embeddings take something else.
+      block_arguments: if blocks take something else, or each takes something of its own.
+      build, parts, word_embeddings: if its layers are other ones than these.
+      masked_lm_head and the other heads: if the model has its own form of one.
+
+    A block is called as `block(hidden_BSD, **arguments, dropout_seed=seed)` and returns (hidden
+    states, attention probabilities).
+
+    Args:
+      config: its shape. The variables exist after construction.
+      recompute: in training, keep only the inputs of each block for the backward pass.
+      name: first part of the variables' paths; by default the last word of the model type.
+      **kwargs: of keras.Model, for example the dtype policy "mixed_bfloat16".
+
+    Call arguments:
+      input_ids: int32 [B, S].
+      input_mask: int32 [B, S], 1 for tokens; None for all ones.
+      segment_ids: int32 [B, S]; None for zeros. Only for encoders that have it in `config.inputs`.
+      position_ids: int32 [B, S]; None for 0..S-1.
+      example_ids: int32 [B, S], which example of a packed row a token belongs to, 0 for padding.
+      cls_positions: int32 [B, E], where the first token of each example of a packed row stands.
+      dropout_seed: int32 [2]; None for no dropout.
+      output_hidden_states: also return every layer's output.
+      output_attention_probs: also return every layer's attention probabilities.
+
+    Returns:
+      A dict of `sequence_output` [B, S, D] and, with a pooler, `pooled_output` [B, D] ([B, E, D]
+      when `cls_positions` is given); on request `hidden_states` (num_hidden_layers + 1 tensors
+      [B, S, D], the embeddings first) and `attention_probs` (num_hidden_layers tensors float32
+      [B, N, S, S]).
+    """
+
+    embeddings: keras.layers.Layer
+    blocks: list[keras.layers.Layer]
+    pooler: keras.layers.Layer | None = None
+
+    def __init__(self, config: EncoderConfig, *, recompute: bool = False, name: str = "", **kwargs):
+        super().__init__(name=name or config.model_type.rpartition(".")[-1], **kwargs)
+        self.config, self.recompute = config, recompute
+
+    def build(self, input_shape=None):
+        # All shapes follow from the config: building here makes the variable paths the same however
+        # the encoder is called first.
+        self.embeddings.build()
+        with keras.name_scope("encoder"):
+            for block in self.blocks:
+                if not block.built:
+                    block.build()
+        if self.pooler is not None:
+            self.pooler.build()
+        self.built = True
+
+    def call(
+        self,
+        input_ids,
+        input_mask=None,
+        segment_ids=None,
+        position_ids=None,
+        example_ids=None,
+        cls_positions=None,
+        dropout_seed=None,
+        output_hidden_states=False,
+        output_attention_probs=False,
+    ):
+        inputs = {
+            "input_ids": input_ids,
+            "input_mask": tf.ones_like(input_ids) if input_mask is None else input_mask,
+            "segment_ids": tf.zeros_like(input_ids) if segment_ids is None else segment_ids,
+            "position_ids": position_ids,
+            "example_ids": example_ids,
+        }
+        hidden_BSD = self.embed(inputs, fold_in(dropout_seed, 0))
+        hidden_states, attention_probs = [hidden_BSD], []
+        arguments = self.block_arguments(inputs)
+        for index, block in enumerate(self.blocks):
+            seed = fold_in(dropout_seed, index + 1)
+            keeps = seed is None or output_attention_probs or not self.recompute
+            run = block if keeps else recomputed(block)
+            hidden_BSD, probs_BNSS = run(hidden_BSD, **arguments[index], dropout_seed=seed)
+            hidden_states.append(hidden_BSD)
+            attention_probs.append(probs_BNSS)
+        outputs = {"sequence_output": hidden_BSD}
+        if self.pooler is not None:
+            outputs["pooled_output"] = self.pooler(hidden_BSD, cls_positions)
+        if output_hidden_states:
+            outputs["hidden_states"] = hidden_states
+        if output_attention_probs:
+            outputs["attention_probs"] = attention_probs
+        return outputs
+
+    def embed(self, inputs: Mapping[str, tf.Tensor | None], dropout_seed) -> tf.Tensor:
+        """The hidden states [B, S, D] below the first block, from the call arguments by name."""
+        return self.embeddings(
+            inputs["input_ids"],
+            inputs["segment_ids"],
+            inputs["position_ids"],
+            dropout_seed=dropout_seed,
+        )
+
+    def block_arguments(self, inputs: Mapping[str, tf.Tensor | None]) -> list[dict[str, Any]]:
+        """What each block is called with beside the hidden states, by name: here for all the same.
+
+        Args:
+          inputs: the call arguments by name.
+        """
+        bias = attention_bias(inputs["input_mask"], inputs["example_ids"])
+        return [{"bias": bias}] * len(self.blocks)
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts that have variables of their own, in order of depth."""
+        layers = [("embeddings", self.embeddings), *(("block", block) for block in self.blocks)]
+        if self.pooler is not None:
+            layers.append(("pooler", self.pooler))
+        parts, taken = [], set()
+        for kind, layer in [*layers, ("top", self)]:
+            own = tuple(variable for variable in layer.variables if id(variable) not in taken)
+            taken |= {id(variable) for variable in own}
+            if own:
+                parts.append(Part(kind, layer.name, own))
+        return parts
+
+    @property
+    def word_embeddings(self) -> keras.Variable:
+        """The table [V, W]."""
+        return self.embeddings.word_embeddings
+
+    def masked_lm_head(self) -> keras.layers.Layer:
+        """Called as `head(sequence_BSD, word_embeddings_VW, masked_lm_positions)`; gives logits."""
+        config = self.config
+        hidden_act = getattr(config, "hidden_act", "gelu")
+        layer_norm_eps = getattr(config, "layer_norm_eps", 1e-12)
+        return MaskedLanguageModelHead(
+            vocab_size=config.vocab_size,
+            embedding_size=self.word_embeddings.shape[-1],
+            hidden_act=getattr(config, "masked_lm_hidden_act", "") or hidden_act,
+            layer_norm_eps=getattr(config, "masked_lm_layer_norm_eps", 0.0) or layer_norm_eps,
+            tied=getattr(config, "tie_word_embeddings", True),
+            name="predictions",
+            **self._head_options(),
+        )
+
+    def next_sentence_head(self) -> keras.layers.Layer:
+        """Called as `head(pooled)`; gives two logits."""
+        return NextSentenceHead(name="seq_relationship", **self._head_options())
+
+    def classifier_head(self, num_labels: int, dropout_prob: float) -> keras.layers.Layer:
+        """Called as `head(vectors_BD, dropout_seed=seed)`; gives a logit for each label."""
+        return ClassifierHead(
+            num_labels=num_labels,
+            dropout_prob=dropout_prob,
+            name="classifier",
+            **self._head_options(),
+        )
+
+    def token_classifier_head(self, num_labels: int, dropout_prob: float) -> keras.layers.Layer:
+        """Called as `head(sequence_BSD, dropout_seed=seed)`; gives logits for each token."""
+        return ClassifierHead(
+            num_labels=num_labels,
+            dropout_prob=dropout_prob,
+            name="classifier",
+            **self._head_options(),
+        )
+
+    def span_head(self) -> keras.layers.Layer:
+        """Called as `head(sequence_BSD)`; gives start and end logits [B, S]."""
+        return SpanHead(name="squad", **self._head_options())
+
+    def _head_options(self) -> dict[str, Any]:
+        return {
+            "hidden_size": self.config.hidden_size,
+            "initializer_range": self.config.initializer_range,
+            "dtype": self.dtype_policy,
+        }
+
+    def get_config(self):
+        return {
+            "config": dataclasses.asdict(self.config),
+            "recompute": self.recompute,
+            "name": self.name,
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config_class = members.find("models", members.name_of(cls)).Config
+        return cls(config_class(**config.pop("config")), **config)
