@@ -48,6 +48,8 @@ class Encoder(keras.Model):
 
       embed: if the embeddings take something else.
       block_arguments: if blocks take something else, or each takes something of its own.
+      finish: if something stands above the blocks, such as the norm of an encoder that normalises
+        the input of each block.
       build, parts, word_embeddings: if its layers are other ones than these.
       masked_lm_head and the other heads: if the model has its own form of one.
 
@@ -127,6 +129,7 @@ class Encoder(keras.Model):
             hidden_BSD, probs_BNSS = run(hidden_BSD, **arguments[index], dropout_seed=seed)
             hidden_states.append(hidden_BSD)
             attention_probs.append(probs_BNSS)
+        hidden_BSD = self.finish(hidden_BSD)
         outputs = {"sequence_output": hidden_BSD}
         if self.pooler is not None:
             outputs["pooled_output"] = self.pooler(hidden_BSD, cls_positions)
@@ -153,6 +156,10 @@ class Encoder(keras.Model):
         """
         bias = attention_bias(inputs["input_mask"], inputs["example_ids"])
         return [{"bias": bias}] * len(self.blocks)
+
+    def finish(self, hidden_BSD: tf.Tensor) -> tf.Tensor:
+        """`sequence_output` from the output of the last block [B, S, D]: here the same."""
+        return hidden_BSD
 
     @property
     def parts(self) -> list[Part]:
