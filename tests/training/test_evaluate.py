@@ -7,17 +7,16 @@ from bert_tf.training.evaluate import Evaluator
 from tests.devices import strategy_of
 
 
-@pytest.mark.parametrize(("replicas", "sizes"), [(1, (1, 7, 64)), (2, (4, 16, 128))])
+@pytest.mark.parametrize(("replicas", "sizes"), [(1, (7, 64)), (2, (16, 128))])
 def test_the_batch_size_does_not_change_the_result(make_run, records, replicas, sizes):
     task, _ = make_run(dropout=0.1)
     strategy = strategy_of(replicas)
     with strategy.scope():
         model = task.build_model()
-    reference, *others = (
+    reference, values = (
         Evaluator(task, model, strategy, size).run_with_rows(records)[0] for size in sizes
     )
-    for values in others:
-        assert values == pytest.approx(reference, rel=1e-5)
+    assert values == pytest.approx(reference, rel=1e-5)
 
 
 def test_the_number_of_predictions_is_that_of_the_data(make_run, records):

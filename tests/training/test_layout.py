@@ -1,5 +1,5 @@
 """Layout does not change the maths: replicas, micro-batches, packed rows, XLA, blocks that are
-computed twice; see layouts.py."""
+computed twice. `python -m tests.training.layouts` compares all of them, these are pairs."""
 
 import numpy as np
 import pytest
@@ -10,17 +10,13 @@ from tests.training.layouts import STEPS, Layout, batches, differences, run
 # optimizer, dropout, other settings -> layouts.
 FROZEN = {"freeze_embeddings": True, "unfreeze_every": 5, "layer_decay": 0.5, "clip_norm": 0.1}
 GROUPS = [
-    (Layout(1, 8), "adamw", 0.1, {}, [Layout(2, 4), Layout(4, 2)]),
+    (Layout(1, 8), "adamw", 0.1, {}, [Layout(4, 2)]),
     (
         Layout(1, 4),
         "sgd",
         0.1,
         {},
-        [
-            Layout(2, 2, recompute=True),
-            Layout(1, 4, jit_compile=True),
-            Layout(1, 4, jit_compile=True, recompute=True),
-        ],
+        [Layout(2, 2, recompute=True), Layout(1, 4, jit_compile=True, recompute=True)],
     ),
     (Layout(1, 2), "sgd", 0.1, {"dtype": "mixed_bfloat16"}, [Layout(1, 2, recompute=True)]),
     # Clipped: a gradient clipped before it is reduced would differ: the parts' norms are larger.
@@ -29,15 +25,10 @@ GROUPS = [
         "adamw",
         0.0,
         {"clip_norm": 0.1},
-        [
-            Layout(1, 2),
-            Layout(2, 1, jit_compile=True),
-            Layout(1, 1, packed=True),
-            Layout(2, 2, packed=True),
-        ],
+        [Layout(2, 1, jit_compile=True), Layout(2, 2, packed=True)],
     ),
     (Layout(1, 2), "adamw", 0.1, FROZEN, [Layout(2, 1)]),
-    (Layout(1, 2), "muon", 0.1, {}, [Layout(2, 1), Layout(1, 2, jit_compile=True)]),
+    (Layout(1, 2), "muon", 0.1, {}, [Layout(2, 1)]),
 ]
 CASES = [
     pytest.param(reference, layout, *options, id=f"{layout} as {reference}, {options[0]}")
