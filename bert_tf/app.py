@@ -35,6 +35,7 @@ from absl import app as absl_app  # noqa: E402
 from absl import flags, logging  # noqa: E402
 
 from bert_tf import files, members  # noqa: E402
+from bert_tf.config import old_names  # noqa: E402
 from bert_tf.processes.exits import EndRun  # noqa: E402
 
 _MEMBERS = "members"
@@ -114,16 +115,22 @@ def _words(value: str | None) -> list[str]:
     return [word.strip() for word in (value or "").split(",") if word.strip()]
 
 
-def _check_config(argv: Sequence[str]) -> None:
-    """ValueError for a `--config` that cannot be loaded, or a `--config.a.b` it has no key for."""
+def _check_config(argv: list[str]) -> None:
+    """ValueError for a `--config` that cannot be loaded, or a `--config.a.b` it has no key for.
+
+    Keys that had another name once are replaced in `argv` by those of today.
+    """
     file = _value_of("config", argv)
     if file is None:
         return
     config = _load_config(file)
-    for word in argv[1:]:
-        name, _, path = word.lstrip("-").partition("=")[0].partition(".")
+    for index, word in enumerate(argv[1:], start=1):
+        flag, equals, value = word.partition("=")
+        name, _, path = flag.lstrip("-").partition(".")
         if name == "config" and path:
+            path = old_names.new_key(path, config)
             _check_key(word, config, path)
+            argv[index] = f"--config.{path}{equals}{value}"
 
 
 def _load_config(file: str) -> Any:

@@ -12,7 +12,7 @@ from absl import logging
 from bert_tf.checkpoints import variables
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.mapping import Weights
-from bert_tf.config.experiment import TaskConfig
+from bert_tf.config.task import Settings
 from bert_tf.model_folder import assign, read_checkpoint
 from bert_tf.tokenization.tokenizer import Tokenizer
 
@@ -66,11 +66,12 @@ def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:
     assign(model, _of_the_same_task(checkpoint, model.config.task), source=path, optional=optional)
 
 
-def _of_the_same_task(checkpoint: Checkpoint, task: TaskConfig) -> Weights:
+def _of_the_same_task(checkpoint: Checkpoint, task: Settings) -> Weights:
     """The weights, without those of a classifier of other labels or of another pooling."""
 
-    def learned(config: TaskConfig):
-        return config.name, tuple(config.labels), config.problem_type, config.classifier_pooling
+    def learned(config: Settings):
+        names = ("labels", "problem_type", "classifier_pooling")
+        return type(config), *(getattr(config, name, None) for name in names)
 
     theirs = checkpoint.task
     classifier = [path for path in checkpoint.weights if path.startswith("classifier/")]
@@ -79,7 +80,7 @@ def _of_the_same_task(checkpoint: Checkpoint, task: TaskConfig) -> Weights:
     logging.warning(
         "%s: its classifier answers %s (classifier_pooling %s) and is LEFT OUT.",
         checkpoint.source,
-        ", ".join(map(str, theirs.labels)) or "numbers",
-        theirs.classifier_pooling,
+        ", ".join(map(str, getattr(theirs, "labels", ()))) or "numbers",
+        getattr(theirs, "classifier_pooling", ""),
     )
     return checkpoint.weights.replaced(dict.fromkeys(classifier))

@@ -13,24 +13,26 @@ a model folder is, and knows nothing of training.
 import dataclasses
 import functools
 import json
-import pkgutil
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf import members, tasks
+from bert_tf import members
 from bert_tf.checkpoints import checkpoint as foreign
-from bert_tf.checkpoints import tensors, variables
+from bert_tf.checkpoints import tensors
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.mapping import Row, Weights
 from bert_tf.config import as_json
-from bert_tf.config.experiment import DataConfig, ExperimentConfig, TaskConfig
+from bert_tf.config.experiment import DataConfig, ExperimentConfig
+from bert_tf.config.old_names import from_version_1
+from bert_tf.config.task import Settings
 from bert_tf.files import new_folder
 from bert_tf.models.model import EncoderConfig
+from bert_tf.tasks import embedding
 from bert_tf.tasks.classification.labels import REGRESSION
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -44,9 +46,17 @@ class _TaskFile:
     """The content of task.json."""
 
     model_module: str
-    task: TaskConfig
+    task: Settings
     data: DataConfig
     dtype: str = "float32"
+
+    FORMAT_VERSION: ClassVar[int] = 2
+
+    @classmethod
+    def from_older(cls, values: Mapping[str, Any], version: int) -> dict[str, Any]:
+        """The values of an older file in today's format."""
+        del version
+        return from_version_1(values)
 
 
 def save(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]) -> None:
@@ -205,21 +215,19 @@ def build(checkpoint: Checkpoint, *, dtype: str | None = "float32") -> tuple[Tas
     return task, model
 
 
-def _loadable(checkpoint: Checkpoint) -> TaskConfig:
+def _loadable(checkpoint: Checkpoint) -> Settings:
     """Its task, or that of a bare encoder where bert_tf knows the head but has no task for it."""
-    task, known = checkpoint.task, {module.name for module in pkgutil.iter_modules(tasks.__path__)}
-    has_labels = task.name in ("classification", "token_classification")
-    needs_labels = has_labels and task.problem_type != REGRESSION
-    too_few_labels = needs_labels and len(task.labels) < 2
-    if task.name not in variables.HEADS or task.name in known and not too_few_labels:
+    task, labels = checkpoint.task, getattr(checkpoint.task, "labels", ())
+    needs_labels = getattr(task, "problem_type", "") != REGRESSION and hasattr(task, "labels")
+    if task.name != "multiple_choice" and not (needs_labels and len(labels) < 2):
         return task
     logging.warning(
         "%s: no task here for its head (%s, %d labels): the encoder is loaded WITHOUT IT.",
         checkpoint.source,
         task.name,
-        len(task.labels),
+        len(labels),
     )
-    return TaskConfig(name="embedding")
+    return embedding.Config()
 
 
 def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:

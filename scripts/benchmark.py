@@ -36,7 +36,6 @@ Examples:
         --data_dir=glue --work_dir=work/recipes --minutes=40
 """
 
-import dataclasses
 import os
 import sys
 
@@ -45,6 +44,7 @@ from benchmarks import commands, data, finetune, harness, recipes, serve, train
 from ml_collections import config_flags
 
 from bert_tf import app, machine
+from bert_tf.config import as_json
 from bert_tf.tasks.classification.examples import read_examples
 from bert_tf.tasks.glue import tasks
 from bert_tf.tasks.glue.grid import apply_format
@@ -166,7 +166,7 @@ def _train():
         },
     )
     return {
-        "config": dataclasses.asdict(FLAGS.config),
+        "config": as_json.to_dict(FLAGS.config),
         "steps_per_round": FLAGS.steps_per_round,
         **result,
     }
@@ -192,7 +192,7 @@ def _finetune():
         steps_per_round=FLAGS.steps_per_round,
         peer_python=FLAGS.peer_python,
     )
-    return {"config": dataclasses.asdict(FLAGS.config), "task": task, **result}
+    return {"config": as_json.to_dict(FLAGS.config), "task": task, **result}
 
 
 def _data():
@@ -221,7 +221,7 @@ def _commands():
         warmup_rounds=FLAGS.warmup_rounds,
         garden_python=FLAGS.garden_python,
     )
-    return {"config": dataclasses.asdict(FLAGS.config), **result}
+    return {"config": as_json.to_dict(FLAGS.config), **result}
 
 
 def _recipe():

@@ -66,7 +66,7 @@ _MAX_EXAMPLES_PER_ROW = flags.DEFINE_integer(
     "max_examples_per_row",
     1,
     "Pack up to so many short examples into a row. The losses stay the same; the training sees "
-    "less padding. pretrain.py needs --config.data.max_predictions_per_seq for a full row.",
+    "less padding. pretrain.py needs --config.task.max_predictions_per_seq for a full row.",
 )
 _OBJECTIVE = flags.DEFINE_enum(
     "objective",
@@ -201,7 +201,7 @@ def _static_masks() -> StaticMasks | None:
         if setting.present:
             raise ValueError(
                 f"--{setting.name} needs --static_masks; without it masks are drawn when the "
-                f"records are read (pretrain.py --config.data.{setting.name}=...)"
+                f"records are read (pretrain.py --config.task.{setting.name}=...)"
             )
     return None
 

@@ -70,7 +70,7 @@ def _read_data(task, scratch):
         return data
     around = importlib.import_module(f"bert_tf.tasks.{config.task.name}.prepare")
     if FLAGS.header:
-        config.data.header = tuple(FLAGS.header)
+        config.task.header = tuple(FLAGS.header)
     return around.encode(around.read(FLAGS.data, config), config, task.tokenizer).arrays
 
 

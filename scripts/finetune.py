@@ -13,7 +13,7 @@ r"""Fine-tunes a pretrained model on labelled texts, tagged words, or questions,
         --eval_data=dev-v1.1.json --init_checkpoint=MODEL --work_dir=work/squad
 
 Labelled texts are .tsv, .csv, .jsonl (also compressed) or .parquet. Columns are found by their
-usual names (sentence; text; sentence1 and sentence2; label); others: --config.data.text_column=...
+usual names (sentence; text; sentence1 and sentence2; label); others: --config.task.text_column=...
 Numbers in place of labels: --config.task.problem_type=regression; several labels at a time:
 multi_label_classification. Tagged words stand in columns, a blank line behind each sentence.
 Questions are JSON like SQuAD's. Without --eval_data a tenth is held out.
@@ -117,10 +117,11 @@ def main(argv):
     if FLAGS.find_batch:
         find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, sys.argv)
     strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
-    if config.task.name == "pretraining":
+    if config.task.TRAINED_BY != "finetune.py":
+        script = config.task.TRAINED_BY
         raise ValueError(
-            "task.name of --config is 'pretraining'; expected 'classification', "
-            "'token_classification' or 'question_answering'."
+            f"the task of --config is {config.task.name!r}, which "
+            + (f"{script} trains." if script else "has no objective to train.")
         )
     if bool(FLAGS.init_checkpoint) == bool(FLAGS.vocab_file):
         raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")

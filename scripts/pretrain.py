@@ -80,10 +80,10 @@ def main(argv):
     if FLAGS.init_checkpoint:
         config.model = initial_weights.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
     config.check()
-    if config.task.name != "pretraining":
+    if config.task.TRAINED_BY != "pretrain.py":
         raise ValueError(
-            f"task.name of --config is {config.task.name!r}; expected 'pretraining'. For labelled "
-            "texts there is finetune.py."
+            f"the task of --config is {config.task.name!r}; expected one that pretrain.py trains, "
+            "such as 'pretraining'. For labelled texts there is finetune.py."
         )
     tokenizer, train_data, eval_data = _find_data(strategy)
     if FLAGS.trial:

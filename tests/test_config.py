@@ -16,9 +16,9 @@ from bert_tf.config.experiment import (
     DataConfig,
     ExperimentConfig,
     OptimizerConfig,
-    TaskConfig,
     TrainConfig,
 )
+from bert_tf.tasks import classification
 from tests.in_process import run_in_process
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -33,8 +33,8 @@ def write(folder, values):
 
 def test_json_round_trip_of_values_that_are_not_the_defaults(tmp_path):
     config = ExperimentConfig(
-        data=DataConfig(max_seq_length=64, label_column="y"),
-        task=TaskConfig(name="classification", labels=("b", "a"), text_pairs=True),
+        data=DataConfig(max_seq_length=64),
+        task=classification.Config(labels=("b", "a"), label_column="y"),
         optimizer=OptimizerConfig(learning_rate=2.5e-5, bias_correction=True),
         train=TrainConfig(seed=7, dtype="mixed_bfloat16"),
     )
@@ -65,8 +65,8 @@ def test_what_is_left_out_is_the_default(tmp_path):
             {"train": {"phases": [{"steps": 3}]}},
             r"train: phases\[0\]: unknown keys steps\. Known: .*num_train_steps",
         ),
-        ({"format_version": "one"}, r"config\.json has format_version one.*reads up to 1"),
-        ({"format_version": 2}, r"config\.json has format_version 2.*reads up to 1"),
+        ({"format_version": "one"}, r"config\.json has format_version one.*reads up to 2"),
+        ({"format_version": 3}, r"config\.json has format_version 3.*reads up to 2"),
         ("[]", r"config\.json: expected a JSON object"),
         ("{", r"config\.json: expected a JSON object"),
     ],
@@ -89,10 +89,10 @@ def test_bad_files_are_errors_that_say_where_and_what(tmp_path, values, message)
         ("optimizer", "beta_2", 1.0, "optimizer.beta_2 is 1.0; expected at least 0 and less than"),
         ("optimizer", "num_frozen_layers", 13, "is 13, but model.num_hidden_layers is 12"),
         ("optimizer", "unfreeze_every", -1, "optimizer.unfreeze_every is -1; expected at least 0"),
-        ("data", "max_seq_length", 513, "max_seq_length is 513.*max_position_embeddings 512"),
-        ("data", "position_range", 513, "position_range is 513; expected 0, or at most model"),
-        ("data", "max_ngram", 0, "data.max_ngram is 0; expected at least 1"),
-        ("data", "max_ngram", 3, "max_ngram is 3, but data.do_whole_word_mask is false; .* set it"),
+        ("data", "max_seq_length", 513, "max_seq_length is 513, but the model takes at most 512"),
+        ("task", "position_range", 513, "position_range is 513; expected 0, or at most 512"),
+        ("task", "max_ngram", 0, "task.max_ngram is 0; expected at least 1"),
+        ("task", "max_ngram", 3, "max_ngram is 3, but task.do_whole_word_mask is false; .* set it"),
         ("train", "global_batch_size", 0, "train.global_batch_size is 0"),
         ("train", "num_micro_batches", 0, "train.num_micro_batches is 0"),
         ("train", "steps_per_loop", -1, "train.steps_per_loop is -1"),
@@ -100,8 +100,7 @@ def test_bad_files_are_errors_that_say_where_and_what(tmp_path, values, message)
         ("train", "checkpoint_every", -1, "train.checkpoint_every is -1; expected at least 0"),
         ("train", "keep_checkpoints", 0, "train.keep_checkpoints is 0; expected at least 1"),
         ("train", "seed", 2**32, "train.seed is 4294967296; expected .* less than"),
-        ("data", "eval_masked_lm_prob", 1.5, "eval_masked_lm_prob is 1.5; expected a share"),
-        ("task", "classifier_dropout_prob", 1.5, "dropout_prob is 1.5; .* less than 1"),
+        ("task", "eval_masked_lm_prob", 1.5, "eval_masked_lm_prob is 1.5; expected a share"),
         ("optimizer", "epsilon", 0.0, "optimizer.epsilon is 0.0; expected more than 0"),
         ("optimizer", "learning_rate", float("nan"), "learning_rate is nan; expected at least 0"),
         ("model", "hidden_dropout_prob", 1.0, "model: hidden_dropout_prob is 1.0; .* less than 1"),
@@ -186,18 +185,18 @@ def command_line(tmp_path_factory):
 def test_the_command_line_overrides_single_values(command_line):
     process = command_line(
         "--config.optimizer.learning_rate=2e-5",
-        "--config.task.labels=('a', 'b')",
+        "--config.task.next_sentence=false",
         "--config.train.jit_compile=true",
-        "--config.data.do_whole_word_mask=true",
-        "--config.data.max_ngram=3",
+        "--config.task.do_whole_word_mask=true",
+        "--config.task.max_ngram=3",
         "--config.model.hidden_act=gelu_new",
     )
     assert process.returncode == 0, process.stderr
     values = json.loads(process.stdout)
     assert values["optimizer"]["learning_rate"] == 2e-5
-    assert values["task"]["labels"] == ["a", "b"]
+    assert values["task"]["name"] == "pretraining" and not values["task"]["next_sentence"]
     assert values["train"]["jit_compile"] is True
-    assert values["data"]["do_whole_word_mask"] is True and values["data"]["max_ngram"] == 3
+    assert values["task"]["do_whole_word_mask"] is True and values["task"]["max_ngram"] == 3
     assert values["model"]["hidden_act"] == "gelu_new"
     assert values["model"]["num_hidden_layers"] == 4
 

@@ -18,7 +18,8 @@ from absl import logging
 
 from bert_tf.checkpoints import variables
 from bert_tf.checkpoints.mapping import Row
-from bert_tf.config.experiment import DataConfig, TaskConfig
+from bert_tf.config.experiment import DataConfig
+from bert_tf.config.task import Settings
 from bert_tf.files import new_folder
 from bert_tf.models.bert import BertConfig
 from bert_tf.tokenization.vocabulary import Vocabulary
@@ -61,7 +62,7 @@ class Checkpoint:
 
     source: str
     config: BertConfig
-    task: TaskConfig
+    task: Settings
     weights: Mapping[str, np.ndarray]
     vocabulary: Vocabulary
     do_lower_case: bool

@@ -17,11 +17,12 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from bert_tf import members
 from bert_tf.checkpoints import garden_params, google, mapping, variables
 from bert_tf.checkpoints.checkpoint import Checkpoint, Files
 from bert_tf.checkpoints.mapping import Row, Rule
 from bert_tf.checkpoints.tensorflow_file import TensorflowFile
-from bert_tf.config.experiment import TaskConfig
+from bert_tf.config.task import Settings
 from bert_tf.models.bert import BertConfig
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -95,7 +96,7 @@ def read(files: Files) -> Checkpoint:
     names = _plain_names(file)
     shapes = {plain: file.shapes[name] for plain, name in names.items()}
     if files.config_file or files.find("bert_config.json"):
-        config, _ = google.read_config(files)
+        config = google.read_config(files)
     else:
         config = _inferred(shapes, files, file.prefix)
     mapping.check_layers(config, shapes, file.prefix)
@@ -187,10 +188,11 @@ def _heads(shapes: Mapping[str, tuple]) -> frozenset[str]:
     return frozenset(head for head, mark in marks.items() if mark in shapes)
 
 
-def _task(shapes: Mapping[str, tuple]) -> TaskConfig:
+def _task(shapes: Mapping[str, tuple]) -> Settings:
     heads = _heads(shapes)
-    name = "pretraining" if "masked_lm" in heads else "embedding"
-    return TaskConfig(name=name, next_sentence="next_sentence" in heads)
+    if "masked_lm" not in heads:
+        return members.find("tasks", "embedding").Config()
+    return members.find("tasks", "pretraining").Config(next_sentence="next_sentence" in heads)
 
 
 def _without_copy_of_pooler(weights: mapping.Weights) -> mapping.Weights:

@@ -5,15 +5,17 @@ slots of Adam and LAMB and the step are left out.
 """
 
 import posixpath
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
+from bert_tf import members
 from bert_tf.checkpoints import mapping, variables
 from bert_tf.checkpoints.checkpoint import Checkpoint, Files, write_json
 from bert_tf.checkpoints.mapping import Row, Rule
 from bert_tf.checkpoints.tensorflow_file import TensorflowFile
-from bert_tf.config.experiment import TaskConfig
+from bert_tf.config.task import Settings
 from bert_tf.models.bert import BertConfig
 from bert_tf.tokenization import tokenizer_config
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
@@ -41,7 +43,7 @@ _COUNTERS = ("global_step", "beta1_power", "beta2_power")
 def read(files: Files) -> Checkpoint:
     """See `checkpoint.read`."""
     file = TensorflowFile(files)
-    config, task = read_config(files)
+    config = read_config(files)
     slots = [
         name
         for name in (*file.shapes, *file.others)
@@ -56,7 +58,7 @@ def read(files: Files) -> Checkpoint:
         )
     config.use_pooler = "bert/pooler/dense/kernel" in shapes
     num_labels = shapes.get("output_weights", (0,))[0]
-    _name_task(task, shapes, num_labels)
+    task = _task(config.other_keys, shapes, num_labels)
     weights, rows = mapping.read(
         RULES, shapes, file.read, config=config, num_labels=num_labels, source=file.prefix
     )
@@ -65,20 +67,15 @@ def read(files: Files) -> Checkpoint:
     return Checkpoint(files.path, config, task, weights, rows=rows, **read_tokenizer(files))
 
 
-def read_config(files: Files) -> tuple[BertConfig, TaskConfig]:
-    """bert_config.json; a file that we wrote also says the task and the labels."""
+def read_config(files: Files) -> BertConfig:
+    """bert_config.json."""
     path = files.config_file or files.find(_CONFIG)
     if not path:
         raise ValueError(
             f"{files.folder}: {_CONFIG} is missing beside the checkpoint. Copy it there, or name "
             "it (--bert_config_file)."
         )
-    config = BertConfig.from_json(path)
-    labels = config.other_keys.get("id2label")
-    labels = tuple(map(str, labels.values())) if isinstance(labels, dict) else ()
-    name = config.other_keys.get("finetuning_task")
-    task = TaskConfig(name=name if name in variables.HEADS else "", labels=labels)
-    return config, task
+    return BertConfig.from_json(path)
 
 
 def read_tokenizer(files: Files) -> dict[str, Any]:
@@ -94,18 +91,25 @@ def read_tokenizer(files: Files) -> dict[str, Any]:
     }
 
 
-def _name_task(task: TaskConfig, shapes: dict, num_labels: int) -> None:
-    task.next_sentence = "cls/seq_relationship/output_weights" in shapes
+def _task(other_keys: Mapping[str, Any], shapes: dict, num_labels: int) -> Settings:
+    """Which head there is; a bert_config.json that we wrote also says the task and the labels."""
     if "cls/predictions/output_bias" in shapes:
-        task.name = "pretraining"
-    elif "cls/squad/output_weights" in shapes:
-        task.name = "question_answering"
-    elif not num_labels:
-        task.name = "embedding"
-    elif task.name not in ("token_classification", "multiple_choice"):
-        task.name = "classification"
-    if task.name in ("classification", "token_classification") and len(task.labels) != num_labels:
-        task.labels = tuple(f"LABEL_{i}" for i in range(num_labels))
+        has_pairs = "cls/seq_relationship/output_weights" in shapes
+        return members.find("tasks", "pretraining").Config(next_sentence=has_pairs)
+    if "cls/squad/output_weights" in shapes:
+        return members.find("tasks", "question_answering").Config()
+    if not num_labels:
+        return members.find("tasks", "embedding").Config()
+    name = other_keys.get("finetuning_task")
+    if name not in ("token_classification", "multiple_choice"):
+        name = "classification"
+    task = members.find("tasks", name).Config()
+    if name != "multiple_choice":
+        labels = other_keys.get("id2label")
+        labels = tuple(map(str, labels.values())) if isinstance(labels, dict) else ()
+        unnamed = tuple(f"LABEL_{i}" for i in range(num_labels))
+        task.labels = labels if len(labels) == num_labels else unnamed
+    return task
 
 
 def losses(checkpoint: Checkpoint) -> list[str]:
@@ -162,8 +166,9 @@ def write_config(checkpoint: Checkpoint, folder: str) -> None:
     values = {name: getattr(config, name) for name in names}
     values["hidden_act"] = _tanh(config.hidden_act)
     values["finetuning_task"] = checkpoint.task.name
-    if checkpoint.task.labels:
-        values["id2label"] = {str(i): label for i, label in enumerate(checkpoint.task.labels)}
+    labels = getattr(checkpoint.task, "labels", ())
+    if labels:
+        values["id2label"] = {str(i): label for i, label in enumerate(labels)}
     write_json(folder, _CONFIG, values)
     checkpoint.vocabulary.save(posixpath.join(folder, "vocab.txt"))
     settings = {name: getattr(checkpoint, name) for name in WordPieceTokenizer.SETTINGS}

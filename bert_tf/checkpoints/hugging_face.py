@@ -15,10 +15,12 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from bert_tf import members
 from bert_tf.checkpoints import hugging_face_tokenizer, mapping, tensors
 from bert_tf.checkpoints.checkpoint import Checkpoint, Files, read_json, write_json
 from bert_tf.checkpoints.mapping import Row, Rule
-from bert_tf.config.experiment import DataConfig, TaskConfig
+from bert_tf.config.experiment import DataConfig
+from bert_tf.config.task import Settings
 from bert_tf.models.bert import BertConfig
 
 _WEIGHTS = "model.safetensors"
@@ -120,7 +122,8 @@ def read(files: Files) -> Checkpoint:
     )
     rows = [Row(names[row.theirs], *_rest(row)) for row in rows]
     settings = hugging_face_tokenizer.read(files)
-    task = dataclasses.replace(task, **hugging_face_tokenizer.read_pooling(files))
+    if task.name == "embedding":
+        task = dataclasses.replace(task, **hugging_face_tokenizer.read_pooling(files))
     data = DataConfig(max_seq_length=_length(files))
     return Checkpoint(files.path, config, task, weights, rows=rows, data=data, **settings)
 
@@ -230,28 +233,30 @@ def _tied(config: BertConfig, shapes, read_tensor, source: str) -> dict[str, str
     return ignored
 
 
-def _task(values: Mapping[str, Any], shapes: Mapping[str, tuple], config: BertConfig) -> TaskConfig:
+def _task(values: Mapping[str, Any], shapes: Mapping[str, tuple], config: BertConfig) -> Settings:
     """Which head the tensors are, which labels the config gives."""
     classes = " ".join(map(str, values.get("architectures") or []))
     dropout = values.get("classifier_dropout")
-    task = TaskConfig(name="embedding", next_sentence="cls.seq_relationship.weight" in shapes)
-    task.classifier_dropout_prob = config.hidden_dropout_prob if dropout is None else dropout
-    if not isinstance(task.classifier_dropout_prob, int | float):
+    dropout = config.hidden_dropout_prob if dropout is None else dropout
+    if not isinstance(dropout, int | float):
         raise ValueError(f"classifier_dropout is {dropout!r}; expected a number.")
     if "cls.predictions.bias" in shapes:
-        task.name = "pretraining"
-    elif "qa_outputs.weight" in shapes:
-        task.name = "question_answering"
-    elif "classifier.weight" in shapes:
-        kinds = {"TokenClassification": "token_classification", "MultipleChoice": "multiple_choice"}
-        task.name = next((kinds[kind] for kind in kinds if kind in classes), "classification")
-        count = shapes["classifier.weight"][0]
-        if task.name == "classification" and count == 1:
-            task.problem_type = "regression"
-        elif task.name != "multiple_choice":
-            task.labels = _labels(values, count)
-        if task.name == "classification" and values.get("problem_type") == _MULTI and count > 1:
-            task.problem_type = _MULTI
+        has_pairs = "cls.seq_relationship.weight" in shapes
+        return members.find("tasks", "pretraining").Config(next_sentence=has_pairs)
+    if "qa_outputs.weight" in shapes:
+        return members.find("tasks", "question_answering").Config()
+    if "classifier.weight" not in shapes:
+        return members.find("tasks", "embedding").Config()
+    kinds = {"TokenClassification": "token_classification", "MultipleChoice": "multiple_choice"}
+    name = next((kinds[kind] for kind in kinds if kind in classes), "classification")
+    count = shapes["classifier.weight"][0]
+    task = members.find("tasks", name).Config(classifier_dropout_prob=dropout)
+    if name == "classification" and count == 1:
+        task.problem_type = "regression"
+    elif name != "multiple_choice":
+        task.labels = _labels(values, count)
+    if name == "classification" and values.get("problem_type") == _MULTI and count > 1:
+        task.problem_type = _MULTI
     return task
 
 
@@ -348,7 +353,7 @@ def _config(checkpoint: Checkpoint, class_name: str, dtype: str) -> dict[str, An
         kept.pop(name, None)
     values = {**kept, **values, "architectures": [class_name], "model_type": "bert", "dtype": dtype}
     values["pad_token_id"] = checkpoint.vocabulary.pad_id
-    labels = [str(label) for label in checkpoint.task.labels]
+    labels = [str(label) for label in getattr(checkpoint.task, "labels", ())]
     if labels:
         values["id2label"] = {str(i): label for i, label in enumerate(labels)}
         values["label2id"] = {label: i for i, label in enumerate(labels)}

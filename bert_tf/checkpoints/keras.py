@@ -10,10 +10,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_tf import members
 from bert_tf.checkpoints import mapping
 from bert_tf.checkpoints.checkpoint import Checkpoint, Files, read_json
 from bert_tf.checkpoints.mapping import Row, Rule
-from bert_tf.config.experiment import DataConfig, TaskConfig
+from bert_tf.config.experiment import DataConfig
+from bert_tf.config.task import Settings
 from bert_tf.models.bert import BertConfig
 
 _WEIGHTS, _TASK_WEIGHTS = "model.weights.h5", "task.weights.h5"
@@ -71,7 +73,8 @@ def read(files: Files) -> Checkpoint:
     """See `checkpoint.read`."""
     config = _read_config(files)
     task, settings = _read_task(files, config)
-    model = _build(config, task, len(task.labels))
+    num_labels = len(getattr(task, "labels", ()))
+    model = _build(config, task, num_labels)
     _load(model, files)
     tensors = {variable.path: variable for variable in model.weights}
     weights, rows = mapping.read(
@@ -79,7 +82,7 @@ def read(files: Files) -> Checkpoint:
         {path: tuple(variable.shape) for path, variable in tensors.items()},
         lambda path: tensors[path].numpy(),
         config=config,
-        num_labels=len(task.labels),
+        num_labels=num_labels,
         source=files.folder,
     )
     vocabulary = files.vocabulary(_VOCABULARY, "vocab.txt")
@@ -130,18 +133,21 @@ def _read_config(files: Files) -> BertConfig:
     return config
 
 
-def _read_task(files: Files, config: BertConfig) -> tuple[TaskConfig, dict[str, Any]]:
+def _read_task(files: Files, config: BertConfig) -> tuple[Settings, dict[str, Any]]:
     """(which head there is, the settings of the preprocessor)."""
     values = files.json("task.json")
     settings = _inner(files.json("preprocessor.json"))
     if not values or not files.find(_TASK_WEIGHTS):
-        return TaskConfig(name="embedding"), settings
+        return members.find("tasks", "embedding").Config(), settings
     class_name = values.get("class_name")
     if class_name not in _TASKS:
         raise ValueError(
             f"{files.folder}/task.json: class_name {class_name!r}; known: {', '.join(_TASKS)}."
         )
-    task = TaskConfig(name=_TASKS[class_name], next_sentence=False)
+    name = _TASKS[class_name]
+    task = members.find("tasks", name).Config()
+    if name == "pretraining":
+        task.next_sentence = False
     if task.name == "classification":
         count = _inner(values).get("num_classes")
         if type(count) is not int or not 0 < count <= 10**6:
@@ -153,7 +159,7 @@ def _read_task(files: Files, config: BertConfig) -> tuple[TaskConfig, dict[str, 
     return task, settings
 
 
-def _build(config: BertConfig, task: TaskConfig, num_labels: int, preprocessor=None):
+def _build(config: BertConfig, task: Settings, num_labels: int, preprocessor=None):
     """keras-hub's model of the config, weights random."""
     from keras_hub import models  # large: only when it is needed
 

@@ -1,6 +1,6 @@
 """The settings of a run: what a config file fills and the command line overrides."""
 
-from bert_tf.config.as_json import from_dict, from_json, to_json
+from bert_tf.config.as_json import from_dict, from_json, to_dict, to_json
 from bert_tf.config.experiment import (
     DTYPES,
     OPTIMIZERS,
@@ -27,5 +27,6 @@ __all__ = [
     "TrainConfig",
     "from_dict",
     "from_json",
+    "to_dict",
     "to_json",
 ]

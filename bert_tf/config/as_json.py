@@ -1,4 +1,9 @@
-"""Config dataclasses as JSON and back: strict keys and types, and a version."""
+"""Config dataclasses as JSON and back: strict keys and types, and a version.
+
+A field may hold any member of a family, for example the settings of any task. Its declared type is
+then the base class of these members, whose ROOM and NAME_KEY say where the name of the member
+stands in JSON: `{"task": {"name": "classification", ...}}`. Needs no TensorFlow.
+"""
 
 import dataclasses
 import json
@@ -6,51 +11,103 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from bert_tf import files
-
-FORMAT_VERSION = 1
+from bert_tf import files, members
 
 
 def to_json(config: Any) -> str:
-    """A config dataclass as JSON, with its `format_version`."""
-    values = {"format_version": FORMAT_VERSION, **dataclasses.asdict(config)}
+    """A config dataclass as JSON, with the `format_version` of its class."""
+    values = {"format_version": _version_of(type(config)), **to_dict(config)}
     return json.dumps(values, indent=2) + "\n"
+
+
+def _version_of(cls: type) -> int:
+    return getattr(cls, "FORMAT_VERSION", 1)
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A config dataclass as nested dicts, with the names of members."""
+    names = [field.name for field in dataclasses.fields(config)]
+    values = {name: _plain(getattr(config, name)) for name in names}
+    if _is_member(type(config)):
+        return {config.NAME_KEY: members.name_of(type(config)), **values}
+    return values
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    if isinstance(value, tuple | list):
+        return type(value)(_plain(item) for item in value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _is_member(cls: type) -> bool:
+    return hasattr(cls, "ROOM")
 
 
 def from_json(cls: type, path: str) -> Any:
     """Reads a file written by `to_json` into the dataclass `cls`.
 
+    A class whose format has changed has `from_older(values, version)`, which gives the values of a
+    file in today's format.
+
     Raises:
       ValueError: not JSON, a newer format, or unknown keys; names the file.
     """
-    values = files.read_json(path, highest=FORMAT_VERSION)
-    values.pop("format_version", None)
+    newest = _version_of(cls)
+    values = files.read_json(path, highest=newest)
+    version = values.pop("format_version", 1)
+    if version < newest:
+        values = cls.from_older(values, version)
     return from_dict(cls, values, where=path)
 
 
 def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
     """Fills the dataclass `cls` from nested dicts; ValueError for unknown keys, with the known."""
-    types = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls)
+    types = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
     unknown = sorted(set(values) - set(types))
     if unknown:
         raise ValueError(
             f"{where}: unknown keys {', '.join(unknown)}. Known: {', '.join(sorted(types))}."
         )
     arguments = {}
-    for key, value in values.items():
-        if dataclasses.is_dataclass(types[key]):
-            if not isinstance(value, Mapping):
-                raise ValueError(f"{where}: {key} is {value!r}; expected an object of keys.")
-            value = from_dict(types[key], value, f"{where}: {key}")
-        elif isinstance(value, list):
-            value = tuple(value)
-        if isinstance(value, tuple):
-            value = _items(types[key], value, f"{where}: {key}")
-        kind = typing.get_origin(types[key]) or types[key]
-        if not isinstance(value, (int, float) if kind is float else kind):
-            raise ValueError(f"{where}: {key} is {value!r}; expected {kind.__name__}.")
-        arguments[key] = value
+    for field in dataclasses.fields(cls):
+        if field.name in values:
+            arguments[field.name] = _value(
+                field, types[field.name], values[field.name], f"{where}: {field.name}"
+            )
     return cls(**arguments)
+
+
+def _value(field: dataclasses.Field, declared: type, value: Any, where: str) -> Any:
+    """The value of a field from JSON."""
+    if dataclasses.is_dataclass(declared) or _is_member(declared):
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{where} is {value!r}; expected an object of keys.")
+        value = _member(field, declared, value, where)
+    elif isinstance(value, list):
+        value = tuple(value)
+    if isinstance(value, tuple):
+        value = _items(declared, value, where)
+    kind = typing.get_origin(declared) or declared
+    if not isinstance(value, (int, float) if kind is float else kind):
+        raise ValueError(f"{where} is {value!r}; expected {kind.__name__}.")
+    return value
+
+
+def _member(field: dataclasses.Field, declared: type, value: Mapping[str, Any], where: str) -> Any:
+    """A dataclass in a field; of a family, the member that the value names, else the default."""
+    if not _is_member(declared):
+        return from_dict(declared, value, where)
+    value = dict(value)
+    name = value.pop(declared.NAME_KEY, None)
+    if name is None:
+        return from_dict(type(field.default_factory()), value, where)
+    module = members.find(declared.ROOM, name, f"{where}.{declared.NAME_KEY}")
+    return from_dict(module.Config, value, where)
 
 
 def _items(kind: type, values: tuple, where: str) -> tuple:

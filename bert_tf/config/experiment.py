@@ -5,145 +5,67 @@ with `--config.optimizer.learning_rate=2e-5`. Paths, devices and the like are fl
 """
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
+from bert_tf import members
 from bert_tf.config import ranges
+from bert_tf.config.old_names import TaskConfig, accepts_moved, from_version_1, hand_over
 from bert_tf.config.phases import PhaseConfig, check_phases
 from bert_tf.config.ranges import check_ranges
+from bert_tf.config.task import Settings
 from bert_tf.models.bert import BertConfig
+from bert_tf.models.model import EncoderConfig
 
 OPTIMIZERS = ("adamw", "lamb", "adafactor", "sgd", "muon")
 SCHEDULES = ("linear", "polynomial", "cosine", "constant", "warmup_stable_decay")
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
+__all__ = [
+    "DTYPES",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "BertConfig",
+    "DataConfig",
+    "ExperimentConfig",
+    "OptimizerConfig",
+    "PhaseConfig",
+    "TaskConfig",
+    "TrainConfig",
+]
 
 
+@accepts_moved
 @dataclasses.dataclass
 class DataConfig:
-    """How text becomes batches.
+    """How text becomes batches, whatever the task; what only one task heeds stands in its Config.
 
     Attributes:
-      max_seq_length: S, tokens of a row, [CLS] and [SEP] included.
-      max_predictions_per_seq: P, slots for masked tokens in a row.
-      masked_lm_prob: share of the tokens that is predicted in training.
-      eval_masked_lm_prob: the same in evaluations, so that runs with other shares compare.
-      do_whole_word_mask: mask all pieces of a word together.
-      max_ngram: mask n-grams of up to so many words, 1/n as often as single words (ALBERT: 3);
-        needs do_whole_word_mask. 1: single words.
-      position_range: pretraining: rows shorter than this begin at a random position of so many, so
-        that short rows teach all positions (Kiyono et al. 2021); 0: all begin at 0.
-      text_column, text_pair_column, label_column: columns of a fine-tuning file; empty: found by
-        their usual names.
-      label_columns: several labels, one 0/1 column each, in place of label_column.
-      label_separator: stands between several labels in one column.
-      header: names of the columns of a fine-tuning file that has no header line.
-      skip_faulty_rows: leave out (and count) labelled rows that are ragged or hold an empty text.
-      max_train_examples: use only the first so many rows (sentences, questions) of a fine-tuning
-        file; 0: all.
-      skip_damaged_records: pretraining: a record that cannot be read counts nothing, instead of
-        ending the run; all others keep their places. How many there were is reported.
+      max_seq_length: S, tokens of a row, special tokens included.
+      max_train_examples: fine-tuning: use only the first so many examples (texts, sentences,
+        questions) of the training file; 0: all.
       dev_fraction: fine-tuning: share of the training file that is held out where there is no
         evaluation file; 0: none.
-      num_widths: fine-tuning: rows of like length come together in batches of so many widths;
+      num_widths: fine-tuning: rows of like length come together in batches of this many widths;
         0: rows in the order of the seed, all padded to max_seq_length.
       widths: those widths, the last max_seq_length; empty: chosen for the training data.
-      doc_stride: tokens between the beginnings of two windows over a text that is longer than a
-        row.
-      max_query_length: tokens of a question, at most half of the row; the rest of the row is for
-        its context.
-      skip_bad_answers: leave out training questions whose answer is not in their context.
-      tag_scheme: of a file of tags: "iob1", "iob2", "bioes", "plain", or "auto": found out.
-      repair_tags: read a tag that cannot stand where it does as the beginning of an entity.
-      document_context: rows of tagged words reach over whole documents, not single sentences.
     """
 
     max_seq_length: int = 128
-    max_predictions_per_seq: int = 20
-    masked_lm_prob: float = 0.15
-    eval_masked_lm_prob: float = 0.15
-    do_whole_word_mask: bool = False
-    max_ngram: int = 1
-    position_range: int = 0
-    text_column: str = ""
-    text_pair_column: str = ""
-    label_column: str = ""
-    label_columns: tuple[str, ...] = ()
-    label_separator: str = ","
-    header: tuple[str, ...] = ()
-    skip_faulty_rows: bool = False
     max_train_examples: int = 0
-    skip_damaged_records: bool = False
     dev_fraction: float = 0.1
     num_widths: int = 0
     widths: tuple[int, ...] = ()
-    doc_stride: int = 64
-    max_query_length: int = 64
-    skip_bad_answers: bool = False
-    tag_scheme: str = "auto"
-    repair_tags: bool = False
-    document_context: bool = False
 
     def check(self) -> "DataConfig":
-        """Returns itself; ValueError for a number out of range, or masks that cannot be."""
+        """Returns itself; ValueError for a number out of range."""
         check_ranges("data", self, ranges.DATA)
-        if self.max_ngram > 1 and not self.do_whole_word_mask:
+        widths = list(self.widths)
+        if widths and (sorted(set(widths)) != widths or widths[-1] != self.max_seq_length):
             raise ValueError(
-                f"data.max_ngram is {self.max_ngram}, but data.do_whole_word_mask is false; "
-                "n-grams are of whole words: set it to true, or data.max_ngram to 1."
+                f"data.widths is {self.widths}; expected ascending widths of which the last "
+                f"is data.max_seq_length ({self.max_seq_length})."
             )
         return self
-
-
-@dataclasses.dataclass
-class TaskConfig:
-    """What is learned.
-
-    Attributes:
-      name: module of bert_tf.tasks, for example "pretraining" or "classification".
-      next_sentence: pretraining: train the next-sentence head (the data must have its labels).
-      labels: classification: the labels in the order of the logits; empty: those of the training
-        file.
-      text_pairs: classification: an example is a pair of texts; scripts/finetune.py sets it.
-      problem_type: classification: "single_label_classification", "multi_label_classification" or
-        "regression" (then `labels` is empty and the label column holds numbers).
-      class_weights: classification: weight of each label in the loss, in the order of `labels`
-        (several labels: of the examples that have it); empty: all 1.
-      balance_classes: classification: class_weights from the training data, so that every label
-        weighs the same in sum.
-      metrics: classification: the scores the task is known by, the first is the one to select by;
-        empty: accuracy, micro_f1 or spearman.
-      classifier_dropout_prob: classification: dropout of the pooled output.
-      classifier_pooling: classification: what the classifier sees of a text, as `pooling`. "mean"
-        for encoders that never learned next sentences, whose pooler starts at random.
-      pooling: embedding: "mean" over the tokens, their "max", the "cls" token, or the "pooler".
-      normalize: embedding: scale to length 1.
-      tag_scheme: token_classification: that of the labels: "iob1", "iob2", "bioes", "plain", or
-        "auto": iob2 for the labels of a training file with entities, else what the labels say.
-      null_answers: question_answering: there are questions without an answer (SQuAD 2.0);
-        scripts/finetune.py sets it.
-      null_threshold: question_answering: no answer, if its score is better by more than this;
-        scripts/finetune.py sets it to the best on the evaluation data.
-      max_answer_length: question_answering: tokens of the longest answer.
-      n_best: question_answering: how many answers are kept for each question.
-      answer_metric: question_answering: "squad", or "cmrc" for Chinese.
-    """
-
-    name: str = "pretraining"
-    next_sentence: bool = True
-    labels: tuple[str, ...] = ()
-    text_pairs: bool = False
-    problem_type: str = "single_label_classification"
-    class_weights: tuple[float, ...] = ()
-    balance_classes: bool = False
-    metrics: tuple[str, ...] = ()
-    classifier_dropout_prob: float = 0.1
-    classifier_pooling: str = "pooler"
-    pooling: str = "mean"
-    normalize: bool = True
-    tag_scheme: str = "auto"
-    null_answers: bool = False
-    null_threshold: float = 0.0
-    max_answer_length: int = 30
-    n_best: int = 20
-    answer_metric: str = "squad"
 
 
 @dataclasses.dataclass
@@ -286,15 +208,38 @@ class TrainConfig:
             self.num_train_steps = max(1, rows // self.global_batch_size)
 
 
+def _default_task() -> Settings:
+    return members.find("tasks", "pretraining").Config()
+
+
 @dataclasses.dataclass
 class ExperimentConfig:
-    """One run: the model, its data, its task, its optimizer and its training."""
+    """One run: the model, its data, its task, its optimizer and its training.
 
-    model: BertConfig = dataclasses.field(default_factory=BertConfig)
+    Attributes:
+      model: the Config of an encoder, `bert_tf.models.<name>.Config`.
+      data: how text becomes batches.
+      task: the Config of a task, `bert_tf.tasks.<name>.Config`.
+      optimizer: how the weights move.
+      train: how long and how it is trained.
+    """
+
+    model: EncoderConfig = dataclasses.field(default_factory=BertConfig)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
-    task: TaskConfig = dataclasses.field(default_factory=TaskConfig)
+    task: Settings = dataclasses.field(default_factory=_default_task)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+    FORMAT_VERSION: ClassVar[int] = 2
+
+    def __post_init__(self):
+        hand_over(self)
+
+    @classmethod
+    def from_older(cls, values: Mapping[str, Any], version: int) -> dict[str, Any]:
+        """The values of an older file in today's format; version 1 had one class for all tasks."""
+        del version
+        return from_version_1(values)
 
     def check(self) -> "ExperimentConfig":
         """Returns itself; ValueError for values that cannot work together."""
@@ -302,7 +247,7 @@ class ExperimentConfig:
         _check_choice("train.dtype", train.dtype, DTYPES)
         self.model.check("model")
         self.data.check()
-        check_ranges("task", self.task, ranges.TASK)
+        self.task.check(self)
         self.optimizer.check()
         check_ranges("train", train, ranges.TRAIN)
         if train.on_spike not in ("stop", "skip"):
@@ -311,21 +256,10 @@ class ExperimentConfig:
             raise ValueError(
                 "train.model_from_best needs train.keep_best, the metric that says which is best."
             )
-        if self.data.max_seq_length > self.model.max_position_embeddings:
+        if self.data.max_seq_length > self.model.longest_sequence:
             raise ValueError(
-                f"data.max_seq_length is {self.data.max_seq_length}, but the model has "
-                f"max_position_embeddings {self.model.max_position_embeddings}."
-            )
-        if not 0 <= self.data.position_range <= self.model.max_position_embeddings:
-            raise ValueError(
-                f"data.position_range is {self.data.position_range}; expected 0, or at most "
-                f"model.max_position_embeddings ({self.model.max_position_embeddings})."
-            )
-        widths = list(self.data.widths)
-        if widths and (sorted(set(widths)) != widths or widths[-1] != self.data.max_seq_length):
-            raise ValueError(
-                f"data.widths is {self.data.widths}; expected ascending widths of which the last "
-                f"is data.max_seq_length ({self.data.max_seq_length})."
+                f"data.max_seq_length is {self.data.max_seq_length}, but the model takes at most "
+                f"{self.model.longest_sequence} tokens."
             )
         if train.time_budget_minutes and train.num_train_steps:
             raise ValueError(

@@ -15,8 +15,8 @@ class PhaseConfig:
     Attributes:
       num_train_steps: optimizer steps of the phase.
       global_batch_size, num_micro_batches: in place of those of `train`.
-      max_seq_length, max_predictions_per_seq: in place of those of `data`, with which evaluations
-        go on and the model is saved. The data of the phase must have this length.
+      max_seq_length, max_predictions_per_seq: in place of those of `data` and `task`, with which
+        evaluations go on and the model is saved. The data of the phase must have this length.
       learning_rate: with the phase a schedule begins, with this peak, and ends where another phase
         begins one, or with the run. 0: the schedule of the phase before goes on.
       warmup_proportion: share of the steps of that schedule in which the rate rises from 0.
@@ -35,10 +35,10 @@ def check_phases(phases: Sequence[PhaseConfig], config: Any) -> None:
     """ValueError for phases that an ExperimentConfig cannot have."""
     if not phases:
         return
-    if config.task.name != "pretraining":
-        raise ValueError(f"train.phases are for pretraining; task.name is {config.task.name!r}.")
+    if config.task.TRAINED_BY != "pretrain.py":
+        raise ValueError(f"train.phases are for pretraining; the task is {config.task.name!r}.")
     for number, phase in enumerate(phases):
-        _check_phase(f"train.phases[{number}]", phase, config.model.max_position_embeddings)
+        _check_phase(f"train.phases[{number}]", phase, config.model.longest_sequence)
     total, train = sum(phase.num_train_steps for phase in phases), config.train
     if train.num_train_steps not in (0, total):
         raise ValueError(
@@ -52,7 +52,7 @@ def check_phases(phases: Sequence[PhaseConfig], config: Any) -> None:
         )
 
 
-def _check_phase(where: str, phase: PhaseConfig, most_positions: int) -> None:
+def _check_phase(where: str, phase: PhaseConfig, longest_sequence: int) -> None:
     if not isinstance(phase, PhaseConfig):
         raise ValueError(f"{where} is {phase!r}; expected a PhaseConfig.")
     for field in dataclasses.fields(phase):
@@ -60,10 +60,10 @@ def _check_phase(where: str, phase: PhaseConfig, most_positions: int) -> None:
         least = 1 if field.name == "num_train_steps" else 0
         if value < least:
             raise ValueError(f"{where}.{field.name} is {value}; expected at least {least}.")
-    if phase.max_seq_length > most_positions:
+    if phase.max_seq_length > longest_sequence:
         raise ValueError(
-            f"{where}.max_seq_length is {phase.max_seq_length}, but the model has "
-            f"max_position_embeddings {most_positions}."
+            f"{where}.max_seq_length is {phase.max_seq_length}, but the model takes "
+            f"at most {longest_sequence} tokens."
         )
     if phase.warmup_proportion > 1 or (phase.warmup_proportion and not phase.learning_rate):
         raise ValueError(

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf import model_folder
-from bert_tf.config.experiment import TaskConfig
 from bert_tf.export import description, ids_model
+from bert_tf.tasks import embedding
 from bert_tf.tasks.task import Task, encoder_inputs, make_task
 
 # Widths are rounded up to a multiple, so that a runtime meets few shapes.
@@ -156,7 +156,7 @@ def _for_task(task: Task, model: keras.Model, wanted: str | None):
 def _embedding(task: Task) -> Task:
     if task.config.task.name == "embedding":
         return task
-    config = dataclasses.replace(task.config, task=TaskConfig(name="embedding"))
+    config = dataclasses.replace(task.config, task=embedding.Config())
     return make_task(config, task.tokenizer)
 
 

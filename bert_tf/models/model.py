@@ -33,12 +33,14 @@ class EncoderConfig:
         `activation_values`.
 
     Class attributes:
+      ROOM, NAME_KEY: how `config.as_json` finds the class again, see there.
       CONFIG_FILE: name of the file in a model folder.
       AT_LEAST_ONE: fields that must not be 0.
       TRAINING_FIELDS: fields that are not the shape of the model. A run that starts from a
         checkpoint may set them; all others come from the checkpoint.
     """
 
+    ROOM, NAME_KEY = "models", "model_type"
     CONFIG_FILE = "config.json"
     # Not annotated: only what is annotated is a field of the dataclasses.
     AT_LEAST_ONE = ()

@@ -1,4 +1,4 @@
-"""What a fine-tuning run leaves beside the model, whatever the task:
+"""What a fine-tuning run leaves beside the model, whatever the task.
 
 results.json          the scores of every set, the look at the data, the config
 predictions/<set>/    the answers to every set, in the files of the task
@@ -6,13 +6,13 @@ dev.*                 what was held out, if there was no evaluation file
 report.html           all of it to look at
 """
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
+from bert_tf.config import as_json
 from bert_tf.files import write_lines
 from bert_tf.report import page, run_curves
 from bert_tf.tasks.sets import Prepared, Result
@@ -44,7 +44,7 @@ def write_results(
         "known_by": list(task.known_by),
         "scores": {name: result.scores for name, result in results.items() if result.scores},
         "data": prepared.looked,
-        "config": dataclasses.asdict(task.config),
+        "config": as_json.to_dict(task.config),
     }
     sections = _sections(folder, around, task, prepared, results)
     page.write_page(tf.io.gfile.join(folder, "report.html"), f"Fine-tuning: {folder}", sections)
@@ -94,7 +94,7 @@ def _sections(
     for name, result in scored.items():
         yield from around.sections(task, prepared.dev[name], result, name)
     yield "Data", page.preformatted("\n".join(prepared.look_lines))
-    yield "Config", page.preformatted(json.dumps(dataclasses.asdict(task.config), indent=2))
+    yield "Config", page.preformatted(json.dumps(as_json.to_dict(task.config), indent=2))
 
 
 def _curve_sections(folder: str) -> Iterable[tuple[str, str]]:

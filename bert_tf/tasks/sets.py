@@ -81,17 +81,6 @@ class Result:
     rows: dict[str, np.ndarray]
 
 
-def check_no_class_weights(config: ExperimentConfig) -> None:
-    """ValueError for weights of classes, of a task that would not heed them."""
-    for name in ("class_weights", "balance_classes"):
-        value = getattr(config.task, name)
-        if value:
-            raise ValueError(
-                f"task.{name} is {value!r}, but task.name is {config.task.name!r}; it weighs the "
-                "labels of whole texts alone ('classification'). Leave it out."
-            )
-
-
 def hold_out_groups(
     examples: Sequence[Any],
     groups: Sequence[Hashable],

@@ -9,10 +9,7 @@ Shape suffixes: B batch, S sequence.
 
 import abc
 import copy
-import dataclasses
 import functools
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,7 +17,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf import tasks
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.in_memory import make_array_dataset
@@ -168,7 +164,7 @@ class Task(abc.ABC):
     @property
     def takes_pairs(self) -> bool:
         """Whether `encode` takes two texts."""
-        return self.config.task.text_pairs
+        return False
 
     def from_ids(self, outputs: Batch, batch: Batch) -> Batch:
         """What a model called with ids alone (`export.ids`) answered, as `decode` takes it."""
@@ -228,7 +224,7 @@ class TaskModel(keras.Model):
         self.config = config
 
     def get_config(self):
-        return {"config": dataclasses.asdict(self.config), "name": self.name}
+        return {"config": as_json.to_dict(self.config), "name": self.name}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -237,12 +233,8 @@ class TaskModel(keras.Model):
 
 
 def make_task(config: ExperimentConfig, tokenizer: Tokenizer) -> Task:
-    """The task that `config.task.name` names; ValueError with the known names if there is none."""
-    known = sorted({m.name for m in pkgutil.iter_modules(tasks.__path__) if m.ispkg} - {"glue"})
-    if config.task.name not in known:
-        raise ValueError(f"unknown task.name {config.task.name!r}. Known: {', '.join(known)}.")
-    module = importlib.import_module(f"bert_tf.tasks.{config.task.name}.task")
-    return module.Task(config, tokenizer)
+    """The task whose settings `config.task` are."""
+    return config.task.task_class()(config, tokenizer)
 
 
 def make_encoder(config: ExperimentConfig) -> Encoder:

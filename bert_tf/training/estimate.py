@@ -35,7 +35,7 @@ def activation_bytes(config: ExperimentConfig, num_replicas: int) -> float:
     size = 2 if "16" in train.dtype else 4
     B = train.global_batch_size // (num_replicas * train.num_micro_batches)
     S, D, F = config.data.max_seq_length, model.hidden_size, model.intermediate_size
-    P = config.data.max_predictions_per_seq if config.task.name == "pretraining" else 0
+    P = config.task.predictions_per_row
     per_token = 9 * D + 2 * F + 2.5 * model.num_attention_heads * S
     L = model.num_hidden_layers
     kept = per_token + L * D if train.recompute else L * per_token

@@ -18,7 +18,7 @@ def step_flops(config: ExperimentConfig, sequence_length: float | None = None) -
       sequence_length: tokens of a sequence; None: `data.max_seq_length`.
     """
     model, data = config.model, config.data
-    P = data.max_predictions_per_seq if config.task.name == "pretraining" else 0
+    P = config.task.predictions_per_row
     S, D = sequence_length or data.max_seq_length, model.hidden_size
     F, L, V = model.intermediate_size, model.num_hidden_layers, model.vocab_size
     attention_parameters = 4 * (D * D + D)

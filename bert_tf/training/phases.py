@@ -125,10 +125,11 @@ def _config_of(
         names = ("learning_rate", "warmup_proportion")
         optimizer = dataclasses.replace(optimizer, **{n: getattr(schedule, n) for n in names})
     seed = int(hash_u32(train.seed, data_number, STREAM_PHASE)) if data_number else train.seed
-    data = _replace_given(data, phase, ("max_seq_length", "max_predictions_per_seq"))
+    data = _replace_given(data, phase, ("max_seq_length",))
+    task = _replace_given(config.task, phase, ("max_predictions_per_seq",))
     train = _replace_given(train, phase, ("global_batch_size", "num_micro_batches"))
     train = dataclasses.replace(train, phases=(), num_train_steps=phase.num_train_steps, seed=seed)
-    return dataclasses.replace(config, data=data, train=train, optimizer=optimizer)
+    return dataclasses.replace(config, data=data, task=task, train=train, optimizer=optimizer)
 
 
 def _replace_given(settings: Any, phase: PhaseConfig, names: Sequence[str]) -> Any:

@@ -8,13 +8,15 @@ XLA; the others are measured beside it.
 """
 
 from bert_tf.config import experiment
+from bert_tf.models import bert
+from bert_tf.tasks import pretraining
 
 
 def get_config() -> experiment.ExperimentConfig:
     return experiment.ExperimentConfig(
-        model=experiment.BertConfig.from_size("mini", hidden_act="gelu_new"),
-        data=experiment.DataConfig(max_seq_length=128, max_predictions_per_seq=20),
-        task=experiment.TaskConfig(name="pretraining"),
+        model=bert.Config.from_size("mini", hidden_act="gelu_new"),
+        data=experiment.DataConfig(max_seq_length=128),
+        task=pretraining.Config(max_predictions_per_seq=20),
         optimizer=experiment.OptimizerConfig(learning_rate=1e-4),
         train=experiment.TrainConfig(global_batch_size=32, dtype="float32"),
     )

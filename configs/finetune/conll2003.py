@@ -5,18 +5,20 @@ r"""Entities of CoNLL-2003, or of any file of words and tags in columns.
         --init_checkpoint=MODEL --work_dir=work/ner
 
 Rows reach over whole documents, as in Devlin et al. 2018, section 5.3; files without -DOCSTART-
-lines need --config.data.document_context=false. Published files with faulty tags (People's Daily)
-need --config.data.repair_tags=true.
+lines need --config.task.document_context=false. Published files with faulty tags (People's Daily)
+need --config.task.repair_tags=true.
 """
 
 from bert_tf.config import experiment
+from bert_tf.models import bert
+from bert_tf.tasks import token_classification
 
 
 def get_config() -> experiment.ExperimentConfig:
     return experiment.ExperimentConfig(
-        model=experiment.BertConfig.from_size("mini", use_pooler=False),
-        data=experiment.DataConfig(max_seq_length=128, doc_stride=64, document_context=True),
-        task=experiment.TaskConfig(name="token_classification"),
+        model=bert.Config.from_size("mini", use_pooler=False),
+        data=experiment.DataConfig(max_seq_length=128),
+        task=token_classification.Config(doc_stride=64, document_context=True),
         optimizer=experiment.OptimizerConfig(learning_rate=1e-4, bias_correction=True),
         train=experiment.TrainConfig(
             global_batch_size=16,

@@ -8,13 +8,15 @@ when no --config is given.
 """
 
 from bert_tf.config import experiment
+from bert_tf.models import bert
+from bert_tf.tasks import classification
 
 
 def get_config() -> experiment.ExperimentConfig:
     return experiment.ExperimentConfig(
-        model=experiment.BertConfig.from_size("mini"),
+        model=bert.Config.from_size("mini"),
         data=experiment.DataConfig(max_seq_length=128, num_widths=4),
-        task=experiment.TaskConfig(name="classification"),
+        task=classification.Config(),
         optimizer=experiment.OptimizerConfig(
             learning_rate=5e-5, bias_correction=True, epsilon=1e-8
         ),

@@ -6,13 +6,15 @@ python scripts/finetune.py --config=configs/finetune/quickstart.py \\
 """
 
 from bert_tf.config import experiment
+from bert_tf.models import bert
+from bert_tf.tasks import classification
 
 
 def get_config() -> experiment.ExperimentConfig:
     return experiment.ExperimentConfig(
-        model=experiment.BertConfig.from_size("tiny", vocab_size=8000, max_position_embeddings=128),
+        model=bert.Config.from_size("tiny", vocab_size=8000, max_position_embeddings=128),
         data=experiment.DataConfig(max_seq_length=64),
-        task=experiment.TaskConfig(name="classification"),
+        task=classification.Config(),
         optimizer=experiment.OptimizerConfig(learning_rate=1e-3, bias_correction=True),
         train=experiment.TrainConfig(global_batch_size=32, num_train_epochs=8.0, steps_per_loop=50),
     )

@@ -9,15 +9,15 @@ then the best on the evaluation data. For Chinese: --config.task.answer_metric=c
 """
 
 from bert_tf.config import experiment
+from bert_tf.models import bert
+from bert_tf.tasks import question_answering
 
 
 def get_config() -> experiment.ExperimentConfig:
     return experiment.ExperimentConfig(
-        model=experiment.BertConfig.from_size("mini", use_pooler=False),
-        data=experiment.DataConfig(
-            max_seq_length=384, doc_stride=128, max_query_length=64, num_widths=4
-        ),
-        task=experiment.TaskConfig(name="question_answering"),
+        model=bert.Config.from_size("mini", use_pooler=False),
+        data=experiment.DataConfig(max_seq_length=384, num_widths=4),
+        task=question_answering.Config(doc_stride=128, max_query_length=64),
         optimizer=experiment.OptimizerConfig(learning_rate=5e-5, bias_correction=True),
         train=experiment.TrainConfig(
             global_batch_size=16,

@@ -6,13 +6,15 @@ python scripts/finetune.py --config=configs/finetune/sst2.py \\
 """
 
 from bert_tf.config import experiment
+from bert_tf.models import bert
+from bert_tf.tasks import classification
 
 
 def get_config() -> experiment.ExperimentConfig:
     return experiment.ExperimentConfig(
-        model=experiment.BertConfig.from_size("mini"),
+        model=bert.Config.from_size("mini"),
         data=experiment.DataConfig(max_seq_length=64),
-        task=experiment.TaskConfig(name="classification"),
+        task=classification.Config(),
         optimizer=experiment.OptimizerConfig(learning_rate=3e-4, bias_correction=True),
         train=experiment.TrainConfig(
             global_batch_size=32,

@@ -23,12 +23,14 @@ to seven times as large as those of plain.py, and without next sentences its poo
 """
 
 from bert_tf.config import experiment
+from bert_tf.models import bert
+from bert_tf.tasks import pretraining
 
 
 def get_config() -> experiment.ExperimentConfig:
     lengths = {32: 500, 64: 300, 128: 7200}  # tokens: steps
     return experiment.ExperimentConfig(
-        model=experiment.BertConfig(
+        model=bert.Config(
             vocab_size=8000,
             hidden_size=256,
             num_hidden_layers=2,
@@ -38,10 +40,10 @@ def get_config() -> experiment.ExperimentConfig:
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         ),
-        data=experiment.DataConfig(
-            max_seq_length=128, max_predictions_per_seq=38, masked_lm_prob=0.3
+        data=experiment.DataConfig(max_seq_length=128),
+        task=pretraining.Config(
+            max_predictions_per_seq=38, masked_lm_prob=0.3, next_sentence=False
         ),
-        task=experiment.TaskConfig(name="pretraining", next_sentence=False),
         optimizer=experiment.OptimizerConfig(
             name="muon",
             update_rms=0.7,

@@ -16,20 +16,20 @@ stays where it only knows how frequent words are.
 """
 
 from bert_tf.config import experiment
+from bert_tf.models import bert
+from bert_tf.tasks import pretraining
 
 
 def get_config() -> experiment.ExperimentConfig:
     return experiment.ExperimentConfig(
-        model=experiment.BertConfig.from_size(
+        model=bert.Config.from_size(
             "mini",
             vocab_size=8000,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         ),
-        data=experiment.DataConfig(
-            max_seq_length=64, max_predictions_per_seq=19, masked_lm_prob=0.3
-        ),
-        task=experiment.TaskConfig(name="pretraining"),
+        data=experiment.DataConfig(max_seq_length=64),
+        task=pretraining.Config(max_predictions_per_seq=19, masked_lm_prob=0.3),
         optimizer=experiment.OptimizerConfig(learning_rate=1e-3, bias_correction=True),
         train=experiment.TrainConfig(
             global_batch_size=32,

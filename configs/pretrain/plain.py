@@ -1,4 +1,4 @@
-r"""The plain recipe of BERT on a model of 4 layers of 256: what `benchmark.py recipe` compares with.
+r"""The plain recipe of BERT on 4 layers of 256: what `benchmark.py recipe` compares with.
 
     python scripts/pretrain.py --config=configs/pretrain/plain.py \\
         --train_data=data/train --eval_data=data/valid --work_dir=work/plain \\
@@ -11,13 +11,15 @@ steps in 40 minutes of two cores.
 """
 
 from bert_tf.config import experiment
+from bert_tf.models import bert
+from bert_tf.tasks import pretraining
 
 
 def get_config() -> experiment.ExperimentConfig:
     return experiment.ExperimentConfig(
-        model=experiment.BertConfig.from_size("mini", vocab_size=8000, hidden_act="gelu_new"),
-        data=experiment.DataConfig(max_seq_length=128, max_predictions_per_seq=20),
-        task=experiment.TaskConfig(name="pretraining"),
+        model=bert.Config.from_size("mini", vocab_size=8000, hidden_act="gelu_new"),
+        data=experiment.DataConfig(max_seq_length=128),
+        task=pretraining.Config(max_predictions_per_seq=20),
         optimizer=experiment.OptimizerConfig(learning_rate=1e-4),
         train=experiment.TrainConfig(
             global_batch_size=32,

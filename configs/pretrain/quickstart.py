@@ -11,19 +11,21 @@ of 61.5 %. Without dropout: the records hold the corpus eight times, each time c
 """
 
 from bert_tf.config import experiment
+from bert_tf.models import bert
+from bert_tf.tasks import pretraining
 
 
 def get_config() -> experiment.ExperimentConfig:
     return experiment.ExperimentConfig(
-        model=experiment.BertConfig.from_size(
+        model=bert.Config.from_size(
             "tiny",
             vocab_size=8000,
             max_position_embeddings=128,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
         ),
-        data=experiment.DataConfig(max_seq_length=64, max_predictions_per_seq=10),
-        task=experiment.TaskConfig(name="pretraining"),
+        data=experiment.DataConfig(max_seq_length=64),
+        task=pretraining.Config(max_predictions_per_seq=10),
         optimizer=experiment.OptimizerConfig(
             name="muon", update_rms=0.7, learning_rate=1e-3, bias_correction=True
         ),

@@ -16,13 +16,15 @@ warmup_proportion. Made for accelerators: nobody has run it to its end yet.
 """
 
 from bert_tf.config import experiment
+from bert_tf.models import bert
+from bert_tf.tasks import pretraining
 
 
 def get_config() -> experiment.ExperimentConfig:
     return experiment.ExperimentConfig(
-        model=experiment.BertConfig.from_size("base"),
-        data=experiment.DataConfig(max_seq_length=512, max_predictions_per_seq=77),
-        task=experiment.TaskConfig(name="pretraining"),
+        model=bert.Config.from_size("base"),
+        data=experiment.DataConfig(max_seq_length=512),
+        task=pretraining.Config(max_predictions_per_seq=77),
         optimizer=experiment.OptimizerConfig(learning_rate=1e-4, warmup_proportion=0.01),
         train=experiment.TrainConfig(
             global_batch_size=256,

@@ -6,7 +6,6 @@ transformers is written `transformers:DTYPE` (padded to the longest row of each 
 `transformers:DTYPE+full` (padded to the maximum).
 """
 
-import dataclasses
 import functools
 import os
 import statistics
@@ -17,6 +16,7 @@ from typing import Any
 from benchmarks import apart, harness
 from benchmarks.child import UnavailableError
 from benchmarks.harness import Contestant
+from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 
 OWN = ("bert_tf:float32", "bert_tf:mixed_bfloat16")
@@ -65,7 +65,7 @@ def run(
         known = ", ".join((*OWN, *PEERS))
         raise ValueError(f"unknown contestant {', '.join(unknown)}. Expected some of {known}.")
     settings = {
-        "config": dataclasses.asdict(config),
+        "config": as_json.to_dict(config),
         "train_file": os.path.abspath(train_file),
         "init_checkpoint": os.path.abspath(init_checkpoint),
         "steps_per_round": steps_per_round,

@@ -8,7 +8,6 @@ is finished is not done again; what is there with other settings is refused by t
 it.
 """
 
-import dataclasses
 import glob
 import json
 import math
@@ -21,7 +20,7 @@ from typing import Any
 
 from benchmarks import apart, harness
 from benchmarks.child import UnavailableError
-from bert_tf.config.as_json import from_json
+from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.processes.children import run_logged
@@ -87,7 +86,7 @@ def run(
         if sst2:
             results[name] |= work.fine_tune_at_best_rate(name, sst2, seeds)
     if garden_python:
-        masks = (config.data.max_predictions_per_seq, config.data.masked_lm_prob)
+        masks = (config.task.max_predictions_per_seq, config.task.masked_lm_prob)
         train = work.make_data(train_text, "train", config.data.max_seq_length, masks=masks)
         try:
             results[_GARDEN] = work.train_with_garden(
@@ -169,7 +168,9 @@ class _Work:
             f"--config.train.time_budget_minutes={minutes}",
         ]
         self._script("pretrain", command, log=f"{name}/pretrain.log")  # knows whether it is done
-        phases = phases_of(from_json(ExperimentConfig, os.path.join(run_dir, "config.json")))
+        phases = phases_of(
+            as_json.from_json(ExperimentConfig, os.path.join(run_dir, "config.json"))
+        )
         with open(os.path.join(run_dir, "metrics.jsonl"), encoding="utf-8") as file:
             return curves([json.loads(line) for line in file], phases)
 
@@ -213,7 +214,7 @@ class _Work:
         if not os.path.exists(output):
             stored = Manifest.load(valid)
             settings = {
-                "config": dataclasses.asdict(config),
+                "config": as_json.to_dict(config),
                 "train_files": _shards(train),
                 "eval_files": _shards(valid),
                 "eval_length": stored.max_seq_length,

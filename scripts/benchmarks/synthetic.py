@@ -20,7 +20,7 @@ def batch(config: dict[str, Any], seed: int) -> dict[str, np.ndarray]:
     """
     random = np.random.default_rng(seed)
     B, S = config["train"]["global_batch_size"], config["data"]["max_seq_length"]
-    P, V = config["data"]["max_predictions_per_seq"], config["model"]["vocab_size"]
+    P, V = config["task"]["max_predictions_per_seq"], config["model"]["vocab_size"]
     positions = np.argsort(random.random((B, S - 1)), axis=1)[:, :P] + 1  # not [CLS]
     segments = np.arange(S) >= S // 2
     return {

@@ -16,6 +16,7 @@ from benchmarks import apart, harness
 from benchmarks.child import UnavailableError
 from benchmarks.harness import Contestant
 from bert_tf import machine
+from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.training.flops import step_flops
 
@@ -134,7 +135,7 @@ def run(
     """
     config.check()
     entries = parse_entries(config, against, data)
-    settings = {"config": dataclasses.asdict(config), "steps_per_round": steps_per_round}
+    settings = {"config": as_json.to_dict(config), "steps_per_round": steps_per_round}
     contestants, left_out = {}, {}
     try:
         for entry in entries:

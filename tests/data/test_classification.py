@@ -81,7 +81,7 @@ def test_a_pair_column_alone_is_an_error(write):
 
 
 def test_a_table_without_a_usual_name_lists_its_columns(write):
-    message = r"The columns are: foo, label. Say which one .* --config.data.header=\"\('sentence'"
+    message = r"The columns are: foo, label. Say which one .* --config.task.header=\"\('sentence'"
     with pytest.raises(ValueError, match=message):
         classification.read_examples(write("foo\tlabel\nx\ty\n"))
 

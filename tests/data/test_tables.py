@@ -201,7 +201,7 @@ def test_a_carriage_return_within_a_row_is_text(write):
 @pytest.mark.parametrize(
     ("columns", "hint"),
     [
-        (["text"], """with --config.data.header="('sentence','label')"."""),
+        (["text"], """with --config.task.header="('sentence','label')"."""),
         (["l1, l2"], """Several names are written as a tuple: "('l1','l2')"."""),
     ],
 )

@@ -125,5 +125,5 @@ def test_the_format_of_a_task_goes_into_the_config():
     glue.apply_format(config, "stsb")
     assert (config.task.problem_type, config.task.labels) == ("regression", ())
     glue.apply_format(config, "cola")
-    assert config.data.header == ("source", "label", "mark", "sentence")
-    assert (config.data.text_column, config.data.text_pair_column) == ("sentence", "")
+    assert config.task.header == ("source", "label", "mark", "sentence")
+    assert (config.task.text_column, config.task.text_pair_column) == ("sentence", "")

@@ -172,7 +172,7 @@ CONFIG = [
     ({"config.train.eval_every": -1}, "train.eval_every is -1; expected at least 0"),
     ({"config.train.seed": -1}, "train.seed is -1; expected at least 0"),
     ({"config.train.dtype": "float16"}, "train.dtype is 'float16'; expected one of float32"),
-    ({"config.data.max_seq_length": 64}, "max_seq_length is 64, but .*max_position_embeddings 32"),
+    ({"config.data.max_seq_length": 64}, "max_seq_length is 64, but the model takes at most 32"),
     (
         {"config.train.global_batch_size": 15, "config.train.num_micro_batches": 2},
         r"global_batch_size \(15\) is not divisible by 1 replica\(s\) x 2 micro-batch",
@@ -221,7 +221,7 @@ CASES = {
         *CONFIG,
         ({"config": "{w}/classification.py"}, "task.name .* is 'classification'.*finetune.py"),
         ({"config.model.vocab_size": 100}, "has 150 tokens, the embedding table only 100 rows"),
-        ({"config.data.max_ngram": 2}, "max_ngram is 2, but data.do_whole_word_mask is false"),
+        ({"config.task.max_ngram": 2}, "max_ngram is 2, but data.do_whole_word_mask is false"),
         ({"config.data.max_seq_length": 16}, "{w}/train: made with max_seq_length = 32.* has 16"),
         ({"train_data": "{b}/no"}, "{b}/no holds no manifest.json.*create_pretraining_data"),
         ({"train_data": "{w}/train.txt"}, "train.txt holds no manifest.json.*--vocab_file"),
@@ -261,7 +261,7 @@ CASES = {
         ({"train_data": "{b}/one_label.tsv"}, "one_label.tsv: .*at least two labels"),
         ({"train_data": "{b}/a_folder"}, "{b}/a_folder: a table's name ends in .tsv"),
         ({"train_data": "{w}/train"}, "{w}/train: a table's name ends in .tsv"),
-        ({"config.data.text_column": "txt"}, "train.tsv:1: column 'txt' is unknown"),
+        ({"config.task.text_column": "txt"}, "train.tsv:1: column 'txt' is unknown"),
         (
             {"eval_data": "{b}/new_label.tsv"},
             "new_label.tsv:3: .*'label': the label 'fish' was not seen",

@@ -383,4 +383,4 @@ def test_the_configs_are_the_published_sizes_in_the_batches_they_name():
         model = config.model
         assert (model.num_hidden_layers, model.hidden_size) == (layers, hidden)
         assert config.train.global_batch_size == batch
-        assert (config.data.max_seq_length, config.data.max_predictions_per_seq) == (128, 20)
+        assert (config.data.max_seq_length, config.task.max_predictions_per_seq) == (128, 20)

@@ -39,7 +39,7 @@ def test_the_share_of_masks_in_training_does_not_change_the_evaluation(make_run,
 
     def masked(share, training):
         task, config = make_run()
-        config.data.masked_lm_prob = share
+        config.task.masked_lm_prob = share
         batches = task.make_dataset(records, BatchSlice(16), training=training).take(4)
         return [float(task.loss_weights(batch)["masked_lm_loss"]) for batch in batches]
 

@@ -265,7 +265,7 @@ def test_the_forecast_names_the_phases(make_run):
         (
             (PhaseConfig(num_train_steps=1, max_seq_length=513),),
             {},
-            r"phases\[0\]\.max_seq_length is 513, but the model has max_position_embeddings 512",
+            r"phases\[0\]\.max_seq_length is 513, but the model takes at most 512",
         ),
         (
             (PhaseConfig(num_train_steps=1, warmup_proportion=0.1),),

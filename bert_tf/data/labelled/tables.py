@@ -47,7 +47,7 @@ _CR_ALONE = (
 )
 HEADER_HINT = (
     "The columns of a file without a header line are named with "
-    "--config.data.header=\"('sentence','label')\"."
+    "--config.task.header=\"('sentence','label')\"."
 )
 
 

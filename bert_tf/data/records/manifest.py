@@ -129,7 +129,7 @@ class Manifest:
         if None not in (stored, max_predictions_per_seq) and stored != max_predictions_per_seq:
             raise ValueError(
                 f"{folder}: made with static masks and max_predictions_per_seq = {stored}, the "
-                f"config has {max_predictions_per_seq}; set data.max_predictions_per_seq to "
+                f"config has {max_predictions_per_seq}; set task.max_predictions_per_seq to "
                 f"{stored}"
             )
         if needs_labels and not self.has_labels:

@@ -1,1 +1,5 @@
 """Labels or numbers for a text or a pair of texts."""
+
+from bert_tf.tasks.classification.config import Config
+
+__all__ = ["Config"]

@@ -105,7 +105,7 @@ def label_sets(
         if len(labels) < 2:
             raise ValueError(
                 f"{path}: column {column!r} holds the labels {list(labels)}; expected at least "
-                f"two, as lists or with {separator!r} between them (data.label_separator)."
+                f"two, as lists or with {separator!r} between them (task.label_separator)."
             )
     id_of = {label: index for index, label in enumerate(labels)}
     targets_EL = np.zeros((len(rows), len(labels)), np.float32)

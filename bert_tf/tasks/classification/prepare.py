@@ -26,16 +26,16 @@ from bert_tf.tokenization.tokenizer import Tokenizer
 
 def table_format(config: ExperimentConfig) -> TableFormat:
     """Which columns of a file are what, from the config."""
-    data = config.data
+    task = config.task
     return TableFormat(
-        text_column=data.text_column or None,
-        text_pair_column=data.text_pair_column or None,
-        label_column=data.label_column or None,
-        label_columns=tuple(data.label_columns),
-        label_separator=data.label_separator,
-        header=tuple(data.header),
-        problem_type=config.task.problem_type,
-        skip_faulty_rows=data.skip_faulty_rows,
+        text_column=task.text_column or None,
+        text_pair_column=task.text_pair_column or None,
+        label_column=task.label_column or None,
+        label_columns=tuple(task.label_columns),
+        label_separator=task.label_separator,
+        header=tuple(task.header),
+        problem_type=task.problem_type,
+        skip_faulty_rows=task.skip_faulty_rows,
     )
 
 
@@ -93,14 +93,14 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
 
 
 def _check_problem_type(config: ExperimentConfig) -> None:
-    task, data = config.task, config.data
+    task = config.task
     if task.problem_type not in PROBLEM_TYPES:
         raise ValueError(
             f"task.problem_type is {task.problem_type!r}. Known: {', '.join(PROBLEM_TYPES)}."
         )
-    if data.label_columns and task.problem_type != MULTI:
+    if task.label_columns and task.problem_type != MULTI:
         raise ValueError(
-            f"data.label_columns ({', '.join(data.label_columns)}) are for several labels at a "
+            f"task.label_columns ({', '.join(task.label_columns)}) are for several labels at a "
             f"time: set task.problem_type to {MULTI!r}."
         )
     if task.balance_classes and task.problem_type != SINGLE:
@@ -151,8 +151,8 @@ def _as_records(examples: Examples, config: ExperimentConfig) -> Iterable[str]:
         if examples.text_pairs:
             record[names[1]] = examples.text_pairs[index]
         label = in_words(examples.label_ids[index], examples.labels)
-        if config.data.label_columns:
-            flags = {name: int(name in label) for name in config.data.label_columns}
+        if config.task.label_columns:
+            flags = {name: int(name in label) for name in config.task.label_columns}
             record |= flags
         else:
             record[names[2]] = label
@@ -161,6 +161,6 @@ def _as_records(examples: Examples, config: ExperimentConfig) -> Iterable[str]:
 
 def _record_columns(config: ExperimentConfig) -> Sequence[str]:
     """Names of text, second text and label: the config's, else usual ones."""
-    data, pairs = config.data, config.task.text_pairs
-    text = data.text_column or ("sentence1" if pairs else "sentence")
-    return text, data.text_pair_column or "sentence2", data.label_column or "label"
+    task = config.task
+    text = task.text_column or ("sentence1" if task.text_pairs else "sentence")
+    return text, task.text_pair_column or "sentence2", task.label_column or "label"

@@ -112,6 +112,10 @@ class ClassificationTask(base.Task):
         self.metric_names = _TRAINING_METRICS[self.problem_type]
         self.labels = [str(label) for label in task.labels]
 
+    @property
+    def takes_pairs(self):
+        return self.config.task.text_pairs
+
     def build_model(self) -> ClassificationModel:
         return ClassificationModel(self.config)
 
@@ -232,7 +236,7 @@ class ClassificationTask(base.Task):
             return {"label": label, "probabilities": tf.nn.softmax(logits_BL)}
         labels_BL = tf.broadcast_to(labels_L, tf.shape(logits_BL))
         chosen = tf.ragged.boolean_mask(labels_BL, logits_BL > 0)
-        joined = tf.strings.reduce_join(chosen, axis=-1, separator=self.config.data.label_separator)
+        joined = tf.strings.reduce_join(chosen, axis=-1, separator=self.config.task.label_separator)
         return {"label": joined, "probabilities": tf.nn.sigmoid(logits_BL)}
 
     def describe(self, row):
@@ -259,4 +263,3 @@ class ClassificationTask(base.Task):
 
 _TRAINING_METRICS = {SINGLE: ("accuracy",), MULTI: ("exact_match",), REGRESSION: ()}
 _KNOWN_BY = {SINGLE: ("accuracy",), MULTI: ("micro_f1",), REGRESSION: ("spearman", "pearson")}
-Task = ClassificationTask

@@ -72,7 +72,6 @@ class EmbeddingTask(task.Task):
 
 
 _NOT_TRAINED = (
-    "task.name 'embedding' has no objective: it is for checkpoints without a head. Train with "
+    "the task 'embedding' has no objective: it is for checkpoints without a head. Train with "
     "'pretraining' or 'classification'."
 )
-Task = EmbeddingTask

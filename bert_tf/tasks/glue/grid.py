@@ -20,6 +20,7 @@ import tensorflow as tf
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.files import write_lines, write_whole
 from bert_tf.processes.children import run_logged
+from bert_tf.tasks import classification
 from bert_tf.tasks.classification.task import ClassificationTask
 from bert_tf.tasks.glue import tasks as glue
 from bert_tf.tasks.results import write_files
@@ -43,15 +44,18 @@ def apply_format(config: ExperimentConfig, name: str) -> None:
     """Writes columns, labels and metrics of the task `name` into the config."""
     task = glue.task_of(name)
     columns = task.table_format
-    config.task.name = "classification"
-    config.task.labels = task.labels
-    config.task.problem_type = columns.problem_type
-    config.task.metrics = task.metrics
-    config.data.text_column = columns.text_column
-    config.data.text_pair_column = columns.text_pair_column or ""
-    config.data.label_column = columns.label_column
-    config.data.header = columns.header
-    config.data.skip_faulty_rows = columns.skip_faulty_rows
+    is_classification = isinstance(config.task, classification.Config)
+    config.task = dataclasses.replace(
+        config.task if is_classification else classification.Config(),
+        labels=task.labels,
+        problem_type=columns.problem_type,
+        metrics=task.metrics,
+        text_column=columns.text_column,
+        text_pair_column=columns.text_pair_column or "",
+        label_column=columns.label_column,
+        header=columns.header,
+        skip_faulty_rows=columns.skip_faulty_rows,
+    )
 
 
 def write_submission_files(

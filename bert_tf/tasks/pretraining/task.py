@@ -32,11 +32,11 @@ def check_data(
     wanted = {}
     if training or mixture.first.static_masks is None:
         wanted["max_seq_length"] = config.data.max_seq_length
-        wanted["max_predictions_per_seq"] = config.data.max_predictions_per_seq
+        wanted["max_predictions_per_seq"] = config.task.max_predictions_per_seq
     elif mixture.first.max_seq_length > config.model.longest_sequence:
         raise ValueError(
-            f"{data}: rows of {mixture.first.max_seq_length} tokens, but the model takes at most "
-            f"{config.model.longest_sequence}; evaluate on shorter rows"
+            f"{data}: rows of {mixture.first.max_seq_length} tokens, but the model takes "
+            f"at most {config.model.longest_sequence}; evaluate on shorter rows"
         )
     vocabulary = tokenizer.vocabulary.sha256
     needs_labels = config.task.next_sentence
@@ -110,8 +110,8 @@ class PretrainingTask(task.Task):
         Evaluations all draw their masks from one seed and with one share, so that runs can be
         compared. ValueError if there is a head for pairs and the data have no labels for it.
         """
-        config = self.config.data
-        Mixture.open(data).check(needs_labels=self.config.task.next_sentence)
+        config = self.config.task
+        Mixture.open(data).check(needs_labels=config.next_sentence)
         return make_pretraining_dataset(
             data,
             self.tokenizer.vocabulary,
@@ -247,6 +247,3 @@ class PretrainingTask(task.Task):
             used = batch["masked_lm_weights"].numpy() > 0
             counts += np.bincount(batch["masked_lm_ids"].numpy()[used], minlength=len(counts))
         return {"commonest_token_accuracy": float(counts.max() / max(counts.sum(), 1))}
-
-
-Task = PretrainingTask

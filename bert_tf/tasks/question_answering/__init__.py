@@ -1,1 +1,5 @@
 """The span of a context that answers a question."""
+
+from bert_tf.tasks.question_answering.config import Config
+
+__all__ = ["Config"]

@@ -59,10 +59,10 @@ def encode(
         examples,
         tokenizer,
         max_seq_length=config.data.max_seq_length,
-        max_query_length=config.data.max_query_length,
-        stride=config.data.doc_stride,
+        max_query_length=config.task.max_query_length,
+        stride=config.task.doc_stride,
         training=training,
-        skip_bad=config.data.skip_bad_answers,
+        skip_bad=config.task.skip_bad_answers,
     )
     return Split(data, data)
 
@@ -71,11 +71,9 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
     """Reads all files. What is learned from the training file goes into `config`: whether there
     are questions without answer, widths.
     """
-    sets.check_no_class_weights(config)
     squad = read_squad(files.train)
     if config.data.max_train_examples:
         squad = _of(squad, squad.questions[: config.data.max_train_examples])
-    config.task.text_pairs = True
     config.task.null_answers = any(not question.answers for question in squad.questions)
     dev = {name: read(path, config) for name, path in files.dev.items()}
     test = {name: read_squad(path, with_answers=False) for name, path in files.test.items()}

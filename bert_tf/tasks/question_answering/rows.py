@@ -66,7 +66,7 @@ def lay_out_spans(
         raise ValueError(
             f"a row of {max_seq_length} tokens has no room for a question of up to "
             f"{max_query_length}, its context and 3 special tokens (data.max_seq_length, "
-            "data.max_query_length)."
+            "task.max_query_length)."
         )
     questions = questions[:, :max_query_length]
     num_question_Q = tf.cast(questions.row_lengths(), tf.int32)

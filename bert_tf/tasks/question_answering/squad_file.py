@@ -162,7 +162,7 @@ def locate_answers(squad: Squad, *, skip_bad: bool) -> dict[str, tuple[int, int]
             if not skip_bad:
                 raise ValueError(
                     f"{squad.path}: question {question.id!r}: the answer {answer[:60]!r} is not in "
-                    "its context. Mend it, or pass --config.data.skip_bad_answers=true."
+                    "its context. Mend it, or pass --config.task.skip_bad_answers=true."
                 )
             continue
         num_moved += found != start

@@ -280,14 +280,14 @@ class QuestionAnsweringTask(base.ArrayTask):
         if text_pairs is None:
             raise ValueError("expected a question and its context, received one text.")
         texts, contexts = (tf.convert_to_tensor(t, tf.string) for t in (texts, text_pairs))
-        data = self.config.data
+        task = self.config.task
         rows = lay_out_spans(
             self.tokenizer.tokenize(texts),
             Tokens(*self.tokenizer.tokenize_with_offsets(contexts)),
             self.tokenizer,
-            max_seq_length=data.max_seq_length,
-            max_query_length=data.max_query_length,
-            stride=data.doc_stride,
+            max_seq_length=self.config.data.max_seq_length,
+            max_query_length=task.max_query_length,
+            stride=task.doc_stride,
             pad=False,
         )
         return {**rows, "context": contexts}
@@ -340,6 +340,3 @@ class QuestionAnsweringTask(base.ArrayTask):
         if self.config.task.null_answers:
             said["null_odds"] = float(row["null_odds"])
         return said
-
-
-Task = QuestionAnsweringTask

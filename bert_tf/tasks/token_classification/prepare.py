@@ -28,15 +28,15 @@ def read(path: str, config: ExperimentConfig) -> _Tagged:
     Without `config.task.labels` they are those of this file, and go into the config with their
     scheme.
     """
-    data, task = config.data, config.task
+    task = config.task
     sentences, labels, scheme = read_tagged(
         path,
-        word_column=_number("text_column", data.text_column),
-        tag_column=_number("label_column", data.label_column),
-        scheme=data.tag_scheme,
+        word_column=_number("text_column", task.text_column),
+        tag_column=_number("label_column", task.label_column),
+        scheme=task.file_tag_scheme,
         model_scheme=task.tag_scheme,
         labels=[str(label) for label in task.labels] or None,
-        repair=data.repair_tags,
+        repair=task.repair_tags,
     )
     task.labels, task.tag_scheme = labels, scheme
     return path, sentences
@@ -51,8 +51,8 @@ def encode(examples: _Tagged, config: ExperimentConfig, tokenizer: Tokenizer) ->
         [str(label) for label in config.task.labels],
         tokenizer,
         max_seq_length=config.data.max_seq_length,
-        stride=config.data.doc_stride,
-        document_context=config.data.document_context,
+        stride=config.task.doc_stride,
+        document_context=config.task.document_context,
     )
     return Split(data, data)
 
@@ -61,7 +61,6 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
     """Reads all files. What is learned from the training file goes into `config`: the labels, their
     scheme, widths.
     """
-    sets.check_no_class_weights(config)
     path, sentences = read(files.train, config)
     if config.data.max_train_examples:
         sentences = sentences[: config.data.max_train_examples]
@@ -92,7 +91,7 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
 
 def _number(name: str, value: str) -> int | None:
     if value and not value.isdecimal():
-        raise ValueError(f"data.{name} is {value!r}; expected the number of a column, from 1.")
+        raise ValueError(f"task.{name} is {value!r}; expected the number of a column, from 1.")
     return int(value) if value else None
 
 
@@ -100,7 +99,7 @@ def _hold_out(
     path: str, sentences: list[Sentence], config: ExperimentConfig
 ) -> tuple[list[Sentence], list[Sentence]]:
     """(training part, held-out part): whole documents if rows reach over them, else sentences."""
-    by_document = config.data.document_context
+    by_document = config.task.document_context
     if by_document:  # a file without them would be one document, too few to hold any out
         check_documents(path, sentences)
     return sets.hold_out_groups(
@@ -114,10 +113,10 @@ def _hold_out(
 
 def _columns(sentences: Iterable[Sentence], config: ExperimentConfig) -> Iterator[str]:
     """Sentences as a file that is read as the training file was."""
-    data = config.data
-    words = int(data.text_column or 1) - 1
+    task = config.task
+    words = int(task.text_column or 1) - 1
     # Without a number the tags are in the last column, which is not that of the words.
-    tags = int(data.label_column) - 1 if data.label_column else words + 1
+    tags = int(task.label_column) - 1 if task.label_column else words + 1
     width = max(words + 1, tags + 1, 2)
     document = -1
     for sentence in sentences:
@@ -125,8 +124,8 @@ def _columns(sentences: Iterable[Sentence], config: ExperimentConfig) -> Iterato
             document = sentence.document
             yield from ("\t".join([DOCUMENT_START, *["O"] * (width - 1)]), "")
         own_tags = sentence.tags
-        if data.tag_scheme not in ("auto", "plain"):
-            own_tags = tag_lib.convert(own_tags, data.tag_scheme)
+        if task.file_tag_scheme not in ("auto", "plain"):
+            own_tags = tag_lib.convert(own_tags, task.file_tag_scheme)
         for word, tag in zip(sentence.words, own_tags, strict=True):
             row = ["_"] * width
             row[words], row[tags] = word, tag

@@ -184,13 +184,13 @@ def _check_entity_tags(path: str, sentence: Sentence) -> None:
             raise ValueError(
                 f"{path}:{line}: the tag {tag!r} of {word!r} is neither 'O' nor B-, I-, E- or S- "
                 "and a type, as tags of entities are (BILOU's L- and U- are E- and S-). Mend it, "
-                "or pass --config.data.tag_scheme=plain if the tags spell no entities."
+                "or pass --config.task.file_tag_scheme=plain if the tags spell no entities."
             )
 
 
 def _fault(path: str, sentence: Sentence, place: int, scheme: str) -> str:
     before = f"behind {sentence.tags[place - 1]!r}" if place else "at the beginning of a sentence"
-    mend = "Mend it, or pass --config.data.repair_tags=true to read it as the first of an entity."
+    mend = "Mend it, or pass --config.task.repair_tags=true to read it as the first of an entity."
     if place == len(sentence.tags):
         line, what = sentence.lines[-1], f"a sentence ends {before}"
     else:
@@ -222,8 +222,8 @@ def check_documents(path: str, sentences: list[Sentence]) -> None:
     """ValueError for the sentences of a file that does not say where documents begin."""
     if sentences[0].document < 0:
         raise ValueError(
-            f"{path}: no {DOCUMENT_START} lines, which data.document_context needs. "
-            "Pass --config.data.document_context=false."
+            f"{path}: no {DOCUMENT_START} lines, which task.document_context needs. "
+            "Pass --config.task.document_context=false."
         )
 
 

@@ -157,13 +157,12 @@ class TokenClassificationTask(task.ArrayTask):
         ids, starts, ends = self.tokenizer.tokenize_with_offsets(texts)
         begins = self.tokenizer.words_begin(ids, starts, ends)
         first_tokens = tf.cast(tf.where(begins.values)[:, 0], tf.int32)
-        data = self.config.data
         rows = lay_out_words(
             ids,
             first_tokens,
             self.tokenizer,
-            max_seq_length=data.max_seq_length,
-            stride=data.doc_stride,
+            max_seq_length=self.config.data.max_seq_length,
+            stride=self.config.task.doc_stride,
             pad=False,
         )
         # A word ends with its last token.
@@ -340,6 +339,3 @@ class _TagDecoder:
         outside_NW = type_NW == 0
         next_NW = tf.concat([(begins_NW | outside_NW)[:, 1:], none_N1 == 0], axis=1)
         return begins_NW, (type_NW > 0) & next_NW
-
-
-Task = TokenClassificationTask

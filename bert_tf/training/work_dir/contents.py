@@ -21,7 +21,6 @@ from bert_tf.training.work_dir.history import History
 # These may differ between the run that wrote a checkpoint and the one that continues it.
 _FREE = (
     "checkpoint_every",
-    "data.skip_damaged_records",
     "early_stop_patience",
     "eval_batch_size",
     "eval_every",
@@ -34,6 +33,7 @@ _FREE = (
     "recompute",
     "spike_factor",
     "steps_per_loop",
+    "task.skip_damaged_records",
 )
 _OF_TRAIN = re.compile(r"^train\.(phases\.\d+\.)?")
 
@@ -50,9 +50,9 @@ def check(work_dir: str, config: ExperimentConfig) -> None:
         raise ValueError(f"{work_dir} is a file; --work_dir expects a folder.")
     if not (tf.io.gfile.exists(checkpoints_of(work_dir)) and tf.io.gfile.exists(path)):
         return
-    old = dataclasses.asdict(as_json.from_json(ExperimentConfig, path))
+    old = as_json.to_dict(as_json.from_json(ExperimentConfig, path))
     # Through JSON, because a tuple comes back as a list.
-    differing = differences(_as_json(old), _as_json(dataclasses.asdict(config)))
+    differing = differences(_as_json(old), _as_json(as_json.to_dict(config)))
     refused = [d for d in differing if _OF_TRAIN.sub("", d[0]) not in _FREE]
     if refused:
         changes = "; ".join(f"{key} was {old!r}, now {new!r}" for key, old, new in refused)
@@ -79,7 +79,7 @@ def describe(
 ) -> dict[str, Any]:
     """What a checkpoint's JSON says besides its files."""
     return {
-        "config": dataclasses.asdict(config),
+        "config": as_json.to_dict(config),
         "made_of": dict(made_of),
         "rows_consumed": int(state.rows_consumed.numpy()),
         "history": dataclasses.asdict(history),

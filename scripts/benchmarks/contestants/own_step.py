@@ -2,7 +2,6 @@
 the rows of a data folder, which are read, masked and put in order while it runs.
 """
 
-import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -59,7 +58,7 @@ def _make_task(config: ExperimentConfig, data: str | None) -> Task:
 
 def _make_dataset(task: Task, config: ExperimentConfig, data: str | None, strategy):
     if not data:
-        batches = synthetic.batches(dataclasses.asdict(config))
+        batches = synthetic.batches(as_json.to_dict(config))
         rows = tf.data.Dataset.from_tensor_slices(batches).repeat()
         return strategy.experimental_distribute_dataset(rows)
     return distribute(

@@ -1,0 +1,165 @@
+"""Settings under the names they had in version 1: in config files, on the command line, in JSON.
+
+Version 1 had one TaskConfig and one DataConfig with the settings of all tasks. Now each task has
+its own `Config`. An old name works and gives one warning line with the new one, or is refused with
+the new one.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from absl import logging
+
+from bert_tf import members
+from bert_tf.config.task import Settings
+
+# What stood in DataConfig: its name in the settings of the tasks that heed it.
+MOVED_TO_TASK: Mapping[str, str] = {
+    **{
+        name: name
+        for name in (
+            "max_predictions_per_seq",
+            "masked_lm_prob",
+            "eval_masked_lm_prob",
+            "do_whole_word_mask",
+            "max_ngram",
+            "position_range",
+            "skip_damaged_records",
+            "text_column",
+            "text_pair_column",
+            "label_column",
+            "label_columns",
+            "label_separator",
+            "header",
+            "skip_faulty_rows",
+            "doc_stride",
+            "max_query_length",
+            "skip_bad_answers",
+            "repair_tags",
+            "document_context",
+        )
+    },
+    "tag_scheme": "file_tag_scheme",
+}
+
+
+@functools.cache
+def _warn_once(message: str) -> None:
+    logging.warning("%s", message)
+
+
+def TaskConfig(name: str = "pretraining", **settings: Any) -> Settings:  # noqa: N802 - as it was
+    """The settings of the task `name`, as config files of version 1 make them.
+
+    Raises:
+      ValueError: there is no such task, or it has no such setting.
+    """
+    config_class = members.find("tasks", name, "TaskConfig").Config
+    known = [field.name for field in dataclasses.fields(config_class)]
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise ValueError(
+            f"TaskConfig(name={name!r}): unknown keys {', '.join(unknown)}. "
+            f"Known: {', '.join(sorted(known))}."
+        )
+    _warn_once(
+        f"TaskConfig(name={name!r}, ...) is now {name}.Config(...), with "
+        f"`from bert_tf.tasks import {name}`."
+    )
+    return config_class(**settings)
+
+
+def accepts_moved(cls: type) -> type:
+    """Class decorator of DataConfig: takes the settings that now stand in those of a task.
+
+    They are kept until the ExperimentConfig around it is known, which gets them by `hand_over`.
+    """
+    cls.__init__ = _accepting(cls.__init__)
+    cls.__setattr__ = _set_moved
+    cls.__getattr__ = _refuse_to_get
+    return cls
+
+
+def _accepting(init: Callable) -> Callable:
+    @functools.wraps(init)
+    def accepting_init(self, *values: Any, **settings: Any) -> None:
+        moved = {name: settings.pop(name) for name in list(settings) if name in MOVED_TO_TASK}
+        init(self, *values, **settings)
+        self.__dict__["_moved"] = moved
+
+    return accepting_init
+
+
+def _set_moved(self: Any, name: str, value: Any) -> None:
+    if name not in MOVED_TO_TASK:
+        object.__setattr__(self, name, value)
+    elif "_config" in self.__dict__:
+        _give(self.__dict__["_config"].task, name, value)
+    else:
+        self.__dict__["_moved"][name] = value
+
+
+def _refuse_to_get(self: Any, name: str) -> Any:
+    if name in MOVED_TO_TASK:
+        raise AttributeError(f"data.{name} is now task.{MOVED_TO_TASK[name]}.")
+    raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+
+def hand_over(config: Any) -> None:
+    """Gives the settings that `config.data` was made with, and holds no more, to `config.task`.
+
+    Raises:
+      ValueError: the task has no such setting.
+    """
+    data = config.data
+    data.__dict__["_config"] = config
+    moved = data.__dict__.pop("_moved", {})
+    for name, value in moved.items():
+        _give(config.task, name, value)
+
+
+def _give(task: Settings, name: str, value: Any) -> None:
+    setattr(task, _name_in_task(task, name), value)
+    _warn_once(f"data.{name} is now task.{MOVED_TO_TASK[name]}.")
+
+
+def _name_in_task(task: Settings, name: str) -> str:
+    """The new name of the setting `name` of DataConfig; ValueError if the task has none."""
+    new = MOVED_TO_TASK[name]
+    known = sorted(field.name for field in dataclasses.fields(task))
+    if new not in known:
+        raise ValueError(
+            f"data.{name} is now task.{new}, but the task {task.name!r} has no such setting. "
+            f"Known: {', '.join(known)}."
+        )
+    return new
+
+
+def new_key(path: str, config: Any) -> str:
+    """The key of today for one of version 1, `data.doc_stride` for example; others stay.
+
+    Raises:
+      ValueError: the task of `config` has no such setting.
+    """
+    section, _, name = path.partition(".")
+    if section != "data" or name not in MOVED_TO_TASK:
+        return path
+    new = f"task.{_name_in_task(config.task, name)}"
+    _warn_once(f"--config.{path} is now --config.{new}.")
+    return new
+
+
+def from_version_1(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Config JSON of version 1, with `task` and `data`, in the form of version 2.
+
+    Settings of other tasks are left out: they had no effect.
+    """
+    data, task = dict(values.get("data", {})), dict(values.get("task", {}))
+    moved = {new: data.pop(old) for old, new in MOVED_TO_TASK.items() if old in data}
+    name = task.get("name", "pretraining")
+    config_class = members.find("tasks", name, "task.name").Config
+    known = {"name", *(field.name for field in dataclasses.fields(config_class))}
+    settings = {key: value for key, value in {**moved, **task}.items() if key in known}
+    return {**values, "data": data, "task": {**settings, "name": name}}

@@ -1,0 +1,59 @@
+"""The settings of classification."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+from bert_tf.config import ranges
+from bert_tf.config.task import Settings
+
+
+@dataclasses.dataclass
+class Config(Settings):
+    """Labels or a number for a text or a pair of texts.
+
+    Attributes:
+      problem_type: "single_label_classification", "multi_label_classification" or "regression"
+        (then `labels` is empty and the label column holds numbers).
+      labels: in the order of the logits; empty: those of the training file.
+      class_weights: weight of each label in the loss, in the order of `labels` (several labels at a
+        time: of the examples that have it); empty: all 1.
+      balance_classes: choose the class weights from the training data so that every label weighs
+        the same in sum.
+      metrics: headline metrics; the first selects the best model. Empty: accuracy, micro_f1 or
+        spearman.
+      classifier_dropout_prob: dropout of the pooled output.
+      classifier_pooling: what the classifier sees of a text: "mean" over the tokens, their "max",
+        the "cls" token, or the "pooler". "mean" for encoders that never learned next sentences,
+        whose pooler starts at random.
+      text_column, text_pair_column, label_column: columns of the file; empty: found by their usual
+        names.
+      label_columns: several labels, one 0/1 column each, in place of label_column.
+      label_separator: stands between several labels in one column.
+      header: names of the columns of a file that has no header line.
+      skip_faulty_rows: leave out (and count) rows that are ragged or hold an empty text.
+    """
+
+    problem_type: str = "single_label_classification"
+    labels: tuple[str, ...] = ()
+    text_pairs: bool = False
+    class_weights: tuple[float, ...] = ()
+    balance_classes: bool = False
+    metrics: tuple[str, ...] = ()
+    classifier_dropout_prob: float = 0.1
+    classifier_pooling: str = "pooler"
+    text_column: str = ""
+    text_pair_column: str = ""
+    label_column: str = ""
+    label_columns: tuple[str, ...] = ()
+    label_separator: str = ","
+    header: tuple[str, ...] = ()
+    skip_faulty_rows: bool = False
+
+    RANGES: ClassVar[Mapping[str, ranges.Range]] = {"classifier_dropout_prob": ranges.BELOW_ONE}
+
+    def task_class(self) -> type:
+        """See `Settings.task_class`."""
+        from bert_tf.tasks.classification.task import ClassificationTask
+
+        return ClassificationTask

@@ -1,0 +1,5 @@
+"""Which of several answers is right: the head of other projects' checkpoints, kept as it is."""
+
+from bert_tf.tasks.multiple_choice.config import Config
+
+__all__ = ["Config"]

@@ -1,0 +1,43 @@
+"""The settings of question answering."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+from bert_tf.config import ranges
+from bert_tf.config.task import Settings
+
+
+@dataclasses.dataclass
+class Config(Settings):
+    """The part of a context that answers a question.
+
+    Attributes:
+      max_answer_length: tokens of the longest answer.
+      n_best: how many answers are kept for each question.
+      answer_metric: "squad", or "cmrc" for Chinese.
+      doc_stride: tokens between the beginnings of two windows over a context that is longer than a
+        row.
+      max_query_length: tokens of a question, at most half of the row; the rest of the row is for
+        its context.
+      skip_bad_answers: leave out training questions whose answer is not in their context.
+      null_threshold: give no answer if its score is better by more than this. It is used where no
+        evaluation data fits another one.
+    """
+
+    max_answer_length: int = 30
+    n_best: int = 20
+    answer_metric: str = "squad"
+    doc_stride: int = 64
+    max_query_length: int = 64
+    skip_bad_answers: bool = False
+    null_answers: bool = False
+    null_threshold: float = 0.0
+
+    RANGES: ClassVar[Mapping[str, ranges.Range]] = {"doc_stride": ranges.AT_LEAST_ONE}
+
+    def task_class(self) -> type:
+        """See `Settings.task_class`."""
+        from bert_tf.tasks.question_answering.task import QuestionAnsweringTask
+
+        return QuestionAnsweringTask

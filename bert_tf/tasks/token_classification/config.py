@@ -1,0 +1,48 @@
+"""The settings of token classification."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+from bert_tf.config import ranges
+from bert_tf.config.task import Settings
+
+
+@dataclasses.dataclass
+class Config(Settings):
+    """A tag for each word.
+
+    Attributes:
+      labels: tags in the order of the logits; empty: those of the training file.
+      tag_scheme: scheme of the labels: "iob1", "iob2", "bioes", "plain", or "auto": iob2 for a
+        training file with entities, else the scheme that the labels show.
+      file_tag_scheme: scheme of the tags in the files, of the same names; "auto": detected.
+      repair_tags: read a tag that cannot stand where it does as the beginning of an entity.
+      text_column, label_column: numbers of the columns of words and tags, from 1; empty: the first
+        and the last.
+      document_context: rows reach over whole documents, not single sentences.
+      doc_stride: tokens between the beginnings of two windows over a text that is longer than a
+        row.
+      classifier_dropout_prob: dropout of the tokens' outputs.
+    """
+
+    labels: tuple[str, ...] = ()
+    tag_scheme: str = "auto"
+    file_tag_scheme: str = "auto"
+    repair_tags: bool = False
+    text_column: str = ""
+    label_column: str = ""
+    document_context: bool = False
+    doc_stride: int = 64
+    classifier_dropout_prob: float = 0.1
+
+    RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+        "doc_stride": ranges.AT_LEAST_ONE,
+        "classifier_dropout_prob": ranges.BELOW_ONE,
+    }
+
+    def task_class(self) -> type:
+        """See `Settings.task_class`."""
+        from bert_tf.tasks.token_classification.task import TokenClassificationTask
+
+        return TokenClassificationTask
