@@ -16,6 +16,7 @@ class Config(Settings):
       problem_type: "single_label_classification", "multi_label_classification" or "regression"
         (then `labels` is empty and the label column holds numbers).
       labels: in the order of the logits; empty: those of the training file.
+      text_pairs: an example is a pair of texts; scripts/finetune.py sets it.
       class_weights: weight of each label in the loss, in the order of `labels` (several labels at a
         time: of the examples that have it); empty: all 1.
       balance_classes: choose the class weights from the training data so that every label weighs

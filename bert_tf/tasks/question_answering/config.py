@@ -21,6 +21,7 @@ class Config(Settings):
       max_query_length: tokens of a question, at most half of the row; the rest of the row is for
         its context.
       skip_bad_answers: leave out training questions whose answer is not in their context.
+      null_answers: there are questions without an answer; scripts/finetune.py sets it.
       null_threshold: give no answer if its score is better by more than this. It is used where no
         evaluation data fits another one.
     """
