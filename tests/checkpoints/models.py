@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from bert_tf import members
 from bert_tf.checkpoints import variables
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.mapping import Weights
-from bert_tf.config.experiment import DataConfig, TaskConfig
+from bert_tf.config.experiment import DataConfig
 from bert_tf.models.bert import BertConfig
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 
@@ -36,18 +37,18 @@ def make_config(**changes) -> BertConfig:
 def make_checkpoint(task="pretraining", *, next_sentence=True, seed=0, **changes) -> Checkpoint:
     """A checkpoint with the head of `task`."""
     config = make_config(**changes)
-    task_config = TaskConfig(
-        name=task,
-        next_sentence=next_sentence,
-        labels=LABELS.get(task, ()),
-        classifier_dropout_prob=0.3,
-    )
+    settings = {"labels": LABELS[task]} if task in LABELS else {}
+    if task == "pretraining":
+        settings["next_sentence"] = next_sentence
+    elif variables.HEADS[task] is variables.CLASSIFIER:
+        settings["classifier_dropout_prob"] = 0.3
+    task_config = members.find("tasks", task).Config(**settings)
     shapes = {**variables.encoder_shapes(config), **variables.HEADS[task]}
     if task == "pretraining" and not next_sentence:
         shapes = {k: v for k, v in shapes.items() if k not in variables.NEXT_SENTENCE}
     if not config.tie_word_embeddings:
         shapes |= variables.UNTIED
-    sizes = variables.numbers(config, len(task_config.labels) or 1)
+    sizes = variables.numbers(config, len(settings.get("labels", "?")))
     random = np.random.default_rng(seed)
     arrays = {}
     for path, letters in shapes.items():

@@ -14,11 +14,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from bert_tf import members
 from bert_tf.config.experiment import (
     BertConfig,
     DataConfig,
     ExperimentConfig,
-    TaskConfig,
     TrainConfig,
 )
 from bert_tf.layers.attention import SelfAttention
@@ -59,12 +59,21 @@ def bert_config(**changes: Any) -> BertConfig:
     return BertConfig(**{**values, **changes})
 
 
-def experiment_config(dtype: str = "float32", **model_changes: Any) -> ExperimentConfig:
-    """An experiment of that BERT, with three labels for the classifier."""
+TASK_SETTINGS = {
+    "pretraining": {"max_predictions_per_seq": P},
+    "classification": {"labels": ("a", "b", "c")},
+    "token_classification": {"labels": ("a", "b", "c")},
+}
+
+
+def experiment_config(
+    dtype: str = "float32", task: str = "pretraining", **model_changes: Any
+) -> ExperimentConfig:
+    """An experiment of that BERT, with three labels for a classifier."""
     return ExperimentConfig(
         model=bert_config(**model_changes),
-        data=DataConfig(max_seq_length=S, max_predictions_per_seq=P),
-        task=TaskConfig(labels=("a", "b", "c")),
+        data=DataConfig(max_seq_length=S),
+        task=members.find("tasks", task).Config(**TASK_SETTINGS.get(task, {})),
         train=TrainConfig(dtype=dtype),
     )
 
@@ -244,28 +253,30 @@ GOLDENS = {
         ),
         Golden(
             EmbeddingModel,
-            lambda dtype: EmbeddingModel(experiment_config(dtype)),
+            lambda dtype: EmbeddingModel(experiment_config(dtype, "embedding")),
             _ids("input_ids", "input_mask", "segment_ids"),
             takes_batch=True,
             has_dropout=True,
         ),
         Golden(
             ClassificationModel,
-            lambda dtype: ClassificationModel(experiment_config(dtype)),
+            lambda dtype: ClassificationModel(experiment_config(dtype, "classification")),
             _ids("input_ids", "input_mask", "segment_ids"),
             takes_batch=True,
             has_dropout=True,
         ),
         Golden(
             TokenClassificationModel,
-            lambda dtype: TokenClassificationModel(experiment_config(dtype)),
+            lambda dtype: TokenClassificationModel(
+                experiment_config(dtype, "token_classification")
+            ),
             _ids("input_ids", "input_mask", "segment_ids"),
             takes_batch=True,
             has_dropout=True,
         ),
         Golden(
             QuestionAnsweringModel,
-            lambda dtype: QuestionAnsweringModel(experiment_config(dtype)),
+            lambda dtype: QuestionAnsweringModel(experiment_config(dtype, "question_answering")),
             _ids("input_ids", "input_mask", "segment_ids"),
             takes_batch=True,
             has_dropout=True,

@@ -12,6 +12,7 @@ from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.building import builder
 from bert_tf.data.examples import packing
 from bert_tf.data.records.manifest import Manifest
+from bert_tf.tasks.pretraining import Config
 from bert_tf.tasks.task import make_task
 from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
 
@@ -100,7 +101,8 @@ def test_losses_and_gradients_of_packed_rows_are_those_of_the_examples(folders):
             max_position_embeddings=LENGTH,
             initializer_range=0.2,
         ),
-        data=experiment.DataConfig(max_seq_length=LENGTH, max_predictions_per_seq=SLOTS),
+        data=experiment.DataConfig(max_seq_length=LENGTH),
+        task=Config(max_predictions_per_seq=SLOTS),
     )
     task = make_task(config, tokenizer())
     model = task.build_model()

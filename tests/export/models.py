@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig, TaskConfig
+from bert_tf import members
+from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig
 from bert_tf.export import saved_model
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -22,6 +23,10 @@ def make(task="classification", dtype="float32", **task_settings):
     vocabulary = Vocabulary((*SPECIAL_TOKENS, *WORDS))
     if task in _LABELS:
         task_settings.setdefault("labels", _LABELS[task])
+    if task in ("token_classification", "question_answering"):
+        task_settings.setdefault("doc_stride", 4)
+    if task == "question_answering":
+        task_settings.setdefault("max_query_length", 5)
     config = ExperimentConfig(
         model=BertConfig(
             vocab_size=len(vocabulary) + 3,
@@ -32,8 +37,8 @@ def make(task="classification", dtype="float32", **task_settings):
             max_position_embeddings=MAX_SEQ_LENGTH,
             hidden_act="gelu",
         ),
-        data=DataConfig(max_seq_length=MAX_SEQ_LENGTH, doc_stride=4, max_query_length=5),
-        task=TaskConfig(name=task, **task_settings),
+        data=DataConfig(max_seq_length=MAX_SEQ_LENGTH),
+        task=members.find("tasks", task).Config(**task_settings),
     )
     config.train.dtype = dtype
     made = make_task(config, WordPieceTokenizer(vocabulary))

@@ -3,6 +3,7 @@
 import pytest
 
 from bert_tf.config import experiment
+from bert_tf.tasks.classification import Config
 from bert_tf.tasks.classification import prepare as classification
 from bert_tf.tasks.classification.labels import MULTI, SINGLE
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -21,7 +22,7 @@ def prepare(tmp_path):
         path.write_text("sentence\tlabel\n" + "".join(rows))
         config = experiment.ExperimentConfig(
             data=experiment.DataConfig(max_seq_length=8, max_train_examples=max_train_examples),
-            task=experiment.TaskConfig(name="classification", problem_type=problem_type),
+            task=Config(problem_type=problem_type),
         )
         return classification.prepare(config, classification.Files(str(path)), TOKENIZER)
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bert_tf.config import experiment
+from bert_tf.tasks.question_answering import Config
 from bert_tf.tasks.question_answering import prepare as question_answering
 from bert_tf.tasks.sets import Files
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -28,8 +29,8 @@ def prepare(tmp_path):
     def prepare(train, dev):
         """The sets of a run; of each question it is said whether it has an answer."""
         config = experiment.ExperimentConfig(
-            data=experiment.DataConfig(max_seq_length=16, max_query_length=4),
-            task=experiment.TaskConfig(name="question_answering"),
+            data=experiment.DataConfig(max_seq_length=16),
+            task=Config(max_query_length=4),
         )
         files = Files(write("train.json", train), {"dev": write("dev.json", dev)})
         return question_answering.prepare(config, files, TOKENIZER)

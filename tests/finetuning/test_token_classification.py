@@ -4,17 +4,17 @@ import pytest
 
 from bert_tf.config import experiment
 from bert_tf.tasks.sets import Files
-from bert_tf.tasks.token_classification import prepare
+from bert_tf.tasks.token_classification import Config, prepare
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 TOKENIZER = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, *"abcdefgh"]))
 
 
-def config_of(data=(), task=()):
+def config_of(task=()):
     config = experiment.ExperimentConfig(
-        data=experiment.DataConfig(max_seq_length=8, dev_fraction=0.25, **dict(data)),
-        task=experiment.TaskConfig(name="token_classification", **dict(task)),
+        data=experiment.DataConfig(max_seq_length=8, dev_fraction=0.25),
+        task=Config(**dict(task)),
     )
     return config.check()
 
@@ -55,10 +55,3 @@ def test_document_context_without_documents_is_said_before_anything_is_held_out(
     config = config_of({"document_context": True})
     with pytest.raises(ValueError, match="no -DOCSTART- lines.*document_context=false"):
         prepare.prepare(config, Files(write(["{} O", "h B-X"])), TOKENIZER)
-
-
-@pytest.mark.parametrize("task", [{"class_weights": (1.0, 9.0, 9.0)}, {"balance_classes": True}])
-def test_weights_of_classes_that_nothing_would_heed_are_refused(write, task):
-    files = Files(write(["{} O", "h B-X"]))
-    with pytest.raises(ValueError, match=f"task.{next(iter(task))} is .*Leave it out"):
-        prepare.prepare(config_of(task=task), files, TOKENIZER)

@@ -13,6 +13,7 @@ import pytest
 from bert_tf import initial_weights, model_folder
 from bert_tf.config import experiment
 from bert_tf.data.batches.length_buckets import BucketedRows
+from bert_tf.tasks import classification
 from bert_tf.tasks.classification import prepare
 from bert_tf.tasks.task import make_task
 from bert_tf.training.loop import train
@@ -29,7 +30,7 @@ def config_of(recipe, **data):
             _START, experiment.BertConfig(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
         ),
         data=experiment.DataConfig(max_seq_length=recipe["max_seq_length"], dev_fraction=0, **data),
-        task=experiment.TaskConfig(name="classification", classifier_dropout_prob=0.0),
+        task=classification.Config(classifier_dropout_prob=0.0),
         optimizer=experiment.OptimizerConfig(
             learning_rate=recipe["learning_rate"],
             warmup_proportion=recipe["num_warmup_steps"] / recipe["num_train_steps"],

@@ -16,6 +16,7 @@ from benchmarks.contestants import garden_step
 STEPS = 40
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
 CONFIG = {
+    "format_version": 2,
     "model": {
         "vocab_size": len(TOKENS),
         "hidden_size": 32,
@@ -29,8 +30,8 @@ CONFIG = {
         "attention_probs_dropout_prob": 0.0,
         "initializer_range": 0.1,
     },
-    "data": {"max_seq_length": 16, "max_predictions_per_seq": 4},
-    "task": {"name": "pretraining"},
+    "data": {"max_seq_length": 16},
+    "task": {"name": "pretraining", "max_predictions_per_seq": 4},
     "optimizer": {
         "learning_rate": 3e-3,
         # Theirs rises to where the decay stands by then, Google's (and ours) to the peak.

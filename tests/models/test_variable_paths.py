@@ -77,6 +77,11 @@ GOLDEN = {
 }
 
 
+def config_of(model_class):
+    """The config of a model of the package bert_tf.tasks.TASK."""
+    return experiment_config(task=model_class.__module__.split(".")[2])
+
+
 def describe(model):
     """The lines of the golden lists, as the model really has them."""
     lines = []
@@ -90,19 +95,19 @@ def describe(model):
 @pytest.mark.parametrize("model_class", GOLDEN)
 def test_paths_shapes_and_weight_decay_are_the_golden_ones(model_class):
     expected = sorted(line for line in GOLDEN[model_class].splitlines() if line)
-    assert describe(model_class(experiment_config())) == expected
+    assert describe(model_class(config_of(model_class))) == expected
 
 
 @pytest.mark.parametrize("model_class", GOLDEN)
 def test_paths_are_the_same_however_many_models_the_process_has_built(model_class):
-    first, second = (describe(model_class(experiment_config())) for _ in range(2))
+    first, second = (describe(model_class(config_of(model_class))) for _ in range(2))
     PretrainingModel(experiment_config(num_hidden_layers=1))
-    assert first == second == describe(model_class(experiment_config()))
+    assert first == second == describe(model_class(config_of(model_class)))
 
 
 @pytest.mark.parametrize("model_class", GOLDEN)
 def test_every_weight_is_trainable_and_no_path_comes_twice(model_class):
-    model = model_class(experiment_config())
+    model = model_class(config_of(model_class))
     paths = [weight.path for weight in model.trainable_weights]
     assert len(paths) == len(set(paths)) == len(model.weights)
 

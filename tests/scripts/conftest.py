@@ -20,8 +20,10 @@ from tests.in_process import run_in_process
 
 ROOT = pathlib.Path(__file__).parents[2]
 
+_SETTINGS = {"pretraining": "max_predictions_per_seq=5"}
 CONFIG = '''"""Tiny, for tests."""
 from bert_tf.config import *
+from bert_tf.tasks import {task}
 
 
 def get_config():
@@ -30,8 +32,8 @@ def get_config():
             vocab_size=160, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
             intermediate_size=64, max_position_embeddings=32,
         ),
-        data=DataConfig(max_seq_length=32, max_predictions_per_seq=5),
-        task=TaskConfig(name="{task}"),
+        data=DataConfig(max_seq_length=32),
+        task={task}.Config({settings}),
         optimizer=OptimizerConfig(learning_rate=1e-3, bias_correction=True),
         train=TrainConfig(global_batch_size=16, num_train_steps=20, steps_per_loop=5),
     )
@@ -113,7 +115,9 @@ def work(tmp_path_factory):
     corpus.write_labelled(folder / "train.tsv", seed=0)
     corpus.write_labelled(folder / "dev.tsv", count=41, seed=1)
     for task in ("pretraining", "classification"):
-        (folder / f"{task}.py").write_text(CONFIG.format(task=task))
+        (folder / f"{task}.py").write_text(
+            CONFIG.format(task=task, settings=_SETTINGS.get(task, ""))
+        )
     ok_here(
         "train_vocab",
         input=folder / "train.txt",

@@ -14,9 +14,9 @@ from bert_tf.config.experiment import (
     BertConfig,
     DataConfig,
     ExperimentConfig,
-    TaskConfig,
     TrainConfig,
 )
+from bert_tf.tasks import pretraining
 from bert_tf.tasks.pretraining.task import PretrainingModel
 from bert_tf.training import flops
 from bert_tf.training.step import weights_of
@@ -44,8 +44,8 @@ TINY = ExperimentConfig(
         intermediate_size=20,
         max_position_embeddings=16,
     ),
-    data=DataConfig(max_seq_length=16, max_predictions_per_seq=4),
-    task=TaskConfig(name="pretraining"),
+    data=DataConfig(max_seq_length=16),
+    task=pretraining.Config(max_predictions_per_seq=4),
     train=TrainConfig(global_batch_size=2),
 )
 

@@ -10,6 +10,7 @@ from bert_tf import initial_weights, model_folder
 from bert_tf.config import experiment
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.layers.pooling import POOLINGS
+from bert_tf.tasks import classification
 from bert_tf.tasks.classification.task import ClassificationTask
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
@@ -22,7 +23,7 @@ _ROWS = np.float32([1, 1, 1, 0])  # the last row fills the batch
 
 def task_of(**settings):
     return ClassificationTask(
-        experiment.ExperimentConfig(task=experiment.TaskConfig(name="classification", **settings)),
+        experiment.ExperimentConfig(task=classification.Config(**settings)),
         _TOKENIZER,
     )
 

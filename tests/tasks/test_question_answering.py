@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig, TaskConfig
+from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
+from bert_tf.tasks import question_answering
 from bert_tf.tasks.question_answering.rows import encode_squad
 from bert_tf.tasks.question_answering.squad_file import read_squad
 from bert_tf.tasks.task import make_task
@@ -32,8 +33,16 @@ def make(**task):
             intermediate_size=16,
             max_position_embeddings=LENGTH,
         ),
-        data=DataConfig(max_seq_length=LENGTH, doc_stride=STRIDE, max_query_length=QUERY),
-        task=TaskConfig(name="question_answering", **{"max_answer_length": 4, "n_best": 5, **task}),
+        data=DataConfig(max_seq_length=LENGTH),
+        task=question_answering.Config(
+            **{
+                "max_answer_length": 4,
+                "n_best": 5,
+                "doc_stride": STRIDE,
+                "max_query_length": QUERY,
+                **task,
+            }
+        ),
     )
     return make_task(config, TOKENIZER)
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig, TaskConfig
+from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
+from bert_tf.tasks import token_classification
 from bert_tf.tasks.task import make_task
 from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import Sentence
@@ -33,8 +34,8 @@ def make(labels=LABELS, length=8, **task):
             intermediate_size=16,
             max_position_embeddings=8,
         ),
-        data=DataConfig(max_seq_length=length, doc_stride=3),
-        task=TaskConfig(name="token_classification", labels=tuple(labels), **task),
+        data=DataConfig(max_seq_length=length),
+        task=token_classification.Config(labels=tuple(labels), doc_stride=3, **task),
     )
     return make_task(config, TOKENIZER)
 

@@ -10,7 +10,6 @@ A BERT of 1 layer, hidden size 8 and 20 tokens with both heads, its weights all 
     v1/expected.json  a batch, the outputs of the model for it, and the sums of the checkpoint
 """
 
-import dataclasses
 import json
 import pathlib
 
@@ -18,7 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf import model_folder
+from bert_tf.config import as_json
 from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig
+from bert_tf.tasks import pretraining
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
@@ -61,8 +62,8 @@ def experiment_config() -> ExperimentConfig:
         intermediate_size=16,
         max_position_embeddings=8,
     )
-    data = DataConfig(max_seq_length=8, max_predictions_per_seq=2)
-    return ExperimentConfig(model=model, data=data)
+    task = pretraining.Config(max_predictions_per_seq=2)
+    return ExperimentConfig(model=model, data=DataConfig(max_seq_length=8), task=task)
 
 
 def make_state() -> tuple:
@@ -94,7 +95,7 @@ def main() -> None:
     state.rows_consumed.assign(64)
     FOLDER.mkdir()
     model_folder.save(str(FOLDER / "model"), task, state.model, {"eval": {}})
-    info = {"config": dataclasses.asdict(task.config), "data_id": "none", "rows_consumed": 64}
+    info = {"config": as_json.to_dict(task.config), "data_id": "none", "rows_consumed": 64}
     checkpoint.save(str(FOLDER / "checkpoints"), 2, state.variables(), info, keep=1)
     outputs = state.model({name: tf.constant(value) for name, value in INPUTS.items()})
     expected = {

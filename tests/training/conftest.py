@@ -10,10 +10,10 @@ from bert_tf.config.experiment import (
     DataConfig,
     ExperimentConfig,
     OptimizerConfig,
-    TaskConfig,
     TrainConfig,
 )
 from bert_tf.data.building.builder import create_pretraining_data
+from bert_tf.tasks import pretraining
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -68,8 +68,8 @@ def make_run(records):
                 hidden_dropout_prob=dropout,
                 attention_probs_dropout_prob=dropout,
             ),
-            data=DataConfig(max_seq_length=32, max_predictions_per_seq=5),
-            task=dataclasses.replace(TaskConfig(name="pretraining"), **(task or {})),
+            data=DataConfig(max_seq_length=32),
+            task=pretraining.Config(**{"max_predictions_per_seq": 5, **(task or {})}),
             optimizer=dataclasses.replace(OptimizerConfig(learning_rate=1e-3), **(optimizer or {})),
             train=TrainConfig(**{**defaults, **train}),
         )

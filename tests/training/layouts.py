@@ -17,9 +17,9 @@ from bert_tf.config.experiment import (
     DataConfig,
     ExperimentConfig,
     OptimizerConfig,
-    TaskConfig,
     TrainConfig,
 )
+from bert_tf.tasks import pretraining
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
@@ -107,8 +107,8 @@ def make_config(layout, name, dropout, dtype="float32", **optimizer) -> Experime
             attention_probs_dropout_prob=dropout,
             initializer_range=0.1,
         ),
-        data=DataConfig(max_seq_length=LENGTH, max_predictions_per_seq=PREDICTIONS),
-        task=TaskConfig(name="pretraining"),
+        data=DataConfig(max_seq_length=LENGTH),
+        task=pretraining.Config(max_predictions_per_seq=PREDICTIONS),
         optimizer=OptimizerConfig(
             name=name,
             **{

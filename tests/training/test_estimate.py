@@ -4,9 +4,9 @@ from bert_tf.config.experiment import (
     BertConfig,
     DataConfig,
     ExperimentConfig,
-    TaskConfig,
     TrainConfig,
 )
+from bert_tf.tasks import pretraining
 from bert_tf.training import estimate
 from bert_tf.training.phases import phases_of
 
@@ -21,8 +21,8 @@ def config(**train):
             intermediate_size=32,
             max_position_embeddings=16,
         ),
-        data=DataConfig(max_seq_length=16, max_predictions_per_seq=4),
-        task=TaskConfig(name="pretraining"),
+        data=DataConfig(max_seq_length=16),
+        task=pretraining.Config(max_predictions_per_seq=4),
         train=TrainConfig(**{"global_batch_size": 8, **train}),
     )
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.config.experiment import ExperimentConfig, TaskConfig, TrainConfig
+from bert_tf.config.experiment import ExperimentConfig, TrainConfig
 from bert_tf.config.phases import PhaseConfig
+from bert_tf.tasks import classification
 from bert_tf.training import estimate, loop
 from bert_tf.training.phases import phase_at, phases_of
 from bert_tf.training.stopping import Stopper
@@ -283,8 +284,8 @@ def test_phases_that_cannot_be_are_errors(phases, changes, message):
 
 
 def test_phases_need_pretraining_data_for_each_and_batches_that_can_be_cut(make_run, tmp_path):
-    config = ExperimentConfig(task=TaskConfig("classification"), train=TrainConfig(phases=TWO))
-    with pytest.raises(ValueError, match="are for pretraining; task.name is 'classification'"):
+    config = ExperimentConfig(task=classification.Config(), train=TrainConfig(phases=TWO))
+    with pytest.raises(ValueError, match="are for pretraining; the task is 'classification'"):
         config.check()
     with pytest.raises(ValueError, match=r"3 training data sets are given for 2 phase\(s\)"):
         phases_of(ExperimentConfig(train=TrainConfig(phases=TWO)), ["a", "b", "c"])

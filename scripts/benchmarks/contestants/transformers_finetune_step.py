@@ -54,10 +54,10 @@ def _batches(settings: dict[str, Any], torch, transformers):
     data, task = settings["config"]["data"], settings["config"]["task"]
     with open(settings["train_file"], encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    pair = data["text_pair_column"]
+    pair = task["text_pair_column"]
     tokenizer = transformers.AutoTokenizer.from_pretrained(settings["init_checkpoint"])
     encoded = tokenizer(
-        [row[data["text_column"]] for row in rows],
+        [row[task["text_column"]] for row in rows],
         [row[pair] for row in rows] if pair else None,
         padding="max_length",
         truncation=True,
@@ -65,7 +65,7 @@ def _batches(settings: dict[str, Any], torch, transformers):
         return_tensors="pt",
     )
     ids = {str(label): index for index, label in enumerate(task["labels"])}
-    labels = [row[data["label_column"]] for row in rows]
+    labels = [row[task["label_column"]] for row in rows]
     targets = torch.tensor([ids[label] if ids else float(label) for label in labels])
     size = settings["config"]["train"]["global_batch_size"]
     order = MemoryOrder(len(rows), settings["config"]["train"]["seed"], BatchSlice(size))
