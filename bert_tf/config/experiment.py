@@ -74,31 +74,37 @@ class OptimizerConfig:
 
     Attributes:
       name: "adamw"; "lamb" (You et al. 2020); "adafactor" (Shazeer and Stern 2018, without
-        momentum); "sgd" (without momentum); "muon" (Jordan et al. 2024) for the matrices of the
-        transformer blocks, AdamW for all else.
-      learning_rate: the peak.
-      schedule: how the rate falls after its linear warm-up: "linear"; "polynomial"; "cosine";
-        "constant" (it does not); "warmup_stable_decay" (only at the end, in a straight line).
+        momentum); "sgd" (without momentum); "muon" (Jordan et al. 2024), which moves the matrices
+        of the transformer blocks, with AdamW for all else.
+      learning_rate: the highest rate, after the warm-up.
+      schedule: how the rate falls after its linear warm-up: "linear", "polynomial" or "cosine"
+        until the last step; "constant": it does not fall; "warmup_stable_decay": it falls in a
+        straight line at the end (see decay_proportion).
       warmup_proportion: share of the steps in which the rate rises from 0.
-      decay_proportion: warmup_stable_decay: share of the steps in which it falls.
-      power: polynomial: of the share of steps that remain.
+      decay_proportion: for warmup_stable_decay: share of the steps in which the rate falls.
+      power: for polynomial: the rate falls with this power of the share of steps that remain.
       end_learning_rate: the rate at the last step.
-      weight_decay: decoupled, on matrices only (no bias, no LayerNorm, which LAMB's trust ratio
-        leaves alone too).
-      beta_1, beta_2, epsilon: of Adam and LAMB.
-      bias_correction: AdamW: Adam's correction of the first steps; google-research/bert has none.
-        LAMB always has it.
-      decay_exponent: Adafactor: the second moment forgets with 1 - step^-decay_exponent.
-      update_clip: Adafactor: largest root mean square of an update.
+      weight_decay: decoupled weight decay of matrices and tables. Biases and norms have none;
+        LAMB's trust ratio leaves them alone too.
+      beta_1: Adam and LAMB: how much of the first moment stays at each step.
+      beta_2: Adam and LAMB: how much of the second moment stays at each step.
+      epsilon: Adam and LAMB: added to the root of the second moment.
+      bias_correction: AdamW: correct the moments of the first steps, as Adam does.
+        google-research/bert does not. LAMB always does.
+      decay_exponent: Adafactor: at each step the second moment keeps 1 - step^-decay_exponent
+        of itself.
+      update_clip: Adafactor: the largest root mean square of an update.
       relative_step: Adafactor: multiply the rate by the root mean square of each weight.
-      momentum: Muon: share of the momentum that stays.
+      momentum: Muon: how much of the momentum stays at each step.
       update_rms: Muon: root mean square of an update before the rate; 0.2 is about AdamW's.
-      clip_norm: largest global norm of the all-reduced gradient; 0 for no clipping.
-      layer_decay: each layer learns at the rate of the one above it times this; 1 for all alike.
-      freeze_embeddings: the embeddings do not move.
-      num_frozen_layers: so many of the lowest layers do not move.
-      unfreeze_every: gradual unfreezing: the heads train first, and after each so many steps one
-        more layer, from the top down, the embeddings last; 0: all train from the start.
+      clip_norm: largest global norm of the all-reduced gradient; 0: no clipping.
+      layer_decay: the rate of each layer is that of the layer above it times this; 1: all layers
+        have the same rate.
+      freeze_embeddings: the embeddings stay as they are.
+      num_frozen_layers: this many of the lowest layers stay as they are.
+      unfreeze_every: gradual unfreezing. The heads train first. Each time after this many steps one
+        more layer trains too, from the top down, and the embeddings last. 0: all train from the
+        start.
     """
 
     name: str = "adamw"
@@ -143,33 +149,34 @@ class TrainConfig:
 
     Attributes:
       global_batch_size: rows of a step, over all replicas and micro-batches.
-      num_micro_batches: parts of a replica's batch that are computed one after another.
-      num_train_steps: optimizer steps; 0: from num_train_epochs.
-      num_train_epochs: passes over the training rows, if num_train_steps is 0.
-      phases: pretraining: the steps cut into stretches with other batch sizes, lengths and data, of
-        which num_train_steps is the sum; empty: one stretch.
-      time_budget_minutes: instead of both: as many steps as fit, from the speed of the first ones,
-        which are then undone. Evaluations and checkpoints come on top. 0: no budget.
-      steps_per_loop: optimizer steps of one log line; a call of the compiled function does as many,
-        or fewer if they take more than two seconds.
+      num_micro_batches: a replica computes its part of the batch in this many pieces, one after
+        another, to save memory.
+      num_train_steps: optimizer steps; 0: num_train_epochs decides.
+      num_train_epochs: passes over the training rows. Without effect if num_train_steps is not 0.
+      phases: pretraining: stretches of the steps with batch sizes, lengths and data of their own.
+        num_train_steps is then the sum of theirs. Empty: one stretch.
+      time_budget_minutes: train for this long. The first steps are timed and undone; their speed
+        sets the number of steps. Evaluations and checkpoints come on top. 0: no budget.
+      steps_per_loop: optimizer steps between two log lines. A call of the compiled function does
+        as many, or fewer if they take more than two seconds.
       eval_batch_size: rows of an evaluation step, over all replicas.
       eval_every: steps between evaluations; 0: only at the end.
       checkpoint_every: steps between checkpoints; 0: only at the end.
-      keep_checkpoints: how many of the newest checkpoints stay.
-      num_reinitialized_layers: with --init_checkpoint: so many of the top layers, and the pooler,
+      keep_checkpoints: how many of the newest checkpoints are kept.
+      num_reinitialized_layers: with --init_checkpoint: this many of the top layers, and the pooler,
         keep their random weights.
-      keep_best: metric of the evaluations ("masked_lm_accuracy", "loss") whose best checkpoint
-        stays too; empty: none.
+      keep_best: a metric of the evaluations, such as "masked_lm_accuracy" or "loss". The checkpoint
+        with its best value is kept too. Empty: none.
       model_from_best: the trained model is that of the best evaluation, not of the last step.
-      early_stop_patience: ends after so many evaluations in a row that were not better (in
-        `keep_best`, or in the loss); 0: never.
-      on_spike: what to do when the loss is not finite, or a spike: "stop", or "skip": go back to
-        the last checkpoint and on behind the rows that were read since.
-      spike_factor: a spike is the loss of a log line above so many times the median of the ten
-        before; 0: only a loss that is not finite counts.
+      early_stop_patience: stop after this many evaluations in a row without a better value of
+        keep_best, or of the loss; 0: never.
+      on_spike: what happens when the loss is not finite, or spikes: "stop", or "skip": go back to
+        the last checkpoint and continue behind the rows that were read since.
+      spike_factor: a log line is a spike if its loss is more than this many times the median of the
+        ten before; 0: only a loss that is not finite counts.
       dtype: "float32", "mixed_bfloat16", or "mixed_float16" with a dynamic loss scale.
-      recompute: the backward pass computes each transformer block a second time, from its inputs:
-        a third more computation for a fraction of the memory.
+      recompute: the backward pass computes each transformer block a second time from its inputs: a
+        third more computation, much less memory.
       jit_compile: compile the forward and backward pass with XLA.
       seed: of initial weights, order, masks and dropout.
     """

@@ -14,10 +14,12 @@ class PhaseConfig:
 
     Attributes:
       num_train_steps: optimizer steps of the phase.
-      global_batch_size, num_micro_batches: in place of those of `train`.
-      max_seq_length, max_predictions_per_seq: in place of those of `data` and `task`, with which
-        evaluations go on and the model is saved. The data of the phase must have this length.
-      learning_rate: with the phase a schedule begins, with this peak, and ends where another phase
+      global_batch_size: in place of that of `train`.
+      num_micro_batches: in place of that of `train`.
+      max_seq_length: in place of that of `data`. The data of the phase must have this length.
+        Evaluations and the saved model keep that of `data`.
+      max_predictions_per_seq: in place of that of the task.
+      learning_rate: a schedule with this peak begins with the phase. It ends where another phase
         begins one, or with the run. 0: the schedule of the phase before goes on.
       warmup_proportion: share of the steps of that schedule in which the rate rises from 0.
     """
