@@ -17,7 +17,7 @@ if not texts or not (folder / "export.json").is_file():
 about = json.loads((folder / "export.json").read_text())
 tokenizer = Tokenizer.from_folder(str(folder))
 encoded = tokenizer.encode(texts, max_seq_length=about["max_seq_length"], pad=False)
-batch = {name: encoded[name].numpy() for name in ("input_ids", "input_mask", "segment_ids")}
+batch = {name: encoded[name].numpy() for name in about["signatures"]["ids"]["inputs"]}
 
 if about["format"] == "onnx":
     import onnxruntime

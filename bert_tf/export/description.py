@@ -48,7 +48,7 @@ def manifest(
         "labels": [str(label) for label in getattr(config.task, "labels", ())],
         "takes_pairs": task.takes_pairs,
         "max_seq_length": config.data.max_seq_length,
-        "max_position_embeddings": config.model.max_position_embeddings,
+        "max_position_embeddings": config.model.longest_sequence,
         "parameters": sum(int(np.prod(weight.shape)) for weight in model.weights),
         "vocabulary": {
             "tokens": len(vocabulary),

@@ -12,7 +12,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-INPUTS = ("input_ids", "input_mask", "segment_ids")
+from bert_tf.models.model import EncoderConfig
+
+_INPUTS = ("input_ids", "input_mask", "segment_ids")
 _LARGEST = 1_900_000_000  # bytes: a graph is a protocol buffer, which has 2 GB at most
 
 
@@ -21,22 +23,29 @@ class IdsGraph:
     """The graph.
 
     Attributes:
-      function: takes int32 tensors [B, S] in the order of `INPUTS`; gives a list in that of
+      function: takes int32 tensors [B, S] in the order of `inputs`; gives a list in that of
         `outputs`.
+      inputs: the names of what the model takes.
       outputs: the names of the model's outputs, sorted.
     """
 
     function: tf.types.experimental.ConcreteFunction
+    inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
     def __call__(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """The model's outputs, floats as float32, for a batch that holds `INPUTS`."""
-        outputs = self.function(*[batch[name] for name in INPUTS])
+        """The model's outputs, floats as float32, for a batch that holds `inputs`."""
+        outputs = self.function(*[batch[name] for name in self.inputs])
         return dict(zip(self.outputs, outputs, strict=True))
 
 
+def inputs_of(config: EncoderConfig) -> tuple[str, ...]:
+    """What an exported model takes as ids: int32 [B, S], those of three that its encoder takes."""
+    return tuple(name for name in _INPUTS if name in config.inputs)
+
+
 def outputs_of(
-    model: keras.Model, inputs: tuple[str, ...] = INPUTS
+    model: keras.Model, inputs: tuple[str, ...]
 ) -> tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]:
     """A function of the tensors called `inputs` to the model's outputs, floats as float32; and what
     it takes: int32 matrices.
@@ -49,8 +58,12 @@ def outputs_of(
     return function, [tf.TensorSpec([None, None], tf.int32, name=name) for name in inputs]
 
 
-def freeze(model: keras.Model) -> IdsGraph:
+def freeze(model: keras.Model, inputs: tuple[str, ...]) -> IdsGraph:
     """The graph of a model of any task.
+
+    Args:
+      model: any that is called with a batch.
+      inputs: what of the batch it is given, see `inputs_of`.
 
     Raises:
       ValueError: the weights are too large for one graph.
@@ -62,7 +75,7 @@ def freeze(model: keras.Model) -> IdsGraph:
             "LiteRT or ONNX model. Export it as a saved_model."
         )
 
-    call, specs = outputs_of(model)
+    call, specs = outputs_of(model, inputs)
     function = tf.function(call, autograph=False).get_concrete_function(*specs)
     outputs = tuple(sorted(function.structured_outputs))
-    return IdsGraph(convert_variables_to_constants_v2(function), outputs)
+    return IdsGraph(convert_variables_to_constants_v2(function), inputs, outputs)

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from bert_tf import model_folder
 from bert_tf.export import description, litert, onnx_model
-from bert_tf.export.ids import INPUTS, freeze
+from bert_tf.export.ids import freeze, inputs_of
 from bert_tf.files import new_folder
 from bert_tf.tasks.task import Task
 
@@ -47,7 +47,7 @@ def export_ids_model(
       ValueError: the folder exists, an unknown precision, or a float32 form that differs.
     """
     with new_folder(folder) as temporary:
-        graph = freeze(model)
+        graph = freeze(model, inputs_of(task.config.model))
         if format == "litert":
             content = litert.convert(graph, precision, _encoded(task, calibration))
         else:
@@ -90,12 +90,12 @@ def _encoded(task: Task, columns: Sequence[Sequence[str]]) -> list[dict[str, np.
     for start in range(0, len(columns[0]) if columns else 0, _TEXTS_PER_BATCH):
         part = [tf.constant(column[start : start + _TEXTS_PER_BATCH]) for column in columns]
         batch = task.encode(*part)
-        batches.append({name: batch[name].numpy() for name in INPUTS})
+        batches.append({name: batch[name].numpy() for name in inputs_of(task.config.model)})
     return batches
 
 
 def _interface(graph) -> description.Interface:
-    inputs = {name: ["int32", [-1, -1]] for name in INPUTS}
+    inputs = {name: ["int32", [-1, -1]] for name in graph.inputs}
     outputs = {
         name: [tensor.dtype.name, [-1 if size is None else size for size in tensor.shape]]
         for name, tensor in zip(graph.outputs, graph.function.outputs, strict=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.export.ids import INPUTS, IdsGraph
+from bert_tf.export.ids import IdsGraph
 from bert_tf.layers.attention import MASKED
 
 PRECISIONS = ("float32", "dynamic_int8", "int8")
@@ -29,7 +29,7 @@ def convert(
       graph: see `ids.freeze`.
       precision: "float32"; "dynamic_int8": int8 weights, activations quantised as they come;
         "int8": activations too, with ranges measured on `calibration`.
-      calibration: for "int8": batches of `INPUTS`, int32 [B, S] each.
+      calibration: for "int8": batches of the graph's inputs, int32 [B, S] each.
 
     Raises:
       ValueError: an unknown precision, or "int8" without calibration.
@@ -48,7 +48,7 @@ def convert(
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if precision == "int8":
             converter.representative_dataset = lambda: (
-                (SIGNATURE, {name: batch[name] for name in INPUTS}) for batch in calibration
+                (SIGNATURE, {name: batch[name] for name in graph.inputs}) for batch in calibration
             )
         return converter.convert()
 
@@ -81,12 +81,14 @@ def _save(graph: IdsGraph, function, folder: str) -> None:
     module = tf.Module()
     module.graph = function
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name=n) for n in INPUTS])
-    def ids(input_ids, input_mask, segment_ids):
-        outputs = module.graph(input_ids, input_mask, segment_ids)
+    @tf.function(autograph=False)
+    def ids(**batch):
+        outputs = module.graph(*[batch[name] for name in graph.inputs])
         return dict(zip(graph.outputs, outputs, strict=True))
 
-    tf.saved_model.save(module, folder, signatures={SIGNATURE: ids})
+    specs = {name: tf.TensorSpec([None, None], tf.int32, name=name) for name in graph.inputs}
+    signatures = {SIGNATURE: ids.get_concrete_function(**specs)}
+    tf.saved_model.save(module, folder, signatures=signatures)
 
 
 def load(content: bytes, num_threads: int | None = None):
@@ -101,4 +103,5 @@ def load(content: bytes, num_threads: int | None = None):
         raise ValueError("ai-edge-litert is missing: pip install ai-edge-litert.") from error
     interpreter = Interpreter(model_content=content, num_threads=num_threads or 1)
     runner = interpreter.get_signature_runner(SIGNATURE)
-    return lambda batch: runner(**{name: np.asarray(batch[name]) for name in INPUTS})
+    names = list(runner.get_input_details())
+    return lambda batch: runner(**{name: np.asarray(batch[name]) for name in names})

@@ -5,7 +5,7 @@ import tempfile
 
 import numpy as np
 
-from bert_tf.export.ids import INPUTS, IdsGraph
+from bert_tf.export.ids import IdsGraph
 
 PRECISIONS = ("float32", "int8")
 _OPSET = 17
@@ -28,12 +28,12 @@ def convert(graph: IdsGraph, precision: str) -> bytes:
         import tf2onnx
     except ImportError as error:
         raise ValueError(f"{error.name} is missing: pip install 'bert-tf[export]'.") from error
-    renamed = {f"{name}:0": name for name in INPUTS}
+    renamed = {f"{name}:0": name for name in graph.inputs}
     names = [tensor.name for tensor in graph.function.outputs]
     renamed |= dict(zip(names, graph.outputs, strict=True))
     model, _ = tf2onnx.convert.from_graph_def(
         graph.function.graph.as_graph_def(),
-        input_names=[f"{name}:0" for name in INPUTS],
+        input_names=[f"{name}:0" for name in graph.inputs],
         output_names=names,
         opset=_OPSET,
         tensors_to_rename=renamed,
@@ -73,10 +73,11 @@ def load(content: bytes, num_threads: int | None = None):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads or 0
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    outputs = [output.name for output in session.get_outputs()]
+    inputs = [node.name for node in session.get_inputs()]
+    outputs = [node.name for node in session.get_outputs()]
 
     def answer(batch):
-        arrays = session.run(outputs, {name: np.asarray(batch[name]) for name in INPUTS})
+        arrays = session.run(outputs, {name: np.asarray(batch[name]) for name in inputs})
         return dict(zip(outputs, arrays, strict=True))
 
     return answer

@@ -4,7 +4,8 @@ Signatures (their output names are an interface: clients depend on them):
     serving_default   text (and text_pair, for a task on pairs), string [B]; gives what the task
                       decodes: label and probabilities, tokens and probabilities of each [MASK],
                       entities, or the answer to the question `text` in the context `text_pair`
-    ids               input_ids, input_mask, segment_ids, int32 [B, S]; gives the model's outputs
+    ids               input_ids, input_mask, segment_ids, int32 [B, S], those of them that the
+                      encoder takes; gives the model's outputs
     embed             text, string [B]; gives pooled_output and embedding (mean over the tokens)
 """
 
@@ -22,7 +23,7 @@ from absl import logging
 
 from bert_tf import model_folder
 from bert_tf.export import description, tf_serving
-from bert_tf.export.ids import INPUTS, outputs_of
+from bert_tf.export.ids import inputs_of, outputs_of
 from bert_tf.files import new_folder
 from bert_tf.layers import roles
 from bert_tf.tasks.task import Task
@@ -64,7 +65,8 @@ class ServedModel(tf.Module):
         encode = _function(task.encode).get_concrete_function
         encoded = encode(_TEXT, _TEXT) if task.takes_pairs else encode(_TEXT)
         self._at_positions = _POSITIONS in encoded.structured_outputs
-        self._inputs = (*INPUTS, _POSITIONS) if self._at_positions else INPUTS
+        self._ids_inputs = inputs_of(task.config.model)
+        self._inputs = (*self._ids_inputs, _POSITIONS) if self._at_positions else self._ids_inputs
         held = [(variable, _held(variable, model)) for variable in model.variables]
         self.weights = [value for _, value in held]
 
@@ -83,10 +85,10 @@ class ServedModel(tf.Module):
         takes_pairs = self._task.takes_pairs
         serve = _function(self._serve_pair if takes_pairs else self._serve)
         texts = {"text": _TEXT, "text_pair": _TEXT} if takes_pairs else {"text": _TEXT}
-        ids = dict.fromkeys(INPUTS, _IDS)
+        ids = dict.fromkeys(self._ids_inputs, _IDS)
         return {
             "serving_default": serve.get_concrete_function(**texts),
-            "ids": _function(self._ids).get_concrete_function(**ids),
+            "ids": _function(lambda **batch: self._outputs(batch)).get_concrete_function(**ids),
             "embed": _function(self._embed).get_concrete_function(text=_TEXT),
         }
 
@@ -101,11 +103,6 @@ class ServedModel(tf.Module):
 
     def _call(self, batch):
         return self.graph(*[batch[name] for name in self._inputs])
-
-    def _ids(self, input_ids, input_mask, segment_ids):
-        return self._outputs(
-            {"input_ids": input_ids, "input_mask": input_mask, "segment_ids": segment_ids}
-        )
 
     def _outputs(self, batch):
         """The model's outputs; where it is asked at positions, at all of them."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from bert_tf import model_folder
 from bert_tf.export import description, ids_model
+from bert_tf.export.ids import inputs_of
 from bert_tf.tasks import embedding
 from bert_tf.tasks.task import Task, encoder_inputs, make_task
 
@@ -94,7 +95,7 @@ def of_ids(task: Task, outputs_of_ids: Callable) -> Answerer:
 
     def answer(columns):
         batch = encode(*_tensors(columns))
-        ids = {name: batch[name].numpy() for name in ids_model.INPUTS}
+        ids = {name: batch[name].numpy() for name in inputs_of(task.config.model)}
         length = ids["input_ids"].shape[1]
         room = min(-length % _WIDTH, task.config.model.longest_sequence - length)
         ids = {name: np.pad(rows, ((0, 0), (0, room))) for name, rows in ids.items()}

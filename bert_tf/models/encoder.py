@@ -31,7 +31,8 @@ class Part:
     Attributes:
       kind: "embeddings", "block", "pooler" or "top" (all else above the blocks, such as a norm).
       name: for messages.
-      variables: no other part has them. What several blocks share belongs to the first of them.
+      variables: no other part has them. What several blocks share belongs to the lowest of them,
+        and the others may have none.
     """
 
     kind: str
@@ -76,8 +77,8 @@ class Encoder(keras.Model):
     Returns:
       A dict of `sequence_output` [B, S, D] and, with a pooler, `pooled_output` [B, D] ([B, E, D]
       when `cls_positions` is given); on request `hidden_states` (num_hidden_layers + 1 tensors
-      [B, S, D], the embeddings first) and `attention_probs` (num_hidden_layers tensors float32
-      [B, N, S, S]).
+      [B, S, D], the embeddings first, `sequence_output` last) and `attention_probs`
+      (num_hidden_layers tensors float32 [B, N, S, S]).
     """
 
     embeddings: keras.layers.Layer
@@ -129,7 +130,7 @@ class Encoder(keras.Model):
             hidden_BSD, probs_BNSS = run(hidden_BSD, **arguments[index], dropout_seed=seed)
             hidden_states.append(hidden_BSD)
             attention_probs.append(probs_BNSS)
-        hidden_BSD = self.finish(hidden_BSD)
+        hidden_states[-1] = hidden_BSD = self.finish(hidden_BSD)
         outputs = {"sequence_output": hidden_BSD}
         if self.pooler is not None:
             outputs["pooled_output"] = self.pooler(hidden_BSD, cls_positions)
@@ -163,7 +164,7 @@ class Encoder(keras.Model):
 
     @property
     def parts(self) -> list[Part]:
-        """The parts that have variables of their own, in order of depth."""
+        """The parts in order of depth: embeddings, every block, pooler and top if they exist."""
         layers = [("embeddings", self.embeddings), *(("block", block) for block in self.blocks)]
         if self.pooler is not None:
             layers.append(("pooler", self.pooler))
@@ -171,7 +172,7 @@ class Encoder(keras.Model):
         for kind, layer in [*layers, ("top", self)]:
             own = tuple(variable for variable in layer.variables if id(variable) not in taken)
             taken |= {id(variable) for variable in own}
-            if own:
+            if own or kind == "block":
                 parts.append(Part(kind, layer.name, own))
         return parts
 

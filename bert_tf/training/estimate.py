@@ -1,7 +1,6 @@
 """What a run needs, before its first step: memory and operations; and what a dry run prints.
 
-B rows of a replica's micro-batch, S tokens, D hidden, F intermediate, N heads, L layers,
-P predictions, V vocabulary.
+B rows of a replica's micro-batch, P predictions, V vocabulary.
 """
 
 import math
@@ -26,20 +25,15 @@ def matmul_ceiling(config: ExperimentConfig) -> float:
 def activation_bytes(config: ExperimentConfig, num_replicas: int) -> float:
     """What the backward pass of one micro-batch needs of the forward pass, on one replica.
 
-    Counted in values of the compute dtype, a layer: 17 B S D and 2.5 B N S S with their dropout
-    masks (Korthikanti et al. 2022, section 4.1, whose bytes are of 2-byte values), an intermediate
-    size of F in place of 4 D, and the logits with their gradient in float32. With `train.recompute`
-    one layer, and the inputs of all.
+    The encoder's config says how many values of the compute dtype that are. The masked-LM head
+    keeps its logits with their gradient in float32.
     """
     model, train = config.model, config.train
     size = 2 if "16" in train.dtype else 4
     B = train.global_batch_size // (num_replicas * train.num_micro_batches)
-    S, D, F = config.data.max_seq_length, model.hidden_size, model.intermediate_size
     P = config.task.predictions_per_row
-    per_token = 9 * D + 2 * F + 2.5 * model.num_attention_heads * S
-    L = model.num_hidden_layers
-    kept = per_token + L * D if train.recompute else L * per_token
-    return kept * B * S * size + 3 * 4 * B * P * model.vocab_size
+    values = model.activation_values(config.data.max_seq_length, train.recompute)
+    return B * (values * size + 3 * 4 * P * model.vocab_size)
 
 
 def memory_bytes(state: TrainState, config: ExperimentConfig, num_replicas: int) -> float:

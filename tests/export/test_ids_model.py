@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.export import ids_model, litert, onnx_model
-from bert_tf.export.ids import INPUTS, freeze
+from bert_tf.export.ids import freeze, inputs_of
 from bert_tf.inference import answerers
 from tests.export.models import fuzzed, make
 
@@ -111,8 +111,9 @@ def test_masks_are_guessed_from_ids(tmp_path):
 def test_the_mask_is_exact_in_full_int8(original):
     """What stands in the padding makes no difference at all."""
     task, model = original
-    batch = {name: task.encode(TEXTS[:3])[name].numpy() for name in INPUTS}
-    runner = litert.load(litert.convert(freeze(model), "int8", [batch]))
+    inputs = inputs_of(task.config.model)
+    batch = {name: task.encode(TEXTS[:3])[name].numpy() for name in inputs}
+    runner = litert.load(litert.convert(freeze(model, inputs), "int8", [batch]))
     filled = dict(batch, input_ids=np.where(batch["input_mask"] > 0, batch["input_ids"], 9))
     assert (filled["input_ids"] != batch["input_ids"]).any()
     np.testing.assert_allclose(runner(filled)["logits"], runner(batch)["logits"], atol=1e-3)
