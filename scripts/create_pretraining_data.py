@@ -21,8 +21,10 @@ from absl import flags
 from bert_tf import app
 from bert_tf.data.building import builder, freed_memory
 from bert_tf.data.building.cluster import Cluster
+from bert_tf.data.building.settings import DataSettings
 from bert_tf.data.corpus import duplicates
 from bert_tf.data.corpus.duplicates import Deduplication
+from bert_tf.data.examples.objectives import OBJECTIVES
 from bert_tf.data.records import manifest
 from bert_tf.data.records.release_format import StaticMasks
 from bert_tf.data.report import measure
@@ -71,7 +73,7 @@ _MAX_EXAMPLES_PER_ROW = flags.DEFINE_integer(
 _OBJECTIVE = flags.DEFINE_enum(
     "objective",
     "next_sentence",
-    builder.OBJECTIVES,
+    OBJECTIVES,
     "next_sentence: half of the second texts are from another document (BERT). sentence_order: "
     "half of the pairs are swapped (ALBERT). none: running text for masked LM alone (RoBERTa).",
 )
@@ -161,17 +163,7 @@ def main(argv: Sequence[str]) -> None:
         _INPUT.value,
         Tokenizer.from_folder(_VOCAB_FILE.value, do_lower_case=_DO_LOWER_CASE.value),
         _OUTPUT_DIR.value,
-        max_seq_length=_MAX_SEQ_LENGTH.value,
-        short_seq_prob=_SHORT_SEQ_PROB.value,
-        seed=_SEED.value,
-        dupe_factor=_DUPE_FACTOR.value,
-        max_examples_per_row=_MAX_EXAMPLES_PER_ROW.value,
-        objective=_OBJECTIVE.value,
-        cross_documents=_CROSS_DOCUMENTS.value,
-        static_masks=_static_masks(),
-        deduplicate=_deduplicate(),
-        exclude=_EXCLUDE_FILE.value,
-        input_format=_INPUT_FORMAT.value,
+        _settings(),
         skip_bad_records=_SKIP_BAD_RECORDS.value,
         num_workers=_NUM_WORKERS.value,
         work_dir=_WORK_DIR.value,
@@ -183,6 +175,22 @@ def main(argv: Sequence[str]) -> None:
         measure.write(_OUTPUT_DIR.value, found)
         print(f"report: {os.path.join(_OUTPUT_DIR.value, measure.HTML)}")
     print(f"{_OUTPUT_DIR.value}: {time.monotonic() - start:.1f} seconds")
+
+
+def _settings() -> DataSettings:
+    return DataSettings(
+        max_seq_length=_MAX_SEQ_LENGTH.value,
+        short_seq_prob=_SHORT_SEQ_PROB.value,
+        seed=_SEED.value,
+        dupe_factor=_DUPE_FACTOR.value,
+        max_examples_per_row=_MAX_EXAMPLES_PER_ROW.value,
+        objective=_OBJECTIVE.value,
+        cross_documents=_CROSS_DOCUMENTS.value,
+        static_masks=_static_masks(),
+        deduplicate=_deduplicate(),
+        exclude=_EXCLUDE_FILE.value,
+        input_format=_INPUT_FORMAT.value,
+    )
 
 
 def _cluster() -> Cluster | None:

@@ -67,6 +67,7 @@ def frames(tmp_path_factory):
     """The own frames of a tiny run, from main() inwards."""
     # Imported here: the data are made by the library, the run is another process.
     from bert_tf.data.building import builder
+    from bert_tf.data.building.settings import DataSettings
     from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
     from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
@@ -74,9 +75,9 @@ def frames(tmp_path_factory):
     (folder / "text.txt").write_text("a b c\nb c a\n\nc a b\na a b\n\nb b b\nc c a\n" * 3)
     (folder / "config.py").write_text(_CONFIG)
     tokenizer = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "a", "b", "c"]))
-    builder.create_pretraining_data(
-        [str(folder / "text.txt")], tokenizer, str(folder / "records"), max_seq_length=16
-    )
+    settings = DataSettings(max_seq_length=16)
+    records = str(folder / "records")
+    builder.create_pretraining_data([str(folder / "text.txt")], tokenizer, records, settings)
     flags = (
         f"--config={folder}/config.py",
         f"--train_data={folder}/records",

@@ -99,7 +99,7 @@ def of_ids(task: Task, outputs_of_ids: Callable) -> Answerer:
         length = ids["input_ids"].shape[1]
         room = min(-length % _WIDTH, task.config.model.longest_sequence - length)
         ids = {name: np.pad(rows, ((0, 0), (0, room))) for name, rows in ids.items()}
-        ids["input_ids"][:, length:] = task.tokenizer.vocabulary.pad_id
+        ids["input_ids"][:, length:] = task.tokenizer.pad_id
         # Of the outputs only those of tokens have the width that was rounded up.
         outputs = {
             name: tf.constant(rows[:, :length] if rows.ndim == 3 else rows)

@@ -4,7 +4,7 @@ A folder of shards of so many lines each, and settings.json. A shard that is the
 that was killed goes on with the first one that is missing.
 
 `format="jsonl"`: features-00000.jsonl, an object a line of text: `line` (from 1), `tokens`, `words`
-    (number of the word, null for [CLS] and [SEP]), `offsets` ([start, end) in characters of the
+    (number of the word, null for special tokens), `offsets` ([start, end) in characters of the
     text), `layers` (in the order asked for, each with a vector a token).
 `format="npy"`: features-00000.npy, float32 [T, L, D], all tokens of the shard one after another,
     the layers in the order asked for; beside it features-00000.tokens.jsonl with the rest of the
@@ -25,6 +25,7 @@ import tensorflow as tf
 
 from bert_tf import progress
 from bert_tf.files import write_whole
+from bert_tf.tokenization.row_layout import RowLayout
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 FORMATS = ("jsonl", "npy")
@@ -112,7 +113,7 @@ class _Vectors:
 
     def __init__(self, encoder, tokenizer: Tokenizer, layers: Sequence[int], max_seq_length: int):
         self._encoder, self._tokenizer, self._layers = encoder, tokenizer, layers
-        self._room = max_seq_length - 2
+        self._room = tokenizer.layout.room(max_seq_length, 1)
         self._compute = tf.function(self._layers_of, reduce_retracing=True, autograph=False)
 
     def __call__(self, texts: list[str]) -> Iterator[tuple[dict, np.ndarray, bool]]:
@@ -121,11 +122,10 @@ class _Vectors:
         lengths = ids.row_lengths().numpy()
         words = self._tokenizer.word_ids(ids)
         kept = [ragged[:, : self._room] for ragged in (ids, words, starts, ends)]
-        vocabulary = self._tokenizer.vocabulary
-        first = tf.fill([len(texts), 1], vocabulary.cls_id)
-        last = tf.fill([len(texts), 1], vocabulary.sep_id)
-        whole = tf.concat([first, kept[0], last], axis=1)
-        input_ids = whole.to_tensor(vocabulary.pad_id)
+        layout = self._tokenizer.layout
+        before, after = (tf.tile([ids], [len(texts), 1]) for ids in (layout.before, layout.after))
+        whole = tf.concat([before, kept[0], after], axis=1)
+        input_ids = whole.to_tensor(layout.pad)
         vectors_NSLD = self._compute(input_ids, tf.ones_like(whole).to_tensor()).numpy()
         tokens = self._tokenizer.tokens_of(whole).to_list()
         for row, (length, names) in enumerate(zip(lengths, tokens, strict=True)):
@@ -133,8 +133,8 @@ class _Vectors:
             offsets = [list(pair) for pair in zip(begins, stops, strict=True)]
             about = {
                 "tokens": [name.decode() for name in names],
-                "words": [None, *numbers, None],
-                "offsets": [None, *offsets, None],
+                "words": _between_special(numbers, layout),
+                "offsets": _between_special(offsets, layout),
             }
             yield about, vectors_NSLD[row, : len(names)], length > self._room
 
@@ -142,6 +142,11 @@ class _Vectors:
         states = self._encoder(input_ids, input_mask, output_hidden_states=True)["hidden_states"]
         chosen = [tf.cast(states[layer], tf.float32) for layer in self._layers]
         return tf.stack(chosen, axis=2)
+
+
+def _between_special(values: list, layout: RowLayout) -> list:
+    """The values of a text's tokens with None for each special token of its row."""
+    return [None] * len(layout.before) + values + [None] * len(layout.after)
 
 
 def _records(vectors: _Vectors, texts: list[str], batch_size: int, first_line: int, bar):

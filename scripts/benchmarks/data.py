@@ -17,6 +17,9 @@ from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.batches.pretraining import make_pretraining_dataset
 from bert_tf.data.building import builder
+from bert_tf.data.building.settings import DataSettings
+from bert_tf.data.masks.masking import Masker
+from bert_tf.data.records.mixing import Mixture
 from bert_tf.data.text import documents
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -153,7 +156,7 @@ class _Builder:
                 [self._text],
                 self._tokenizer,
                 output,
-                max_seq_length=self._max_seq_length,
+                DataSettings(max_seq_length=self._max_seq_length),
                 num_workers=self._num_workers,
             )
         self.rows = manifest.rows
@@ -166,7 +169,7 @@ def _reader(records: str, tokenizer: Tokenizer, rows: int) -> Contestant:
 
     def work():
         dataset = make_pretraining_dataset(
-            records, tokenizer.vocabulary, batch_slice=BatchSlice(_BATCH_SIZE)
+            Mixture.open(records), Masker(tokenizer), batch_slice=BatchSlice(_BATCH_SIZE)
         )
         for _ in dataset.take(num_batches):
             pass

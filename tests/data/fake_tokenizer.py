@@ -1,9 +1,17 @@
 """A small tokenizer and corpora for the tests of pretraining data, written by hand."""
 
+import dataclasses
+
 import numpy as np
 
+from bert_tf.data.batches.pretraining import make_pretraining_dataset
+from bert_tf.data.building import builder
+from bert_tf.data.building.settings import DataSettings
 from bert_tf.data.corpus.flat_corpus import Corpus
 from bert_tf.data.examples.objective import Examples, Objective, Window, walk
+from bert_tf.data.masks.masking import Masker
+from bert_tf.data.records.manifest import Manifest
+from bert_tf.data.records.mixing import Mixture
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
@@ -14,8 +22,34 @@ VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *
 FIRST_WORD = 5
 
 
+TOKENIZER = WordPieceTokenizer(VOCABULARY)
+LAYOUT = TOKENIZER.layout
+
+
 def tokenizer() -> Tokenizer:
     return WordPieceTokenizer(VOCABULARY)
+
+
+def build_data(text, folder, tokenizer: Tokenizer = TOKENIZER, **settings) -> Manifest:
+    """Calls the builder with settings of the data and of the run together."""
+    names = {field.name for field in dataclasses.fields(DataSettings)}
+    of_data = {name: value for name, value in settings.items() if name in names}
+    of_run = {name: value for name, value in settings.items() if name not in names}
+    data_settings = DataSettings(**of_data)
+    return builder.create_pretraining_data(text, tokenizer, str(folder), data_settings, **of_run)
+
+
+def make_dataset(data, batch_slice, tokenizer: Tokenizer = TOKENIZER, **settings):
+    """Calls the reader with settings of masks and of reading together; `data` as for a script."""
+    names = {field.name for field in dataclasses.fields(Masker)}
+    of_masks = {name: value for name, value in settings.items() if name in names}
+    of_reading = {name: value for name, value in settings.items() if name not in names}
+    return make_pretraining_dataset(
+        Mixture.open(str(data)),
+        Masker(tokenizer, **of_masks),
+        batch_slice=batch_slice,
+        **of_reading,
+    )
 
 
 def random_corpus(seed: int, sizes: list[int], vocab_size: int, max_length: int = 30) -> Corpus:

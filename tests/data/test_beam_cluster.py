@@ -9,13 +9,13 @@ import sys
 
 import pytest
 
-from bert_tf.data.building import beam_cluster, builder
+from bert_tf.data.building import beam_cluster
 from bert_tf.data.building.beam_cluster import BeamCluster
 from bert_tf.data.corpus import flat_corpus
 from bert_tf.data.corpus.duplicates import Deduplication
 from bert_tf.data.records.release_format import StaticMasks
 from bert_tf.data.text import sources
-from tests.data.fake_tokenizer import sentences, tokenizer
+from tests.data.fake_tokenizer import build_data, sentences
 
 
 class Backwards(BeamCluster):
@@ -46,7 +46,7 @@ def text(tmp_path):
 
 def build(text, folder, **changes):
     settings = {"max_seq_length": 32, "shard_size": 10, "num_workers": 2} | changes
-    builder.create_pretraining_data(text, tokenizer(), str(folder), **settings)
+    build_data(text, folder, **settings)
     return {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
 
 

@@ -15,12 +15,18 @@ from bert_tf import files
 from bert_tf.data.building import builder, chunk_tokenizer, shard_writing
 from bert_tf.data.examples import objective as examples
 from bert_tf.data.examples import plan
+from bert_tf.data.examples.objectives import OBJECTIVES
 from bert_tf.data.records import row_tables, shards
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.text import sources
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
-from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
+from tests.data.fake_tokenizer import (
+    VOCABULARY,
+    build_data,
+    sentences,
+    tokenizer,
+)
 
 
 @pytest.fixture
@@ -34,14 +40,14 @@ def text(tmp_path):
 
 def build(text, folder, **changes):
     settings = {"max_seq_length": 32, "shard_size": 10} | changes
-    return builder.create_pretraining_data(text, tokenizer(), str(folder), **settings)
+    return build_data(text, folder, **settings)
 
 
 def content(folder):
     return {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()}
 
 
-@pytest.mark.parametrize("objective", builder.OBJECTIVES)
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_threads_and_the_sizes_of_all_pieces_have_no_influence(
     text, tmp_path, monkeypatch, objective
 ):

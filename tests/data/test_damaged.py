@@ -9,13 +9,18 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.config.experiment import BertConfig, ExperimentConfig
-from bert_tf.data.batches import pretraining
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.building import builder
 from bert_tf.data.records import damaged, shards
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.tasks.pretraining.task import PretrainingTask
-from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
+from tests.data.fake_tokenizer import (
+    TOKENIZER,
+    VOCABULARY,
+    build_data,
+    make_dataset,
+    sentences,
+    tokenizer,
+)
 
 LENGTH, SLOTS, PER_SHARD = 32, 6, 8
 
@@ -26,10 +31,9 @@ def whole(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("data")
     documents = ["\n".join(sentences(i, 40)) for i in range(4)]
     (path / "a.txt").write_text("\n\n".join(documents))
-    builder.create_pretraining_data(
+    build_data(
         str(path / "a.txt"),
-        tokenizer(),
-        str(path / "records"),
+        path / "records",
         max_seq_length=LENGTH,
         short_seq_prob=0.5,
         shard_size=PER_SHARD,
@@ -119,7 +123,7 @@ def test_good_records_stay_in_their_places_and_bad_ones_count_nothing(folder, da
     with pytest.raises(ValueError, match=rf"shard-00001-of-\d+.tfrecord, record {bad[0]}"):
         shards.read_shard(str(folder), manifest, 1, len(VOCABULARY))
     with caplog.at_level("WARNING"):
-        found = damaged.read_shard(str(folder), manifest, 1, VOCABULARY)
+        found = damaged.read_shard(str(folder), manifest, 1, TOKENIZER)
     assert f"left out {len(bad)} of {PER_SHARD} records ({bad[0]}" in caplog.text
     rows = np.arange(PER_SHARD)
     found, expected = found.padded(rows, LENGTH), expected.padded(rows, LENGTH)
@@ -136,19 +140,17 @@ def test_a_missing_shard_and_another_file_are_errors_all_the_same(folder):
     file = folder / manifest.shards[0]["file"]
     fewer = [{**manifest.shards[0], "rows": 5}]
     with pytest.raises(ValueError, match="holds 8 records, the manifest says 5"):
-        damaged.read_shard(str(folder), dataclasses.replace(manifest, shards=fewer), 0, VOCABULARY)
+        damaged.read_shard(str(folder), dataclasses.replace(manifest, shards=fewer), 0, TOKENIZER)
     flip(file, frames(file)[7][0] + 20)
     with pytest.raises(ValueError, match="shard-00000"):
-        damaged.read_shard(str(folder), dataclasses.replace(manifest, shards=fewer), 0, VOCABULARY)
+        damaged.read_shard(str(folder), dataclasses.replace(manifest, shards=fewer), 0, TOKENIZER)
     file.unlink()
     with pytest.raises(ValueError, match="is missing"):
-        damaged.read_shard(str(folder), manifest, 0, VOCABULARY)
+        damaged.read_shard(str(folder), manifest, 0, TOKENIZER)
 
 
 def take(folder, part, count, **settings):
-    dataset = pretraining.make_pretraining_dataset(
-        str(folder), VOCABULARY, batch_slice=part, max_predictions_per_seq=SLOTS, **settings
-    )
+    dataset = make_dataset(str(folder), part, max_predictions_per_seq=SLOTS, **settings)
     batches = list(dataset.take(count).as_numpy_iterator())
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 

@@ -12,7 +12,14 @@ from bert_tf.data.building import builder, chunk_tokenizer
 from bert_tf.data.corpus import duplicates, min_hash
 from bert_tf.data.corpus.duplicates import Deduplication
 from bert_tf.data.corpus.flat_corpus import Corpus
-from tests.data.fake_tokenizer import FIRST_WORD, VOCABULARY, random_corpus, sentences, tokenizer
+from tests.data.fake_tokenizer import (
+    FIRST_WORD,
+    TOKENIZER,
+    VOCABULARY,
+    build_data,
+    random_corpus,
+    sentences,
+)
 
 UNK = VOCABULARY.unk_id
 
@@ -41,7 +48,7 @@ def remove(corpus, folder, wanted, num_workers=1):
         lambda: corpus,
         str(folder),
         wanted,
-        is_continuation=VOCABULARY.is_continuation,
+        begins_word=TOKENIZER.begins_word,
         unk_id=UNK,
         num_workers=num_workers,
     )
@@ -154,7 +161,7 @@ def test_signatures_estimate_the_similarity_of_the_words(tmp_path, small_pieces)
     documents += [[[FIRST_WORD, 16]], [[FIRST_WORD, 16]], [[FIRST_WORD]]]  # fewer than five words
     corpus = corpus_of(documents)
     finder = duplicates._Finder(lambda: corpus, str(tmp_path), Deduplication("near"))
-    finder.describe(VOCABULARY.is_continuation, 1)
+    finder.describe(TOKENIZER.begins_word, 1)
     first = [*range(20), 40, 40]
     second = [*range(20, 40), 41, 42]
     found = min_hash.similarity(
@@ -179,7 +186,7 @@ def write(path, documents):
 
 def build(text, folder, **changes):
     settings = {"max_seq_length": 32, "shard_size": 10} | changes
-    return builder.create_pretraining_data(text, tokenizer(), str(folder), **settings)
+    return build_data(text, folder, **settings)
 
 
 def shards(manifest):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bert_tf.data import hashing
 from bert_tf.data.masks import mask_choice, masking
-from tests.data.fake_tokenizer import VOCABULARY
+from bert_tf.tokenization.row_layout import RowLayout
+from tests.data.fake_tokenizer import TOKENIZER
 
 PAD, UNK, CLS, SEP, MASK = range(5)
 VOCAB_SIZE = 200
@@ -16,6 +17,16 @@ IS_CONTINUATION = np.arange(VOCAB_SIZE) >= 120
 SEED = 77
 TOKENS, WORDS, NGRAMS = {"whole_word": False}, {"whole_word": True}, {"max_ngram": 3}
 EVERY_KIND = pytest.mark.parametrize("kind", [TOKENS, WORDS, NGRAMS, {"max_ngram": 5}], ids=str)
+
+
+class _Tokens:
+    """What a masker asks of a tokenizer."""
+
+    layout = RowLayout(before=(CLS,), between=(SEP,), after=(SEP,), pad=PAD)
+    mask_id, begins_word = MASK, ~IS_CONTINUATION
+
+    def __len__(self):
+        return VOCAB_SIZE
 
 
 def random_batch(seed, rows=8, length=40):
@@ -44,19 +55,11 @@ def mask(
     **inputs,
 ):
     batch = {"input_ids": input_ids, "input_mask": input_mask, **inputs}
-    outputs = masking.mask_tokens(
+    masker = masking.Masker(_Tokens(), SEED, prob, slots, whole_word, max_ngram)
+    outputs = masker(
         {name: tf.constant(value) for name, value in batch.items()},
-        seed=SEED,
-        epoch=tf.constant(epoch, tf.int64),
-        example_index=tf.constant(example, tf.int64),
-        masked_lm_prob=prob,
-        max_predictions_per_seq=slots,
-        cls_id=CLS,
-        sep_id=SEP,
-        mask_id=MASK,
-        vocab_size=VOCAB_SIZE,
-        is_continuation=tf.constant(IS_CONTINUATION) if whole_word else None,
-        max_ngram=max_ngram,
+        tf.constant(epoch, tf.int64),
+        tf.constant(example, tf.int64),
     )
     return {name: value.numpy() for name, value in outputs.items()}
 
@@ -350,4 +353,4 @@ def test_a_packed_row_predicts_no_more_than_it_has_slots_and_leaves_the_rest_unm
 )
 def test_ngrams_of_nothing_or_of_pieces_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
-        masking.Masker(VOCABULARY, **settings)
+        masking.Masker(TOKENIZER, **settings)

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.data.batches import pretraining
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.building import builder
 from bert_tf.data.records import mixing
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.mixing import Mixture, Shares
 from bert_tf.data.records.release_format import StaticMasks
-from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
+from tests.data.fake_tokenizer import (
+    build_data,
+    make_dataset,
+    sentences,
+)
 
 LENGTH, SLOTS = 24, 5
 weight_lists = st.lists(st.integers(1, 10**9), min_size=1, max_size=6)
@@ -69,9 +71,7 @@ def test_weights_that_cannot_be_are_refused(data, message):
 def build(path, name, seeds, **changes):
     (path / f"{name}.txt").write_text("\n\n".join("\n".join(sentences(s, 60)) for s in seeds))
     settings = {"max_seq_length": LENGTH, "shard_size": 8} | changes
-    builder.create_pretraining_data(
-        str(path / f"{name}.txt"), tokenizer(), str(path / name), **settings
-    )
+    build_data(str(path / f"{name}.txt"), path / name, **settings)
     return str(path / name)
 
 
@@ -87,9 +87,7 @@ def folders(tmp_path_factory):
 
 
 def make(data, batch_slice, **settings):
-    return pretraining.make_pretraining_dataset(
-        data, VOCABULARY, batch_slice=batch_slice, max_predictions_per_seq=SLOTS, **settings
-    )
+    return make_dataset(data, batch_slice, max_predictions_per_seq=SLOTS, **settings)
 
 
 def take(data, batch_slice, count, **settings):
@@ -136,8 +134,8 @@ def test_evaluation_reads_every_row_once_whatever_the_weights(folders):
     is_real = rows["input_mask"].sum(axis=1) > 1
     found = [row for row, real in zip(originals(rows), is_real, strict=True) if real]
     assert sorted(found) == sorted(stored(folders[0]) + stored(folders[1]))
-    batches = pretraining.num_eval_batches(data, BatchSlice(16))
-    assert len(is_real) == 16 * batches and is_real.sum() == Mixture.open(data).rows
+    rows = Mixture.open(data).rows
+    assert len(is_real) == 16 * -(-rows // 16) and is_real.sum() == rows
 
 
 @pytest.mark.parametrize("consumed", [8, 200])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bert_tf.data.corpus.flat_corpus import Corpus
 from bert_tf.data.examples.next_sentence import NextSentence
 from bert_tf.data.examples.objective import Examples, Window, rows_of_examples, truncate, walk
-from tests.data.fake_tokenizer import cut_all, document_of, random_corpus
+from tests.data.fake_tokenizer import LAYOUT, cut_all, document_of, random_corpus
 
 VOCAB_SIZE = 1000
 CLS, SEP = 2, 3
@@ -34,7 +34,9 @@ class Found:
 
 
 def objective(max_seq_length=32, short_seq_prob=0.1, seed=0):
-    return NextSentence(max_seq_length=max_seq_length, short_seq_prob=short_seq_prob, seed=seed)
+    return NextSentence(
+        layout=LAYOUT, max_seq_length=max_seq_length, short_seq_prob=short_seq_prob, seed=seed
+    )
 
 
 def create(corpus, *arguments):
@@ -158,14 +160,16 @@ def test_an_example_depends_on_seed_and_first_sentence_only():
 def test_rows_are_cls_a_sep_b_sep():
     corpus = Corpus(np.arange(10, 30, dtype=np.int32), np.array([0, 20]), np.array([0, 1]))
     examples = Examples(
+        layout=LAYOUT,
+        between=LAYOUT.between,
         begins=np.array([0, 5, 8, 9]),
         lengths=np.array([2, 1, 1, 3]),
-        segments=np.array([0, 1, 0, 1]),
+        is_second=np.array([False, True, False, True]),
         counts=np.array([2, 2]),
         labels=np.array([1, 0]),
         cut_tokens=np.zeros(2),
     )
-    rows = rows_of_examples(corpus, examples, CLS, SEP)
+    rows = rows_of_examples(corpus, examples)
     assert rows.input_ids.tolist() == [CLS, 10, 11, SEP, 15, SEP, CLS, 18, SEP, 19, 20, 21, SEP]
     assert rows.segment_ids.tolist() == [0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 1]
     assert rows.offsets.tolist() == [0, 6, 13]

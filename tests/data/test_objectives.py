@@ -9,7 +9,7 @@ from bert_tf.data.corpus.flat_corpus import Corpus
 from bert_tf.data.examples.full_sentences import FullSentences
 from bert_tf.data.examples.objective import rows_of_examples
 from bert_tf.data.examples.sentence_order import SentenceOrder
-from tests.data.fake_tokenizer import cut_all, document_of, random_corpus
+from tests.data.fake_tokenizer import LAYOUT, cut_all, document_of, random_corpus
 
 CLS, SEP = 2, 3
 
@@ -25,7 +25,7 @@ corpora = st.builds(
 @settings(deadline=None)
 @given(corpora, st.integers(5, 64), st.sampled_from([0.0, 0.1, 1.0]))
 def test_both_segments_are_of_one_document_in_the_order_the_label_says(corpus, length, short):
-    maker = SentenceOrder(max_seq_length=length, short_seq_prob=short, seed=1)
+    maker = SentenceOrder(layout=LAYOUT, max_seq_length=length, short_seq_prob=short, seed=1)
     examples, left_out = cut_all(maker, corpus)
     begins, lengths = examples.begins.reshape(-1, 2), examples.lengths.reshape(-1, 2)
     assert (lengths >= 1).all() and (lengths.sum(axis=1) + 3 <= length).all()
@@ -38,7 +38,7 @@ def test_both_segments_are_of_one_document_in_the_order_the_label_says(corpus, l
 
 def test_half_of_the_pairs_are_swapped():
     corpus = random_corpus(1, [4000, 4000], 1000, max_length=10)
-    maker = SentenceOrder(max_seq_length=64, short_seq_prob=0.1, seed=0)
+    maker = SentenceOrder(layout=LAYOUT, max_seq_length=64, short_seq_prob=0.1, seed=0)
     labels = cut_all(maker, corpus)[0].labels
     assert len(labels) > 400
     assert abs(labels.mean() - 0.5) < 4 * 0.5 / np.sqrt(len(labels))
@@ -47,9 +47,11 @@ def test_half_of_the_pairs_are_swapped():
 @settings(deadline=None)
 @given(corpora, st.integers(4, 64), st.booleans())
 def test_full_sentences_follow_each_other_and_fill_their_rows(corpus, length, cross):
-    maker = FullSentences(max_seq_length=length, short_seq_prob=0.0, seed=1, cross_documents=cross)
+    maker = FullSentences(
+        layout=LAYOUT, max_seq_length=length, short_seq_prob=0.0, seed=1, cross_documents=cross
+    )
     examples, _ = cut_all(maker, corpus)
-    rows = rows_of_examples(corpus, examples, CLS, SEP)
+    rows = rows_of_examples(corpus, examples)
     row_lengths = np.diff(rows.offsets)
     assert row_lengths.max() <= length
     assert not rows.segment_ids.any() and not rows.next_sentence_labels.any()
@@ -75,8 +77,10 @@ def test_a_separator_stands_between_documents():
         (True, [[CLS, 10, 11, 12, SEP, 13, 14, 15, SEP]]),
         (False, [[CLS, 10, 11, 12, SEP], [CLS, 13, 14, 15, SEP]]),
     ]:
-        maker = FullSentences(max_seq_length=9, short_seq_prob=0.0, seed=0, cross_documents=cross)
-        rows = rows_of_examples(corpus, cut_all(maker, corpus)[0], CLS, SEP)
+        maker = FullSentences(
+            layout=LAYOUT, max_seq_length=9, short_seq_prob=0.0, seed=0, cross_documents=cross
+        )
+        rows = rows_of_examples(corpus, cut_all(maker, corpus)[0])
         found = np.split(rows.input_ids, rows.offsets[1:-1])
         assert [row.tolist() for row in found] == expected
 
@@ -84,8 +88,8 @@ def test_a_separator_stands_between_documents():
 @pytest.mark.parametrize("kind", [SentenceOrder, FullSentences])
 def test_settings_out_of_range_are_refused(kind):
     with pytest.raises(ValueError, match="max_seq_length is 3"):
-        kind(max_seq_length=3, short_seq_prob=0.0, seed=0)
+        kind(layout=LAYOUT, max_seq_length=3, short_seq_prob=0.0, seed=0)
     with pytest.raises(ValueError, match="no text that becomes tokens"):
-        kind(max_seq_length=8, short_seq_prob=0.0, seed=0).check(
+        kind(layout=LAYOUT, max_seq_length=8, short_seq_prob=0.0, seed=0).check(
             Corpus(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(1, np.int64))
         )

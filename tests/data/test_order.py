@@ -72,17 +72,14 @@ def test_epochs_and_seeds_have_different_orders():
     assert rows[:total] != sorted(rows[:total])
 
 
-def test_groups_hold_sixteen_shards_and_epoch_order_gives_the_same_rows():
-    groups = list(order.epoch_order(SHARDS, 3, 1))
-    assert [len(shards) for shards, _ in groups] == [16, 5]
-    firsts = np.cumsum([0] + SHARDS)
-    rows = []
-    for shards, permutation in groups:
-        of_group = [firsts[shard] + i for shard in shards for i in range(SHARDS[shard])]
-        assert sorted(permutation) == list(range(len(of_group)))
-        rows += [(1, of_group[i]) for i in permutation]
-    total = sum(SHARDS)
-    assert rows == first_rows(total, total, BatchSlice(1))
+def test_groups_hold_sixteen_shards_and_each_row_of_them_once():
+    total, firsts = sum(SHARDS), np.cumsum([0] + SHARDS)
+    groups = order.RowOrder(SHARDS, 3).at(total, total)
+    assert [len(group.shards) for group in groups] == [16, 5]
+    for group in groups:
+        of_group = [firsts[shard] + i for shard in group.shards for i in range(SHARDS[shard])]
+        assert sorted(group.rows) == list(range(len(of_group)))
+        assert group.examples.tolist() == [of_group[row] for row in group.rows]
 
 
 @settings(deadline=None)

@@ -7,14 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bert_tf.config import experiment
-from bert_tf.data.batches import pretraining
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.building import builder
 from bert_tf.data.examples import packing
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.tasks.pretraining import Config
 from bert_tf.tasks.task import make_task
-from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
+from tests.data.fake_tokenizer import (
+    VOCABULARY,
+    build_data,
+    make_dataset,
+    sentences,
+    tokenizer,
+)
 
 LENGTH, MOST, SLOTS = 48, 4, 24
 
@@ -26,10 +30,9 @@ def folders(tmp_path_factory):
     documents = ["\n".join(sentences(i, 9 + 3 * i)) for i in range(12)]
     (path / "a.txt").write_text("\n\n".join(documents))
     for name, most in {"alone": 1, "packed": MOST}.items():
-        builder.create_pretraining_data(
+        build_data(
             str(path / "a.txt"),
-            tokenizer(),
-            str(path / name),
+            path / name,
             max_seq_length=LENGTH,
             short_seq_prob=0.9,
             shard_size=16,
@@ -41,10 +44,9 @@ def folders(tmp_path_factory):
 def whole(folder):
     """The data set as one evaluation batch, without rows that only fill it up."""
     rows = Manifest.load(folder).rows
-    (batch,) = pretraining.make_pretraining_dataset(
+    (batch,) = make_dataset(
         folder,
-        VOCABULARY,
-        batch_slice=BatchSlice(rows),
+        BatchSlice(rows),
         max_predictions_per_seq=SLOTS,
         training=False,
     )

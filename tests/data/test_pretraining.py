@@ -10,15 +10,20 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.data.batches import pretraining
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.building import builder
 from bert_tf.data.records import row_tables
 from bert_tf.data.records import shards as records
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.row_tables import Rows
 from bert_tf.tokenization.vocabulary import Vocabulary
-from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
+from tests.data.fake_tokenizer import (
+    TOKENIZER,
+    VOCABULARY,
+    build_data,
+    make_dataset,
+    sentences,
+)
 
 LENGTH, SLOTS = 24, 5
 CLS, SEP = VOCABULARY.cls_id, VOCABULARY.sep_id
@@ -31,17 +36,13 @@ def folder(tmp_path_factory):
     documents = ["\n".join(sentences(i, 131)) for i in range(4)]
     (path / "a.txt").write_text("\n\n".join(documents))
     folder = str(path / "records")
-    manifest = builder.create_pretraining_data(
-        str(path / "a.txt"), tokenizer(), folder, max_seq_length=LENGTH, shard_size=8
-    )
+    manifest = build_data(str(path / "a.txt"), folder, max_seq_length=LENGTH, shard_size=8)
     assert len(manifest.shards) > 17 and manifest.shard_rows[-1] < 8
     return folder
 
 
 def make(folder, batch_slice, **settings):
-    return pretraining.make_pretraining_dataset(
-        folder, VOCABULARY, batch_slice=batch_slice, max_predictions_per_seq=SLOTS, **settings
-    )
+    return make_dataset(folder, batch_slice, max_predictions_per_seq=SLOTS, **settings)
 
 
 def take(dataset, count):
@@ -163,7 +164,7 @@ def test_evaluation_counts_every_example_once_and_all_replicas_get_equally_many(
         )
         for r in range(replicas)
     ]
-    expected = pretraining.num_eval_batches(folder, BatchSlice(batch_size))
+    expected = -(-len(stored) // batch_size)
     assert {len(batches) for batches in per_replica} == {expected}
     seen = []
     for batch in itertools.chain(*per_replica):
@@ -194,8 +195,7 @@ def test_packed_rows_carry_the_inputs_that_keep_their_examples_apart(tmp_path):
         short_seq_prob=0.1,
         vocab_size=len(VOCABULARY),
         vocabulary_sha256=VOCABULARY.sha256,
-        do_lower_case=True,
-        max_input_chars_per_word=200,
+        tokenizer=TOKENIZER.settings(),
         input_format="auto",
         inputs=[],
         rows=2,
@@ -293,7 +293,7 @@ def test_a_shard_that_is_whole_but_not_the_one_of_the_manifest_stops_the_reader(
 def test_data_of_another_vocabulary_are_refused(folder):
     other = Vocabulary([*VOCABULARY.tokens, "more"])
     with pytest.raises(ValueError, match=f"{VOCABULARY.sha256}, the model has {other.sha256}"):
-        pretraining.make_pretraining_dataset(folder, other, batch_slice=BatchSlice(8))
+        make_dataset(folder, BatchSlice(8), WordPieceTokenizer(other))
 
 
 @pytest.mark.parametrize(
@@ -314,9 +314,11 @@ def test_a_process_ends_while_an_iterator_is_alive(folder):
     program = f"""
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.batches.pretraining import make_pretraining_dataset
-from bert_tf.tokenization.vocabulary import Vocabulary
-vocabulary = Vocabulary.from_file({folder!r} + "/vocab.txt")
-iterator = iter(make_pretraining_dataset({folder!r}, vocabulary, batch_slice=BatchSlice(8)))
+from bert_tf.data.masks.masking import Masker
+from bert_tf.data.records.mixing import Mixture
+from bert_tf.tokenization.tokenizer import Tokenizer
+data, masker = Mixture.open({folder!r}), Masker(Tokenizer.from_folder({folder!r}))
+iterator = iter(make_pretraining_dataset(data, masker, batch_slice=BatchSlice(8)))
 for _ in range(50): next(iterator)
 raise KeyError("the end")
 """

@@ -28,8 +28,11 @@ def make_manifest(shards=(), **changes):
         "short_seq_prob": 0.1,
         "vocab_size": VOCAB_SIZE,
         "vocabulary_sha256": "aa",
-        "do_lower_case": True,
-        "max_input_chars_per_word": 200,
+        "tokenizer": {
+            "kind": "wordpiece",
+            "do_lower_case": True,
+            "max_input_chars_per_word": 200,
+        },
         "input_format": "auto",
         "inputs": [],
         "rows": sum(shard["rows"] for shard in shards),
@@ -226,7 +229,7 @@ def test_a_manifest_that_cannot_be_used_is_refused_with_a_hint(tmp_path):
     path = tmp_path / "manifest.json"
     fields = json.loads(path.read_text())
     cases = [
-        ({**fields, "format_version": 4}, "format_version 4; this bert_tf reads up to 3"),
+        ({**fields, "format_version": 5}, "format_version 5; this bert_tf reads up to 4"),
         ({k: v for k, v in fields.items() if k != "rows"}, r"wrong or missing fields \['rows'\]"),
         ([], "not a manifest of bert_tf"),
         ({}, "not a manifest of bert_tf"),
@@ -267,3 +270,21 @@ def test_a_manifest_of_version_1_is_read(tmp_path):
     path.write_text(json.dumps(fields | {"format_version": 2}))
     with pytest.raises(ValueError, match="wrong or missing fields .'cross_documents'"):
         Manifest.load(str(tmp_path))
+
+
+def test_a_wordpiece_manifest_is_written_as_before_there_were_other_tokenizers(tmp_path):
+    make_manifest().save(str(tmp_path))
+    fields = json.loads((tmp_path / "manifest.json").read_text())
+    assert fields["format_version"] == 3 and "tokenizer" not in fields
+    assert fields["do_lower_case"] is True and fields["max_input_chars_per_word"] == 200
+    assert Manifest.load(str(tmp_path)) == make_manifest()
+    assert make_manifest().settings()["do_lower_case"] is True
+
+
+def test_the_settings_of_another_tokenizer_stand_in_the_manifest_as_they_are(tmp_path):
+    manifest = make_manifest(tokenizer={"kind": "my_company.tokens", "depth": 3})
+    manifest.save(str(tmp_path))
+    fields = json.loads((tmp_path / "manifest.json").read_text())
+    assert fields["format_version"] == 4 and fields["tokenizer"]["depth"] == 3
+    assert "do_lower_case" not in fields
+    assert Manifest.load(str(tmp_path)) == manifest

@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.data.batches import order, pretraining
+from bert_tf.data.batches import order
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.building import builder
 from bert_tf.data.records import manifest, tf_example_files
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.release_format import StaticMasks
-from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
+from tests.data.fake_tokenizer import (
+    build_data,
+    make_dataset,
+    sentences,
+    tokenizer,
+)
 
 LENGTH, SLOTS = 24, 5
 STATIC = StaticMasks(masked_lm_prob=0.2, max_predictions_per_seq=SLOTS, do_whole_word_mask=True)
@@ -37,14 +41,12 @@ def static(text, tmp_path_factory):
 
 def build(text, folder, **changes):
     settings = {"max_seq_length": LENGTH, "shard_size": 8, "seed": 3} | changes
-    return builder.create_pretraining_data(text, tokenizer(), folder, **settings)
+    return build_data(text, folder, **settings)
 
 
 def batches_of(folder, **settings):
     settings = {"max_predictions_per_seq": SLOTS, "training": False} | settings
-    dataset = pretraining.make_pretraining_dataset(
-        folder, VOCABULARY, batch_slice=BatchSlice(16), **settings
-    )
+    dataset = make_dataset(folder, BatchSlice(16), **settings)
     batches = list(dataset.take(30).as_numpy_iterator())
     return {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
 

@@ -9,9 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from bert_tf.data.batches import pretraining
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.building import builder
 from bert_tf.data.corpus.unknown_words import count_commonest
 from bert_tf.data.records import row_tables
 from bert_tf.data.records import shards as records
@@ -19,7 +17,12 @@ from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.release_format import StaticMasks
 from bert_tf.data.report import measure
 from bert_tf.data.report import page as report_page
-from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
+from tests.data.fake_tokenizer import (
+    VOCABULARY,
+    build_data,
+    make_dataset,
+    sentences,
+)
 
 LENGTH, MOST, SLOTS = 48, 3, 5
 UNKNOWN = ["<b>cow</b>", "Zebra!", "zebra", "the zebra", "naïve", "q" * 201]
@@ -32,10 +35,9 @@ def folder(tmp_path_factory):
     documents = [[*sentences(i, 15 + 5 * i), UNKNOWN[i % len(UNKNOWN)]] for i in range(12)]
     (path / "a.txt").write_text("\n\n".join("\n".join(document) for document in documents))
     settings = {"max_seq_length": LENGTH, "short_seq_prob": 0.7, "shard_size": 16}
-    builder.create_pretraining_data(
+    build_data(
         str(path / "a.txt"),
-        tokenizer(),
-        str(path / "records"),
+        path / "records",
         max_examples_per_row=MOST,
         **settings,
     )
@@ -51,10 +53,9 @@ def found(folder):
 def batch(folder):
     """All rows as the training would see them in its first epoch, and as they are stored."""
     manifest = Manifest.load(str(folder))
-    (batch,) = pretraining.make_pretraining_dataset(
+    (batch,) = make_dataset(
         str(folder),
-        VOCABULARY,
-        batch_slice=BatchSlice(manifest.rows),
+        BatchSlice(manifest.rows),
         max_predictions_per_seq=SLOTS,
         training=False,
     )
@@ -206,7 +207,9 @@ def test_a_piece_of_a_word_stands_with_its_word_but_not_with_a_mark(found):
     changed = json.loads(json.dumps(found))
     names = ["[CLS]", "##a", "b", "##c", "[SEP]"]
     example = {"row": 0, "example_lengths": [5], "labels": [0]}
-    tokens = [{"token": name, "segment": 0} for name in names]
+    about = [{"special": True}, {"goes_on": True, "text": "a"}, {}]
+    about += [{"goes_on": True, "text": "c"}, {"special": True}]
+    tokens = [{"token": n, "segment": 0, **a} for n, a in zip(names, about, strict=True)]
     changed["examples"] = [example | {"tokens": tokens}]
     assert "[CLS] a bc [SEP]" in _Page(report_page.render(changed)).text
 
@@ -263,7 +266,7 @@ def test_checks_see_what_is_wrong(found):
     }
     assert all(said(**fine).values())
     for path, value, name in [
-        ("unknown__share", 0.02, "[UNK]"),
+        ("unknown__share", 0.02, "unknown tokens"),
         ("masks__left_out_share", 0.05, "prediction slots"),
         ("masks__masked_share", 0.79, "masks"),
         ("pairs__share_of_label_1", 0.9, "pairs"),
@@ -292,10 +295,9 @@ def test_static_masks_are_measured_and_tokens_counted_as_they_were_before(
     (tmp_path / "a.txt").write_text("\n\n".join(documents))
     found, settings = {}, {"masked_lm_prob": 0.2, "whole_word": True, "max_ngram": max_ngram}
     for name, masks in {"stored": StaticMasks(0.2, SLOTS, True, max_ngram), "drawn": None}.items():
-        builder.create_pretraining_data(
+        build_data(
             str(tmp_path / "a.txt"),
-            tokenizer(),
-            str(tmp_path / name),
+            tmp_path / name,
             max_seq_length=LENGTH,
             static_masks=masks,
         )

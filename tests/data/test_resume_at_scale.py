@@ -10,12 +10,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from bert_tf.data.batches import order, pretraining
+from bert_tf.data.batches import order
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.records import shards
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.row_tables import Rows
-from tests.data.fake_tokenizer import VOCABULARY, tokenizer
+from tests.data.fake_tokenizer import TOKENIZER, VOCABULARY, make_dataset, tokenizer
 
 NUM_ROWS = 100_000_000
 POSITION = 3 * NUM_ROWS + 71_234_567
@@ -47,8 +47,7 @@ def folder(tmp_path_factory):
         short_seq_prob=0.1,
         vocab_size=len(VOCABULARY),
         vocabulary_sha256=VOCABULARY.sha256,
-        do_lower_case=True,
-        max_input_chars_per_word=200,
+        tokenizer=TOKENIZER.settings(),
         input_format="lines",
         inputs=[],
         rows=NUM_ROWS,
@@ -90,10 +89,9 @@ def test_an_epoch_of_100_million_rows_has_every_shard_once():
 
 def test_a_reader_gives_its_first_batch_in_seconds_and_opens_one_group(folder):
     start = time.process_time()
-    dataset = pretraining.make_pretraining_dataset(
+    dataset = make_dataset(
         folder,
-        VOCABULARY,
-        batch_slice=BatchSlice(32),
+        BatchSlice(32),
         max_predictions_per_seq=2,
         seed=SEED,
         start_row=POSITION,

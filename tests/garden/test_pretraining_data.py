@@ -11,13 +11,11 @@ from official.nlp.data import create_pretraining_data as garden_builder
 from official.nlp.data import pretrain_dataloader
 from official.nlp.tools import tokenization
 
-from bert_tf.data.batches import pretraining
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.building import builder
 from bert_tf.data.records import tf_example_files
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.release_format import StaticMasks
-from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
+from tests.data.fake_tokenizer import VOCABULARY, build_data, make_dataset, sentences, tokenizer
 
 LENGTH, SLOTS, BATCH = 32, 6, 8
 OUR_NAMES = {"input_word_ids": "input_ids", "input_type_ids": "segment_ids"}
@@ -45,13 +43,7 @@ def by_garden(pattern, use_v2_feature_names=False):
 
 
 def by_us(folder):
-    dataset = pretraining.make_pretraining_dataset(
-        folder,
-        VOCABULARY,
-        batch_slice=BatchSlice(1),
-        max_predictions_per_seq=SLOTS,
-        training=False,
-    )
+    dataset = make_dataset(folder, BatchSlice(1), max_predictions_per_seq=SLOTS, training=False)
     return as_tuples(dataset.as_numpy_iterator())
 
 
@@ -96,9 +88,8 @@ def test_we_read_what_model_garden_writes(text, tmp_path, whole_word, use_v2_fea
 
 def test_model_garden_reads_what_we_write(text, tmp_path):
     folder = str(tmp_path / "data")
-    builder.create_pretraining_data(
+    build_data(
         text,
-        tokenizer(),
         folder,
         max_seq_length=LENGTH,
         dupe_factor=2,

@@ -5,9 +5,8 @@ import math
 
 from benchmarks.contestants import garden_pretraining
 
-from bert_tf.data.building import builder
 from bert_tf.data.records.release_format import StaticMasks
-from tests.data.fake_tokenizer import VOCABULARY, sentences, tokenizer
+from tests.data.fake_tokenizer import VOCABULARY, build_data, sentences
 
 LENGTH, SLOTS, BATCH = 32, 6, 8
 MODEL = {
@@ -37,9 +36,7 @@ def test_it_trains_in_the_time_and_is_scored_on_the_stored_rows(tmp_path):
     text, folder = tmp_path / "a.txt", tmp_path / "data"
     text.write_text("\n\n".join("\n".join(sentences(i, 50)) for i in range(6)) + "\n")
     masks = StaticMasks(max_predictions_per_seq=SLOTS)
-    builder.create_pretraining_data(
-        str(text), tokenizer(), str(folder), max_seq_length=LENGTH, static_masks=masks
-    )
+    build_data(str(text), folder, max_seq_length=LENGTH, static_masks=masks)
     files = [str(file) for file in folder.glob("*.tfrecord")]
     settings = {
         "config": {

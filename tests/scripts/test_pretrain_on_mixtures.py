@@ -4,6 +4,7 @@ import json
 import shutil
 
 from bert_tf.data.building.builder import create_pretraining_data
+from bert_tf.data.building.settings import DataSettings
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.release_format import StaticMasks
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -15,8 +16,7 @@ def test_records_with_static_masks_of_two_origins_are_trained_on_together(work, 
         str(work / "train.txt"),
         Tokenizer.from_folder(str(work / "vocab")),
         str(tmp_path / "ours"),
-        max_seq_length=32,
-        static_masks=StaticMasks(max_predictions_per_seq=5),
+        DataSettings(max_seq_length=32, static_masks=StaticMasks(max_predictions_per_seq=5)),
     )
     (tmp_path / "theirs").mkdir()
     for file in (tmp_path / "ours").glob("*.tfrecord"):

@@ -13,6 +13,7 @@ from bert_tf.config.experiment import (
     TrainConfig,
 )
 from bert_tf.data.building.builder import create_pretraining_data
+from bert_tf.data.building.settings import DataSettings
 from bert_tf.tasks import pretraining
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary
@@ -32,7 +33,7 @@ def records(tmp_path_factory):
         [str(folder / "text.txt")],
         WordPieceTokenizer(vocabulary, do_lower_case=True),
         str(folder / "data"),
-        max_seq_length=32,
+        DataSettings(max_seq_length=32),
     )
     return str(folder / "data")
 
@@ -42,7 +43,8 @@ def short_records(records, tmp_path_factory):
     """The same text in rows of 16 tokens."""
     folder = str(tmp_path_factory.mktemp("short") / "data")
     text = str(pathlib.Path(records).parent / "text.txt")
-    create_pretraining_data([text], Tokenizer.from_folder(records), folder, max_seq_length=16)
+    settings = DataSettings(max_seq_length=16)
+    create_pretraining_data([text], Tokenizer.from_folder(records), folder, settings)
     return folder
 
 

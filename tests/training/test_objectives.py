@@ -4,6 +4,7 @@ import pytest
 
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.building import builder
+from bert_tf.data.building.settings import DataSettings
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training.loop import train
@@ -16,8 +17,8 @@ def data(records, tmp_path_factory):
     def make(objective):
         folder = str(tmp_path_factory.mktemp("data") / objective)
         text, tokenizer = f"{records}/../text.txt", Tokenizer.from_folder(records)
-        settings = {"objective": objective, "max_seq_length": 32}
-        builder.create_pretraining_data(text, tokenizer, folder, **settings)
+        settings = DataSettings(objective=objective, max_seq_length=32)
+        builder.create_pretraining_data(text, tokenizer, folder, settings)
         return folder
 
     return make

@@ -94,7 +94,7 @@ class BucketedRows:
         self._window = functools.lru_cache(2)(self._cut_window)
 
     def batch(self, local_batch: int) -> tuple[np.ndarray, int]:
-        """(int64 [b] the rows of this worker's replica batch, index of the global batch's width)."""
+        """int64 [b] the rows of this worker's replica batch; the index of the global batch's width."""
         position = self._slice.position(local_batch)
         global_batch, place = divmod(position, self._slice.global_batch_size)
         window, number = divmod(self._first_batch + global_batch, BATCHES_PER_WINDOW)

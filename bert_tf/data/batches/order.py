@@ -9,7 +9,7 @@ number of workers; each worker takes its replicas' part of every batch.
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -90,21 +90,6 @@ class GroupSlice:
     rows: np.ndarray
     examples: np.ndarray
     next_position: int
-
-
-def epoch_order(
-    shard_rows: Sequence[int], seed: int, epoch: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields for each group (shards int64 [<= 16], permutation int64 [rows of the group]).
-
-    Args:
-      shard_rows: the number of rows of each shard, in storage order.
-      seed: of the order.
-      epoch: from 0.
-    """
-    shard_rows = np.asarray(shard_rows, np.int64)
-    for shards in _groups(len(shard_rows), seed, epoch):
-        yield shards, _permutation(_group_examples(shard_rows, shards), seed, epoch)
 
 
 class RowOrder:

@@ -8,7 +8,7 @@ Shapes: B rows of a replica batch, S tokens of a row, P predictions of a row, E 
 
 import concurrent.futures
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -22,9 +22,9 @@ from bert_tf.data.masks.masking import Masker, hash_u32, split_words
 from bert_tf.data.records import damaged, release_format, row_tables
 from bert_tf.data.records import shards as records
 from bert_tf.data.records.manifest import Manifest
-from bert_tf.data.records.mixing import Mixture, Shares
+from bert_tf.data.records.mixing import Mixture, Part, Shares
 from bert_tf.data.records.row_tables import Rows
-from bert_tf.tokenization.vocabulary import Vocabulary
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 _PREFETCH = 4  # batches
 # The examples of the n-th data set of a mixture are numbered from n << 48 on, so that no two data
@@ -33,16 +33,11 @@ _SOURCE_SHIFT = 48
 
 
 def make_pretraining_dataset(
-    data: str,
-    vocabulary: Vocabulary,
+    mixture: Mixture,
+    masker: Masker,
     *,
     batch_slice: BatchSlice,
-    masked_lm_prob: float = 0.15,
-    max_predictions_per_seq: int = 20,
-    whole_word: bool = False,
-    max_ngram: int = 1,
     position_range: int = 0,
-    seed: int = 0,
     training: bool = True,
     start_row: int = 0,
     skip_damaged: bool = False,
@@ -52,19 +47,17 @@ def make_pretraining_dataset(
     Training: without end, in the order of bert_tf.data.batches.order, with new masks in every epoch
     (unless the data hold their masks); data sets of a mixture in their shares
     (bert_tf.data.records.mixing). Evaluation: every row once, with the masks of epoch 0, whatever
-    the weights. The last global batch is filled up with rows of weight 0 ([CLS] alone), so that
-    every replica gets equally many batches.
+    the weights. The last global batch is filled up with rows of weight 0 (the first token alone),
+    so that every replica gets equally many batches.
 
     Args:
-      data: a folder made by `builder.create_pretraining_data`, or several, see `Mixture.open`.
-      vocabulary: the one the data were made with.
+      mixture: the data.
+      masker: draws the masks, with the tokenizer of the data. Its seed is that of order and shifts
+        too. Training data with static masks must have as many slots; nothing else of it has an
+        effect on static masks.
       batch_slice: which part of each global batch to read.
-      masked_lm_prob, max_predictions_per_seq, whole_word, max_ngram: see `masking.mask_tokens`.
-        Training data with static masks must have as many slots; nothing else has an effect on
-        static masks.
       position_range: in training, more than S: each row begins at a random position so that it
         ends before this one (Kiyono et al. 2021, SHAPE). Else all begin at 0.
-      seed: of order, masks and shifts, in [0, 2**32).
       training: see above.
       start_row: rows consumed so far, by all workers and through all epochs (training only).
       skip_damaged: a record that cannot be read or used becomes a row of weight 0 in its place
@@ -84,15 +77,16 @@ def make_pretraining_dataset(
       ValueError: no or wrong manifest, another vocabulary, or a setting out of range. While
         reading: tf.errors.InvalidArgumentError with the message of `records.read_shard`.
     """
-    mixture = Mixture.open(data)
-    slots = max_predictions_per_seq if training else None
-    mixture.check(vocabulary_sha256=vocabulary.sha256, max_predictions_per_seq=slots)
+    seed, slots = masker.seed, masker.max_predictions_per_seq if training else None
+    identity = masker.tokenizer.identity
+    mixture.check(vocabulary_sha256=identity, max_predictions_per_seq=slots)
     if start_row < 0 or (start_row and not training):
         raise ValueError(f"start_row is {start_row}; it must be >= 0, and 0 in evaluation")
-    masker = Masker(
-        vocabulary, seed, masked_lm_prob, max_predictions_per_seq, whole_word, max_ngram
-    )
-    reader = _Reader(mixture, vocabulary, batch_slice, seed, training, start_row, skip_damaged)
+    sources = [
+        _Source(part, masker.tokenizer, seed if training else None, skip_damaged=skip_damaged)
+        for part in mixture.parts
+    ]
+    reader = _Reader(mixture, sources, batch_slice, training=training, start_row=start_row)
     signature = row_signature(mixture.first, batch_slice.replica_batch_size)
     rows = dataset_of_items(reader.read, signature, reader.num_batches)
     make_batch = batch_maker(mixture.first, masker)
@@ -129,11 +123,6 @@ def batch_maker(
     return finish
 
 
-def num_eval_batches(data: str, batch_slice: BatchSlice) -> int:
-    """How many global batches one pass over the data has; the last may be filled up."""
-    return -(-Mixture.open(data).rows // batch_slice.global_batch_size)
-
-
 def row_signature(manifest: Manifest, batch_size: int | None) -> dict[str, tf.TensorSpec]:
     """Padded rows: `Rows.padded`, and of each row `epoch`, `example` and `has_labels`."""
     tokens = tf.TensorSpec((batch_size, manifest.max_seq_length), tf.int32)
@@ -159,33 +148,26 @@ def row_signature(manifest: Manifest, batch_size: int | None) -> dict[str, tf.Te
 
 
 class _Reader:
-    """Replica batches by number, of the rows of all data sets."""
+    """Replica batches by number, of the rows of all data sets.
+
+    Args:
+      mixture: the data sets.
+      sources: the rows of each.
+      batch_slice, training, start_row: see `make_pretraining_dataset`.
+    """
 
     def __init__(
         self,
         mixture: Mixture,
-        vocabulary: Vocabulary,
+        sources: Sequence["_Source"],
         batch_slice: BatchSlice,
-        seed: int,
+        *,
         training: bool,
         start_row: int,
-        skip_damaged: bool,
     ):
         self._batch_slice, self._start_row = batch_slice, start_row
         self._signature = row_signature(mixture.first, batch_slice.replica_batch_size)
-        self._cls_id = vocabulary.cls_id
-        pairs = zip(mixture.folders, mixture.manifests, strict=True)
-        self._sources = [
-            _Source(
-                folder,
-                manifest,
-                vocabulary,
-                number,
-                seed if training else None,
-                skip_damaged=skip_damaged,
-            )
-            for number, (folder, manifest) in enumerate(pairs)
-        ]
+        self._sources = sources
         in_full = [manifest.rows for manifest in mixture.manifests]
         self._shares = Shares(mixture.weights if training else in_full)
         self._num_rows = None if training else mixture.rows
@@ -193,8 +175,9 @@ class _Reader:
         self.num_batches = None if training else global_batches * batch_slice.local_replicas
 
     def read(self, local_batch: int) -> dict[str, np.ndarray]:
-        """The arrays of `row_signature` for a replica batch; what is missing are rows of [CLS]
-        without an example.
+        """The arrays of `row_signature` for a replica batch.
+
+        Rows that are missing at the end hold the first token alone, and no example.
         """
         position = self._start_row + self._batch_slice.position(local_batch)
         size = count = self._batch_slice.replica_batch_size
@@ -213,7 +196,7 @@ class _Reader:
             batch[name] = np.zeros((size, *spec.shape[1:]), spec.dtype.as_numpy_dtype)
             if columns:
                 batch[name][places_N] = np.concatenate([column[name] for column in columns])
-        batch["input_ids"][count:, 0] = self._cls_id
+        batch["input_ids"][count:] = self._sources[0].empty_row
         return batch
 
 
@@ -221,40 +204,38 @@ class _Source:
     """The rows of one data set in its order; holds the group in use and the one after it.
 
     Args:
-      folder, manifest: of the data set.
-      vocabulary: of the data set.
-      number: of the data set among those that are read together.
+      part: the data set.
+      tokenizer: of the data set.
       seed: of the order; None for the order of storage.
       skip_damaged: see `make_pretraining_dataset`.
     """
 
-    def __init__(
-        self,
-        folder: str,
-        manifest: Manifest,
-        vocabulary: Vocabulary,
-        number: int,
-        seed: int | None,
-        *,
-        skip_damaged: bool,
-    ):
-        self._folder, self._manifest, self._vocabulary = folder, manifest, vocabulary
+    def __init__(self, part: Part, tokenizer: Tokenizer, seed: int | None, *, skip_damaged: bool):
+        self._folder, self._manifest, self._tokenizer = part.folder, part.manifest, tokenizer
         self._skip_damaged = skip_damaged
+        number, shard_rows = part.number, part.manifest.shard_rows
         self._first_example = number << _SOURCE_SHIFT
         if seed is None:
-            self._order = order.StorageOrder(manifest.shard_rows)
+            self._order = order.StorageOrder(shard_rows)
         else:
             seed = int(hashing.hash_u32(seed, number, hashing.STREAM_SOURCE)) if number else seed
-            self._order = order.RowOrder(manifest.shard_rows, seed)
+            self._order = order.RowOrder(shard_rows, seed)
         self._pool = concurrent.futures.ThreadPoolExecutor(1)
         self._tables = {}  # (epoch, shards) -> Future of Rows
         self._lock = threading.Lock()
 
+    @property
+    def empty_row(self) -> np.ndarray:
+        """int32 [S]: the first token and padding."""
+        row = np.full(self._manifest.max_seq_length, self._tokenizer.pad_id, np.int32)
+        row[0] = self._tokenizer.cls_id
+        return row
+
     def take(self, position: int, count: int) -> dict[str, np.ndarray]:
         """Padded rows by their places in this data set's order."""
         parts = self._order.at(position, count)
-        length = self._manifest.max_seq_length
-        columns = [self._table(part).padded(part.rows, length) for part in parts]
+        length, pad_id = self._manifest.max_seq_length, self._tokenizer.pad_id
+        columns = [self._table(part).padded(part.rows, length, pad_id) for part in parts]
         batch = {name: np.concatenate([c[name] for c in columns]) for name in columns[0]}
         if "example_indices" in batch:
             batch["example_indices"] = batch["example_indices"] + self._first_example
@@ -280,9 +261,9 @@ class _Source:
 
     def _read_shard(self, shard: int) -> Rows:
         if self._skip_damaged:
-            return damaged.read_shard(self._folder, self._manifest, shard, self._vocabulary)
+            return damaged.read_shard(self._folder, self._manifest, shard, self._tokenizer)
         read = release_format.read_shard if self._manifest.static_masks else records.read_shard
-        return read(self._folder, self._manifest, shard, len(self._vocabulary), unchanged=True)
+        return read(self._folder, self._manifest, shard, len(self._tokenizer), unchanged=True)
 
 
 def _key(group: GroupSlice) -> tuple[int, ...]:

@@ -45,17 +45,14 @@ class _Job:
 
     work_dir: str
     output_dir: str
-    wanted: dict
+    wanted: Manifest
     corpus: str = ""
     excluded: tuple[str, ...] = ()
     skip_bad_records: bool = False
 
     @property
-    def manifest(self) -> Manifest:
-        return Manifest(**self.wanted)
-
-    @property
     def tokenizer(self) -> Tokenizer:
+        """The one that was saved for the workers."""
         return Tokenizer.from_folder(os.path.join(self.work_dir, _TOKENIZER))
 
 
@@ -99,7 +96,7 @@ class BeamCluster:
         job = _Job(
             work_dir,
             "",
-            wanted.settings(),
+            wanted,
             excluded=tuple(excluded),
             skip_bad_records=skip_bad_records,
         )
@@ -116,7 +113,7 @@ class BeamCluster:
         sizes = order.memory_shards(num_rows, wanted.shard_size)
         names = [shards.shard_name(number, len(sizes)) for number in range(len(sizes))]
         tf.io.gfile.makedirs(output_dir)
-        job = _Job(work_dir, output_dir, wanted.settings(), corpus=corpus)
+        job = _Job(work_dir, output_dir, wanted, corpus=corpus)
         missing = [(n, name) for n, name in enumerate(names) if not _is_done(job, name)]
         self._run("write shards", _write_shard, job, missing)
         with open(os.path.join(work_dir, shard_writing.JOURNAL), "w") as journal:
@@ -153,12 +150,12 @@ def _is_done(job: _Job, name: str) -> bool:
 def _tokenize_file(job: _Job, number: int, path: str) -> None:
     """One file of the input as a corpus in a folder of its own; goes on where it was stopped."""
     work = make_chunk_tokenizer(
-        job.tokenizer, job.manifest, job.excluded, skip_bad_records=job.skip_bad_records
+        job.tokenizer, job.wanted, job.excluded, skip_bad_records=job.skip_bad_records
     )
     with CorpusWriter(_piece(job.work_dir, number)) as writer:
         for chunk in sources.read_chunks(
             [path],
-            job.manifest.input_format,
+            job.wanted.input_format,
             writer.state["following"],
             skip_bad_records=job.skip_bad_records,
         ):
@@ -167,19 +164,18 @@ def _tokenize_file(job: _Job, number: int, path: str) -> None:
 
 def _write_shard(job: _Job, number: int, name: str) -> None:
     """One shard, and its entry for the manifest."""
-    wanted, vocabulary = job.manifest, job.tokenizer.vocabulary
+    wanted, tokenizer = job.wanted, job.tokenizer
     plan = Plan(
         os.path.join(job.work_dir, "examples"),
-        make_objectives(wanted),
+        make_objectives(wanted, tokenizer.layout),
         wanted.max_examples_per_row,
     )
     masks = wanted.static_masks
     cutter = shard_writing.ShardCutter(
         plan,
         lambda: Corpus.open(job.corpus, wanted.token_type),
-        vocabulary,
         wanted,
-        StaticMasks(**masks).masker(vocabulary, wanted.seed) if masks else None,
+        StaticMasks(**masks).masker(tokenizer, wanted.seed) if masks else None,
     )
     entry = cutter.write(number, os.path.join(job.output_dir, name))
     os.makedirs(os.path.join(job.work_dir, _SHARDS), exist_ok=True)

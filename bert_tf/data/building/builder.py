@@ -25,45 +25,31 @@ from collections.abc import Iterator, Sequence
 from absl import logging
 
 from bert_tf import progress
-from bert_tf.data.batches import order
 from bert_tf.data.building import shard_writing, work_folder
 from bert_tf.data.building.chunk_tokenizer import make_chunk_tokenizer
 from bert_tf.data.building.cluster import Cluster
 from bert_tf.data.building.output_folder import check_free, find_existing
+from bert_tf.data.building.settings import DataSettings
 from bert_tf.data.corpus import duplicates, unknown_words
 from bert_tf.data.corpus.duplicates import Deduplication
 from bert_tf.data.corpus.flat_corpus import Corpus, CorpusWriter, map_in_order
 from bert_tf.data.examples.objective import Objective
-from bert_tf.data.examples.objectives import OBJECTIVES, make_objectives
+from bert_tf.data.examples.objectives import make_objectives
 from bert_tf.data.examples.plan import Plan
 from bert_tf.data.masks.masking import Masker
 from bert_tf.data.records.manifest import Manifest
-from bert_tf.data.records.release_format import StaticMasks
 from bert_tf.data.text import documents, sources
 from bert_tf.files import write_whole
 from bert_tf.tokenization.tokenizer import Tokenizer
-
-_SHORT_SEQ_PROB = {"next_sentence": 0.1, "sentence_order": 0.1, "none": 0.0}
 
 
 def create_pretraining_data(
     inputs: str | Sequence[str],
     tokenizer: Tokenizer,
     output_dir: str,
+    settings: DataSettings,
     *,
-    max_seq_length: int = 128,
-    short_seq_prob: float | None = None,
-    seed: int = 0,
-    dupe_factor: int = 1,
-    max_examples_per_row: int = 1,
-    objective: str = "next_sentence",
-    cross_documents: bool = True,
-    static_masks: StaticMasks | None = None,
-    deduplicate: Deduplication | None = None,
-    exclude: str | Sequence[str] = (),
-    input_format: str = "auto",
     skip_bad_records: bool = False,
-    shard_size: int = order.ROWS_PER_SHARD,
     num_workers: int = 1,
     work_dir: str | None = None,
     cluster: Cluster | None = None,
@@ -78,24 +64,8 @@ def create_pretraining_data(
       inputs: files or glob patterns, see `documents.read_documents`.
       tokenizer: is copied into the folder.
       output_dir: a new folder, an empty one, or one that holds this data set already.
-      max_seq_length: tokens of a row at most.
-      short_seq_prob: share of examples that are cut shorter than that at random; None: 0.1, or 0
-        for the objective "none".
-      seed: of the examples, in [0, 2**32).
-      dupe_factor: how many times the corpus is cut into examples, each time with other random
-        numbers (google-research/bert has 10). A small corpus that is read for many epochs needs
-        it: pairs that come again are learned by heart.
-      max_examples_per_row: more than 1 packs short examples together, so that less of a row is
-        padding. Losses and gradients stay those of rows of one example.
-      objective: one of `OBJECTIVES`: BERT's next sentence, ALBERT's sentence order, or none.
-      cross_documents: objective "none": an example may go on in the next document.
-      static_masks: draw the masks now and write the records of google-research/bert
-        (`release_format`); None draws them when the records are read.
-      deduplicate: which duplicates to remove; None removes none.
-      exclude: files or patterns of held-out text; its sentences are left out of the data.
-      input_format: one of `documents.FORMATS`.
+      settings: how the text becomes rows.
       skip_bad_records: leave out and count what cannot be read.
-      shard_size: rows of a shard.
       num_workers: threads.
       work_dir: local folder for what lies between the passes, removed at the end; about as large
         as the text. Default: `output_dir` + ".incomplete", or, if that is on object storage, in
@@ -106,51 +76,29 @@ def create_pretraining_data(
       The manifest; its `counts` say what the data hold.
 
     Raises:
-      ValueError: bad input (see `documents.read_documents` and `Objective`), an unknown
-        objective, or an output folder that holds something else.
+      ValueError: bad input (see `documents.read_documents` and `Objective`), or an output folder
+        that holds something else.
       OSError: no space left. What is finished stays; the next run goes on.
     """
-    if objective not in OBJECTIVES:
-        raise ValueError(f"objective is {objective!r}; it must be one of {', '.join(OBJECTIVES)}")
-    for name, value in {
-        "dupe_factor": dupe_factor,
-        "max_examples_per_row": max_examples_per_row,
-        "shard_size": shard_size,
-        "num_workers": num_workers,
-    }.items():
-        if value < 1:
-            raise ValueError(f"{name} is {value}; it must be at least 1")
-    masker = static_masks and static_masks.masker(tokenizer.vocabulary, seed)
-    if masker and max_examples_per_row > 1:
-        raise ValueError(
-            f"max_examples_per_row is {max_examples_per_row}; static masks are written in a format "
-            "with one example a row"
-        )
-    if short_seq_prob is None:
-        short_seq_prob = _SHORT_SEQ_PROB[objective]
-    settings = {"max_seq_length": max_seq_length, "short_seq_prob": short_seq_prob, "seed": seed}
+    if num_workers < 1:
+        raise ValueError(f"num_workers is {num_workers}; it must be at least 1")
+    masks = settings.static_masks
+    masker = masks.masker(tokenizer, settings.seed) if masks else None
     files = documents.expand_globs(inputs)
-    excluded = documents.expand_globs(exclude) if exclude else []
-    for path, kind in [*((path, input_format) for path in files), *((p, "auto") for p in excluded)]:
+    excluded = documents.expand_globs(settings.exclude) if settings.exclude else []
+    for path, kind in [(path, settings.input_format) for path in files] + [
+        (path, "auto") for path in excluded
+    ]:
         sources.format_of(path, kind)
     wanted = Manifest(
-        objective=objective,
-        **settings,
-        cross_documents=cross_documents and objective == "none",
-        dupe_factor=dupe_factor,
-        max_examples_per_row=max_examples_per_row,
-        static_masks=static_masks.settings() if static_masks else None,
-        deduplicate=deduplicate.settings() if deduplicate else None,
-        exclude=list(map_in_order(work_folder.describe_input, excluded, num_workers)),
-        shard_size=shard_size,
-        vocab_size=len(tokenizer.vocabulary),
-        vocabulary_sha256=tokenizer.vocabulary.sha256,
-        do_lower_case=tokenizer.do_lower_case,
-        max_input_chars_per_word=tokenizer.max_input_chars_per_word,
-        input_format=input_format,
+        **settings.of_manifest(),
+        vocab_size=len(tokenizer),
+        vocabulary_sha256=tokenizer.identity,
+        tokenizer=tokenizer.settings(),
         inputs=list(map_in_order(work_folder.describe_input, files, num_workers)),
+        exclude=list(map_in_order(work_folder.describe_input, excluded, num_workers)),
     )
-    objectives = make_objectives(wanted)
+    objectives = make_objectives(wanted, tokenizer.layout)
     work_dir = work_dir or work_folder.default_work_dir(output_dir)
     if existing := find_existing(output_dir, wanted):
         logging.info("%s already holds this data set, complete and intact", output_dir)
@@ -167,7 +115,7 @@ def create_pretraining_data(
         wanted=wanted,
         num_workers=num_workers,
         masker=masker,
-        deduplicate=deduplicate,
+        deduplicate=settings.deduplicate,
         cluster=cluster,
     )
     with build.tidy_up():
@@ -216,7 +164,6 @@ class _Build:
         entries = shard_writing.write_shards(
             plan,
             self._corpus,
-            self.tokenizer.vocabulary,
             self.wanted,
             self.masker,
             output_dir=self.output_dir,
@@ -227,13 +174,11 @@ class _Build:
         unknown_words.save(self.output_dir, self._path(unknown_words.LIST))
         sums = {name: sum(e["counts"][name] for e in entries) for name in entries[0]["counts"]}
         shards = [{k: v for k, v in entry.items() if k != "counts"} for entry in entries]
-        manifest = Manifest(
-            **{
-                **self.wanted.settings(),
-                "rows": plan.num_rows,
-                "counts": {**counts, "sentences_left_out": plan.left_out, **sums},
-                "shards": shards,
-            }
+        manifest = dataclasses.replace(
+            self.wanted,
+            rows=plan.num_rows,
+            counts={**counts, "sentences_left_out": plan.left_out, **sums},
+            shards=shards,
         )
         manifest.save(self.output_dir)
         shutil.rmtree(self.work_dir)
@@ -322,8 +267,8 @@ class _Build:
             lambda: Corpus.open(self.work_dir, self.wanted.token_type),
             self._corpus_dir,
             self.deduplicate,
-            is_continuation=self.tokenizer.vocabulary.is_continuation,
-            unk_id=self.tokenizer.vocabulary.unk_id,
+            begins_word=self.tokenizer.begins_word,
+            unk_id=self.tokenizer.unk_id,
             num_workers=self.num_workers,
         )
 

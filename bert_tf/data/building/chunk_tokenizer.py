@@ -33,7 +33,7 @@ def make_chunk_tokenizer(
     return functools.partial(
         tokenize_chunk,
         tokenize=tf.function(tokenizer.tokenize, input_signature=signature, autograph=False),
-        unk_id=tokenizer.vocabulary.unk_id,
+        unk_id=tokenizer.unk_id,
         token_type=wanted.token_type,
         skip_bad_records=skip_bad_records,
         is_excluded=ExcludedSentences(excluded, tokenizer).contain if excluded else None,

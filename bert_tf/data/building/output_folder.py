@@ -10,8 +10,6 @@ from bert_tf.data.corpus import unknown_words
 from bert_tf.data.records import manifest
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.tokenization.tokenizer import Tokenizer
-from bert_tf.tokenization.tokenizer_config import CONFIG_FILE
-from bert_tf.tokenization.wordpiece import VOCABULARY_FILE
 
 SHARD = re.compile(r"shard-\d{5,}-of-\d{5,}\.tfrecord(\.incomplete)?")
 
@@ -25,12 +23,13 @@ def find_existing(output_dir: str, wanted: Manifest) -> Manifest | None:
         return None
     existing = Manifest.load(output_dir)
     here, asked = existing.settings(), wanted.settings()
-    different = [name for name in asked if here[name] != asked[name]]
+    different = [name for name in asked if here.get(name) != asked[name]]
     if different:
         name = different[0]
         raise ValueError(
             f"{output_dir} already holds another data set ({', '.join(different)} differ: {name} "
-            f"is {here[name]} there, {asked[name]} here); choose another folder or delete that one"
+            f"is {here.get(name)} there, {asked[name]} here); choose another folder or delete that "
+            "one"
         )
     for shard in existing.shards:
         path = os.path.join(output_dir, shard["file"])
@@ -40,25 +39,28 @@ def find_existing(output_dir: str, wanted: Manifest) -> Manifest | None:
 
 
 def check_free(output_dir: str, tokenizer: Tokenizer) -> None:
-    """Raises ValueError for all but a vocabulary folder and the remains of a killed run."""
+    """Refuses all but a new folder, that of this tokenizer, and the remains of a killed run.
+
+    Raises:
+      ValueError: the folder holds something else.
+    """
     if not tf.io.gfile.exists(output_dir):
         return
     if not tf.io.gfile.isdir(output_dir):
         raise ValueError(f"{output_dir} is a file; a folder was expected")
     names = {name.rstrip("/") for name in tf.io.gfile.listdir(output_dir)}
-    others = {n for n in names if not SHARD.fullmatch(n)} - _own_names()
+    others = {n for n in names if not SHARD.fullmatch(n)} - _own_names(tokenizer)
     if others:
         raise ValueError(
             f"{output_dir} holds other files ({', '.join(sorted(others)[:3])}); choose a new folder"
         )
-    if VOCABULARY_FILE in names:
+    if names >= set(tokenizer.FILES):
         here = Tokenizer.from_folder(output_dir)
-        same = here.vocabulary == tokenizer.vocabulary
-        if not same or here.do_lower_case != tokenizer.do_lower_case:
-            raise ValueError(f"{output_dir} holds another vocabulary; choose a new folder")
+        if here.identity != tokenizer.identity or here.settings() != tokenizer.settings():
+            raise ValueError(f"{output_dir} holds another tokenizer; choose a new folder")
 
 
-def _own_names() -> set[str]:
-    names = (VOCABULARY_FILE, CONFIG_FILE, manifest.MANIFEST, unknown_words.FILE)
+def _own_names(tokenizer: Tokenizer) -> set[str]:
+    names = (*tokenizer.files, manifest.MANIFEST, unknown_words.FILE)
     finished = set(names) - {manifest.MANIFEST}
     return finished | {name + files.TEMPORARY for name in names}

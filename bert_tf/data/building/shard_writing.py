@@ -25,7 +25,6 @@ from bert_tf.data.masks.masking import Masker
 from bert_tf.data.records import release_format, shards
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.row_tables import Rows
-from bert_tf.tokenization.vocabulary import Vocabulary
 
 _ROWS_PER_TABLE = 2048
 JOURNAL = "shards.jsonl"  # in the work folder of the builder
@@ -34,7 +33,6 @@ JOURNAL = "shards.jsonl"  # in the work folder of the builder
 def write_shards(
     plan: Plan,
     open_corpus: Callable[[], Corpus],
-    vocabulary: Vocabulary,
     wanted: Manifest,
     masker: Masker | None,
     *,
@@ -47,7 +45,6 @@ def write_shards(
     Args:
       plan: which examples there are.
       open_corpus: opens what they are cut from, anew for every table of rows.
-      vocabulary: of the corpus.
       wanted: the manifest, as far as it is known: settings.
       masker: draws the masks now; None stores none.
       output_dir: gets the shards; others that are there are removed.
@@ -57,7 +54,7 @@ def write_shards(
     Returns:
       The manifest's entries of all shards, each with `counts` in addition.
     """
-    cutter = ShardCutter(plan, open_corpus, vocabulary, wanted, masker)
+    cutter = ShardCutter(plan, open_corpus, wanted, masker)
     sizes = order.memory_shards(plan.num_rows, wanted.shard_size)
     names = [shards.shard_name(shard, len(sizes)) for shard in range(len(sizes))]
     tf.io.gfile.makedirs(output_dir)
@@ -106,12 +103,10 @@ class ShardCutter:
         self,
         plan: Plan,
         open_corpus: Callable[[], Corpus],
-        vocabulary: Vocabulary,
         wanted: Manifest,
         masker: Masker | None = None,
     ):
-        self._plan, self._open_corpus = plan, open_corpus
-        self._vocabulary, self._wanted = vocabulary, wanted
+        self._plan, self._open_corpus, self._wanted = plan, open_corpus, wanted
         self._mask = self._to_bytes = None
         if masker:
             length = wanted.max_seq_length
@@ -130,14 +125,13 @@ class ShardCutter:
 
     def _tables(self, shard: int, counts: dict[str, int]) -> Iterator[Rows]:
         """The rows of a shard, some at a time; adds to `counts` meanwhile."""
-        cls_id, sep_id = self._vocabulary.cls_id, self._vocabulary.sep_id
         size = self._wanted.shard_size
         for part in self._plan.parts(shard * size, size, _ROWS_PER_TABLE):
             objective, begins = part.objective, part.begins
             first, last = int(begins[0]), int(begins[-1]) + 1
             window = Window.of(self._open_corpus(), first, last, objective.lookahead)
             found = objective.cut(window, begins)
-            rows = examples.rows_of_examples(window.corpus, found, cls_id, sep_id)
+            rows = examples.rows_of_examples(window.corpus, found)
             counts["examples"] += len(found)
             counts["examples_truncated"] += int(np.count_nonzero(found.cut_tokens))
             counts["tokens_truncated"] += int(found.cut_tokens.sum())

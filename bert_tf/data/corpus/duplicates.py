@@ -74,7 +74,7 @@ def remove(
     folder: str,
     wanted: Deduplication,
     *,
-    is_continuation: np.ndarray,
+    begins_word: np.ndarray,
     unk_id: int,
     num_workers: int,
 ) -> dict[str, int]:
@@ -85,7 +85,7 @@ def remove(
       folder: gets the files of a `Corpus`, `counts.json` when it is whole, and meanwhile about
         as much as the tokens, for near duplicates 650 bytes a document in addition.
       wanted: what to remove.
-      is_continuation: bool [V], the token continues a word.
+      begins_word: bool [V], see `Tokenizer.begins_word`.
       unk_id: the token to count.
       num_workers: threads.
 
@@ -100,7 +100,7 @@ def remove(
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(os.path.join(folder, "parts"))
     finder = _Finder(open_corpus, os.path.join(folder, "parts"), wanted)
-    finder.describe(is_continuation, num_workers)
+    finder.describe(begins_word, num_workers)
     finder.find_equal()
     if wanted.method == "near":
         finder.find_similar()
@@ -124,9 +124,9 @@ class _Finder:
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, name)
 
-    def describe(self, is_continuation: np.ndarray, num_workers: int) -> None:
+    def describe(self, begins_word: np.ndarray, num_workers: int) -> None:
         """Writes `keys` and, for near duplicates, `signatures`: one entry a unit, in order."""
-        work = functools.partial(self._describe_block, is_continuation)
+        work = functools.partial(self._describe_block, begins_word)
         blocks = range(0, self._num_tokens, _TOKENS_PER_BLOCK)
         names = ("keys", "signatures") if self._wanted.method == "near" else ("keys",)
         joins = (np.add, np.minimum)
@@ -165,7 +165,7 @@ class _Finder:
             file.write(values.tobytes())  # unlike tofile, says when the disk is full
 
     def _describe_block(
-        self, is_continuation: np.ndarray, begin: int
+        self, begins_word: np.ndarray, begin: int
     ) -> list[tuple[np.ndarray, np.ndarray]]:
         corpus = self._open_corpus()
         size = min(_TOKENS_PER_BLOCK, self._num_tokens - begin)
@@ -178,7 +178,7 @@ class _Finder:
         hashes = hash_places(tokens[:size], inside[:size] - starts[unit_T[:size]])
         found = [(unit_T[parts] + first, np.add.reduceat(hashes, parts))]
         if self._wanted.method == "near":
-            is_word_T = ~is_continuation[tokens]
+            is_word_T = begins_word[tokens]
             is_begin_T = starts[unit_T] == inside
             units, signatures = min_hash.block_signatures(
                 tokens, size, unit_T, is_begin_T, is_word_T

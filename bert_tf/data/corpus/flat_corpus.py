@@ -2,7 +2,7 @@
 
 Built chunk by chunk on disk (`CorpusWriter`, which can be stopped at any moment and goes on), then
 read at random places (`Corpus`). The files are plain arrays, `tokens`, `sentences` and `documents`,
-and a list of the words that became [UNK], `unknown_words`, one a line.
+and a list of the words that became the unknown token, `unknown_words`, one a line.
 """
 
 import collections
@@ -127,7 +127,7 @@ class TokenizedChunk:
       num_sentences: sentences of the text.
       counts: `sentences_excluded`, `tokens_unknown`, `bad_records`, `bad_files`.
       following, file_bytes: see `sources.Chunk`.
-      unknown: words that became [UNK].
+      unknown: words that became the unknown token.
     """
 
     tokens: np.ndarray
@@ -161,7 +161,7 @@ def tokenize_chunk(
       token_type: of the tokens in the result.
       skip_bad_records: see `documents.parse`, also for the errors.
       is_excluded: tokens and lengths of all sentences -> which are left out, bool.
-      find_unknown: texts and their tokens -> the words that became [UNK].
+      find_unknown: texts and their tokens -> the words that became the unknown token.
     """
     texts, ends, is_record, bad_records = [], [], [], 0
     for piece in chunk.pieces:

@@ -1,7 +1,6 @@
 """The commonest words that a vocabulary has no pieces for, counted while text is tokenized.
 
-Records hold only [UNK], so the words are kept in a file of the data set. Text -> words here; who
-asks for them is bert_tf.data.corpus and bert_tf.data.building.builder.
+Records hold only the unknown token, so the words are kept in a file of the data set.
 """
 
 import json
@@ -24,25 +23,36 @@ _NUM_COUNTERS = 1 << 16
 
 
 def find_unknown(texts: list[str], token_ids: tf.RaggedTensor, tokenizer: Tokenizer) -> list[str]:
-    """The words of `texts` that became [UNK], in order.
+    """The words of `texts` that became the unknown token, in order.
 
     Args:
       texts: N texts.
       token_ids: int32 [N, (tokens)], what `tokenizer.tokenize` made of them.
       tokenizer: is asked again, with offsets, for the texts that hold one.
     """
-    unk_id = tokenizer.vocabulary.unk_id
-    rows = _rows(token_ids.row_splits.numpy(), np.flatnonzero(token_ids.values.numpy() == unk_id))
+    is_unknown = token_ids.values.numpy() == tokenizer.unk_id
+    rows = _rows(token_ids.row_splits.numpy(), np.flatnonzero(is_unknown))
     if not len(rows):
         return []
     found = [texts[row] for row in np.unique(rows)]
     ids, starts, ends = tokenizer.tokenize_with_offsets(tf.constant(found))
-    tokens = np.flatnonzero(ids.values.numpy() == unk_id)
-    places = (starts.values.numpy()[tokens].tolist(), ends.values.numpy()[tokens].tolist())
-    words = []
-    for row, start, end in zip(_rows(ids.row_splits.numpy(), tokens), *places, strict=True):
-        word = " ".join(found[row][start:end].split())
-        words.append(word.lower() if tokenizer.do_lower_case else word)
+    splits, ids = ids.row_splits.numpy(), ids.values.numpy()
+    is_begin = tokenizer.begins_word[ids]
+    is_begin[splits[:-1][splits[:-1] < splits[1:]]] = True  # of a text
+    begins = np.flatnonzero(is_begin)
+    lasts = np.append(begins[1:], len(ids)) - 1
+    chosen = (
+        np.unique(np.searchsorted(begins, np.flatnonzero(ids == tokenizer.unk_id), "right")) - 1
+    )
+    begins, lasts = begins[chosen], lasts[chosen]
+    places = zip(
+        _rows(splits, begins),
+        starts.values.numpy()[begins].tolist(),
+        ends.values.numpy()[lasts].tolist(),
+        strict=True,
+    )
+    words = [" ".join(found[row][start:end].split()) for row, start, end in places]
+    words = [tokenizer.word_form(word) for word in words]
     return [word if len(word) <= _LONGEST else word[: _LONGEST - 1] + "…" for word in words]
 
 

@@ -1,7 +1,7 @@
-"""Examples of running text for masked LM alone: [CLS] text [SEP], as full as whole sentences allow.
+"""Examples of running text for masked LM alone, as full as whole sentences allow.
 
 Liu et al., "RoBERTa" (2019), section 4.2: "doc-sentences" end at the end of a document,
-"full-sentences" go on in the next one behind an extra [SEP].
+"full-sentences" go on in the next one behind an extra separator.
 """
 
 from typing import Any
@@ -20,9 +20,7 @@ class FullSentences(Objective):
       settings: see `Objective`.
     """
 
-    num_special_tokens = 2
-    min_seq_length = num_special_tokens + 2
-    has_labels = False
+    num_texts = 1
 
     def __init__(self, *, cross_documents: bool = True, **settings: Any):
         super().__init__(**settings)
@@ -46,23 +44,26 @@ class FullSentences(Objective):
         cut_tokens = np.maximum(window.tokens_before(end) - window.tokens_before(begins), 0)
         cut_tokens = np.where(counts == 1, np.maximum(cut_tokens - self.max_tokens, 0), 0)
         return Examples(
+            layout=self.layout,
+            between=self.layout.between_documents,
             begins=token_begins,
             lengths=np.minimum(lengths, self.max_tokens),
-            segments=np.zeros(len(lengths), np.int8),
+            is_second=np.zeros(len(lengths), bool),
             counts=counts,
             labels=np.zeros(len(begins), np.int32),
             cut_tokens=cut_tokens,
         )
 
     def _end(self, window: Window, sentences: np.ndarray) -> np.ndarray:
-        """The end of the sentences that fit, together with a [SEP] for every document border."""
+        """The end of the sentences that fit, with special tokens at every document border."""
+        width = len(self.layout.between_documents)
         # Before the k-th border of sentences: the tokens, and the documents begun until then.
         borders = np.arange(window.first + 1, window.first + len(window.offsets))
-        separators = window.documents_of(borders - 1) if self.cross_documents else 0
+        separators = width * window.documents_of(borders - 1) if self.cross_documents else 0
         filled = window.offsets[1:] + separators
         room = window.tokens_before(sentences) + self.targets(sentences)
         if self.cross_documents:
-            room = room + window.documents_of(sentences)
+            room = room + width * window.documents_of(sentences)
         end = window.first + np.searchsorted(filled, room, side="right")
         if not self.cross_documents:
             end = np.minimum(end, window.document_offsets[window.documents_of(sentences) + 1])

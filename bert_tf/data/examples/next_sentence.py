@@ -1,4 +1,4 @@
-"""Next-sentence examples: [CLS] A [SEP] B [SEP], where half of the Bs follow A in the text.
+"""Next-sentence examples: pairs of texts A and B, where half of the Bs follow A in the text.
 
 The algorithm is that of google-research/bert (create_pretraining_data.py), with two differences:
 
@@ -22,8 +22,6 @@ class NextSentence(Objective):
     cut at random ends, the longer of both first.
     """
 
-    num_special_tokens = 3
-    min_seq_length = num_special_tokens + 2
     label_name = "examples_random_next"
 
     def check(self, corpus: Corpus) -> None:
@@ -58,9 +56,11 @@ class NextSentence(Objective):
         b_begin += self.heads(begins, hashing.STREAM_CUT_SECOND, b_length - b_kept)
         num_examples = len(begins)
         return Examples(
+            layout=self.layout,
+            between=self.layout.between,
             begins=np.stack([a_begin, b_begin], axis=1).reshape(-1),
             lengths=np.stack([a_kept, b_kept], axis=1).reshape(-1),
-            segments=np.tile(np.array([0, 1], np.int8), num_examples),
+            is_second=np.tile([False, True], num_examples),
             counts=np.full(num_examples, 2),
             labels=is_random.astype(np.int32),
             cut_tokens=a_length + b_length - a_kept - b_kept,

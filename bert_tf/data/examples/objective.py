@@ -19,23 +19,28 @@ from bert_tf.data import hashing
 from bert_tf.data.corpus.flat_corpus import Corpus
 from bert_tf.data.ranges import offsets_of, ranges
 from bert_tf.data.records.row_tables import Rows
+from bert_tf.tokenization.row_layout import RowLayout
 
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """Examples as places in `Corpus.tokens`: [CLS], then stretches with [SEP] behind each.
+    """Examples as places in `Corpus.tokens`: stretches of tokens, with special tokens around them.
 
     Attributes:
+      layout: of a row; tells what stands before the first stretch and after the last.
+      between: the ids between two stretches of an example.
       begins, lengths: int64 [K], the stretches of all examples in order.
-      segments: int8 [K], the segment id of each stretch and its [SEP]; [CLS] has 0.
+      is_second: bool [K], the stretch is the second text of a pair.
       counts: int64 [N], how many stretches each example has.
       labels: int32 [N], the next-sentence label; 0 for an objective without one.
       cut_tokens: int64 [N], how many tokens were left out because the example would not fit.
     """
 
+    layout: RowLayout
+    between: tuple[int, ...]
     begins: np.ndarray
     lengths: np.ndarray
-    segments: np.ndarray
+    is_second: np.ndarray
     counts: np.ndarray
     labels: np.ndarray
     cut_tokens: np.ndarray
@@ -45,24 +50,53 @@ class Examples:
 
     @property
     def row_lengths(self) -> np.ndarray:
-        """int64 [N]: the tokens of each example, [CLS] and every [SEP] included."""
-        return np.diff(offsets_of(self.lengths + 1)[offsets_of(self.counts)]) + 1
+        """int64 [N]: the tokens of each example, special tokens included."""
+        ends = offsets_of(self.counts)
+        of_stretches = np.diff(offsets_of(self._lengths_with_tails)[ends])
+        return of_stretches + len(self.layout.before)
+
+    @functools.cached_property
+    def is_last(self) -> np.ndarray:
+        """Bool [K]: the stretch is the last one of its example."""
+        is_last = np.zeros(len(self.lengths), bool)
+        is_last[np.cumsum(self.counts) - 1] = True
+        return is_last
+
+    @functools.cached_property
+    def _lengths_with_tails(self) -> np.ndarray:
+        """int64 [K]: the tokens of each stretch and of the special ones behind it."""
+        tails = np.where(self.is_last, len(self.layout.after), len(self.between))
+        return self.lengths + tails
+
+    @property
+    def targets(self) -> np.ndarray:
+        """int64 [K]: where each stretch begins in the rows of all examples laid end to end."""
+        example_K = np.repeat(np.arange(len(self)), self.counts)
+        begins = offsets_of(self._lengths_with_tails)[:-1]
+        return begins + (example_K + 1) * len(self.layout.before)
 
 
-def rows_of_examples(corpus: Corpus, examples: Examples, cls_id: int, sep_id: int) -> Rows:
+def rows_of_examples(corpus: Corpus, examples: Examples) -> Rows:
     """Copies the tokens of examples into rows of one example each."""
-    stretch_offsets = offsets_of(examples.lengths + 1)  # with [SEP]
-    lengths = examples.row_lengths
-    offsets = offsets_of(lengths)
-    example_K = np.repeat(np.arange(len(examples)), examples.counts)
-    targets = stretch_offsets[:-1] + example_K + 1
-    input_ids = np.full(offsets[-1], sep_id, np.int32)
-    input_ids[offsets[:-1]] = cls_id
+    layout, lengths, targets = examples.layout, examples.row_lengths, examples.targets
+    offsets, ends = offsets_of(lengths), targets + examples.lengths
+    input_ids = np.empty(offsets[-1], np.int32)
+    is_last = examples.is_last
+    for begins, ids in (
+        (offsets[:-1], layout.before),
+        (ends[~is_last], examples.between),
+        (ends[is_last], layout.after),
+    ):
+        for place, token_id in enumerate(ids):
+            input_ids[begins + place] = token_id
     tokens = corpus.take_tokens(examples.begins, examples.lengths)
     input_ids[ranges(targets, examples.lengths)] = tokens
     segment_ids = np.zeros(offsets[-1], np.int8)
-    second = examples.segments > 0
-    segment_ids[ranges(targets[second], examples.lengths[second] + 1)] = 1
+    if layout.second_segment:
+        second = examples.is_second
+        behind = len(layout.after)  # a second text is the last
+        places = ranges(targets[second], examples.lengths[second] + behind)
+        segment_ids[places] = layout.second_segment
     return Rows(
         input_ids=input_ids,
         segment_ids=segment_ids,
@@ -128,28 +162,38 @@ class Objective(abc.ABC):
     """How a corpus becomes examples.
 
     Args:
+      layout: of a row.
       max_seq_length: tokens of an example at most, special tokens included.
       short_seq_prob: share of examples with a target length drawn from 2 to the greatest.
       seed: in [0, 2**32).
       copy: a corpus that is cut several times is cut otherwise for every copy.
 
-    Raises ValueError if a setting is out of range.
+    Raises:
+      ValueError: a setting is out of range.
     """
 
-    num_special_tokens: int
-    min_seq_length: int
-    has_labels = True
+    num_texts = 2  # of an example; each has a token or more
     label_name = ""  # what the examples with label 1 are called in the counts
 
-    def __init__(self, *, max_seq_length: int, short_seq_prob: float, seed: int, copy: int = 0):
-        if max_seq_length < self.min_seq_length:
+    def __init__(
+        self,
+        *,
+        layout: RowLayout,
+        max_seq_length: int,
+        short_seq_prob: float,
+        seed: int,
+        copy: int = 0,
+    ):
+        self.layout = layout
+        num_special_tokens = layout.num_special_tokens(self.num_texts)
+        if max_seq_length < num_special_tokens + 2:
             raise ValueError(
-                f"max_seq_length is {max_seq_length}; at least {self.min_seq_length} is needed"
+                f"max_seq_length is {max_seq_length}; at least {num_special_tokens + 2} is needed"
             )
         if not 0 <= short_seq_prob <= 1:
             raise ValueError(f"short_seq_prob is {short_seq_prob}; it must be between 0 and 1")
         self.max_seq_length = max_seq_length
-        self.max_tokens = max_seq_length - self.num_special_tokens
+        self.max_tokens = max_seq_length - num_special_tokens
         self.short_seq_prob = short_seq_prob
         hashing.check_seed(seed)
         self._key = int(hashing.hash_u32(seed, copy, hashing.STREAM_COPY)) if copy else seed

@@ -7,19 +7,26 @@ from bert_tf.data.examples.next_sentence import NextSentence
 from bert_tf.data.examples.objective import Objective
 from bert_tf.data.examples.sentence_order import SentenceOrder
 from bert_tf.data.records.manifest import Manifest
+from bert_tf.tokenization.row_layout import RowLayout
 
 _CLASSES = {"next_sentence": NextSentence, "sentence_order": SentenceOrder, "none": FullSentences}
 OBJECTIVES = tuple(_CLASSES)
 
 
-def make_objectives(wanted: Manifest) -> list[Objective]:
+def make_objectives(wanted: Manifest, layout: RowLayout) -> list[Objective]:
     """What cuts each copy of the corpus, by the settings of a manifest.
 
-    Raises ValueError if a setting is out of range.
+    Args:
+      wanted: the manifest, as far as it is known: settings.
+      layout: of the rows.
+
+    Raises:
+      ValueError: a setting is out of range.
     """
     crossing = {"cross_documents": wanted.cross_documents} if wanted.objective == "none" else {}
     make = functools.partial(
         _CLASSES[wanted.objective],
+        layout=layout,
         max_seq_length=wanted.max_seq_length,
         short_seq_prob=wanted.short_seq_prob,
         seed=wanted.seed,

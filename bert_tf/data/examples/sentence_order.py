@@ -1,4 +1,4 @@
-"""Sentence-order examples: [CLS] A [SEP] B [SEP] from consecutive text, half of them swapped.
+"""Sentence-order examples: pairs of texts that follow each other, half of them swapped.
 
 Lan et al., "ALBERT" (2019), section 3.1. The pair is always from one document, so what there is to
 learn is the order. (Google's code takes a B from another document where a document has only one
@@ -18,8 +18,6 @@ class SentenceOrder(Objective):
     in its document: it cannot be cut in two.
     """
 
-    num_special_tokens = 3
-    min_seq_length = num_special_tokens + 2
     label_name = "examples_swapped"
 
     def following(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
@@ -44,9 +42,11 @@ class SentenceOrder(Objective):
         cut_tokens = (lengths - kept).sum(axis=0)
         kept[:, is_swapped] = kept[::-1, is_swapped]
         return Examples(
+            layout=self.layout,
+            between=self.layout.between,
             begins=starts.T.reshape(-1),
             lengths=kept.T.reshape(-1),
-            segments=np.tile(np.array([0, 1], np.int8), len(begins)),
+            is_second=np.tile([False, True], len(begins)),
             counts=np.full(len(begins), 2),
             labels=is_swapped.astype(np.int32),
             cut_tokens=cut_tokens,

@@ -30,7 +30,7 @@ def ngram_begins(
 
     An n-gram has n words with the probability (1/n) / (1/1 + ... + 1/max_ngram) (Lan et al. 2019,
     section 4.1). The lengths are laid one behind the other from the first word of the example on;
-    what would reach over [CLS] or [SEP] is cut there.
+    what would reach over a special token is cut there.
 
     Args:
       candidate_BS: bool, the tokens of words.

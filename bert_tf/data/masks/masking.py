@@ -22,26 +22,40 @@ from bert_tf.data.masks.mask_choice import (
     shift_right,
     sum_per_group,
 )
-from bert_tf.tokenization.vocabulary import Vocabulary
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 _SHARE_MASKED, _SHARE_MASKED_OR_KEPT = 0.8, 0.9
 
 
 @dataclasses.dataclass(frozen=True)
 class Masker:
-    """`mask_tokens` with everything but the batch decided. Reading and building share it.
+    """Masks batches as google-research/bert does, with counters in place of a random state.
+
+    Of each example, round(masked_lm_prob x candidates) tokens are predicted, at least 1 and at most
+    `max_predictions_per_seq`. Candidates are all real tokens but those that the layout of a row
+    adds, such as [CLS] and [SEP]. Of the predicted, 80 % become the mask token, 10 % stay, 10 %
+    become a token drawn uniformly from the vocabulary; each is drawn by itself, also those of one
+    word or n-gram. A row of several examples has P slots all the same: tokens beyond them, from the
+    left, stay as they are and are not predicted. How many that are is counted.
 
     Attributes:
-      vocabulary: of the data.
+      tokenizer: of the data; tells the mask token, what is never masked, and where words begin.
       seed: in [0, 2**32).
-      masked_lm_prob, max_predictions_per_seq: see `mask_tokens`.
-      whole_word: mask all pieces of a word together.
-      max_ngram: more than 1 masks n-grams of up to so many whole words.
+      masked_lm_prob: share of the candidates to predict.
+      max_predictions_per_seq: P.
+      whole_word: mask all pieces of a word together; a word that does not fit is passed over.
+      max_ngram: with `whole_word`: n-grams of up to so many words are masked, of a length n with a
+        probability proportional to 1/n (Lan et al. 2019, section 4.1). What does not fit is cut
+        behind its last word that does. The text is cut into n-grams before any is taken, so that
+        lengths follow the formula and first words are no rarer than others; ALBERT's
+        create_pretraining_data.py draws n-grams that overlap and drops those that meet an earlier
+        one. Unlike there, none reaches over a separator.
 
-    Raises ValueError if a setting is out of range.
+    Raises:
+      ValueError: a setting is out of range.
     """
 
-    vocabulary: Vocabulary
+    tokenizer: Tokenizer
     seed: int = 0
     masked_lm_prob: float = 0.15
     max_predictions_per_seq: int = 20
@@ -60,25 +74,101 @@ class Masker:
             )
         check_max_ngram(self.max_ngram, self.whole_word)
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(
         self, batch: dict[str, tf.Tensor], epoch: tf.Tensor, example_index: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        """See `mask_tokens`."""
-        vocabulary = self.vocabulary
-        is_continuation = tf.constant(vocabulary.is_continuation) if self.whole_word else None
-        return mask_tokens(
-            batch,
-            seed=self.seed,
-            epoch=epoch,
-            example_index=example_index,
-            masked_lm_prob=self.masked_lm_prob,
-            max_predictions_per_seq=self.max_predictions_per_seq,
-            cls_id=vocabulary.cls_id,
-            sep_id=vocabulary.sep_id,
-            mask_id=vocabulary.mask_id,
-            vocab_size=len(vocabulary),
-            is_continuation=is_continuation,
-            max_ngram=self.max_ngram,
+        """Masks a batch.
+
+        Args:
+          batch: `input_ids`, `input_mask`, int32 [B, S]; other entries are passed through. Rows of
+            several examples also have `position_ids` and `example_ids`, int32 [B, S].
+          epoch: int64 [B], a counter.
+          example_index: int64 [B], a counter; for rows of several examples [B, E].
+
+        Returns:
+          The batch with masked `input_ids` and with `masked_lm_positions` (ascending),
+          `masked_lm_ids`, int32 [B, P], and `masked_lm_weights`, float32 [B, P]; slots that are not
+          used are 0. `masked_lm_left_out`, int32 [B]: predictions that found no slot in their row.
+        """
+        ids_BS = batch["input_ids"]
+        position_BS, example_BS, index_BS = _counters(batch, example_index)
+        counters = _Counters(epoch[:, tf.newaxis], *split_words(index_BS), position_BS)
+        candidate_BS = self._candidates(batch)
+        max_examples = 1 if example_index.shape.rank == 1 else example_index.shape[1]
+        wanted_BE = _numbers(candidate_BS, example_BS, max_examples, self.masked_lm_prob)
+        number_BE = tf.minimum(wanted_BE, self.max_predictions_per_seq)
+        chosen_BS = self._choose(ids_BS, candidate_BS, example_BS, number_BE, counters)
+        left_out_B = tf.cast(tf.reduce_sum(wanted_BE - number_BE, axis=1), tf.int32)
+        if max_examples > 1:
+            rank_BS = tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1)
+            left_out_B += tf.maximum(rank_BS[:, -1] - self.max_predictions_per_seq, 0)
+            chosen_BS &= rank_BS <= self.max_predictions_per_seq
+        # What a token becomes is drawn for the chosen ones alone: one in seven.
+        where_N2 = tf.where(chosen_BS)
+        ids_N = tf.gather_nd(ids_BS, where_N2)
+        counters = counters.at(where_N2, tf.shape(ids_BS))
+        token_N = counters.draw(self.seed, hashing.STREAM_MASK_TOKEN) * len(self.tokenizer)
+        replacements_N = _replacements(
+            ids_N,
+            counters.draw(self.seed, hashing.STREAM_MASK_KIND),
+            self.tokenizer.mask_id,
+            shift_right(token_N, 32),
+        )
+        slots = _Slots(chosen_BS, where_N2, self.max_predictions_per_seq)
+        return {
+            **batch,
+            "input_ids": tf.tensor_scatter_nd_update(ids_BS, where_N2, replacements_N),
+            "masked_lm_positions": slots.fill(tf.cast(where_N2[:, 1], tf.int32)),
+            "masked_lm_ids": slots.fill(ids_N),
+            "masked_lm_weights": tf.cast(slots.is_used_BP, tf.float32),
+            "masked_lm_left_out": left_out_B,
+        }
+
+    def _candidates(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Bool [B, S]: the tokens that may be predicted."""
+        candidate_BS = batch["input_mask"] > 0
+        for special_id in self.tokenizer.layout.special_ids:
+            candidate_BS &= batch["input_ids"] != special_id
+        return candidate_BS
+
+    def _choose(
+        self,
+        ids_BS: tf.Tensor,
+        candidate_BS: tf.Tensor,
+        example_BS: tf.Tensor,
+        number_BE: tf.Tensor,
+        counters: "_Counters",
+    ) -> tf.Tensor:
+        """Bool [B, S]: the tokens to predict, `number_BE` of each example at most."""
+        order_BS = counters.draw(self.seed, hashing.STREAM_MASK_ORDER)
+        if not self.whole_word:
+            return choose_tokens(
+                candidate_BS,
+                example_BS,
+                order_BS,
+                number_BE,
+                max_number=self.max_predictions_per_seq,
+            )
+        begins_word_BS = tf.gather(tf.constant(self.tokenizer.begins_word), ids_BS)
+        begin_BS = word_begin_BS = candidate_BS & (begins_word_BS | ~_after(candidate_BS))
+        if self.max_ngram > 1:
+            begin_BS = ngram_begins(
+                candidate_BS,
+                word_begin_BS,
+                example_BS,
+                counters.draw(self.seed, hashing.STREAM_MASK_NGRAM),
+                max_ngram=self.max_ngram,
+                max_examples=number_BE.shape[1],
+            )
+        return choose_groups(
+            candidate_BS,
+            begin_BS,
+            example_BS,
+            order_BS,
+            number_BE,
+            word_begin_BS=word_begin_BS,
+            max_words=self.max_ngram,
         )
 
 
@@ -91,114 +181,6 @@ def check_max_ngram(max_ngram: int, whole_word: bool) -> None:
             f"max_ngram is {max_ngram}, but do_whole_word_mask is false; n-grams are of whole "
             "words: set do_whole_word_mask to true, or max_ngram to 1"
         )
-
-
-@tf.autograph.experimental.do_not_convert
-def mask_tokens(
-    batch: dict[str, tf.Tensor],
-    *,
-    seed: int,
-    epoch: tf.Tensor,
-    example_index: tf.Tensor,
-    masked_lm_prob: float,
-    max_predictions_per_seq: int,
-    cls_id: int,
-    sep_id: int,
-    mask_id: int,
-    vocab_size: int,
-    is_continuation: tf.Tensor | None = None,
-    max_ngram: int = 1,
-) -> dict[str, tf.Tensor]:
-    """Masks a batch as google-research/bert does, with counters in place of a random state.
-
-    Of each example, round(masked_lm_prob x candidates) tokens are predicted, at least 1 and at most
-    `max_predictions_per_seq`; candidates are all real tokens but [CLS] and [SEP]. Of the predicted,
-    80 % become [MASK], 10 % stay, 10 % become a token drawn uniformly from the vocabulary; each is
-    drawn by itself, also those of one word or n-gram. A row of several examples has P slots all the
-    same: tokens beyond them, from the left, stay as they are and are not predicted. How many that
-    are is counted.
-
-    Args:
-      batch: `input_ids`, `input_mask`, int32 [B, S]; other entries are passed through. Rows of
-        several examples also have `position_ids` and `example_ids`, int32 [B, S].
-      seed: in [0, 2**32).
-      epoch: int64 [B], a counter.
-      example_index: int64 [B], a counter; for rows of several examples [B, E].
-      masked_lm_prob: share of the candidates to predict.
-      max_predictions_per_seq: P.
-      cls_id, sep_id, mask_id, vocab_size: of the vocabulary.
-      is_continuation: bool [V]; when given, whole words are masked: a token and the continuations
-        behind it are taken together, and a word that does not fit is passed over.
-      max_ngram: with `is_continuation`: n-grams of up to so many words are masked, of a length n
-        with a probability proportional to 1/n (Lan et al. 2019, section 4.1). What does not fit
-        is cut behind its last word that does. The text is cut into n-grams before any is
-        taken, so that lengths follow the formula and first words are no rarer than others;
-        ALBERT's create_pretraining_data.py draws n-grams that overlap and drops those that meet
-        an earlier one. Unlike there, none reaches over [SEP].
-
-    Returns:
-      The batch with masked `input_ids` and with `masked_lm_positions` (ascending),
-      `masked_lm_ids`, int32 [B, P], and `masked_lm_weights`, float32 [B, P]; slots that are not
-      used are 0. `masked_lm_left_out`, int32 [B]: predictions that found no slot in their row.
-    """
-    ids_BS = batch["input_ids"]
-    position_BS, example_BS, index_BS = _counters(batch, example_index)
-    counters = _Counters(epoch[:, tf.newaxis], *split_words(index_BS), position_BS)
-
-    candidate_BS = (batch["input_mask"] > 0) & (ids_BS != cls_id) & (ids_BS != sep_id)
-    max_examples = 1 if example_index.shape.rank == 1 else example_index.shape[1]
-    wanted_BE = _numbers(candidate_BS, example_BS, max_examples, masked_lm_prob)
-    number_BE = tf.minimum(wanted_BE, max_predictions_per_seq)
-    order_BS = counters.draw(seed, hashing.STREAM_MASK_ORDER)
-    if is_continuation is None:
-        chosen_BS = choose_tokens(
-            candidate_BS, example_BS, order_BS, number_BE, max_number=max_predictions_per_seq
-        )
-    else:
-        word_begin_BS = candidate_BS & ~_continues(ids_BS, candidate_BS, is_continuation)
-        begin_BS = word_begin_BS
-        if max_ngram > 1:
-            begin_BS = ngram_begins(
-                candidate_BS,
-                word_begin_BS,
-                example_BS,
-                counters.draw(seed, hashing.STREAM_MASK_NGRAM),
-                max_ngram=max_ngram,
-                max_examples=max_examples,
-            )
-        chosen_BS = choose_groups(
-            candidate_BS,
-            begin_BS,
-            example_BS,
-            order_BS,
-            number_BE,
-            word_begin_BS=word_begin_BS,
-            max_words=max_ngram,
-        )
-    left_out_B = tf.cast(tf.reduce_sum(wanted_BE - number_BE, axis=1), tf.int32)
-    if max_examples > 1:
-        rank_BS = tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1)
-        left_out_B += tf.maximum(rank_BS[:, -1] - max_predictions_per_seq, 0)
-        chosen_BS &= rank_BS <= max_predictions_per_seq
-    # What a token becomes is drawn for the chosen ones alone: one in seven.
-    where_N2 = tf.where(chosen_BS)
-    ids_N = tf.gather_nd(ids_BS, where_N2)
-    counters = counters.at(where_N2, tf.shape(ids_BS))
-    replacements_N = _replacements(
-        ids_N,
-        counters.draw(seed, hashing.STREAM_MASK_KIND),
-        mask_id,
-        shift_right(counters.draw(seed, hashing.STREAM_MASK_TOKEN) * vocab_size, 32),
-    )
-    slots = _Slots(chosen_BS, where_N2, max_predictions_per_seq)
-    return {
-        **batch,
-        "input_ids": tf.tensor_scatter_nd_update(ids_BS, where_N2, replacements_N),
-        "masked_lm_positions": slots.fill(tf.cast(where_N2[:, 1], tf.int32)),
-        "masked_lm_ids": slots.fill(ids_N),
-        "masked_lm_weights": tf.cast(slots.is_used_BP, tf.float32),
-        "masked_lm_left_out": left_out_B,
-    }
 
 
 class _Counters(NamedTuple):
@@ -259,10 +241,9 @@ def split_words(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return low, shift_right(index, 32)
 
 
-def _continues(ids_BS: tf.Tensor, candidate_BS: tf.Tensor, is_continuation: tf.Tensor) -> tf.Tensor:
-    """True where a token goes on with the word before it; never across [CLS] or [SEP]."""
-    after_candidate_BS = tf.pad(candidate_BS[:, :-1], [[0, 0], [1, 0]])
-    return tf.gather(is_continuation, ids_BS) & after_candidate_BS
+def _after(candidate_BS: tf.Tensor) -> tf.Tensor:
+    """Bool [B, S]: the token before is a candidate, so a word may go on here."""
+    return tf.pad(candidate_BS[:, :-1], [[0, 0], [1, 0]])
 
 
 def _counters(

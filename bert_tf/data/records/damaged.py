@@ -23,20 +23,22 @@ from bert_tf.data.records import release_format, shards
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.row_tables import Predictions, Rows
 from bert_tf.data.records.shards import DamagedError
-from bert_tf.tokenization.vocabulary import Vocabulary
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 _POLYNOMIAL = 0x82F63B78  # of Castagnoli, bits reversed
 _NUM_NAMED = 5  # records in the warning
 
 
-def read_shard(folder: str, manifest: Manifest, shard: int, vocabulary: Vocabulary) -> Rows:
-    """`records.read_shard`, but a record that is damaged becomes a row of [CLS] and no example.
+def read_shard(folder: str, manifest: Manifest, shard: int, tokenizer: Tokenizer) -> Rows:
+    """`shards.read_shard`, but a damaged record becomes a row of the first token and no example.
 
-    A warning says how many they are. ValueError if the shard is missing, or is another file than
-    the manifest says.
+    A warning says how many they are.
+
+    Raises:
+      ValueError: the shard is missing, or is another file than the manifest says.
     """
     try:
-        return _format_of(manifest).read_shard(folder, manifest, shard, len(vocabulary))
+        return _format_of(manifest).read_shard(folder, manifest, shard, len(tokenizer))
     except DamagedError as error:
         reason = str(error)
         if "offset" in manifest.shards[shard]:  # a part of a file of somebody else's
@@ -48,7 +50,7 @@ def read_shard(folder: str, manifest: Manifest, shard: int, vocabulary: Vocabula
         raise ValueError(reason)
     contents += [None] * (entry["rows"] - len(contents))
     there = [content for content in contents if content is not None]
-    passed = iter(_find_good(path, there, manifest, len(vocabulary)))
+    passed = iter(_find_good(path, there, manifest, len(tokenizer)))
     is_good = np.array([content is not None and next(passed) for content in contents], bool)
     bad = np.flatnonzero(~is_good).tolist()
     named = ", ".join(map(str, bad[:_NUM_NAMED])) + (", ..." if len(bad) > _NUM_NAMED else "")
@@ -59,8 +61,8 @@ def read_shard(folder: str, manifest: Manifest, shard: int, vocabulary: Vocabula
     if not good:
         table = _no_rows(manifest)
     else:
-        table = _format_of(manifest).parse_records(path, good, manifest, len(vocabulary))
-    return _spread(table, is_good, vocabulary.cls_id)
+        table = _format_of(manifest).parse_records(path, good, manifest, len(tokenizer))
+    return _spread(table, is_good, tokenizer.cls_id)
 
 
 def _format_of(manifest: Manifest) -> ModuleType:
@@ -144,7 +146,7 @@ def _find_good(path: str, contents: list[bytes], manifest: Manifest, vocab_size:
 
 
 def _spread(table: Rows, is_good: np.ndarray, cls_id: int) -> Rows:
-    """The good rows in their places, rows of [CLS] without an example in the others."""
+    """The good rows in their places, rows of the first token without an example in the others."""
     lengths = np.ones(len(is_good), np.int64)
     lengths[is_good] = np.diff(table.offsets)
     offsets = offsets_of(lengths)

@@ -9,17 +9,19 @@ import tensorflow as tf
 
 from bert_tf.files import refuse_newer, write_whole
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST = "manifest.json"
-
-
 LABELLED_OBJECTIVES = ("next_sentence", "sentence_order")
-
-
 _SINCE_VERSION = {
     2: {"cross_documents", "dupe_factor"},
     3: {"static_masks", "deduplicate", "exclude"},
+    4: {"tokenizer"},
 }
+# Up to version 3 every tokenizer was of this kind, and its settings were fields of the manifest.
+# Such data are still written as version 3, so that they are the same data set as before.
+_WORDPIECE = "wordpiece"
+_WORDPIECE_VERSION = 3
+_WORDPIECE_SETTINGS = ("do_lower_case", "max_input_chars_per_word")
 HINT = "make the data with scripts/create_pretraining_data.py"
 
 
@@ -34,8 +36,8 @@ class Manifest:
       max_examples_per_row: more than 1 when examples are packed.
       shard_size: rows of every shard but the last.
       seed, short_seq_prob: how the examples were drawn.
-      vocab_size, vocabulary_sha256, do_lower_case, max_input_chars_per_word: the tokenizer, which
-        is stored beside.
+      vocab_size, vocabulary_sha256, tokenizer: length, identity and settings of the tokenizer,
+        whose files are stored beside.
       cross_documents: whether an example may hold text of several documents.
       dupe_factor: how many times the text was cut into examples.
       input_format, inputs: the text files in order; file (without folder), bytes, sha256 of each.
@@ -57,8 +59,7 @@ class Manifest:
     short_seq_prob: float
     vocab_size: int
     vocabulary_sha256: str
-    do_lower_case: bool
-    max_input_chars_per_word: int
+    tokenizer: dict
     input_format: str
     inputs: list[dict]
     cross_documents: bool = False
@@ -70,13 +71,20 @@ class Manifest:
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     shards: list[dict] = dataclasses.field(default_factory=list)
     kind: str = "pretraining"
-    format_version: int = FORMAT_VERSION
+    format_version: int | None = None  # None: the oldest that holds what there is
+
+    def __post_init__(self) -> None:
+        if self.format_version is None:
+            is_wordpiece = self.tokenizer["kind"] == _WORDPIECE
+            version = _WORDPIECE_VERSION if is_wordpiece else FORMAT_VERSION
+            object.__setattr__(self, "format_version", version)
 
     @classmethod
     def load(cls, folder: str) -> "Manifest":
         """Reads the manifest of a folder.
 
-        Raises ValueError if there is none, it is not one of ours, or a newer version wrote it.
+        Raises:
+          ValueError: there is none, it is not one of ours, or a newer version wrote it.
         """
         path = os.path.join(folder, MANIFEST)
         if not tf.io.gfile.exists(path):
@@ -89,19 +97,31 @@ class Manifest:
             raise ValueError(f"{path} is not a manifest of bert_tf ({error!r}); {HINT}") from error
         refuse_newer(path, version, FORMAT_VERSION)
         known = {field.name for field in dataclasses.fields(cls)}
+        if version <= _WORDPIECE_VERSION:
+            known |= set(_WORDPIECE_SETTINGS)
         newer = set().union(*(names for since, names in _SINCE_VERSION.items() if since > version))
-        if set(fields) | newer != known:
-            raise ValueError(
-                f"{path}: wrong or missing fields {sorted(set(fields) ^ known)}; {HINT}"
-            )
+        wrong = (set(fields) - known) | (known - newer - set(fields))
+        if wrong:
+            raise ValueError(f"{path}: wrong or missing fields {sorted(wrong)}; {HINT}")
         if fields["kind"] != "pretraining":
             raise ValueError(f"{path}: kind is {fields['kind']!r}, 'pretraining' expected; {HINT}")
+        if version <= _WORDPIECE_VERSION:
+            settings = {name: fields.pop(name) for name in _WORDPIECE_SETTINGS}
+            fields["tokenizer"] = {"kind": _WORDPIECE, **settings}
         return cls(**fields)
 
     def save(self, folder: str) -> None:
         """Writes the manifest under a temporary name, then renames it."""
-        text = json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True) + "\n"
+        text = json.dumps(self._stored(), indent=1, sort_keys=True) + "\n"
         write_whole(os.path.join(folder, MANIFEST), text)
+
+    def _stored(self) -> dict:
+        """The fields as they stand in the file."""
+        fields = dataclasses.asdict(self)
+        if fields["tokenizer"]["kind"] == _WORDPIECE:
+            settings = fields.pop("tokenizer")
+            fields |= {name: settings[name] for name in _WORDPIECE_SETTINGS}
+        return fields
 
     @property
     def has_labels(self) -> bool:
@@ -117,7 +137,18 @@ class Manifest:
         max_predictions_per_seq: int | None = None,
         needs_labels: bool = False,
     ) -> None:
-        """Raises ValueError if the data in `folder` were made for something else than is given."""
+        """Checks what the data in `folder` were made for.
+
+        Args:
+          folder: for the message.
+          vocabulary_sha256: the identity of the tokenizer.
+          max_seq_length: S.
+          max_predictions_per_seq: P; says nothing of data without masks of their own.
+          needs_labels: whether the labels of pairs are learned.
+
+        Raises:
+          ValueError: they were made for something else than is given.
+        """
         wanted = {"vocabulary_sha256": vocabulary_sha256, "max_seq_length": max_seq_length}
         for name, value in wanted.items():
             if value is not None and getattr(self, name) != value:
@@ -140,9 +171,9 @@ class Manifest:
             )
 
     def settings(self) -> dict:
-        """The fields that decide the bytes of the shards."""
+        """What decides the bytes of the shards, named as in the file."""
         results = ("rows", "counts", "shards")
-        return {k: v for k, v in dataclasses.asdict(self).items() if k not in results}
+        return {k: v for k, v in self._stored().items() if k not in results}
 
     @property
     def token_type(self) -> np.dtype:

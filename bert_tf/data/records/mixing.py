@@ -14,6 +14,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 
@@ -50,6 +51,20 @@ class Shares:
         return np.argmax(np.diff(counts, axis=0), axis=1), counts[0]
 
 
+class Part(NamedTuple):
+    """One data set of a mixture.
+
+    Attributes:
+      number: among the data sets, from 0.
+      folder: holds it.
+      manifest: of the folder.
+    """
+
+    number: int
+    folder: str
+    manifest: Manifest
+
+
 @dataclasses.dataclass(frozen=True)
 class Mixture:
     """One or more folders of records that are read together.
@@ -80,6 +95,12 @@ class Mixture:
         if weights is None:
             return cls(names, manifests, [manifest.rows for manifest in manifests])
         return cls(names, manifests, weights)
+
+    @property
+    def parts(self) -> list[Part]:
+        """The data sets in order."""
+        pairs = zip(self.folders, self.manifests, strict=True)
+        return [Part(number, *pair) for number, pair in enumerate(pairs)]
 
     @property
     def rows(self) -> int:

@@ -21,7 +21,7 @@ from bert_tf.data.records import shards, tf_record_parts
 from bert_tf.data.records.example_bytes import serialize_rows
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.row_tables import Predictions, Rows
-from bert_tf.tokenization.vocabulary import Vocabulary
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 LABELS = "next_sentence_labels"
 V2_NAMES = {"input_word_ids": "input_ids", "input_type_ids": "segment_ids"}
@@ -31,17 +31,17 @@ PER_PREDICTION = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 
 @dataclasses.dataclass(frozen=True)
 class StaticMasks:
-    """How masks that are stored in the records are drawn; see `masking.mask_tokens`."""
+    """How masks that are stored in the records are drawn; see `masking.Masker`."""
 
     masked_lm_prob: float = 0.15
     max_predictions_per_seq: int = 20
     do_whole_word_mask: bool = False
     max_ngram: int = 1
 
-    def masker(self, vocabulary: Vocabulary, seed: int) -> Masker:
-        """Raises ValueError if a setting is out of range."""
+    def masker(self, tokenizer: Tokenizer, seed: int) -> Masker:
+        """What draws them; ValueError if a setting is out of range."""
         return Masker(
-            vocabulary,
+            tokenizer,
             seed,
             self.masked_lm_prob,
             self.max_predictions_per_seq,

@@ -49,12 +49,15 @@ class Rows:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def padded(self, rows: np.ndarray, max_seq_length: int) -> dict[str, np.ndarray]:
-        """Some rows, padded with 0 on the right.
+    def padded(
+        self, rows: np.ndarray, max_seq_length: int, pad_id: int = 0
+    ) -> dict[str, np.ndarray]:
+        """Some rows, padded on the right: with `pad_id` in `input_ids`, with 0 in all else.
 
         Args:
           rows: int64 [B], which rows.
           max_seq_length: S; no row is longer.
+          pad_id: of the tokenizer.
 
         Returns:
           int32 arrays: `input_ids`, `segment_ids` [B, S]; `next_sentence_labels`,
@@ -65,8 +68,8 @@ class Rows:
         real = np.arange(max_seq_length) < lengths[:, None]
         columns = np.arange(max_seq_length) + self.offsets[rows][:, None]
         batch = {}
-        for name in ("input_ids", "segment_ids"):
-            batch[name] = np.zeros(real.shape, np.int32)
+        for name, filler in (("input_ids", pad_id), ("segment_ids", 0)):
+            batch[name] = np.full(real.shape, filler, np.int32)
             batch[name][real] = getattr(self, name)[columns[real]]
         for name in ("next_sentence_labels", "example_lengths", "example_indices"):
             if getattr(self, name) is not None:

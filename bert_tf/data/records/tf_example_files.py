@@ -68,7 +68,7 @@ def index(pattern: str, tokenizer: Tokenizer, folder: str) -> Manifest:
     Args:
       pattern: a file or a glob pattern. Masks are stored in the records.
       tokenizer: whose ids the records hold; is copied into the folder.
-      folder: gets manifest.json, vocab.txt and tokenizer_config.json.
+      folder: gets manifest.json and the files of the tokenizer.
 
     Raises:
       ValueError: no file matches, a file is no TFRecord file, or a record is not of the format
@@ -78,7 +78,7 @@ def index(pattern: str, tokenizer: Tokenizer, folder: str) -> Manifest:
     inputs = [{"file": path, "bytes": tf.io.gfile.stat(path).length} for path in files]
     if tf.io.gfile.exists(os.path.join(folder, MANIFEST)):
         existing = Manifest.load(folder)
-        same_vocabulary = existing.vocabulary_sha256 == tokenizer.vocabulary.sha256
+        same_vocabulary = existing.vocabulary_sha256 == tokenizer.identity
         if existing.inputs == inputs and same_vocabulary:
             return existing
     logging.info("reading %s once, to count and check the records", pattern)
@@ -98,7 +98,7 @@ def index(pattern: str, tokenizer: Tokenizer, folder: str) -> Manifest:
                     tf.constant(found),
                     max_seq_length,
                     num_slots,
-                    vocab_size=len(tokenizer.vocabulary),
+                    vocab_size=len(tokenizer),
                     first_record=entry["first_record"],
                 )
                 _count(counts, columns)
@@ -112,10 +112,9 @@ def index(pattern: str, tokenizer: Tokenizer, folder: str) -> Manifest:
         shard_size=order.ROWS_PER_SHARD,
         seed=0,
         short_seq_prob=0.0,
-        vocab_size=len(tokenizer.vocabulary),
-        vocabulary_sha256=tokenizer.vocabulary.sha256,
-        do_lower_case=tokenizer.do_lower_case,
-        max_input_chars_per_word=tokenizer.max_input_chars_per_word,
+        vocab_size=len(tokenizer),
+        vocabulary_sha256=tokenizer.identity,
+        tokenizer=tokenizer.settings(),
         input_format=INPUT_FORMAT,
         inputs=inputs,
         static_masks={"max_predictions_per_seq": num_slots},

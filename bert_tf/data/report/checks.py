@@ -19,9 +19,9 @@ _Check = tuple[str, bool, str] | None
 
 def _unknown(report: dict[str, Any]) -> _Check:
     share = report["unknown"]["share"]
-    text = f"{share:.3%} of the tokens are [UNK]"
+    text = f"{share:.3%} of the tokens are unknown"
     hint = ": learn a vocabulary from this text, or take one of its language"
-    return "[UNK]", share < 0.005, text + (hint if share >= 0.005 else "")
+    return "unknown tokens", share < 0.005, text + (hint if share >= 0.005 else "")
 
 
 def _padding(report: dict[str, Any]) -> _Check:
@@ -52,7 +52,7 @@ def _mask_shares(report: dict[str, Any]) -> _Check:
         > _SIGMAS * math.sqrt(share * (1 - share) / count) + 0.1 / report["vocabulary"]["size"]
     ]
     shares = " / ".join(f"{masks[f'{name}_share']:.2%}" for name in _EXPECTED)
-    text = f"[MASK], kept, replaced: {shares} of {masks['predictions']:,} predictions measured"
+    text = f"masked, kept, replaced: {shares} of {masks['predictions']:,} predictions measured"
     return "masks", not far, text + ("" if not far else "; 80 / 10 / 10 expected")
 
 

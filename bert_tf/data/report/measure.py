@@ -29,7 +29,6 @@ from bert_tf.data.report import page
 from bert_tf.data.report.checks import find_checks
 from bert_tf.files import write_whole
 from bert_tf.tokenization.tokenizer import Tokenizer
-from bert_tf.tokenization.vocabulary import Vocabulary
 
 JSON, HTML = "report.json", "report.html"
 FORMAT_VERSION = 1
@@ -73,7 +72,7 @@ def measure(
       ValueError: no data set, or a damaged one (see `records.read_shard`).
     """
     manifest, tokenizer = Manifest.load(folder), Tokenizer.from_folder(folder)
-    manifest.check(folder, vocabulary_sha256=tokenizer.vocabulary.sha256)
+    manifest.check(folder, vocabulary_sha256=tokenizer.identity)
     if not manifest.rows:
         raise ValueError(f"{folder} holds no rows")
     settings = {
@@ -88,7 +87,7 @@ def measure(
         settings |= {name: masks[name] for name in ("masked_lm_prob", "max_predictions_per_seq")}
         settings |= {"whole_word": masks["do_whole_word_mask"], "seed": manifest.seed}
         settings["max_ngram"] = masks.get("max_ngram", 1)
-    measured = _Measurement(folder, manifest, tokenizer.vocabulary, settings)
+    measured = _Measurement(folder, manifest, tokenizer, settings)
     tally = measured.run(num_workers)
     report = {
         "format_version": FORMAT_VERSION,
@@ -101,8 +100,8 @@ def measure(
         "size": _size(manifest, tally),
         "pairs": _pairs(manifest, tally),
         "masks": {"settings": settings, **_masks(tally)},
-        "unknown": _unknown(folder, tally, tokenizer.vocabulary),
-        "vocabulary": _coverage(tally.tokens, tokenizer.vocabulary),
+        "unknown": _unknown(folder, tally, tokenizer),
+        "vocabulary": _coverage(tally.tokens, tokenizer),
         "examples": tally.shown,
     }
     return {**report, "checks": find_checks(report)}
@@ -140,10 +139,10 @@ _MASK_COUNTS = ("rows", "candidates", "predictions", "left_out", "masked", "kept
 class _Measurement:
     """Reads a folder shard by shard."""
 
-    def __init__(self, folder: str, manifest: Manifest, vocabulary: Vocabulary, settings: dict):
-        self._folder, self._manifest, self._vocabulary = folder, manifest, vocabulary
+    def __init__(self, folder: str, manifest: Manifest, tokenizer: Tokenizer, settings: dict):
+        self._folder, self._manifest, self._tokenizer = folder, manifest, tokenizer
         self._settings = settings
-        maker = batch_maker(manifest, Masker(vocabulary, **settings))
+        maker = batch_maker(manifest, Masker(tokenizer, **settings))
         signature = row_signature(manifest, None)
         self._mask = tf.function(maker, input_signature=[signature], autograph=False)
         most = settings["masked_lm_prob"] * manifest.max_seq_length * manifest.rows
@@ -156,7 +155,7 @@ class _Measurement:
         """The counts of all rows."""
         length = self._manifest.max_seq_length
         total = _Tally(
-            tokens=np.zeros(len(self._vocabulary), np.int64),
+            tokens=np.zeros(len(self._tokenizer), np.int64),
             row_lengths=np.zeros(length + 1, np.int64),
             example_lengths=np.zeros(length + 1, np.int64),
             labels=np.zeros(2, np.int64),
@@ -174,19 +173,33 @@ class _Measurement:
 
     def _shard(self, shard: int) -> _Tally:
         read = release_format.read_shard if self._manifest.static_masks else records.read_shard
-        table = read(self._folder, self._manifest, shard, len(self._vocabulary))
+        table = read(self._folder, self._manifest, shard, len(self._tokenizer))
         length, first = self._manifest.max_seq_length, int(self._firsts[shard])
         is_example = table.example_lengths > 0
         masked_rows = np.arange(-first % self._every, len(table), self._every)
         shown = self._shown[(self._shown >= first) & (self._shown < first + len(table))] - first
         return _Tally(
-            tokens=np.bincount(_unmasked(table), minlength=len(self._vocabulary)),
+            tokens=np.bincount(_unmasked(table), minlength=len(self._tokenizer)),
             row_lengths=np.bincount(np.diff(table.offsets), minlength=length + 1),
             example_lengths=np.bincount(table.example_lengths[is_example], minlength=length + 1),
             labels=np.bincount(table.next_sentence_labels[is_example], minlength=2),
             masks=self._count_masks(table, masked_rows, first),
             shown=self._show(table, shown, first),
         )
+
+    def _shown_token(self, was: int, now: int, segment: int) -> dict:
+        """A token for the page, its text where that is spelled otherwise, and how it is shown."""
+        names, texts = self._tokenizer.tokens, self._tokenizer.token_texts
+        token = {"token": names[now], "segment": segment}
+        if texts[now] != names[now]:
+            token["text"] = texts[now]
+        if was in self._tokenizer.layout.special_ids:
+            token["special"] = True
+        elif not self._tokenizer.begins_word[was]:
+            token["goes_on"] = True
+        if now == self._tokenizer.mask_id:
+            token["mask"] = True
+        return token
 
     def _masked(self, table: Rows, rows: np.ndarray, first: int) -> tuple[dict, dict]:
         """(the padded rows, the batch with masks of epoch 0), NumPy arrays."""
@@ -203,10 +216,10 @@ class _Measurement:
     def _count_masks(self, table: Rows, rows: np.ndarray, first: int) -> np.ndarray:
         """int64, the `_MASK_COUNTS` of some rows."""
         total = np.zeros(len(_MASK_COUNTS), np.int64)
-        vocabulary = self._vocabulary
+        mask_id, special_ids = self._tokenizer.mask_id, self._tokenizer.layout.special_ids
         for size in np.array_split(rows, -(-len(rows) // _ROWS_PER_BATCH)) if len(rows) else ():
             before, after = self._masked(table, size, first)
-            special = np.isin(before["input_ids"], (vocabulary.cls_id, vocabulary.sep_id))
+            special = np.isin(before["input_ids"], special_ids)
             candidates = (after["input_mask"] > 0) & ~special
             used = after["masked_lm_weights"] > 0
             was = after["masked_lm_ids"][used]
@@ -216,9 +229,9 @@ class _Measurement:
                 "candidates": candidates.sum(),
                 "predictions": len(was),
                 "left_out": after.get("masked_lm_left_out", np.zeros(1)).sum(),
-                "masked": (now == vocabulary.mask_id).sum(),
+                "masked": (now == mask_id).sum(),
                 "kept": (now == was).sum(),
-                "replaced": ((now != vocabulary.mask_id) & (now != was)).sum(),
+                "replaced": ((now != mask_id) & (now != was)).sum(),
             }
             total += [int(counts[name]) for name in _MASK_COUNTS]
         return total
@@ -228,17 +241,13 @@ class _Measurement:
         if not len(rows):
             return []
         before, after = self._masked(table, rows, first)
-        names = self._vocabulary.tokens
-        found = []
+        names, found = self._tokenizer.tokens, []
         for place, row in enumerate(rows.tolist()):
             size = int(table.offsets[row + 1] - table.offsets[row])
+            columns = (before["input_ids"], after["input_ids"], before["segment_ids"])
             tokens = [
-                {"token": names[token], "segment": int(segment)}
-                for token, segment in zip(
-                    after["input_ids"][place, :size],
-                    before["segment_ids"][place, :size],
-                    strict=True,
-                )
+                self._shown_token(*map(int, token))
+                for token in zip(*(column[place, :size] for column in columns), strict=True)
             ]
             used = after["masked_lm_weights"][place] > 0
             for position in after["masked_lm_positions"][place][used]:
@@ -318,9 +327,9 @@ def _masks(tally: _Tally) -> dict[str, Any]:
     }
 
 
-def _unknown(folder: str, tally: _Tally, vocabulary: Vocabulary) -> dict[str, Any]:
-    """[UNK] among the tokens of the rows; `words` is None if the builder did not count them."""
-    count, tokens = int(tally.tokens[vocabulary.unk_id]), _without_marks(tally.tokens, vocabulary)
+def _unknown(folder: str, tally: _Tally, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Unknown tokens of the rows; `words` is None if the builder did not count them."""
+    count, tokens = int(tally.tokens[tokenizer.unk_id]), _of_text(tally.tokens, tokenizer)
     return {
         "tokens": count,
         "share": count / max(int(tokens.sum()), 1),
@@ -328,34 +337,33 @@ def _unknown(folder: str, tally: _Tally, vocabulary: Vocabulary) -> dict[str, An
     }
 
 
-def _coverage(counts: np.ndarray, vocabulary: Vocabulary) -> dict[str, Any]:
+def _coverage(counts: np.ndarray, tokenizer: Tokenizer) -> dict[str, Any]:
     """How much of the vocabulary is used, and how much of the text its commonest tokens are."""
-    text = _without_marks(counts, vocabulary)
+    text = _of_text(counts, tokenizer)
     total = max(int(text.sum()), 1)
     order = np.argsort(-text, kind="stable")
     covered = np.cumsum(text[order])
-    is_piece = vocabulary.is_continuation
     sizes = [size for size in _COVERED_BY if size < len(text)] + [len(text)]
-    in_use = len(text) - len(vocabulary.special_ids)
+    in_use = len(text) - len(set(tokenizer.special_ids))
     return {
         "size": len(text),
         "used": int(np.count_nonzero(text)),
         "used_share": int(np.count_nonzero(text)) / max(in_use, 1),
         "used_10_times": int(np.count_nonzero(text >= 10)),
         "used_100_times": int(np.count_nonzero(text >= 100)),
-        "tokens_per_word": total / max(int(text[~is_piece].sum()), 1),
+        "tokens_per_word": total / max(int(text[tokenizer.begins_word].sum()), 1),
         "covered": [{"tokens": size, "share": int(covered[size - 1]) / total} for size in sizes],
         "commonest": [
-            {"token": vocabulary.tokens[i], "count": int(text[i]), "share": int(text[i]) / total}
+            {"token": tokenizer.tokens[i], "count": int(text[i]), "share": int(text[i]) / total}
             for i in order[:_NUM_COMMONEST]
             if text[i]
         ],
     }
 
 
-def _without_marks(counts: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
-    """The counts with those of [PAD], [CLS], [SEP] and [MASK] set to 0."""
+def _of_text(counts: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
+    """The counts with those of the special tokens, but for the unknown one, set to 0."""
     text = counts.copy()
-    ids = (vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id, vocabulary.mask_id)
+    ids = {*tokenizer.special_ids, *tokenizer.layout.special_ids} - {tokenizer.unk_id}
     text[list(ids)] = 0
     return text

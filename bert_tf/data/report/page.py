@@ -9,7 +9,6 @@ from typing import Any
 
 from bert_tf.report import page
 
-_MARKS = ("[CLS]", "[SEP]", "[PAD]")
 _BINS = 64
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 720, 230, 64, 34, 12  # of a histogram, in its own units
 _COUNTS = {
@@ -19,13 +18,13 @@ _COUNTS = {
     "sentences_skipped": "sentences without tokens, skipped",
     "sentences_left_out": "sentences of a single token, left out",
     "tokens": "tokens of the text",
-    "tokens_unknown": "of them [UNK]",
+    "tokens_unknown": "of them unknown",
     "examples": "examples",
     "examples_truncated": "examples that were too long and were cut",
     "tokens_truncated": "tokens cut off them",
     "examples_random_next": "examples with a second text from another document",
     "examples_swapped": "examples with their two texts swapped",
-    "row_tokens": "tokens in rows, [CLS] and [SEP] included",
+    "row_tokens": "tokens in rows, special ones included",
     "bad_records": "lines or records that could not be read, skipped",
     "bad_files": "files that could not be read (further), skipped",
 }
@@ -82,7 +81,7 @@ def _tiles(report: dict[str, Any]) -> str:
         "tokens in rows": _number(size["tokens"]),
         "tokens of the text": _number(counts.get("tokens")),
         "padding": f"{size['padding_share']:.1%}",
-        "[UNK]": f"{report['unknown']['share']:.3%}",
+        "unknown tokens": f"{report['unknown']['share']:.3%}",
         "vocabulary used": f"{report['vocabulary']['used_share']:.1%}",
         "duplicates removed": _number(sum(duplicates)) if duplicates else "–",
     }
@@ -181,7 +180,7 @@ def _masks(masks: dict[str, Any]) -> str:
             masks["predicted_share"],
             settings["masked_lm_prob"],
         ),
-        ("of these: became [MASK]", masks["masked"], masks["masked_share"], 0.8),
+        ("of these: became the mask token", masks["masked"], masks["masked_share"], 0.8),
         ("kept as they are", masks["kept"], masks["kept_share"], 0.1),
         ("became a random token", masks["replaced"], masks["replaced_share"], 0.1),
         ("left out for lack of a slot", masks["left_out"], masks["left_out_share"], 0.0),
@@ -205,7 +204,7 @@ def _pairs(pairs: dict[str, Any]) -> str:
 
 
 def _unknown(unknown: dict[str, Any]) -> str:
-    text = f"<p>{unknown['tokens']:,} tokens of the rows are [UNK] ({unknown['share']:.4%}).</p>"
+    text = f"<p>{unknown['tokens']:,} tokens of the rows are unknown ({unknown['share']:.4%}).</p>"
     words = unknown["words"]
     if words is None:
         return text + (
@@ -273,7 +272,7 @@ def _counts(counts: dict[str, int]) -> str:
 def _examples(report: dict[str, Any]) -> str:
     legend = (
         "<p>Rows from all over the data set with the masks of the first epoch:</p>"
-        '<p class="text"><ruby class="masked">[MASK]<rt>what is to be predicted</rt></ruby> '
+        '<p class="text"><ruby class="masked">mask<rt>what is to be predicted</rt></ruby> '
         '<ruby class="replaced">a random token<rt>what is to be predicted</rt></ruby> '
         '<ruby class="kept">kept, and predicted</ruby> '
         '<span class="second">the second text</span></p>'
@@ -299,23 +298,24 @@ def _text(tokens: Sequence[dict[str, Any]]) -> str:
         if token["segment"] != segment:
             pieces.append('<span class="second">' if token["segment"] else "</span>")
             segment = token["segment"]
-        is_piece = token.get("was", token["token"]).startswith("##")
-        if number and not (is_piece and tokens[number - 1]["token"] not in _MARKS):
+        goes_on = token.get("goes_on") and number and not tokens[number - 1].get("special")
+        if number and not goes_on:
             pieces.append(" ")
         pieces.append(_token(token))
     return "".join(pieces) + ("</span>" if segment else "")
 
 
 def _token(token: dict[str, Any]) -> str:
-    text = escape(token["token"])
-    if token["token"] in _MARKS and "was" not in token:
+    text = escape(token.get("text", token["token"]))
+    if token.get("special"):
         return f'<span class="mark">{text}</span>'
     if "was" not in token:
-        return text.removeprefix("##")
+        return text
     if token["was"] == token["token"]:
-        return f'<ruby class="kept">{text.removeprefix("##")}</ruby>'
-    kind = "masked" if token["token"] == "[MASK]" else "replaced"
-    return f'<ruby class="{kind}">{text}<rt>{escape(token["was"])}</rt></ruby>'
+        return f'<ruby class="kept">{text}</ruby>'
+    kind = "masked" if token.get("mask") else "replaced"
+    was = escape(token["was"])
+    return f'<ruby class="{kind}">{escape(token["token"])}<rt>{was}</rt></ruby>'
 
 
 def _settings(data: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.batches.pretraining import make_pretraining_dataset
+from bert_tf.data.masks.masking import Masker
 from bert_tf.data.records.mixing import Mixture
 from bert_tf.tasks import losses, task
 
@@ -38,7 +39,7 @@ def check_data(
             f"{data}: rows of {mixture.first.max_seq_length} tokens, but the model takes "
             f"at most {config.model.longest_sequence}; evaluate on shorter rows"
         )
-    vocabulary = tokenizer.vocabulary.sha256
+    vocabulary = tokenizer.identity
     needs_labels = config.task.next_sentence
     mixture.check(vocabulary_sha256=vocabulary, needs_labels=needs_labels, **wanted)
 
@@ -111,17 +112,21 @@ class PretrainingTask(task.Task):
         compared. ValueError if there is a head for pairs and the data have no labels for it.
         """
         config = self.config.task
-        Mixture.open(data).check(needs_labels=config.next_sentence)
-        return make_pretraining_dataset(
-            data,
-            self.tokenizer.vocabulary,
-            batch_slice=batch_slice,
+        mixture = Mixture.open(data)
+        mixture.check(needs_labels=config.next_sentence)
+        masker = Masker(
+            self.tokenizer,
+            seed=self.config.train.seed if training else 0,
             masked_lm_prob=config.masked_lm_prob if training else config.eval_masked_lm_prob,
             max_predictions_per_seq=config.max_predictions_per_seq,
             whole_word=config.do_whole_word_mask,
             max_ngram=config.max_ngram,
+        )
+        return make_pretraining_dataset(
+            mixture,
+            masker,
+            batch_slice=batch_slice,
             position_range=config.position_range,
-            seed=self.config.train.seed if training else 0,
             training=training,
             start_row=start_row,
             skip_damaged=config.skip_damaged_records,
@@ -176,7 +181,7 @@ class PretrainingTask(task.Task):
             pad=False,
             keep_special_tokens=True,
         )
-        mask_id = self.tokenizer.vocabulary.mask_id
+        mask_id = self.tokenizer.mask_id
         is_mask_BS = tf.equal(batch["input_ids"], mask_id)
         positions_BS = tf.broadcast_to(
             tf.range(tf.shape(is_mask_BS)[1]), tf.shape(is_mask_BS, out_type=tf.int32)

@@ -1,4 +1,4 @@
-"""Questions and their contexts -> rows of tokens: [CLS] question [SEP] part of the context [SEP].
+"""Questions and their contexts -> rows of tokens: a question and a part of its context in each.
 
 Shapes: Q questions, R rows, S tokens, E tokens of all windows.
 """
@@ -46,7 +46,7 @@ def lay_out_spans(
       questions: int32 [Q, (tokens)]; what is longer than `max_query_length`, or half of the row,
         loses its end.
       contexts: the context of each question.
-      tokenizer: gives the special tokens.
+      tokenizer: gives the layout of a row.
       max_seq_length: S at most.
       max_query_length: see above.
       stride: tokens between the beginnings of two windows.
@@ -61,26 +61,29 @@ def lay_out_spans(
       `char_starts` and `char_ends` of the context's tokens; int32 [R] `question_rows`, the
       question of each row.
     """
-    max_query_length = min(max_query_length, (max_seq_length - 3) // 2)
+    layout = tokenizer.layout
+    room = max_seq_length - layout.num_special_tokens(2)
+    max_query_length = min(max_query_length, room // 2)
     if max_query_length < 1:
         raise ValueError(
             f"a row of {max_seq_length} tokens has no room for a question of up to "
-            f"{max_query_length}, its context and 3 special tokens (data.max_seq_length, "
-            "task.max_query_length)."
+            f"{max_query_length}, its context and {max_seq_length - room} special tokens "
+            "(data.max_seq_length, task.max_query_length)."
         )
     questions = questions[:, :max_query_length]
     num_question_Q = tf.cast(questions.row_lengths(), tf.int32)
-    room_Q = max_seq_length - 3 - num_question_Q
+    room_Q = room - num_question_Q
     windows = cut_windows(contexts.ids.row_lengths(), room_Q, stride)
     first = tf.gather(questions, windows.texts)
     second = windows.tokens.with_values(tf.gather(contexts.ids.values, windows.tokens.values))
     kept = [tf.cast(tokens.row_lengths(), tf.int32) for tokens in (first, second)]
     width = max_seq_length if pad else None
-    inputs = lay_out(first, second, tuple(kept), tokenizer.layout, width)
+    inputs = lay_out(first, second, tuple(kept), layout, width)
 
     row_E = tf.cast(windows.tokens.value_rowids(), tf.int32)
     in_window_E = tf.cast(tf.ragged.range(windows.tokens.row_lengths()).values, tf.int32)
-    place_E2 = tf.stack([row_E, tf.gather(kept[0], row_E) + 2 + in_window_E], axis=-1)
+    begin_E = layout.second_begin(tf.gather(kept[0], row_E))
+    place_E2 = tf.stack([row_E, begin_E + in_window_E], axis=-1)
     flat = {
         "answer_places": tf.where(windows.is_best.values, BEGIN, CONTEXT),
         "char_starts": tf.gather(contexts.starts.values, windows.tokens.values),
@@ -100,8 +103,8 @@ class SquadData:
       contexts: of all paragraphs.
       questions: those that have rows, in the order of their rows.
       arrays: int32 [R, S] `input_ids`, `input_mask`, `segment_ids`, `answer_places`; int32 [R]
-        `start_positions`, `end_positions` (0, [CLS], where the row does not hold the answer);
-        float32 [R] `span_weights`.
+        `start_positions`, `end_positions` (0, the first token, where the row does not hold the
+        answer); float32 [R] `span_weights`.
       char_starts, char_ends: int32 [R, S], which characters of the context a token stands for.
       question_rows: int32 [R], the question of each row.
     """

@@ -47,12 +47,12 @@ def lay_out_words(
     stride: int,
     pad: bool,
 ) -> Rows:
-    """Rows [CLS] window [SEP] over texts of any length, in TF ops.
+    """Rows with a window of a text each, over texts of any length, in TF ops.
 
     Args:
       ids: int32 [N, (tokens)].
       first_tokens: int32 [W], the first token of each word, counted over all texts.
-      tokenizer: gives the special tokens.
+      tokenizer: gives the layout of a row.
       max_seq_length: S at most.
       stride: tokens between the beginnings of two windows.
       pad: make every row `max_seq_length` long, not only as long as the longest.
@@ -60,25 +60,35 @@ def lay_out_words(
     Raises:
       ValueError: no room for a token.
     """
-    if max_seq_length < 3:
+    layout = tokenizer.layout
+    num_special = layout.num_special_tokens(1)
+    if max_seq_length <= num_special:
         raise ValueError(
-            f"a row of {max_seq_length} tokens has no room for a word and 2 special tokens "
-            "(data.max_seq_length); expected at least 3."
+            f"a row of {max_seq_length} tokens has no room for a word and {num_special} special "
+            f"tokens (data.max_seq_length); expected at least {num_special + 1}."
         )
-    windows = cut_windows(ids.row_lengths(), max_seq_length - 2, stride)
+    windows = cut_windows(ids.row_lengths(), max_seq_length - num_special, stride)
     tokens = windows.tokens.with_values(tf.gather(ids.values, windows.tokens.values))
     kept_R = tf.cast(tokens.row_lengths(), tf.int32)
     width = max_seq_length if pad else None
-    inputs = lay_out(tokens, None, (kept_R, kept_R), tokenizer.layout, width)
-    row_T, position_T = _best_places(windows, tf.size(ids.values))
+    inputs = lay_out(tokens, None, (kept_R, kept_R), layout, width)
+    row_T, position_T = _best_places(windows, layout.first_begin, tf.size(ids.values))
     return Rows(inputs, tf.gather(row_T, first_tokens), tf.gather(position_T, first_tokens))
 
 
-def _best_places(windows: Windows, num_tokens: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """int32 [T] each: in which row, and where in it, each token has most context."""
+def _best_places(
+    windows: Windows, first_begin: int, num_tokens: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """int32 [T] each: in which row, and where in it, each token has most context.
+
+    Args:
+      windows: over T tokens.
+      first_begin: where a window begins in its row.
+      num_tokens: T.
+    """
     lengths_R = windows.tokens.row_lengths()
     row_E = tf.cast(windows.tokens.value_rowids(), tf.int32)
-    position_E = 1 + tf.cast(tf.ragged.range(lengths_R).values, tf.int32)
+    position_E = first_begin + tf.cast(tf.ragged.range(lengths_R).values, tf.int32)
     best = tf.where(windows.is_best.values)[:, 0]
     token_T = tf.gather(windows.tokens.values, best)[:, tf.newaxis]
     shape = [num_tokens]
@@ -237,7 +247,7 @@ def encode_tagged(
     stride: int,
     document_context: bool = False,
 ) -> TaggedData:
-    """Makes the rows. A word of which the tokenizer leaves nothing becomes [UNK].
+    """Makes the rows. A word of which the tokenizer leaves nothing becomes the unknown token.
 
     Raises:
       ValueError: what `lay_out_words` raises; document context for a file that does not say where
@@ -286,5 +296,5 @@ def _tokenize_words(words: list[str], tokenizer: Tokenizer) -> tf.RaggedTensor:
             bar.update(len(part))
     pieces = tf.concat(parts, axis=0)
     missing = tf.cast(pieces.row_lengths() == 0, tf.int64)
-    unknown = tf.fill([tf.reduce_sum(missing)], tokenizer.vocabulary.unk_id)
+    unknown = tf.fill([tf.reduce_sum(missing)], tokenizer.unk_id)
     return tf.concat([pieces, tf.RaggedTensor.from_row_lengths(unknown, missing)], axis=1)
