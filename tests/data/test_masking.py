@@ -354,3 +354,19 @@ def test_a_packed_row_predicts_no_more_than_it_has_slots_and_leaves_the_rest_unm
 def test_ngrams_of_nothing_or_of_pieces_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         masking.Masker(TOKENIZER, **settings)
+
+
+@pytest.mark.parametrize("kind", [TOKENS, WORDS])
+def test_what_the_layout_adds_is_never_masked_and_all_else_may_be(kind):
+    layout = RowLayout(before=(7,), between=(8, 9), after=(8,), pad=1)
+    row = [7, 130, CLS, 150, 8, 9, SEP, 131, MASK, 8, 1, 1]
+    ids = np.tile(np.array(row, np.int32), (300, 1))
+    tokens = _Tokens()
+    tokens.layout = layout
+    masker = masking.Masker(tokens, SEED, 1.0, len(row), **kind)
+    batch = {"input_ids": tf.constant(ids), "input_mask": tf.constant((ids != 1).astype(np.int32))}
+    numbers = tf.range(300, dtype=tf.int64)
+    found = masker(batch, tf.zeros_like(numbers), numbers)
+    assert found["masked_lm_positions"].numpy()[:, :6].tolist() == [[1, 2, 3, 6, 7, 8]] * 300
+    kept = [0, 4, 5, 9, 10, 11]
+    np.testing.assert_array_equal(found["input_ids"].numpy()[:, kept], ids[:, kept])

@@ -9,6 +9,7 @@ from bert_tf.data.corpus.flat_corpus import Corpus
 from bert_tf.data.examples.full_sentences import FullSentences
 from bert_tf.data.examples.objective import rows_of_examples
 from bert_tf.data.examples.sentence_order import SentenceOrder
+from bert_tf.tokenization.row_layout import RowLayout
 from tests.data.fake_tokenizer import LAYOUT, cut_all, document_of, random_corpus
 
 CLS, SEP = 2, 3
@@ -21,14 +22,19 @@ corpora = st.builds(
     st.integers(1, 40),
 )
 
+layouts = st.sampled_from([LAYOUT, RowLayout((CLS, 8), (SEP, SEP, 9), (SEP, 9), pad=1)])
+
 
 @settings(deadline=None)
-@given(corpora, st.integers(5, 64), st.sampled_from([0.0, 0.1, 1.0]))
-def test_both_segments_are_of_one_document_in_the_order_the_label_says(corpus, length, short):
-    maker = SentenceOrder(layout=LAYOUT, max_seq_length=length, short_seq_prob=short, seed=1)
+@given(corpora, st.integers(10, 64), st.sampled_from([0.0, 0.1, 1.0]), layouts)
+def test_both_segments_are_of_one_document_in_the_order_the_label_says(
+    corpus, length, short, layout
+):
+    maker = SentenceOrder(layout=layout, max_seq_length=length, short_seq_prob=short, seed=1)
     examples, left_out = cut_all(maker, corpus)
     begins, lengths = examples.begins.reshape(-1, 2), examples.lengths.reshape(-1, 2)
-    assert (lengths >= 1).all() and (lengths.sum(axis=1) + 3 <= length).all()
+    num_special = layout.num_special_tokens(2)
+    assert (lengths >= 1).all() and (lengths.sum(axis=1) + num_special <= length).all()
     for (a, b), (a_length, b_length), label in zip(begins, lengths, examples.labels, strict=True):
         assert document_of(corpus, a) == document_of(corpus, b + b_length - 1)
         assert b + b_length <= a if label else a + a_length <= b
@@ -45,10 +51,10 @@ def test_half_of_the_pairs_are_swapped():
 
 
 @settings(deadline=None)
-@given(corpora, st.integers(4, 64), st.booleans())
-def test_full_sentences_follow_each_other_and_fill_their_rows(corpus, length, cross):
+@given(corpora, st.integers(6, 64), st.booleans(), layouts)
+def test_full_sentences_follow_each_other_and_fill_their_rows(corpus, length, cross, layout):
     maker = FullSentences(
-        layout=LAYOUT, max_seq_length=length, short_seq_prob=0.0, seed=1, cross_documents=cross
+        layout=layout, max_seq_length=length, short_seq_prob=0.0, seed=1, cross_documents=cross
     )
     examples, _ = cut_all(maker, corpus)
     rows = rows_of_examples(corpus, examples)
@@ -68,7 +74,8 @@ def test_full_sentences_follow_each_other_and_fill_their_rows(corpus, length, cr
         begins_document = sentence in corpus.document_offsets
         if begins_document and not cross:
             continue
-        assert row_lengths[row] + next_tokens + begins_document > length
+        between = len(layout.between_documents) * begins_document
+        assert row_lengths[row] + next_tokens + between > length
 
 
 def test_a_separator_stands_between_documents():
