@@ -38,9 +38,9 @@ from bert_tf import files, members  # noqa: E402
 from bert_tf.config import old_names  # noqa: E402
 from bert_tf.processes.exits import EndRun  # noqa: E402
 
-_MEMBERS = "members"
+MEMBERS = "members"
 flags.DEFINE_list(
-    _MEMBERS,
+    MEMBERS,
     [],
     "Modules of your own to import first: encoders, tokenizers and tasks that are not in bert_tf.",
 )
@@ -60,7 +60,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     line are an error, because they are most often a flag whose `--` was forgotten.
     """
     _set_up_logging()
-    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[_MEMBERS])  # for --help
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[MEMBERS])  # for --help
     absl_app.run(lambda argv: sys.exit(_main_with_one_line_errors(main, argv)), flags_parser=_parse)
 
 
@@ -81,7 +81,7 @@ def _is_for_users(record: std_logging.LogRecord) -> bool:
 def _parse(argv: list[str]) -> list[str]:
     """Absl's parser; what it and ml_collections complain about becomes one line."""
     try:
-        members.import_all(_words(_value_of(_MEMBERS, argv)))
+        members.import_all(_words(_value_of(MEMBERS, argv)))
         _check_config(argv)
         return _parse_flags(argv)
     except (KeyError, AttributeError, ValueError, TypeError, OSError) as error:

@@ -9,22 +9,24 @@ import keras
 import numpy as np
 from absl import logging
 
-from bert_tf.checkpoints import variables
 from bert_tf.checkpoints.checkpoint import Checkpoint
+from bert_tf.checkpoints.found_task import labels_of
 from bert_tf.checkpoints.mapping import Weights
+from bert_tf.checkpoints.model_variables import heads_among
 from bert_tf.config.task import Settings
 from bert_tf.model_folder import assign, read_checkpoint
+from bert_tf.models.model import EncoderConfig
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 
-def config_of_checkpoint(path: str, config: Any) -> Any:
+def config_of_checkpoint(path: str, config: Any) -> EncoderConfig:
     """The encoder's config in `path`, with what `config` says about training and the pooler.
 
     A run that starts from a checkpoint takes its shape from there. Dropout rates are not weights,
-    and a checkpoint without a pooler gets one, which starts at random.
+    and a checkpoint without a pooler gets one, which starts at random (`TRAINING_FIELDS`).
     """
     theirs = read_checkpoint(path).config
-    names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "use_pooler")
+    names = [name for name in theirs.TRAINING_FIELDS if hasattr(config, name)]
     return dataclasses.replace(theirs, **{name: getattr(config, name) for name in names})
 
 
@@ -36,33 +38,46 @@ def initializer(path: str | None, tokenizer: Tokenizer) -> Callable[[keras.Model
 def identity(path: str | None) -> str:
     """Tells the weights at `path` from others, by a SHA-256 of its smallest tensors; "" for None.
 
-    Training moves every bias and LayerNorm, so that nobody has to read the large ones.
+    These are all vectors (biases and scales, which training always moves), and the smallest of the
+    tables beside the word embeddings. So nobody has to read the large tensors.
     """
     if not path:
         return ""
-    weights = read_checkpoint(path).weights
-    small = ("bias", "gamma", "beta", "token_type_embeddings")
+    checkpoint = read_checkpoint(path)
+    variables = checkpoint.variables()
+    shapes = variables.shapes | {row.ours: row.our_shape for row in checkpoint.rows if row.ours}
+    tables = sorted(
+        set(variables.tables) - {variables.words}, key=lambda path: (shapes[path], path)
+    )
+    small = [path for path in checkpoint.weights if len(shapes[path]) == 1] + tables[:1]
     digest = hashlib.sha256()
-    for name in sorted(name for name in weights if name.endswith(small)):
-        digest.update(name.encode() + np.ascontiguousarray(weights[name]).tobytes())
+    for name in sorted(small):
+        digest.update(name.encode() + np.ascontiguousarray(checkpoint.weights[name]).tobytes())
     return digest.hexdigest()
 
 
 def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:
     """Loads the encoder, and the heads that are there, from what is at `path` (`read_checkpoint`).
 
+    A variable of the encoder that is not there is an error. Only the heads, and the pooler of a
+    checkpoint without one, may start at random; the log names them.
+
     Raises:
-      ValueError: its vocabulary is not that of `tokenizer`, or weights do not fit.
+      ValueError: its vocabulary is not that of `tokenizer`, or weights are missing or do not fit.
     """
     checkpoint = read_checkpoint(path)
-    theirs = checkpoint.vocabulary
-    if theirs.sha256 != tokenizer.vocabulary.sha256:
+    theirs = checkpoint.tokenizer
+    if theirs.identity != tokenizer.identity:
         raise ValueError(
-            f"{path} has another vocabulary ({len(theirs)} tokens, SHA-256 {theirs.sha256[:12]}) "
-            f"than the data ({len(tokenizer.vocabulary)} tokens, SHA-256 "
-            f"{tokenizer.vocabulary.sha256[:12]}). Build the data with that vocabulary."
+            f"{path} has another vocabulary ({len(theirs)} tokens, SHA-256 {theirs.identity[:12]}) "
+            f"than the data ({len(tokenizer)} tokens, SHA-256 {tokenizer.identity[:12]}). Build "
+            "the data with that vocabulary."
         )
-    optional = () if checkpoint.config.use_pooler else variables.POOLER
+    encoder = {weight.path for weight in model.encoder.weights}
+    optional = {weight.path for weight in model.weights} - encoder
+    if not checkpoint.config.use_pooler:
+        pooler = [part for part in model.encoder.parts if part.kind == "pooler"]
+        optional |= {variable.path for part in pooler for variable in part.variables}
     assign(model, _of_the_same_task(checkpoint, model.config.task), source=path, optional=optional)
 
 
@@ -74,13 +89,13 @@ def _of_the_same_task(checkpoint: Checkpoint, task: Settings) -> Weights:
         return type(config), *(getattr(config, name, None) for name in names)
 
     theirs = checkpoint.task
-    classifier = [path for path in checkpoint.weights if path.startswith("classifier/")]
+    classifier = [path for path in checkpoint.weights if heads_among([path]) == {"classifier"}]
     if not classifier or learned(theirs) == learned(task):
         return checkpoint.weights
     logging.warning(
         "%s: its classifier answers %s (classifier_pooling %s) and is LEFT OUT.",
         checkpoint.source,
-        ", ".join(map(str, getattr(theirs, "labels", ()))) or "numbers",
+        ", ".join(labels_of(theirs)) or "numbers",
         getattr(theirs, "classifier_pooling", ""),
     )
     return checkpoint.weights.replaced(dict.fromkeys(classifier))

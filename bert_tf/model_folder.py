@@ -25,7 +25,9 @@ from bert_tf import members
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints import tensors
 from bert_tf.checkpoints.checkpoint import Checkpoint
+from bert_tf.checkpoints.found_task import labels_of
 from bert_tf.checkpoints.mapping import Row, Weights
+from bert_tf.checkpoints.model_variables import heads_among
 from bert_tf.config import as_json
 from bert_tf.config.experiment import DataConfig, ExperimentConfig
 from bert_tf.config.old_names import from_version_1
@@ -36,7 +38,6 @@ from bert_tf.tasks import embedding
 from bert_tf.tasks.classification.labels import REGRESSION
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
-from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 _WEIGHTS = "model.safetensors"
 
@@ -73,9 +74,7 @@ def save(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]
         task.config.model,
         task.config.task,
         Weights({weight.path: weight.numpy for weight in model.weights}),
-        task.tokenizer.vocabulary,
-        task.tokenizer.do_lower_case,
-        task.tokenizer.max_input_chars_per_word,
+        task.tokenizer,
         task.config.data,
         dtype=task.config.train.dtype,
     )
@@ -91,7 +90,7 @@ def save_checkpoint(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, A
 def _write_all(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) -> list[Row]:
     config = ExperimentConfig(model=checkpoint.config, data=checkpoint.data, task=checkpoint.task)
     config.train.dtype = checkpoint.dtype
-    _write_about(folder, config, tokenizer_of(checkpoint))
+    _write_about(folder, config, checkpoint.tokenizer)
     _write(folder, "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     weights = checkpoint.weights
     shapes = {path: array.shape for path, array in weights.items()}
@@ -166,15 +165,12 @@ def read_checkpoint(path: str, **files: str) -> Checkpoint:
     task_file = as_json.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
     file = tensors.SafetensorsFile(tf.io.gfile.join(folder, _WEIGHTS))
     readers = {name: functools.partial(file.read, name) for name in file.shapes}
-    tokenizer = Tokenizer.from_folder(folder)
     return Checkpoint(
         folder,
         _read_model_config(folder, task_file.model_module),
         task_file.task,
         Weights(readers),
-        tokenizer.vocabulary,
-        tokenizer.do_lower_case,
-        tokenizer.max_input_chars_per_word,
+        Tokenizer.from_folder(folder),
         task_file.data,
         [Row(name, shape, name, shape) for name, shape in file.shapes.items()],
         task_file.dtype,
@@ -206,20 +202,20 @@ def build(checkpoint: Checkpoint, *, dtype: str | None = "float32") -> tuple[Tas
         model=checkpoint.config, data=checkpoint.data, task=_loadable(checkpoint)
     )
     config.train.dtype = checkpoint.dtype if dtype is None else dtype
-    task = make_task(config, tokenizer_of(checkpoint))
+    task = make_task(config, checkpoint.tokenizer)
     model = task.build_model()
-    # A head of another project may be missing in part.
-    heads = [path for path in checkpoint.missing() if path.startswith("cls/")]
-    source = checkpoint.source
-    assign(model, checkpoint.weights, source=source, required_prefix="", optional=heads)
+    # A head of another project may be missing in part. A random classifier is of no use.
+    heads = [weight.path for weight in model.weights if heads_among([weight.path]) - {"classifier"}]
+    assign(model, checkpoint.weights, source=checkpoint.source, optional=heads)
     return task, model
 
 
 def _loadable(checkpoint: Checkpoint) -> Settings:
     """Its task, or that of a bare encoder where bert_tf knows the head but has no task for it."""
-    task, labels = checkpoint.task, getattr(checkpoint.task, "labels", ())
-    needs_labels = getattr(task, "problem_type", "") != REGRESSION and hasattr(task, "labels")
-    if task.name != "multiple_choice" and not (needs_labels and len(labels) < 2):
+    task, labels = checkpoint.task, labels_of(checkpoint.task)
+    needs_labels = hasattr(task, "labels") and getattr(task, "problem_type", "") != REGRESSION
+    has_objective = type(task).task_class is not Settings.task_class
+    if has_objective and not (needs_labels and len(labels) < 2):
         return task
     logging.warning(
         "%s: no task here for its head (%s, %d labels): the encoder is loaded WITHOUT IT.",
@@ -230,18 +226,9 @@ def _loadable(checkpoint: Checkpoint) -> Settings:
     return embedding.Config()
 
 
-def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:
-    """The tokenizer of a checkpoint."""
-    return WordPieceTokenizer(
-        checkpoint.vocabulary,
-        do_lower_case=checkpoint.do_lower_case,
-        max_input_chars_per_word=checkpoint.max_input_chars_per_word,
-    )
-
-
 def load_tokenizer(path: str) -> Tokenizer:
     """The tokenizer of what is at `path`, see `read_checkpoint`."""
-    return tokenizer_of(read_checkpoint(path))
+    return read_checkpoint(path).tokenizer
 
 
 def assign(
@@ -249,7 +236,6 @@ def assign(
     weights: Mapping[str, np.ndarray],
     *,
     source: str,
-    required_prefix: str = "bert/",
     optional: Collection[str] = (),
 ) -> list[str]:
     """Copies `weights` into the variables of the same path; says loudly which stay random.
@@ -258,17 +244,16 @@ def assign(
       model: gets the weights.
       weights: {variable path: array}.
       source: where they are from, for messages.
-      required_prefix: variables below this path must be there; "" for all.
-      optional: variables that may be missing all the same.
+      optional: paths of the variables that may be missing.
 
     Returns:
       The paths of the variables that keep their random values.
 
     Raises:
-      ValueError: a required variable is missing, or a shape differs.
+      ValueError: a variable is missing that is not optional, or a shape differs.
     """
     missing = [v.path for v in model.weights if v.path not in weights]
-    required = [p for p in missing if p.startswith(required_prefix) and p not in optional]
+    required = [path for path in missing if path not in optional]
     if required:
         raise ValueError(f"{source}: weights are missing: {', '.join(required)}.")
     for variable in model.weights:

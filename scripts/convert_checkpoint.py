@@ -51,6 +51,7 @@ def main(argv):
     )
     print(f"read {FLAGS.input} ({checkpoint.task.name}):")
     _print_table(checkpoint.rows)
+    checkpoint.check_encoder()
     if checkpoint.missing():
         print(f"WILL START AT RANDOM: {', '.join(checkpoint.missing())}")
     if FLAGS.new_vocab_file:
@@ -101,7 +102,7 @@ def _differences(checkpoint) -> dict[str, float]:
         _, model = model_folder.build(one)
         if not outputs:
             length = min(32, checkpoint.config.longest_sequence)
-            ids = random.integers(0, len(checkpoint.vocabulary), (2, length), dtype=np.int32)
+            ids = random.integers(0, len(checkpoint.tokenizer), (2, length), dtype=np.int32)
         batch = {"input_ids": ids, "input_mask": np.ones_like(ids)}
         outputs.append(
             {**model.encoder(**encoder_inputs(batch, model.encoder.config)), **model(batch)}

@@ -9,6 +9,8 @@ import sys
 import pytest
 from absl import flags
 
+from bert_tf import app
+
 
 def run_in_process(script, *words, stdin="") -> subprocess.CompletedProcess:
     """What `python SCRIPT WORDS` gives: with the script's own flags and its own `app.run`."""
@@ -26,5 +28,6 @@ def run_in_process(script, *words, stdin="") -> subprocess.CompletedProcess:
         finally:
             for flag in set(flags.FLAGS) - known:
                 delattr(flags.FLAGS, flag)
+            flags.FLAGS[app.MEMBERS].unparse()  # app.py, which stays imported, defines it
             flags.FLAGS.unparse_flags()
     return subprocess.CompletedProcess(command, end.value.code, output.getvalue(), error.getvalue())

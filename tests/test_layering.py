@@ -65,13 +65,15 @@ _MAY_IMPORT = {
         "tasks",
         "tokenization",
     ],
-    "initial_weights": ["checkpoints", "config", "model_folder", "tokenization"],
+    "initial_weights": ["checkpoints", "config", "model_folder", "models", "tokenization"],
+    # Of the layers only what their variables are; no format knows a model.
     "checkpoints": [
         "config",
         "files",
-        "layers",
+        "layers.roles",
         "members",
-        "models",
+        "models.checkpoint_names",
+        "models.model",
         "progress",
         "tokenization",
     ],

@@ -1,47 +1,41 @@
-"""A BERT as it is between two formats, and the one door to all of them.
+"""A model as it is between two formats, and the one door to all of them.
 
 Every format is a file beside this one with `read(files)`, `losses(checkpoint)` and
 `write(checkpoint, folder)`. They are found by name; which one a path holds is seen from the files
-that are there.
+that are there. A format knows files and containers; how a model names its tensors in it stands with
+the model (`CHECKPOINT_NAMES`).
 """
 
 import dataclasses
 import importlib
-import json
-import posixpath
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
-from bert_tf.checkpoints import variables
+from bert_tf.checkpoints import encoders
+from bert_tf.checkpoints.found_task import labels_of
 from bert_tf.checkpoints.mapping import Row
+from bert_tf.checkpoints.model_variables import (
+    HEADS_OF_TASK,
+    Variables,
+    heads_among,
+    variables_of,
+)
+from bert_tf.checkpoints.source_files import Files, recognise
 from bert_tf.config.experiment import DataConfig
 from bert_tf.config.task import Settings
 from bert_tf.files import new_folder
-from bert_tf.models.bert import BertConfig
-from bert_tf.tokenization.vocabulary import Vocabulary
+from bert_tf.models.model import EncoderConfig
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 FORMATS = ("google", "garden", "keras", "hugging_face")
-
-# What its checkpoint reader raises for damaged files.
-TENSORFLOW_ERRORS = (
-    tf.errors.OpError,
-    LookupError,
-    OverflowError,
-    RuntimeError,
-    SystemError,
-    TypeError,
-    ValueError,
-)
-_PICKLES = (".bin", ".pt", ".pth", ".pkl")
-_HOW_TO_CONVERT = (
-    "it is a pickle, which runs whatever code it holds when it is read. Where transformers and "
-    "torch are installed, `AutoModel.from_pretrained(FOLDER).save_pretrained(OTHER_FOLDER)` makes "
-    "safetensors of it (with the class of the head, if it has one)"
-)
+_HEADS_IN_WORDS = {
+    "masked_lm": "the masked-LM head",
+    "next_sentence": "the next-sentence head",
+    "classifier": "the classifier",
+    "spans": "the head for answers",
+}
 
 
 @dataclasses.dataclass
@@ -53,101 +47,47 @@ class Checkpoint:
       config: the shape of the encoder.
       task: which head it has, its labels.
       weights: {variable path: float32 array}; reading is lazy, see `mapping.Weights`.
-      vocabulary: its tokens; at most config.vocab_size.
-      do_lower_case, max_input_chars_per_word: the tokenizer's settings.
+      tokenizer: has at most config.vocab_size tokens.
       data: how long a text may be, and what else a model folder keeps.
       rows: what became of each tensor of the source.
       dtype: in which it was trained and scored, one of config.DTYPES.
     """
 
     source: str
-    config: BertConfig
+    config: EncoderConfig
     task: Settings
     weights: Mapping[str, np.ndarray]
-    vocabulary: Vocabulary
-    do_lower_case: bool
-    max_input_chars_per_word: int = 200
+    tokenizer: Tokenizer
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     rows: list[Row] = dataclasses.field(default_factory=list)
     dtype: str = "float32"
 
-    def check_vocabulary(self) -> None:
-        """ValueError for more tokens than embeddings; a warning for a doubtful `do_lower_case`."""
-        if len(self.vocabulary) > self.config.vocab_size:
-            raise ValueError(
-                f"{self.source}: the vocabulary has {len(self.vocabulary)} tokens, the config only "
-                f"vocab_size {self.config.vocab_size}. They do not belong together."
-            )
-        if self.do_lower_case == self.vocabulary.looks_cased:
-            cased = "upper-case letters" if self.do_lower_case else "no upper-case letters"
-            logging.warning(
-                "%s: do_lower_case is %s, but its vocabulary has %s. Texts may become [UNK]: check "
-                "tokenizer_config.json.",
-                self.source,
-                self.do_lower_case,
-                cased,
-            )
+    @property
+    def heads(self) -> set[str]:
+        """The heads that it has variables of (keys of `model_variables.HEADS`)."""
+        return heads_among(self.weights)
+
+    def variables(self) -> Variables:
+        """The variables of its encoder, of the heads its task needs, and of those that it has."""
+        needed = set(HEADS_OF_TASK.get(self.task.name, ()))
+        if not getattr(self.task, "next_sentence", True):
+            needed.discard("next_sentence")
+        num_labels = len(labels_of(self.task))
+        return variables_of(self.config, needed | self.heads, self.task.name, num_labels)
 
     def missing(self) -> list[str]:
         """The variables that its task needs and it does not have: they will start at random."""
-        heads = dict(variables.HEADS.get(self.task.name, {}))
-        if self.task.name == "pretraining":
-            heads |= {} if self.config.tie_word_embeddings else variables.UNTIED
-            if not self.task.next_sentence:
-                heads = {k: v for k, v in heads.items() if k not in variables.NEXT_SENTENCE}
-        needed = {**variables.encoder_shapes(self.config), **heads}
-        return [path for path in needed if path not in self.weights]
+        return [path for path in self.variables().shapes if path not in self.weights]
 
-
-@dataclasses.dataclass(frozen=True)
-class Files:
-    """What the reader of a format gets.
-
-    Attributes:
-      path: the folder, file or prefix that was asked for.
-      folder: the folder in which its other files are.
-      vocab_file, config_file: in place of those in the folder.
-    """
-
-    path: str
-    folder: str
-    vocab_file: str = ""
-    config_file: str = ""
-
-    def find(self, *names: str) -> str | None:
-        """The first of the files `names` that is in the folder."""
-        for name in names:
-            path = posixpath.join(self.folder, name)
-            if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
-                return path
-        return None
-
-    def vocabulary(self, *names: str) -> Vocabulary:
-        """The tokens of `vocab_file`, or of the first of `names`; ValueError if there is none."""
-        path = self.vocab_file or self.find(*names)
-        if not path:
+    def check_encoder(self) -> None:
+        """ValueError that names the variables of the encoder that it does not have."""
+        encoder = self.variables().encoder
+        missing = [path for path in self.missing() if path in encoder]
+        if missing:
             raise ValueError(
-                f"{self.folder}: the vocabulary is missing: expected {' or '.join(names)}. Copy it "
-                "there, or name it (--vocab_file)."
+                f"{self.source}: {len(missing)} of the encoder's {len(encoder)} variables are "
+                f"missing: {', '.join(missing)}."
             )
-        return Vocabulary.from_file(path)
-
-    def json(self, *names: str) -> dict[str, Any]:
-        """The JSON object in the first of `names`; empty if there is none."""
-        path = self.find(*names)
-        return read_json(path) if path else {}
-
-
-def read_json(path: str) -> dict[str, Any]:
-    """A JSON object; ValueError that names the file if it is not one."""
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            values = json.loads(file.read().decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not JSON ({error}).") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected a JSON object, received {type(values).__name__}.")
-    return values
 
 
 def read(path: str, *, vocab_file: str = "", config_file: str = "") -> Checkpoint:
@@ -155,33 +95,63 @@ def read(path: str, *, vocab_file: str = "", config_file: str = "") -> Checkpoin
 
     Args:
       path: a folder, a file in it, or the prefix of a TensorFlow checkpoint.
-      vocab_file: a vocab.txt in place of the folder's.
-      config_file: a bert_config.json in place of the folder's.
+      vocab_file: a vocabulary file in place of the folder's.
+      config_file: a configuration file in place of the folder's.
 
     Raises:
       ValueError: no known format, a file is missing or damaged, another kind of model, a variable
         of the encoder is missing, or weights and config contradict each other.
     """
-    format_name, folder = _recognise(path.rstrip("/") or path)
-    files = Files(path.rstrip("/"), folder, vocab_file, config_file)
+    path = path.rstrip("/") or path
+    format_name, folder = recognise(path)
     try:
-        checkpoint = _module(format_name).read(files)
+        checkpoint = _module(format_name).read(Files(path, folder, vocab_file, config_file))
     except (tf.errors.OpError, MemoryError) as error:
         raise ValueError(f"{path}: cannot be read: {getattr(error, 'message', error)}") from error
-    checkpoint.check_vocabulary()
-    longest = checkpoint.config.max_position_embeddings
-    checkpoint.data.max_seq_length = min(checkpoint.data.max_seq_length, longest)
-    return checkpoint
+    config, tokenizer, data = checkpoint.config, checkpoint.tokenizer, checkpoint.data
+    if len(tokenizer) > config.vocab_size:
+        raise ValueError(
+            f"{path}: the vocabulary has {len(tokenizer)} tokens, the config only vocab_size "
+            f"{config.vocab_size}. They do not belong together."
+        )
+    length = min(data.max_seq_length, config.longest_sequence)
+    return dataclasses.replace(checkpoint, data=dataclasses.replace(data, max_seq_length=length))
 
 
 def losses(checkpoint: Checkpoint, format_name: str) -> list[str]:
-    """What of `checkpoint` the format cannot hold, a sentence each."""
-    lost, task = _module(format_name).losses(checkpoint), checkpoint.task
-    if task.name == "classification" and task.classifier_pooling != "pooler":
+    """What of `checkpoint` the format cannot hold, a sentence each.
+
+    Raises:
+      ValueError: the model has no names for the format.
+    """
+    names = encoders.names_of(checkpoint.config, format_name)
+    lost = [*names.losses(checkpoint.config, checkpoint.heads)]
+    lost += _heads_without_place(checkpoint, format_name)
+    lost += _module(format_name).losses(checkpoint)
+    pooling = getattr(checkpoint.task, "classifier_pooling", "pooler")
+    if pooling != "pooler":
         lost.append(
-            f"the classifier sees {task.classifier_pooling!r} of the tokens (classifier_pooling); "
+            f"the classifier sees {pooling!r} of the tokens (classifier_pooling); "
             "classes of other projects give theirs the output of the pooler."
         )
+    return lost
+
+
+def _heads_without_place(checkpoint: Checkpoint, format_name: str) -> list[str]:
+    """A sentence for each head of which the format has no rule for a variable."""
+    rules = encoders.names_of(checkpoint.config, format_name).rules
+    places = {path for rule in rules for path in (rule.ours, rule.spare)}
+    lost = []
+    for head in sorted(checkpoint.heads):
+        paths = [path for path in checkpoint.weights if heads_among([path]) == {head}]
+        homeless = [path for path in paths if path not in places]
+        if homeless == paths:
+            lost.append(f"{_HEADS_IN_WORDS[head]}: {format_name} has none.")
+        elif homeless:
+            lost.append(
+                f"of {_HEADS_IN_WORDS[head]}, {', '.join(homeless)}: {format_name} has no place "
+                "for it."
+            )
     return lost
 
 
@@ -194,9 +164,10 @@ def write(
       What became of each variable.
 
     Raises:
-      ValueError: the folder exists, or the format cannot hold all of the model and `allow_lossy`
-        was not said.
+      ValueError: the folder exists, a variable of the encoder is missing or would not be written,
+        or the format cannot hold all of the model and `allow_lossy` was not said.
     """
+    checkpoint.check_encoder()
     lost = losses(checkpoint, format_name)
     if lost and not allow_lossy:
         raise ValueError(
@@ -205,63 +176,28 @@ def write(
         )
     with new_folder(folder) as temporary:
         written = _module(format_name).write(checkpoint, temporary)
-    names = {row.ours: row for row in written}
+        _check_encoder(checkpoint, written, format_name)
+    rows = {row.ours: row for row in written}
     return [
-        names.get(path, Row("", None, path, tuple(array.shape), "NOT WRITTEN: no place for it"))
+        rows.get(path, Row("", None, path, tuple(array.shape), "NOT WRITTEN: no place for it"))
         for path, array in checkpoint.weights.items()
     ]
 
 
-def write_json(folder: str, name: str, values: Mapping[str, Any]) -> None:
-    """A JSON file of a folder that is not yet in its place."""
-    with tf.io.gfile.GFile(posixpath.join(folder, name), "w") as file:
-        file.write(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+def _check_encoder(checkpoint: Checkpoint, written: list[Row], format_name: str) -> None:
+    """ValueError unless each variable of the encoder has a row: written, or left out knowingly."""
+    encoder = checkpoint.variables().encoder
+    done = {row.ours for row in written}
+    left = [path for path in encoder if path not in done]
+    if left:
+        raise ValueError(
+            f"{checkpoint.source}: {len(left)} of the encoder's {len(encoder)} variables would not "
+            f"be written as {format_name}: {', '.join(left)}. Add rules for them to the "
+            f"CHECKPOINT_NAMES of {checkpoint.config.model_type}."
+        )
 
 
 def _module(format_name: str):
     if format_name not in FORMATS:
         raise ValueError(f"unknown format {format_name!r}. Known: {', '.join(FORMATS)}.")
     return importlib.import_module(f"bert_tf.checkpoints.{format_name}")
-
-
-def _recognise(path: str) -> tuple[str, str]:
-    """(format, folder) of what is at `path`."""
-    folder = posixpath.dirname(path) or "."
-    if tf.io.gfile.exists(path + ".index"):
-        return _kind_of_tensorflow(path), folder
-    if tf.io.gfile.isdir(path):
-        names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
-        folder = path
-    elif tf.io.gfile.exists(path):
-        names = [posixpath.basename(path)]
-    else:
-        raise _unknown(path, ["no such file or folder (nothing is downloaded)"])
-    if any(name.endswith((".safetensors", ".safetensors.index.json")) for name in names):
-        return "hugging_face", folder
-    if "model.weights.h5" in names:
-        return "keras", folder
-    indexes = sorted(name for name in names if name.endswith(".index"))
-    if indexes:
-        return _kind_of_tensorflow(posixpath.join(folder, indexes[-1][: -len(".index")])), folder
-    pickles = [name for name in names if name.endswith(_PICKLES)]
-    if pickles:
-        raise ValueError(f"{path}: {pickles[0]} is not read: {_HOW_TO_CONVERT}.")
-    raise _unknown(path, names)
-
-
-def _unknown(path: str, found: list[str]) -> ValueError:
-    return ValueError(
-        f"{path}: expected a model folder of bert_tf (task.json, model.safetensors) or a work "
-        "directory whose training has ended, or a checkpoint of Hugging Face (safetensors, "
-        "config.json), of Google or Model Garden (bert_model.ckpt.index) or of Keras "
-        "(model.weights.h5). Found: "
-        f"{', '.join(sorted(found)[:5]) or 'nothing'}."
-    )
-
-
-def _kind_of_tensorflow(prefix: str) -> str:
-    try:
-        reader = tf.train.load_checkpoint(prefix)
-    except TENSORFLOW_ERRORS as error:
-        raise ValueError(f"{prefix}: not a whole TensorFlow checkpoint ({error}).") from error
-    return "garden" if reader.has_tensor("_CHECKPOINTABLE_OBJECT_GRAPH") else "google"

@@ -1,264 +1,165 @@
-"""TensorFlow Model Garden: BertEncoder and BertEncoderV2, alone and inside BertPretrainerV2.
+"""TensorFlow Model Garden: an encoder alone, or inside BertPretrainerV2.
 
 Neither reading nor writing needs Model Garden. A TensorFlow 2 checkpoint is a graph of objects; a
-tree of `tf.train.Checkpoint`s with the same edges is, for `restore`, the same model. What is
-written has the edges of both encoders, so that either restores it with `assert_consumed`.
-
-The next-sentence head of BertPretrainerV2 has a pooler of its own, and trains that one; the
-encoder's is not trained. So the head's is our pooler. The encoder's, where it differs, is kept
-under garden/pooler_transform, used by nothing, and written back.
+tree of `tf.train.Checkpoint`s with the same edges is, for `restore`, the same model. A node that
+has other names in other classes (`GardenNames.aliases`) is written with all of them, so that either
+class restores it with `assert_consumed`.
 """
 
 import dataclasses
 import posixpath
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
-import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf import members
-from bert_tf.checkpoints import garden_params, google, mapping, variables
-from bert_tf.checkpoints.checkpoint import Checkpoint, Files
-from bert_tf.checkpoints.mapping import Row, Rule
+from bert_tf.checkpoints import encoders, garden_params, google, mapping, own_tokenizer
+from bert_tf.checkpoints.checkpoint import Checkpoint
+from bert_tf.checkpoints.found_task import found_task
+from bert_tf.checkpoints.mapping import Entry, Row, Tensors
+from bert_tf.checkpoints.model_variables import heads_among, variables_among
+from bert_tf.checkpoints.source_files import Files
 from bert_tf.checkpoints.tensorflow_file import TensorflowFile
-from bert_tf.config.task import Settings
-from bert_tf.models.bert import BertConfig
+from bert_tf.models.checkpoint_names import GardenNames, in_layer
+from bert_tf.models.model import EncoderConfig
 
+_NAME = "garden"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _OUTER = ("model/encoder_network/", "encoder_network/", "model/encoder/", "encoder/", "model/", "")
-_KEPT_POOLER = "garden/pooler_transform"
-_WORDS = "bert/embeddings/word_embeddings"
-
-
-def _dense(theirs: str, ours: str, shapes: tuple[str, str] = ("", "")) -> list[Rule]:
-    return [Rule(f"{theirs}/{n}", f"{ours}/{n}", s) for n, s in zip(_DENSE, shapes, strict=True)]
-
-
-def _norm(theirs: str, ours: str) -> list[Rule]:
-    return [Rule(f"{theirs}/{name}", f"{ours}/{name}") for name in ("gamma", "beta")]
-
-
-_DENSE = ("kernel", "bias")
-_HEADS = ("D,N,H", "N,H")
-_OURS = "bert/encoder/layer_{i}"
-
-
-def _encoder(words: str, positions: str, types: str, norm: str, block: str, pooler: str):
-    return [
-        Rule(f"{words}/embeddings", _WORDS),
-        Rule(f"{positions}/embeddings", "bert/embeddings/position_embeddings"),
-        Rule(f"{types}/embeddings", "bert/embeddings/token_type_embeddings"),
-        *_norm(norm, "bert/embeddings/LayerNorm"),
-        *_dense(f"{block}/_attention_layer/_query_dense", f"{_OURS}/attention/self/query", _HEADS),
-        *_dense(f"{block}/_attention_layer/_key_dense", f"{_OURS}/attention/self/key", _HEADS),
-        *_dense(f"{block}/_attention_layer/_value_dense", f"{_OURS}/attention/self/value", _HEADS),
-        *_dense(
-            f"{block}/_attention_layer/_output_dense",
-            f"{_OURS}/attention/output/dense",
-            ("N,H,D", ""),
-        ),
-        *_norm(f"{block}/_attention_layer_norm", f"{_OURS}/attention/output/LayerNorm"),
-        *_dense(f"{block}/_intermediate_dense", f"{_OURS}/intermediate/dense"),
-        *_dense(f"{block}/_output_dense", f"{_OURS}/output/dense"),
-        *_norm(f"{block}/_output_layer_norm", f"{_OURS}/output/LayerNorm"),
-        *_dense(pooler, "bert/pooler/dense"),
-    ]
-
-
-# The functional BertEncoder counts its layers with weights, BertEncoderV2 names them.
-FUNCTIONAL = _encoder(*(f"layer_with_weights-{n}" for n in (0, 1, 2, 3, "{i+4}", "{n+4}")))
-V2 = _encoder(
-    "_embedding_layer",
-    "_position_embedding_layer",
-    "_type_embedding_layer",
-    "_embedding_norm_layer",
-    "_transformer_layers/{i}",
-    "_pooler_layer",
-)
-# What we write has the edges of both, and TensorFlow names a variable by the shortest way to it.
-ENCODERS = [*V2, *FUNCTIONAL]
-PRETRAINER = [
-    Rule("masked_lm/embedding_table", _WORDS),
-    *_dense("masked_lm/dense", "cls/predictions/transform/dense"),
-    *_norm("masked_lm/layer_norm", "cls/predictions/transform/LayerNorm"),
-    Rule("masked_lm/output_bias.Sbias", "cls/predictions/output_bias"),
-    *_dense("classification_heads/0/dense", "bert/pooler/dense"),
-    *_dense("next_sentence..pooler_dense", "bert/pooler/dense"),
-    Rule("classification_heads/0/out_proj/kernel", "cls/seq_relationship/output_weights", "", True),
-    Rule("classification_heads/0/out_proj/bias", "cls/seq_relationship/output_bias"),
-]
+# Nodes of BertPretrainerV2 itself; all others are the encoder's.
+_PRETRAINER = ("masked_lm/", "classification_heads/", "next_sentence..")
 
 
 def read(files: Files) -> Checkpoint:
-    """See `checkpoint.read`. In place of bert_config.json do the shapes and params.yaml."""
+    """See `checkpoint.read`. Without a configuration file do the shapes and params.yaml."""
     file = TensorflowFile(files)
-    names = _plain_names(file)
-    shapes = {plain: file.shapes[name] for plain, name in names.items()}
-    if files.config_file or files.find("bert_config.json"):
-        config = google.read_config(files)
+    names, plain = _recognise(file)
+    shapes = {name: file.shapes[full] for name, full in plain.items()}
+    found = Tensors(shapes, lambda name: file.read(plain[name]), file.prefix)
+    config_path = google.find_config(files)
+    if config_path:
+        config = encoders.read_config(config_path)
+        names = encoders.names_of(config, _NAME)
     else:
-        config = _inferred(shapes, files, file.prefix)
-    mapping.check_layers(config, shapes, file.prefix)
-    used = mapping.by_name([*ENCODERS, *PRETRAINER], config.num_hidden_layers)
-    poolers = [n for n, rule in used.items() if n in shapes and "bert/pooler/" in rule.ours]
-    config.use_pooler = bool(poolers)
-    if any(rule.theirs in poolers for rule in PRETRAINER):
-        for name in poolers:
-            if "pooler_layer" in name or "layer_with_weights" in name:
-                used[name] = Rule(name, f"{_KEPT_POOLER}/{name.rsplit('/', 1)[-1]}")
-    weights, rows = mapping.read(
-        used.values(),
-        shapes,
-        lambda plain: file.read(names[plain]),
-        config=config,
-        num_labels=0,
-        source=file.prefix,
-    )
-    weights = _without_copy_of_pooler(weights)
-    rows = [dataclasses.replace(row, theirs=names[row.theirs]) for row in rows]
-    task = _task(shapes)
-    return Checkpoint(files.path, config, task, weights, rows=rows, **google.read_tokenizer(files))
+        config = _inferred(names, found, files)
+    mapping.check_layers(names.rules, found, config)
+    paths = mapping.paths_in(names.rules, found, config.num_hidden_layers)
+    heads = heads_among(paths)
+    name = "pretraining" if "masked_lm" in heads else "embedding"
+    task = found_task(name, next_sentence="next_sentence" in heads)
+    config, variables = variables_among(paths, config, task.name)
+    weights, rows = mapping.read(names.rules, found, variables, config)
+    rows = [dataclasses.replace(row, theirs=plain[row.theirs]) for row in rows]
+    return Checkpoint(files.path, config, task, weights, own_tokenizer.read(files), rows=rows)
 
 
-def _plain_names(file: TensorflowFile) -> dict[str, str]:
-    """{name as in the rules: name in the file}."""
-    names = {
+def _recognise(file: TensorflowFile) -> tuple[GardenNames, dict[str, str]]:
+    """The names of the model in the file, and {name as in its rules: name in the file}."""
+    full_names = {
         name.removesuffix(_VALUE): name
         for name in file.shapes
         if name.endswith(_VALUE) and ".OPTIMIZER_SLOT" not in name
     }
-    for outer in _OUTER:
-        for mark in ("layer_with_weights-3/gamma", "_embedding_norm_layer/gamma"):
-            if outer + mark in names:
-                return _without(names, outer)
+    for _, names in encoders.known(_NAME):
+        for outer in _OUTER:
+            plain = {
+                _without_aliases(name, names): full
+                for name, full in _without_outer(full_names, outer)
+            }
+            if any(mark in plain for mark in names.marks):
+                return names, plain
     raise ValueError(
-        f"{file.prefix}: no BertEncoder or BertEncoderV2 of Model Garden in this TensorFlow 2 "
-        f"checkpoint. It begins with {', '.join(list(names)[:3]) or 'nothing'}."
+        f"{file.prefix}: no encoder of Model Garden that is known in this TensorFlow 2 checkpoint. "
+        f"It begins with {', '.join(list(full_names)[:3]) or 'nothing'}."
     )
 
 
-def _without(names: Mapping[str, str], outer: str) -> dict[str, str]:
+def _without_outer(full_names: Mapping[str, str], outer: str) -> Iterator[tuple[str, str]]:
     """The names without the way to the encoder, or to the pretrainer around it."""
-    plain = {}
-    for name, full in names.items():
-        inner = name.startswith(outer)
-        plain[name.removeprefix(outer if inner else "model/")] = full
-    return {name: full for name, full in plain.items() if not name.startswith("optimizer/")}
+    for name, full in full_names.items():
+        plain = name.removeprefix(outer if name.startswith(outer) else "model/")
+        if not plain.startswith("optimizer/"):
+            yield plain, full
 
 
-def _inferred(shapes: Mapping[str, tuple], files: Files, source: str) -> BertConfig:
+def _without_aliases(name: str, names: GardenNames) -> str:
+    """The name as in the rules, if it begins with another name of a node."""
+    known = {rule.theirs for rule in names.rules}
+    for alias, node in names.aliases.items():
+        pattern = re.escape(alias).replace(r"\{i\+4\}", r"(?P<i>\d{1,9})")
+        pattern = pattern.replace(r"\{n\+4\}", r"\d{1,9}")
+        match = re.fullmatch(f"{pattern}/(?P<rest>.*)", name, re.DOTALL)
+        if match and f"{node}/{match['rest']}" in known:
+            layer = int(match["i"]) - 4 if "{i+4}" in alias else 0
+            return f"{in_layer(node, layer, 0)}/{match['rest']}"
+    return name
+
+
+def _inferred(names: GardenNames, found: Tensors, files: Files) -> EncoderConfig:
     """The sizes from the weights, the rest from params.yaml, or else as Model Garden has it."""
-    rules = mapping.by_name([*ENCODERS, *PRETRAINER], 1)
-    found = {rule.ours: shapes[name] for name, rule in rules.items() if name in shapes}
-    block = "bert/encoder/layer_0"
-    try:
-        words = found[_WORDS]
-        _, heads, _ = found[f"{block}/attention/self/query/kernel"]
-        positions = found["bert/embeddings/position_embeddings"]
-        types = found["bert/embeddings/token_type_embeddings"]
-        intermediate = found[f"{block}/intermediate/dense/kernel"]
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{source}: variables of the encoder are missing ({error}).") from error
-    query = "/_attention_layer/_query_dense/bias"
-    config = BertConfig(
-        vocab_size=words[0],
-        hidden_size=words[-1],
-        num_hidden_layers=sum(name.endswith(query) for name in shapes),
-        num_attention_heads=heads,
-        intermediate_size=intermediate[-1],
-        hidden_act="gelu_new",
-        max_position_embeddings=positions[0],
-        type_vocab_size=types[0],
-    ).check(source)
+    config = names.infer(found.shapes, found.source)
     params = files.find(garden_params.NAME)
     if params:
-        return garden_params.complete(config, params, _heads(shapes))
+        paths = mapping.paths_in(names.rules, found, config.num_hidden_layers)
+        return garden_params.complete(config, names.params, params, heads_among(paths))
     logging.info(
-        "%s: neither bert_config.json nor params.yaml; hidden_act is taken to be gelu_new", source
+        "%s: neither a configuration file nor %s; the rest is taken to be Model Garden's default.",
+        found.source,
+        garden_params.NAME,
     )
     return config
 
 
-def _heads(shapes: Mapping[str, tuple]) -> frozenset[str]:
-    marks = {
-        "masked_lm": "masked_lm/dense/kernel",
-        "next_sentence": "classification_heads/0/out_proj/kernel",
-    }
-    return frozenset(head for head, mark in marks.items() if mark in shapes)
-
-
-def _task(shapes: Mapping[str, tuple]) -> Settings:
-    heads = _heads(shapes)
-    if "masked_lm" not in heads:
-        return members.find("tasks", "embedding").Config()
-    return members.find("tasks", "pretraining").Config(next_sentence="next_sentence" in heads)
-
-
-def _without_copy_of_pooler(weights: mapping.Weights) -> mapping.Weights:
-    kept = [f"{_KEPT_POOLER}/{name}" for name in _DENSE]
-    used = [f"bert/pooler/dense/{name}" for name in _DENSE]
-    if kept[0] not in weights:
-        return weights
-    same = all(np.array_equal(weights[a], weights[b]) for a, b in zip(kept, used, strict=True))
-    return weights.replaced(dict.fromkeys(kept)) if same else weights
-
-
 def losses(checkpoint: Checkpoint) -> list[str]:
     """See `checkpoint.losses`."""
-    lost = google.losses(checkpoint)
-    for path in ("classifier/bias", "cls/squad/output_bias"):
-        if path in checkpoint.weights:
-            lost.append(f"Model Garden's encoder and pretrainer have no place for {path}.")
-    return lost
+    del checkpoint
+    return []
 
 
 def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
     """See `checkpoint.write`."""
-    config, weights = checkpoint.config, checkpoint.weights
-    shapes = variables.all_shapes(config)
-    sizes = variables.numbers(config)
-    nodes = {
-        rule.ours: tf.Variable(read_tensor(), dtype=tf.float32)
-        for rule, (_, _, read_tensor) in _written(V2, weights, config)
-    }
-    kept = {f"bert/pooler/dense/{n}": f"{_KEPT_POOLER}/{n}" for n in _DENSE}
-    own = {o: tf.Variable(weights[k]) for o, k in kept.items() if k in weights}
+    config, heads = checkpoint.config, checkpoint.heads
+    names = encoders.names_of(config, _NAME)
+    entries = mapping.write(names.rules, checkpoint.weights, checkpoint.variables(), config)
+    values = {}
+    for entry in entries:
+        if entry.ours not in values:
+            values[entry.ours] = tf.Variable(entry.read(), dtype=tf.float32)
     encoder = _Node()
-    for rule, _ in _written(V2, weights, config):
-        encoder.put(rule.theirs, own.get(rule.ours, nodes[rule.ours]))
-    encoder.number_layers(config.num_hidden_layers)
+    encoder.put_all((e for e in entries if not e.theirs.startswith(_PRETRAINER)), values)
+    encoder.add_aliases(names.aliases, config.num_hidden_layers)
     root = _Node()
     root.encoder = root.model = encoder
-    if "cls/predictions/output_bias" in weights:
+    if "masked_lm" in heads:
         root.model = pretrainer = _Node()
         pretrainer.encoder_network = encoder
-        rules = [rule for rule in PRETRAINER if not rule.theirs.startswith("next_sentence")]
-        if "cls/seq_relationship/output_bias" not in weights:
-            rules = [rule for rule in rules if "classification_heads" not in rule.theirs]
-        for rule, (_, _, read_tensor) in _written(rules, weights, config):
-            value = nodes.setdefault(rule.ours, tf.Variable(read_tensor(), dtype=tf.float32))
-            pretrainer.put(rule.theirs, value)
+        pretrainer.put_all(_of_pretrainer(entries, heads), values)
         root.masked_lm = pretrainer.masked_lm
     tf.train.Checkpoint(**root.children()).write(posixpath.join(folder, "bert_model.ckpt"))
     google.write_config(checkpoint, folder)
     return [
-        Row(path, tuple(value.shape), path, variables.shape_of(shapes[path], sizes))
-        for path, value in (nodes | {kept[o]: value for o, value in own.items()}).items()
+        Row(entry.ours, tuple(values[entry.ours].shape), entry.ours, entry.our_shape)
+        for entry in {entry.ours: entry for entry in entries}.values()
     ]
 
 
-def _written(rules: list[Rule], weights: Mapping[str, np.ndarray], config: BertConfig):
-    """(rule for one layer, (their name, shape, function that gives the array)) of each."""
-    table = mapping.by_name(rules, config.num_hidden_layers)
-    for entry in mapping.write(rules, weights, config, 0):
-        yield table[entry[0]], entry
+def _of_pretrainer(entries: Iterable[Entry], heads: Collection[str]) -> Iterator[Entry]:
+    for entry in entries:
+        with_pairs = "next_sentence" in heads or not entry.theirs.startswith("classification_heads")
+        if entry.theirs.startswith(_PRETRAINER[:2]) and with_pairs:
+            yield entry
 
 
 class _Node(tf.train.Checkpoint):
     """An object of the graph: its attributes are the edges."""
 
-    def put(self, path: str, variable: tf.Variable) -> None:
+    def put_all(self, entries: Iterable[Entry], values: Mapping[str, tf.Variable]) -> None:
+        """Hangs the variable of each entry at the end of its name."""
+        for entry in entries:
+            self._put(entry.theirs, values[entry.ours])
+
+    def _put(self, path: str, variable: tf.Variable) -> None:
         """Hangs `variable` at the end of `path`, making the nodes on the way."""
         name, _, rest = path.partition("/")
         name = name.replace(".S", "/")
@@ -267,16 +168,21 @@ class _Node(tf.train.Checkpoint):
             return
         if not hasattr(self, name):
             setattr(self, name, _Node())
-        getattr(self, name).put(rest, variable)
+        getattr(self, name)._put(rest, variable)
 
-    def number_layers(self, num_layers: int) -> None:
-        """Adds the edges of the functional encoder, which lead to the same nodes."""
-        before = ("_embedding", "_position_embedding", "_type_embedding", "_embedding_norm")
-        layers = [getattr(self, f"{name}_layer") for name in before]
-        layers += [getattr(self._transformer_layers, str(i)) for i in range(num_layers)]
-        layers += [self._pooler_layer] if hasattr(self, "_pooler_layer") else []
-        for number, layer in enumerate(layers):
-            setattr(self, f"layer_with_weights-{number}", layer)
+    def add_aliases(self, aliases: Mapping[str, str], num_layers: int) -> None:
+        """Adds an edge from here for each other name of a node that is there."""
+        for alias, target in aliases.items():
+            for i in range(num_layers if "{i" in alias else 1):
+                node = self._at(in_layer(target, i, num_layers))
+                if node is not None:
+                    setattr(self, in_layer(alias, i, num_layers), node)
+
+    def _at(self, path: str) -> "_Node | None":
+        node = self
+        for name in path.split("/"):
+            node = getattr(node, name, None)
+        return node
 
     def children(self) -> dict[str, tf.train.Checkpoint]:
         """{name: node} of its edges."""

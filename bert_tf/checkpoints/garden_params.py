@@ -5,12 +5,14 @@ shapes come from the weights, and params.yaml must not say otherwise.
 """
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 import tensorflow as tf
 import yaml
 
-from bert_tf.models.bert import BertConfig
+from bert_tf.models.checkpoint_names import GardenParams
+from bert_tf.models.model import EncoderConfig
 
 NAME = "params.yaml"
 _MAX_BYTES = 1 << 16  # ten times what an experiment takes; parsed in 2 s
@@ -26,53 +28,46 @@ _YAML_ERRORS = (
     TypeError,
     ValueError,
 )
-_SIZES = {
-    "vocab_size": "vocab_size",
-    "hidden_size": "hidden_size",
-    "num_layers": "num_hidden_layers",
-    "num_attention_heads": "num_attention_heads",
-    "intermediate_size": "intermediate_size",
-    "max_position_embeddings": "max_position_embeddings",
-    "type_vocab_size": "type_vocab_size",
-}
-_RATES = {
-    "dropout_rate": "hidden_dropout_prob",
-    "attention_dropout_rate": "attention_probs_dropout_prob",
-    "initializer_range": "initializer_range",
-}
 
 
-def complete(config: BertConfig, path: str, heads: frozenset[str]) -> BertConfig:
+def complete(
+    config: EncoderConfig, params: GardenParams, path: str, heads: Collection[str]
+) -> EncoderConfig:
     """`config`, whose sizes are those of the weights, with the activations and rates of a file.
 
     Args:
       config: to be copied.
+      params: which keys of the file are which fields of the config.
       path: of the params.yaml.
-      heads: which of `masked_lm` and `next_sentence` the checkpoint has.
+      heads: those that the checkpoint has.
 
     Raises:
-      ValueError: not YAML, not about a BERT encoder, other sizes than the weights', or a model that
+      ValueError: not YAML, about another encoder, other sizes than the weights', or a model that
         computes what bert_tf does not.
     """
     model = _section(_section(_load(path), "task"), "model")
-    encoder = _bert(_section(model, "encoder"), path)
-    for theirs, ours in _SIZES.items():
+    encoder = _encoder(_section(model, "encoder"), params, path)
+    for theirs, ours in params.sizes.items():
         expected = getattr(config, ours)
         if encoder.get(theirs, expected) != expected:
             raise ValueError(
                 f"{path}: {theirs} is {_short(encoder[theirs])}, but the weights have {expected}. "
                 "They do not belong together."
             )
-    _expect(encoder, "norm_first", False, path)
-    activation = _activation(encoder, "hidden_activation", path)
-    changes = {ours: encoder[theirs] for theirs, ours in _RATES.items() if theirs in encoder}
+    for key, supported in params.only_supported.items():
+        _expect(encoder, key, supported, path)
+    key, field = params.activation
+    activation = _activation(encoder, key, path)
+    changes = {ours: encoder[theirs] for theirs, ours in params.rates.items() if theirs in encoder}
+    changes[field] = activation
     if "masked_lm" in heads:
-        masked_lm = _activation(model, "mlm_activation", path)
-        changes["masked_lm_hidden_act"] = "" if masked_lm == activation else masked_lm
+        key, field = params.masked_lm_activation
+        masked_lm = _activation(model, key, path)
+        changes[field] = "" if masked_lm == activation else masked_lm
     if "next_sentence" in heads and isinstance(model.get("cls_heads"), list):
         for head in model["cls_heads"][:1]:
             _expect(head if isinstance(head, dict) else {}, "activation", "tanh", path)
-    return dataclasses.replace(config, hidden_act=activation, **changes).check(path)
+    return dataclasses.replace(config, **changes).check(path)
 
 
 class _Loader(yaml.SafeLoader):
@@ -103,13 +98,14 @@ def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
     return part if isinstance(part, dict) else values
 
 
-def _bert(encoder: dict[str, Any], path: str) -> dict[str, Any]:
+def _encoder(encoder: dict[str, Any], params: GardenParams, path: str) -> dict[str, Any]:
     kind = encoder.get("type")
-    part = encoder.get(kind) if kind in ("bert", "bert_v2") else None
+    part = encoder.get(kind) if kind in params.types else None
     if not isinstance(part, dict):
         raise ValueError(
-            f"{path}: the encoder's type is {_short(kind)}; expected bert or bert_v2 with its "
-            "settings. If the weights are a BERT, put its bert_config.json beside them."
+            f"{path}: the encoder's type is {_short(kind)}; expected {' or '.join(params.types)} "
+            "with its settings. If the weights are of such an encoder, put its configuration file "
+            "(bert_config.json) beside them."
         )
     return part
 

@@ -1,13 +1,13 @@
 """Hugging Face: safetensors, config.json and a tokenizer in a folder. No transformers, no torch.
 
-Reads BertModel, BertForPreTraining, BertForMaskedLM and the four classes with a classifier or a
-span head, with and without `bert.` in front, with the old names gamma and beta, in float32, float16
-and bfloat16, in one file or in several. Writes what `from_pretrained` loads without a warning.
+Reads the classes that the model's CHECKPOINT_NAMES list, with and without the prefix of the encoder
+(`bert.`), with the names of older versions, in float32, float16 and bfloat16, in one file or in
+several. Writes what `from_pretrained` loads without a warning.
 """
 
 import dataclasses
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import ml_dtypes
@@ -15,78 +15,25 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf import members
-from bert_tf.checkpoints import hugging_face_tokenizer, mapping, tensors
-from bert_tf.checkpoints.checkpoint import Checkpoint, Files, read_json, write_json
-from bert_tf.checkpoints.mapping import Row, Rule
+from bert_tf.checkpoints import encoders, hugging_face_tokenizer, mapping, tensors
+from bert_tf.checkpoints.checkpoint import Checkpoint
+from bert_tf.checkpoints.found_task import found_task, labels_of
+from bert_tf.checkpoints.mapping import Row, Tensors
+from bert_tf.checkpoints.model_variables import heads_among, variables_among
+from bert_tf.checkpoints.source_files import Files, read_json, write_json
 from bert_tf.config.experiment import DataConfig
 from bert_tf.config.task import Settings
-from bert_tf.models.bert import BertConfig
+from bert_tf.models.checkpoint_names import HuggingFaceNames
+from bert_tf.models.model import EncoderConfig
 
+_NAME = "hugging_face"
 _WEIGHTS = "model.safetensors"
-
-
-def _dense(theirs: str, ours: str) -> list[Rule]:
-    return [
-        Rule(f"{theirs}.weight", f"{ours}/kernel", transposed=True),
-        Rule(f"{theirs}.bias", f"{ours}/bias"),
-    ]
-
-
-def _norm(theirs: str, ours: str) -> list[Rule]:
-    return [Rule(f"{theirs}.weight", f"{ours}/gamma"), Rule(f"{theirs}.bias", f"{ours}/beta")]
-
-
-def _head(theirs: str, ours: str) -> list[Rule]:
-    return [
-        Rule(f"{theirs}.weight", f"{ours}/output_weights"),
-        Rule(f"{theirs}.bias", f"{ours}/output_bias"),
-    ]
-
-
-_LAYER, _OURS = "encoder.layer.{i}", "bert/encoder/layer_{i}"
-RULES = [
-    Rule("embeddings.word_embeddings.weight", "bert/embeddings/word_embeddings"),
-    Rule("embeddings.position_embeddings.weight", "bert/embeddings/position_embeddings"),
-    Rule("embeddings.token_type_embeddings.weight", "bert/embeddings/token_type_embeddings"),
-    *_norm("embeddings.LayerNorm", "bert/embeddings/LayerNorm"),
-    *_dense(f"{_LAYER}.attention.self.query", f"{_OURS}/attention/self/query"),
-    *_dense(f"{_LAYER}.attention.self.key", f"{_OURS}/attention/self/key"),
-    *_dense(f"{_LAYER}.attention.self.value", f"{_OURS}/attention/self/value"),
-    *_dense(f"{_LAYER}.attention.output.dense", f"{_OURS}/attention/output/dense"),
-    *_norm(f"{_LAYER}.attention.output.LayerNorm", f"{_OURS}/attention/output/LayerNorm"),
-    *_dense(f"{_LAYER}.intermediate.dense", f"{_OURS}/intermediate/dense"),
-    *_dense(f"{_LAYER}.output.dense", f"{_OURS}/output/dense"),
-    *_norm(f"{_LAYER}.output.LayerNorm", f"{_OURS}/output/LayerNorm"),
-    *_dense("pooler.dense", "bert/pooler/dense"),
-    *_dense("cls.predictions.transform.dense", "cls/predictions/transform/dense"),
-    *_norm("cls.predictions.transform.LayerNorm", "cls/predictions/transform/LayerNorm"),
-    Rule("cls.predictions.bias", "cls/predictions/output_bias"),
-    Rule("cls.predictions.decoder.weight", "cls/predictions/output_weights"),
-    *_head("cls.seq_relationship", "cls/seq_relationship"),
-    *_dense("classifier", "classifier"),
-    *_head("qa_outputs", "cls/squad"),
-]
-_BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
-_OLD_NAMES = {".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"}
-
-# task -> (class, does its encoder have a pooler)
-_CLASSES = {
-    "embedding": ("BertModel", True),
-    "pretraining": ("BertForPreTraining", True),
-    "masked_lm": ("BertForMaskedLM", False),
-    "classification": ("BertForSequenceClassification", True),
-    "token_classification": ("BertForTokenClassification", False),
-    "question_answering": ("BertForQuestionAnswering", False),
-    "multiple_choice": ("BertForMultipleChoice", True),
-}
 _DTYPES = {
     "float32": np.dtype(np.float32),
     "float16": np.dtype(np.float16),
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
 }
 _MULTI = "multi_label_classification"
-_NOT_IN_CONFIG = ("masked_lm_hidden_act", "masked_lm_layer_norm_eps", "use_pooler", "other_keys")
 
 
 def read(files: Files) -> Checkpoint:
@@ -95,41 +42,29 @@ def read(files: Files) -> Checkpoint:
     if not config_path:
         raise ValueError(f"{files.folder}: config.json is missing beside the safetensors.")
     # What the file is comes before what is wrong with it: a GPT-2 has other keys and tensors.
-    values = read_json(config_path)
-    config = BertConfig.from_json(config_path)
+    config = encoders.read_config(config_path)
+    names = encoders.names_of(config, _NAME)
     home = _open(files)
-    names = _plain_names(home, files.path)
-    shapes = {plain: home[name].shapes[name] for plain, name in names.items()}
-    _check_layers(shapes, config, files.path)
-    config.use_pooler = "pooler.dense.weight" in shapes
-    _keep_dtype(config, {home[name].dtypes[name] for name in names.values()})
-    task = _task(values, shapes, config)
-    num_labels = shapes.get("classifier.weight", (0,))[0]
-
-    def read_tensor(plain: str) -> np.ndarray:
-        return home[names[plain]].read(names[plain])
-
-    ignored = {name: "a buffer, not a weight" for name in _BUFFERS}
-    ignored |= _tied(config, shapes, read_tensor, files.path)
-    weights, rows = mapping.read(
-        RULES,
-        shapes,
-        read_tensor,
-        config=config,
-        num_labels=num_labels,
-        source=files.path,
-        ignored=ignored,
+    plain = _plain_names(home, names, files.path)
+    found = Tensors(
+        {name: home[full].shapes[full] for name, full in plain.items()},
+        lambda name: home[plain[name]].read(plain[name]),
+        files.path,
     )
-    rows = [Row(names[row.theirs], *_rest(row)) for row in rows]
-    settings = hugging_face_tokenizer.read(files)
+    mapping.check_layers(names.rules, found, config)
+    found = dataclasses.replace(found, ignored=_left_out(config, names, found))
+    _keep_dtype(config, {home[full].dtypes[full] for full in plain.values()})
+    paths = mapping.paths_in(names.rules, found, config.num_hidden_layers)
+    num_labels = mapping.num_labels(names, found)
+    task = _task(read_json(config_path), heads_among(paths), num_labels, config)
+    config, variables = variables_among(paths, config, task.name, num_labels)
+    weights, rows = mapping.read(names.rules, found, variables, config)
+    rows = [dataclasses.replace(row, theirs=plain[row.theirs]) for row in rows]
+    tokenizer = hugging_face_tokenizer.read(files)
     if task.name == "embedding":
         task = dataclasses.replace(task, **hugging_face_tokenizer.read_pooling(files))
     data = DataConfig(max_seq_length=_length(files))
-    return Checkpoint(files.path, config, task, weights, rows=rows, data=data, **settings)
-
-
-def _rest(row: Row) -> tuple:
-    return row.their_shape, row.ours, row.our_shape, row.note
+    return Checkpoint(files.path, config, task, weights, tokenizer, data, rows)
 
 
 def _open(files: Files) -> dict[str, tensors.SafetensorsFile]:
@@ -172,92 +107,105 @@ def _weight_files(files: Files) -> list[str]:
     return found
 
 
-def _plain_names(home: Mapping[str, Any], source: str) -> dict[str, str]:
-    """{name as in RULES: name in the file}."""
-    names: dict[str, str] = {}
-    for name in home:
-        plain = name.removeprefix("bert.")
-        for old, new in _OLD_NAMES.items():
+def _plain_names(home: Mapping[str, Any], names: HuggingFaceNames, source: str) -> dict[str, str]:
+    """{name as in the rules: name in the file}."""
+    plain_names: dict[str, str] = {}
+    for full in home:
+        plain = full.removeprefix(names.prefix)
+        for old, new in names.older.items():
             plain = plain.replace(old, new)
-        if plain in names:
-            raise ValueError(f"{source}: {name!r} and {names[plain]!r} are the same variable.")
-        names[plain] = name
-    if "cls.predictions.decoder.bias" in names and "cls.predictions.bias" not in names:
-        names["cls.predictions.bias"] = names.pop("cls.predictions.decoder.bias")
-    return names
-
-
-def _check_layers(shapes: Mapping[str, Any], config: BertConfig, source: str) -> None:
-    beyond = [
-        name for name in shapes if name.startswith(f"encoder.layer.{config.num_hidden_layers}.")
-    ]
-    if beyond:
-        raise ValueError(
-            f"{source}: {beyond[0]} is there, but the config says num_hidden_layers "
-            f"{config.num_hidden_layers}. They do not belong together."
-        )
-
-
-def _keep_dtype(config: BertConfig, dtypes: set[np.dtype]) -> None:
-    """The width of the file's floats, so that it can be written back as it was."""
-    widths = [name for name, dtype in _DTYPES.items() if dtype in dtypes]
-    config.other_keys.pop("torch_dtype", None)
-    config.other_keys["dtype"] = widths[0] if len(widths) == 1 else "float32"
-
-
-def _tied(config: BertConfig, shapes, read_tensor, source: str) -> dict[str, str]:
-    """Copies in the file of what is one variable; and whether the decoder is its own."""
-    decoder, bias = "cls.predictions.decoder.weight", "cls.predictions.decoder.bias"
-    ignored = {}
-    if bias in shapes:
-        ignored[bias] = "the same as cls.predictions.bias"
-        if not np.array_equal(read_tensor(bias), read_tensor("cls.predictions.bias")):
-            raise ValueError(f"{source}: {bias} and cls.predictions.bias differ; expected a copy.")
-    if decoder not in shapes and "cls.predictions.bias" in shapes:
-        if not config.tie_word_embeddings:
+        if plain in plain_names:
             raise ValueError(
-                f"{source}: tie_word_embeddings is false in the config, but {decoder} is missing."
+                f"{source}: {full!r} and {plain_names[plain]!r} are the same variable."
             )
-    elif config.tie_word_embeddings and decoder in shapes:
-        ignored[decoder] = "tied to the word embeddings"
-        words = "embeddings.word_embeddings.weight"
-        if words in shapes and not np.array_equal(read_tensor(decoder), read_tensor(words)):
-            logging.warning(
-                "%s: %s is NOT the word embeddings, but the config ties them: the word embeddings "
-                "are used, as transformers does.",
-                source,
-                decoder,
+        plain_names[plain] = full
+    for copy, name in names.copies.items():
+        if copy in plain_names and name not in plain_names:
+            plain_names[name] = plain_names.pop(copy)
+    return plain_names
+
+
+def _keep_dtype(config: EncoderConfig, dtypes: set[np.dtype]) -> None:
+    """The width of the file's floats, so that it can be written back as it was."""
+    kept = getattr(config, "other_keys", None)
+    if kept is not None:
+        widths = [name for name, dtype in _DTYPES.items() if dtype in dtypes]
+        kept.pop("torch_dtype", None)
+        kept["dtype"] = widths[0] if len(widths) == 1 else "float32"
+
+
+def _left_out(config: EncoderConfig, names: HuggingFaceNames, found: Tensors) -> dict[str, str]:
+    """{their name: why it is left out}: what is no weight, and copies of other tensors.
+
+    Raises:
+      ValueError: a copy is not equal.
+    """
+    ignored = {name: why for name, why in names.ignored.items() if name in found.shapes}
+    for copy, name in names.copies.items():
+        if copy in found.shapes:
+            ignored[copy] = f"the same as {name}"
+            if not np.array_equal(found.read(copy), found.read(name)):
+                raise ValueError(f"{found.source}: {copy} and {name} differ; expected a copy.")
+    return ignored | _tied(config, names, found)
+
+
+def _tied(config: EncoderConfig, names: HuggingFaceNames, found: Tensors) -> dict[str, str]:
+    """The masked LM's own table, if the config says that it is the word embeddings.
+
+    Raises:
+      ValueError: the config says that there is such a table, and it is missing.
+    """
+    ignored = {}
+    rules = [rule for rule in names.rules if rule.theirs not in names.tied]
+    heads = heads_among(mapping.paths_in(rules, found, config.num_hidden_layers))
+    for table, words in names.tied.items():
+        if table not in found.shapes and "masked_lm" not in heads:
+            config.tie_word_embeddings = True  # without a head there is nothing to tie
+        elif table not in found.shapes and not config.tie_word_embeddings:
+            raise ValueError(
+                f"{found.source}: tie_word_embeddings is false in the config, but {table} is "
+                "missing."
             )
-    elif "cls.predictions.bias" not in shapes:
-        config.tie_word_embeddings = True  # without a head there is nothing to tie
+        elif table in found.shapes and config.tie_word_embeddings:
+            ignored[table] = "tied to the word embeddings"
+            if words in found.shapes and not np.array_equal(found.read(table), found.read(words)):
+                logging.warning(
+                    "%s: %s is NOT the word embeddings, but the config ties them: the word "
+                    "embeddings are used, as transformers does.",
+                    found.source,
+                    table,
+                )
     return ignored
 
 
-def _task(values: Mapping[str, Any], shapes: Mapping[str, tuple], config: BertConfig) -> Settings:
-    """Which head the tensors are, which labels the config gives."""
+def _task(
+    values: Mapping[str, Any], heads: Collection[str], num_labels: int, config: EncoderConfig
+) -> Settings:
+    """Which task the heads are for, and which labels the config gives."""
+    dropout = _classifier_dropout(values, config)
+    if "masked_lm" in heads:
+        return found_task("pretraining", next_sentence="next_sentence" in heads)
+    if "spans" in heads:
+        return found_task("question_answering")
+    if "classifier" not in heads:
+        return found_task("embedding")
     classes = " ".join(map(str, values.get("architectures") or []))
-    dropout = values.get("classifier_dropout")
-    dropout = config.hidden_dropout_prob if dropout is None else dropout
-    if not isinstance(dropout, int | float):
-        raise ValueError(f"classifier_dropout is {dropout!r}; expected a number.")
-    if "cls.predictions.bias" in shapes:
-        has_pairs = "cls.seq_relationship.weight" in shapes
-        return members.find("tasks", "pretraining").Config(next_sentence=has_pairs)
-    if "qa_outputs.weight" in shapes:
-        return members.find("tasks", "question_answering").Config()
-    if "classifier.weight" not in shapes:
-        return members.find("tasks", "embedding").Config()
     kinds = {"TokenClassification": "token_classification", "MultipleChoice": "multiple_choice"}
     name = next((kinds[kind] for kind in kinds if kind in classes), "classification")
-    count = shapes["classifier.weight"][0]
-    task = members.find("tasks", name).Config(classifier_dropout_prob=dropout)
-    if name == "classification" and count == 1:
-        task.problem_type = "regression"
-    elif name != "multiple_choice":
-        task.labels = _labels(values, count)
-    if name == "classification" and values.get("problem_type") == _MULTI and count > 1:
-        task.problem_type = _MULTI
-    return task
+    found = {"classifier_dropout_prob": dropout, "labels": _labels(values, num_labels)}
+    if name == "classification" and num_labels == 1:
+        found |= {"problem_type": "regression", "labels": ()}
+    elif values.get("problem_type") == _MULTI:
+        found["problem_type"] = _MULTI
+    return found_task(name, **found)
+
+
+def _classifier_dropout(values: Mapping[str, Any], config: EncoderConfig) -> float:
+    given = values.get("classifier_dropout")
+    dropout = getattr(config, "hidden_dropout_prob", 0.1) if given is None else given
+    if not isinstance(dropout, int | float):
+        raise ValueError(f"classifier_dropout is {given!r}; expected a number.")
+    return dropout
 
 
 def _labels(values: Mapping[str, Any], count: int) -> tuple[str, ...]:
@@ -275,67 +223,52 @@ def _length(files: Files) -> int:
 
 def losses(checkpoint: Checkpoint) -> list[str]:
     """See `checkpoint.losses`."""
-    config, lost = checkpoint.config, []
-    for name, own in (("hidden_act", ""), ("layer_norm_eps", 0.0)):
-        head = getattr(config, f"masked_lm_{name}")
-        if head != own and head != getattr(config, name) and _has_masked_lm(checkpoint):
-            lost.append(
-                f"the masked-LM head has {name} {head!r}, the encoder {getattr(config, name)!r}: "
-                "Hugging Face has one for both."
-            )
-    return lost
+    names = encoders.names_of(checkpoint.config, _NAME)
+    if _kind(checkpoint) in names.classes:
+        return []
+    return [f"the head for {checkpoint.task.name}: Hugging Face has no such class of this encoder."]
 
 
-def _has_masked_lm(checkpoint: Checkpoint) -> bool:
-    return "cls/predictions/output_bias" in checkpoint.weights
+def _kind(checkpoint: Checkpoint) -> str:
+    """The key of the class in `HuggingFaceNames.classes`."""
+    kind, heads = checkpoint.task.name, checkpoint.heads
+    return "masked_lm" if kind == "pretraining" and "next_sentence" not in heads else kind
 
 
 def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
     """See `checkpoint.write`."""
-    kind = checkpoint.task.name
-    if kind == "pretraining" and "cls/seq_relationship/output_bias" not in checkpoint.weights:
-        kind = "masked_lm"
-    if kind not in _CLASSES:
-        raise ValueError(f"{checkpoint.source}: Hugging Face has no class for task {kind!r}.")
-    class_name, has_pooler = _CLASSES[kind]
-    rules = _used(checkpoint, has_pooler)
-    prefix = "" if kind == "embedding" else "bert."
-    entries = [
-        (prefix * rule.ours.startswith("bert/") + name, shape, reader)
-        for rule, (name, shape, reader) in zip(rules, _entries(checkpoint, rules), strict=True)
-    ]
+    names = encoders.names_of(checkpoint.config, _NAME)
+    class_name, has_pooler = names.classes.get(_kind(checkpoint), names.classes["embedding"])
+    variables = checkpoint.variables()
+    left_out = (
+        [] if has_pooler else [path for path in variables.pooler if path in checkpoint.weights]
+    )
+    entries = mapping.write(names.rules, checkpoint.weights, variables, checkpoint.config)
+    entries = [entry for entry in entries if entry.ours not in left_out]
+    if class_name != names.classes["embedding"][0]:
+        entries = [
+            dataclasses.replace(entry, theirs=names.prefix + entry.theirs)
+            if entry.ours in variables.encoder
+            else entry
+            for entry in entries
+        ]
     dtype = _exact_dtype(checkpoint)
     tensors.write(
-        posixpath.join(folder, _WEIGHTS), entries, dtype=_DTYPES[dtype], metadata={"format": "pt"}
+        posixpath.join(folder, _WEIGHTS),
+        [(entry.theirs, entry.shape, entry.read) for entry in entries],
+        dtype=_DTYPES[dtype],
+        metadata={"format": "pt"},
     )
     write_json(folder, "config.json", _config(checkpoint, class_name, dtype))
     hugging_face_tokenizer.write(checkpoint, folder)
-    return [
-        Row(name, shape, rule.ours, checkpoint.weights[rule.ours].shape)
-        for rule, (name, shape, _) in zip(rules, entries, strict=True)
-    ]
-
-
-def _used(checkpoint: Checkpoint, has_pooler: bool) -> list[Rule]:
-    """The rules of the variables that the class has."""
-    rules = mapping.by_name(RULES, checkpoint.config.num_hidden_layers).values()
-    return [
-        rule
-        for rule in rules
-        if rule.ours in checkpoint.weights
-        and (has_pooler or not rule.ours.startswith("bert/pooler/"))
-    ]
-
-
-def _entries(checkpoint: Checkpoint, rules: list[Rule]):
-    weights = checkpoint.weights
-    num_labels = weights["classifier/bias"].shape[0] if "classifier/bias" in weights else 0
-    return mapping.write(rules, weights, checkpoint.config, num_labels)
+    note = f"NOT WRITTEN: {class_name} has no pooler"
+    rows = [Row("", None, path, variables.shapes[path], note) for path in left_out]
+    return [*(entry.row for entry in entries), *rows]
 
 
 def _exact_dtype(checkpoint: Checkpoint) -> str:
     """The width the weights came in, if it still holds them exactly; otherwise float32."""
-    name = checkpoint.config.other_keys.get("dtype")
+    name = getattr(checkpoint.config, "other_keys", {}).get("dtype")
     if name not in _DTYPES or name == "float32":
         return "float32"
     for array in checkpoint.weights.values():
@@ -346,21 +279,21 @@ def _exact_dtype(checkpoint: Checkpoint) -> str:
 
 
 def _config(checkpoint: Checkpoint, class_name: str, dtype: str) -> dict[str, Any]:
-    values = checkpoint.config.to_dict()
-    kept = dict(values["other_keys"])
-    for name in (*_NOT_IN_CONFIG, "id2label", "label2id"):
+    config, task = checkpoint.config, checkpoint.task
+    values = encoders.names_of(config, _NAME).to_config(config)
+    for name in ("id2label", "label2id"):
         values.pop(name, None)
-        kept.pop(name, None)
-    values = {**kept, **values, "architectures": [class_name], "model_type": "bert", "dtype": dtype}
-    values["pad_token_id"] = checkpoint.vocabulary.pad_id
-    labels = [str(label) for label in getattr(checkpoint.task, "labels", ())]
+    values |= {"architectures": [class_name], "model_type": config.model_type, "dtype": dtype}
+    values["pad_token_id"] = checkpoint.tokenizer.pad_id
+    has_classifier = "classifier" in checkpoint.heads
+    labels = labels_of(task)
     if labels:
         values["id2label"] = {str(i): label for i, label in enumerate(labels)}
         values["label2id"] = {label: i for i, label in enumerate(labels)}
-    elif checkpoint.task.name == "question_answering" or "classifier/bias" in checkpoint.weights:
-        values["num_labels"] = 2 if checkpoint.task.name == "question_answering" else 1
-    if "classifier/bias" in checkpoint.weights:
-        values["classifier_dropout"] = checkpoint.task.classifier_dropout_prob
-    if checkpoint.task.name == "classification":
-        values["problem_type"] = checkpoint.task.problem_type
+    elif task.name == "question_answering" or has_classifier:
+        values["num_labels"] = 2 if task.name == "question_answering" else 1
+    if has_classifier:
+        values["classifier_dropout"] = task.classifier_dropout_prob
+    if hasattr(task, "problem_type"):
+        values["problem_type"] = task.problem_type
     return values

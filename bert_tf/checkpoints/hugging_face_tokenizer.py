@@ -1,47 +1,51 @@
 """The tokenizer of a Hugging Face folder: vocab.txt, tokenizer.json, tokenizer_config.json.
 
-Also what sentence-transformers leaves beside them about the pooling.
+Reads and writes WordPiece. Another kind is written in its own files, which only bert_tf reads. Also
+what sentence-transformers leaves beside them about the pooling.
 """
 
-import posixpath
 from typing import Any
 
 import tensorflow as tf
+from absl import logging
 
-from bert_tf.checkpoints.checkpoint import Checkpoint, Files, read_json, write_json
+from bert_tf.checkpoints import own_tokenizer
+from bert_tf.checkpoints.checkpoint import Checkpoint
+from bert_tf.checkpoints.source_files import Files, read_json, write_json
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 # Hugging Face's limit, where Google's is 200.
 _MAX_CHARS = 100
 
 
-def read(files: Files) -> dict[str, Any]:
-    """`vocabulary`, `do_lower_case` and `max_input_chars_per_word`, arguments of a Checkpoint.
+def read(files: Files) -> Tokenizer:
+    """The tokenizer of a folder.
 
     Raises:
       ValueError: no vocabulary, or a tokenizer.json that is not WordPiece.
     """
+    if own_tokenizer.has_kind(files):
+        return own_tokenizer.read(files)
     path = files.find("tokenizer.json")
     whole = read_json(path) if path else {}
     model, normalizer = _object(whole, "model"), _object(whole, "normalizer")
     if files.vocab_file or files.find("vocab.txt") or not path:
-        vocabulary = files.vocabulary("vocab.txt", "tokenizer.json")
+        names = ("vocab.txt", "tokenizer.json")
+        vocabulary = Vocabulary.from_file(files.vocabulary_file(*names))
     else:
         vocabulary = _vocabulary(whole, model, path)
-    settings = files.json("tokenizer_config.json")
-    lower_case = settings.get("do_lower_case")
+    lower_case = files.json("tokenizer_config.json").get("do_lower_case")
     if not isinstance(lower_case, bool):
         lower_case = normalizer.get("lowercase")
     if not isinstance(lower_case, bool):
-        lower_case = not vocabulary.looks_cased
+        lower_case = None
     limit = model.get("max_input_chars_per_word", _MAX_CHARS)
     if type(limit) is not int or limit < 1:
         raise ValueError(f"{path}: max_input_chars_per_word is {limit!r}; expected at least 1.")
-    return {
-        "vocabulary": vocabulary,
-        "do_lower_case": lower_case,
-        "max_input_chars_per_word": limit,
-    }
+    settings = {"do_lower_case": lower_case, "max_input_chars_per_word": limit}
+    return own_tokenizer.word_piece(vocabulary, settings, files.path)
 
 
 def _object(values: dict, key: str) -> dict:
@@ -91,23 +95,32 @@ def _normalizes(files: Files) -> bool:
 
 def write(checkpoint: Checkpoint, folder: str) -> None:
     """Writes the three files; the two JSONs say the same as our tokenizer does."""
-    checkpoint.vocabulary.save(posixpath.join(folder, "vocab.txt"))
+    tokenizer = checkpoint.tokenizer
+    if not isinstance(tokenizer, WordPieceTokenizer):
+        logging.warning(
+            "%s: transformers has no tokenizer of kind %r: it is written as bert_tf reads it.",
+            checkpoint.source,
+            tokenizer.kind,
+        )
+        tokenizer.save(folder)
+        return
+    tokenizer.save_vocabulary(folder)
     tokens = {f"{name.strip('[]').lower()}_token": name for name in SPECIAL_TOKENS}
     settings = {
         **tokens,
-        "do_lower_case": checkpoint.do_lower_case,
+        "do_lower_case": tokenizer.do_lower_case,
         "model_max_length": checkpoint.data.max_seq_length,
         "strip_accents": None,
         "tokenize_chinese_chars": True,
         "tokenizer_class": "BertTokenizer",
     }
     write_json(folder, "tokenizer_config.json", settings)
-    write_json(folder, "tokenizer.json", _tokenizer_json(checkpoint))
+    write_json(folder, "tokenizer.json", _tokenizer_json(tokenizer))
 
 
-def _tokenizer_json(checkpoint: Checkpoint) -> dict[str, Any]:
+def _tokenizer_json(tokenizer: WordPieceTokenizer) -> dict[str, Any]:
     """The format of the `tokenizers` library, version 1.0."""
-    vocabulary = checkpoint.vocabulary
+    vocabulary = tokenizer.vocabulary
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     added = [
         {"id": vocabulary.id_of(token), "content": token, **flags, "special": True}
@@ -130,7 +143,7 @@ def _tokenizer_json(checkpoint: Checkpoint) -> dict[str, Any]:
             "clean_text": True,
             "handle_chinese_chars": True,
             "strip_accents": None,
-            "lowercase": checkpoint.do_lower_case,
+            "lowercase": tokenizer.do_lower_case,
         },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
         "post_processor": {
@@ -144,7 +157,7 @@ def _tokenizer_json(checkpoint: Checkpoint) -> dict[str, Any]:
             "type": "WordPiece",
             "unk_token": "[UNK]",
             "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": checkpoint.max_input_chars_per_word,
+            "max_input_chars_per_word": tokenizer.max_input_chars_per_word,
             "vocab": {token: i for i, token in enumerate(vocabulary.tokens)},
         },
     }

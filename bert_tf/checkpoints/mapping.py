@@ -1,42 +1,16 @@
-"""From another project's tensors to our variables and back, by one table of rules per format.
-
-A rule says a name of theirs, ours, and how the two lie: the same, transposed, or with the heads of
-the attention as an axis of their own. `{i}` stands for the number of a layer.
-"""
+"""From another project's tensors to our variables and back, by the rules of a model."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import numpy as np
 
-from bert_tf.checkpoints import variables
-from bert_tf.models.bert import BertConfig
+from bert_tf.checkpoints.model_variables import Variables
+from bert_tf.models.checkpoint_names import Names, Rule
+from bert_tf.models.model import EncoderConfig
 
-
-@dataclasses.dataclass(frozen=True)
-class Rule:
-    """One tensor in both worlds.
-
-    Attributes:
-      theirs: its name there; `{i}` is the layer, `{i+4}` and `{n+4}` the layer and the number of
-        layers, plus 4 (Model Garden counts embeddings and blocks together).
-      ours: the path of our variable; `{i}` is the layer.
-      shape: its shape there in letters (see `variables`), "" for ours.
-      transposed: our matrix is the transpose of theirs.
-    """
-
-    theirs: str
-    ours: str
-    shape: str = ""
-    transposed: bool = False
-
-    def for_layers(self, num_layers: int) -> Iterator["Rule"]:
-        """The rule for each layer; itself, if it is not one of layers."""
-        for i in range(num_layers if "{i}" in self.ours else 1):
-            theirs = self.theirs.replace("{i}", str(i)).replace("{i+4}", str(i + 4))
-            theirs = theirs.replace("{n+4}", str(num_layers + 4))
-            ours = self.ours.replace("{i}", str(i))
-            yield dataclasses.replace(self, theirs=theirs, ours=ours)
+# Encoders that share their weights have more layers than tensors. No published one has more layers.
+_LAYERS_WITHOUT_TENSORS = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,100 +51,187 @@ class Weights(Mapping[str, np.ndarray]):
         return Weights({path: reader for path, reader in merged.items() if reader is not None})
 
 
-def by_name(rules: Iterable[Rule], num_layers: int) -> dict[str, Rule]:
+@dataclasses.dataclass(frozen=True)
+class Tensors:
+    """The tensors of a file of another project.
+
+    Attributes:
+      shapes: {name as in the rules: shape}.
+      read: gives the array of a name.
+      source: of the tensors, for messages.
+      ignored: {name: why it is left out}.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    read: Callable[[str], np.ndarray]
+    source: str
+    ignored: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One tensor that is written.
+
+    Attributes:
+      theirs, shape: its name and shape there.
+      ours, our_shape: the path and shape of the variable that it comes from.
+      read: gives its array.
+    """
+
+    theirs: str
+    shape: tuple[int, ...]
+    ours: str
+    our_shape: tuple[int, ...]
+    read: Callable[[], np.ndarray]
+
+    @property
+    def row(self) -> Row:
+        """Its line in the table."""
+        return Row(self.theirs, self.shape, self.ours, self.our_shape)
+
+
+def by_name(rules: Collection[Rule], num_layers: int) -> dict[str, Rule]:
     """{their name: rule}, written out for every layer."""
     return {rule.theirs: rule for r in rules for rule in r.for_layers(num_layers)}
 
 
+def check_layers(rules: Collection[Rule], tensors: Tensors, config: EncoderConfig) -> None:
+    """Compares the config's number of layers with the tensors. Do this before building the model.
+
+    Raises:
+      ValueError: there are tensors of more layers, or too few tensors for so many layers.
+    """
+    shapes, source, count = tensors.shapes, tensors.source, config.num_hidden_layers
+    if count > max(len(shapes), _LAYERS_WITHOUT_TENSORS):
+        raise ValueError(
+            f"{source}: {len(shapes)} tensors, but the config says num_hidden_layers {count}: "
+            "variables of the encoder are missing."
+        )
+    here, more = by_name(rules, count), by_name(rules, count + 1)
+    beyond = sorted(name for name in shapes if name in more and name not in here)
+    if beyond:
+        raise ValueError(
+            f"{source}: {beyond[0]} is there, but the config says num_hidden_layers {count}. They "
+            "do not belong together."
+        )
+
+
+def paths_in(rules: Collection[Rule], tensors: Tensors, num_layers: int) -> set[str]:
+    """The paths of our variables that the tensors hold, by their rules alone."""
+    table = by_name(rules, num_layers)
+    names = (name for name in tensors.shapes if name in table and name not in tensors.ignored)
+    return {table[name].ours for name in names}
+
+
+def num_labels(names: Names, tensors: Tensors) -> int:
+    """L of the classifier among the tensors; 0 without one."""
+    return tensors.shapes.get(names.labels, (0,))[-1]
+
+
 def read(
-    rules: Iterable[Rule],
-    shapes: Mapping[str, tuple[int, ...]],
-    read_tensor: Callable[[str], np.ndarray],
-    *,
-    config: BertConfig,
-    num_labels: int,
-    source: str,
-    ignored: Mapping[str, str] | None = None,
+    rules: Collection[Rule], tensors: Tensors, variables: Variables, config: EncoderConfig
 ) -> tuple[Weights, list[Row]]:
     """Their tensors as our variables.
 
     Args:
-      rules: of the format.
-      shapes: {their name: shape}, what the file holds.
-      read_tensor: the array of a name.
-      config: says every shape.
-      num_labels: L of the classifier in the file, if there is one.
-      source: for messages.
-      ignored: {their name: why it is left out}.
+      rules: of the model in this format.
+      tensors: what the file holds.
+      variables: of the built model.
+      config: of the encoder; says the numbers of layers and of attention heads.
+
+    Returns:
+      The weights, read when they are asked for, and what became of each tensor.
 
     Raises:
-      ValueError: a shape is not what the config says, or a variable of the encoder is missing.
+      ValueError: a shape is not what the model says, two tensors are the same variable, or a
+        variable of the encoder is missing.
     """
-    check_layers(config, shapes, source)
-    table = by_name(rules, config.num_hidden_layers)
-    sizes = variables.numbers(config, num_labels)
-    letters = variables.all_shapes(config)
+    places = _places(rules, tensors, config.num_hidden_layers)
     readers, rows = {}, []
-    for name in sorted(shapes):
-        rule, shape = table.get(name), tuple(shapes[name])
-        if rule is None or name in (ignored or {}):
-            rows.append(Row(name, shape, "", None, (ignored or {}).get(name, "NOT USED")))
+    for name in sorted(tensors.shapes):
+        shape = tuple(tensors.shapes[name])
+        rule = places.get(name)
+        if rule is None or rule.ours not in variables.shapes:
+            rows.append(Row(name, shape, "", None, tensors.ignored.get(name, "NOT USED")))
             continue
-        ours = variables.shape_of(letters[rule.ours], sizes)
-        _check_shape(name, shape, _their_shape(rule, ours, sizes), source)
-        readers[rule.ours] = _reader(read_tensor, name, rule.transposed, ours)
-        rows.append(Row(name, shape, rule.ours, ours))
-    missing = [path for path in variables.encoder_shapes(config) if path not in readers]
-    if missing:
-        raise ValueError(
-            f"{source}: {len(missing)} variables of the encoder are missing, among them "
-            f"{', '.join(missing[:3])}. Expected a whole BERT with num_hidden_layers "
-            f"{config.num_hidden_layers}; check that the config belongs to these weights."
-        )
-    order = {path: i for i, path in enumerate(letters)}
-    ordered = {path: readers[path] for path in sorted(readers, key=order.__getitem__)}
+        ours, path = variables.shapes[rule.ours], rule.spare or rule.ours
+        _check_shape(name, shape, rule.their_shape(ours, _num_heads(config)), tensors.source)
+        readers[path] = _reader(tensors.read, rule, ours)
+        rows.append(Row(name, shape, path, ours))
+    _check_missing(variables, readers, config, tensors.source)
+    readers = _without_equal_spares(places.values(), readers)
+    order = {path: i for i, path in enumerate(variables.shapes)}
     rows.sort(key=lambda row: (order.get(row.ours, len(order)), row.theirs))
-    return Weights(ordered), rows
+    paths = sorted(readers, key=lambda path: (order.get(path, len(order)), path))
+    return Weights({path: readers[path] for path in paths}), rows
+
+
+def _places(rules: Collection[Rule], tensors: Tensors, num_layers: int) -> dict[str, Rule]:
+    """{their name: its rule}, whose `spare` is "" for a tensor that goes to `ours`."""
+    table = by_name(rules, num_layers)
+    found = {
+        name: table[name]
+        for name in tensors.shapes
+        if name in table and name not in tensors.ignored
+    }
+    owners: dict[str, str] = {}
+    for name, rule in found.items():
+        if not rule.spare and owners.setdefault(rule.ours, name) != name:
+            raise ValueError(
+                f"{tensors.source}: {name!r} and {owners[rule.ours]!r} are the same variable."
+            )
+    return {
+        name: rule if rule.spare and rule.ours in owners else dataclasses.replace(rule, spare="")
+        for name, rule in found.items()
+    }
+
+
+def _without_equal_spares(rules: Collection[Rule], readers: Mapping) -> dict:
+    """The readers without those spares that hold, all of them, the same as what is used."""
+    spares = {rule.spare: rule.ours for rule in rules if rule.spare}
+    if all(np.array_equal(readers[spare](), readers[ours]()) for spare, ours in spares.items()):
+        return {path: reader for path, reader in readers.items() if path not in spares}
+    return dict(readers)
 
 
 def write(
-    rules: Iterable[Rule], weights: Mapping[str, np.ndarray], config: BertConfig, num_labels: int
-) -> Iterator[tuple[str, tuple[int, ...], Callable[[], np.ndarray]]]:
-    """(their name, their shape, array when called) of each of our variables that has a rule."""
-    sizes = variables.numbers(config, num_labels)
-    letters = variables.all_shapes(config)
+    rules: Collection[Rule],
+    weights: Mapping[str, np.ndarray],
+    variables: Variables,
+    config: EncoderConfig,
+) -> list[Entry]:
+    """Each tensor of theirs that has a rule and a variable in `weights`; for arguments see `read`.
+
+    A tensor for which a spare was kept is written from that.
+    """
+    entries = []
     for rule in by_name(rules, config.num_hidden_layers).values():
-        if rule.ours in weights:
-            shape = _their_shape(rule, variables.shape_of(letters[rule.ours], sizes), sizes)
-            yield rule.theirs, shape, _writer(weights, rule, shape)
+        path = rule.spare if rule.spare in weights else rule.ours
+        if path in weights and rule.ours in variables.shapes:
+            ours = variables.shapes[rule.ours]
+            shape = rule.their_shape(ours, _num_heads(config))
+            entries.append(
+                Entry(rule.theirs, shape, path, ours, _writer(weights, path, rule, shape))
+            )
+    return entries
 
 
-def check_layers(config: BertConfig, shapes: Mapping[str, tuple], source: str) -> None:
-    """ValueError for more layers than tensors, before a table of a billion layers is made."""
-    if config.num_hidden_layers > len(shapes):
-        raise ValueError(
-            f"{source}: {len(shapes)} tensors, but the config says num_hidden_layers "
-            f"{config.num_hidden_layers}: variables of the encoder are missing."
-        )
+def _num_heads(config: EncoderConfig) -> int:
+    return getattr(config, "num_attention_heads", 1)
 
 
-def _their_shape(rule: Rule, ours: tuple[int, ...], sizes: dict[str, int]) -> tuple[int, ...]:
-    if rule.shape:
-        return variables.shape_of(rule.shape, sizes)
-    return ours[::-1] if rule.transposed else ours
-
-
-def _reader(read_tensor, name: str, transposed: bool, shape: tuple[int, ...]):
+def _reader(read_tensor: Callable[[str], np.ndarray], rule: Rule, shape: tuple[int, ...]):
     def reader() -> np.ndarray:
-        array = read_tensor(name)
-        return np.ascontiguousarray((array.T if transposed else array).reshape(shape), np.float32)
+        array = read_tensor(rule.theirs)
+        array = (array.T if rule.transposed else array).reshape(shape)
+        return np.ascontiguousarray(array, np.float32)
 
     return reader
 
 
-def _writer(weights: Mapping[str, np.ndarray], rule: Rule, shape: tuple[int, ...]):
+def _writer(weights: Mapping[str, np.ndarray], path: str, rule: Rule, shape: tuple[int, ...]):
     def writer() -> np.ndarray:
-        array = weights[rule.ours]
+        array = weights[path]
         return np.ascontiguousarray((array.T if rule.transposed else array).reshape(shape))
 
     return writer
@@ -181,4 +242,17 @@ def _check_shape(name: str, found: tuple, expected: tuple, source: str) -> None:
         raise ValueError(
             f"{source}: {name} has shape {list(found)}, the config says {list(expected)}. They do "
             "not belong together."
+        )
+
+
+def _check_missing(
+    variables: Variables, readers: Mapping, config: EncoderConfig, source: str
+) -> None:
+    missing = [path for path in variables.encoder if path not in readers]
+    if missing:
+        raise ValueError(
+            f"{source}: {len(missing)} variables of the encoder are missing, among them "
+            f"{', '.join(missing[:3])}. Expected a whole {config.model_type!r} with "
+            f"num_hidden_layers {config.num_hidden_layers}; check that the config belongs to these "
+            "weights."
         )

@@ -1,101 +1,154 @@
 """Another vocabulary or another number of positions for a trained model.
 
 For domain adaptation: words of the domain become tokens, what the model knows of the others stays.
+Which variables have a row for each token or position is seen from the model, built with both sizes.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from absl import logging
 
 from bert_tf.checkpoints.checkpoint import Checkpoint
-from bert_tf.tokenization.vocabulary import CONTINUATION_PREFIX, Vocabulary
-
-# Tables with a row for each token.
-_BY_TOKEN = (
-    "bert/embeddings/word_embeddings",
-    "cls/predictions/output_weights",
-    "cls/predictions/output_bias",
-)
-_POSITIONS = "bert/embeddings/position_embeddings"
+from bert_tf.models.model import EncoderConfig
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 
 def with_vocabulary(checkpoint: Checkpoint, vocab_file: str) -> Checkpoint:
-    """The same model with the vocabulary in `vocab_file`.
+    """The same model with the vocabulary in `vocab_file`, of the same kind and settings.
 
     A token of both keeps its row. A new one starts as the mean of the rows of the pieces into which
-    the old vocabulary cuts it, and of [UNK] if it cannot (Hong et al. 2021, AVocaDo, start so too).
-    The tables get exactly one row a token.
+    the old vocabulary cuts it, and of the unknown token if it cannot (Hong et al. 2021, AVocaDo,
+    start so too). The tables get exactly one row a token.
 
     Raises:
-      ValueError: the file is not a vocabulary.
+      ValueError: the file is not a vocabulary, or the model has variables that depend on the number
+        of tokens in another way than a row each.
     """
-    new, old = Vocabulary.from_file(vocab_file), checkpoint.vocabulary
-    pieces = [_pieces(token, old) for token in new.tokens]
-    kept = sum(token in old for token in new.tokens)
-    unknown = sum(ids == [old.unk_id] for ids in pieces) - 1
+    old = checkpoint.tokenizer
+    new = type(old).read(vocab_file, old.settings())
+    pieces = _Pieces(old)
+    ids = [pieces.of(token, new, i) for i, token in enumerate(new.tokens)]
+    kept = sum(token in pieces.id_of for token in new.tokens)
+    unknown = sum(found == [old.unk_id] for found in ids) - 1
     logging.info(
-        "%s: %d tokens keep their embeddings, %d start from their pieces, %d from [UNK]",
+        "%s: %d tokens keep their embeddings, %d start from their pieces, %d as unknown",
         vocab_file,
         kept,
         len(new) - kept - unknown,
         unknown,
     )
 
-    def reader(path: str):
-        return lambda: _gather(checkpoint.weights[path], pieces)
+    def config_of(size: int) -> EncoderConfig:
+        return dataclasses.replace(checkpoint.config, vocab_size=size)
 
-    return dataclasses.replace(
+    resized = _resized(
         checkpoint,
-        vocabulary=new,
-        config=dataclasses.replace(checkpoint.config, vocab_size=len(new)),
-        weights=checkpoint.weights.replaced(
-            {path: reader(path) for path in _BY_TOKEN if path in checkpoint.weights}
-        ),
+        with_one_more=config_of(checkpoint.config.vocab_size + 1),
+        config=config_of(len(new)),
+        resize=lambda table: _gather(table, ids),
     )
+    return dataclasses.replace(resized, tokenizer=new)
 
 
-def _gather(table: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
-    return np.stack([table[ids].mean(axis=0) for ids in pieces]).astype(np.float32)
+def _gather(table: np.ndarray, ids: list[list[int]]) -> np.ndarray:
+    return np.stack([table[pieces].mean(axis=0) for pieces in ids]).astype(np.float32)
 
 
-def _pieces(token: str, vocabulary: Vocabulary) -> list[int]:
-    """The ids of the longest pieces from the left, as WordPiece cuts; [UNK] if it cannot."""
-    if token in vocabulary:
-        return [vocabulary.id_of(token)]
-    prefix = CONTINUATION_PREFIX if token.startswith(CONTINUATION_PREFIX) else ""
-    rest, ids = token.removeprefix(prefix), []
-    while rest:
-        for end in range(len(rest), 0, -1):
-            if prefix + rest[:end] in vocabulary:
-                break
-        else:
-            return [vocabulary.unk_id]
-        ids.append(vocabulary.id_of(prefix + rest[:end]))
-        rest, prefix = rest[end:], CONTINUATION_PREFIX
-    return ids
+class _Pieces:
+    """Cuts the tokens of another vocabulary into those of `tokenizer`."""
+
+    def __init__(self, tokenizer: Tokenizer):
+        self._unk_id = tokenizer.unk_id
+        self.id_of = {token: i for i, token in enumerate(tokenizer.tokens)}
+        special = set(tokenizer.special_ids)
+        texts = zip(tokenizer.token_texts, tokenizer.begins_word.tolist(), strict=True)
+        self._pieces = {key: i for i, key in enumerate(texts) if i not in special}
+
+    def of(self, token: str, new: Tokenizer, i: int) -> list[int]:
+        """The ids of the longest pieces from the left, as WordPiece cuts; unknown if it cannot.
+
+        Args:
+          token: as the new vocabulary spells it.
+          new: the tokenizer that has it.
+          i: its id there.
+        """
+        if token in self.id_of:
+            return [self.id_of[token]]
+        rest, begins, ids = new.token_texts[i], bool(new.begins_word[i]), []
+        while rest:
+            for end in range(len(rest), 0, -1):
+                if (rest[:end], begins) in self._pieces:
+                    break
+            else:
+                return [self._unk_id]
+            ids.append(self._pieces[rest[:end], begins])
+            rest, begins = rest[end:], False
+        return ids or [self._unk_id]
 
 
 def with_positions(checkpoint: Checkpoint, number: int) -> Checkpoint:
-    """The same model with `number` position embeddings.
+    """The same model for sequences of `number` tokens.
 
-    Fewer: the first are kept. More: the known ones are repeated, as in Longformer (Beltagy et al.
-    2020, section 5); they need training.
+    Fewer: the first position embeddings are kept. More: the known ones are repeated, as in
+    Longformer (Beltagy et al. 2020, section 5); they need training. Rows before the first position,
+    as RoBERTa has them, stay.
 
     Raises:
-      ValueError: fewer than 1.
+      ValueError: fewer than 1, or the number of positions is not a setting of this encoder.
     """
     if number < 1:
         raise ValueError(f"max_position_embeddings is {number}; expected at least 1.")
+    before = checkpoint.config.longest_sequence
 
-    def reader() -> np.ndarray:
-        table = checkpoint.weights[_POSITIONS]
-        return table[np.arange(number) % len(table)]
+    def resize(table: np.ndarray) -> np.ndarray:
+        offset = len(table) - before
+        return np.concatenate([table[:offset], table[offset:][np.arange(number) % before]])
 
-    data = checkpoint.data
-    return dataclasses.replace(
+    resized = _resized(
         checkpoint,
-        config=dataclasses.replace(checkpoint.config, max_position_embeddings=number),
-        data=dataclasses.replace(data, max_seq_length=min(data.max_seq_length, number)),
-        weights=checkpoint.weights.replaced({_POSITIONS: reader}),
+        with_one_more=checkpoint.config.with_longest_sequence(before + 1),
+        config=checkpoint.config.with_longest_sequence(number),
+        resize=resize,
     )
+    length = min(checkpoint.data.max_seq_length, number)
+    return dataclasses.replace(
+        resized, data=dataclasses.replace(checkpoint.data, max_seq_length=length)
+    )
+
+
+def _resized(
+    checkpoint: Checkpoint,
+    *,
+    with_one_more: EncoderConfig,
+    config: EncoderConfig,
+    resize: Callable[[np.ndarray], np.ndarray],
+) -> Checkpoint:
+    """A checkpoint whose tables of tokens, or of positions, have other rows.
+
+    Args:
+      checkpoint: with the old tables.
+      with_one_more: its config for one token, or position, more: shows which tables these are.
+      config: the new config.
+      resize: makes a new table from an old one.
+
+    Raises:
+      ValueError: a variable would change in another way than in the number of its rows.
+    """
+    old = checkpoint.variables().shapes
+    more = dataclasses.replace(checkpoint, config=with_one_more).variables().shapes
+    changed = [path for path in old if old[path] != more[path]]
+    for path in changed:
+        if more[path] != (old[path][0] + 1, *old[path][1:]):
+            raise ValueError(
+                f"{checkpoint.source}: {path} would go from {list(old[path])} to "
+                f"{list(more[path])} with one more; expected one more row."
+            )
+
+    def reader(path: str) -> Callable[[], np.ndarray]:
+        return lambda: resize(checkpoint.weights[path])
+
+    readers = {path: reader(path) for path in changed if path in checkpoint.weights}
+    weights = checkpoint.weights.replaced(readers)
+    return dataclasses.replace(checkpoint, config=config, weights=weights)

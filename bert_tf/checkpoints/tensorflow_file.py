@@ -6,7 +6,7 @@ import posixpath
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.checkpoints.checkpoint import TENSORFLOW_ERRORS, Files
+from bert_tf.checkpoints.source_files import TENSORFLOW_ERRORS, Files
 
 
 class TensorflowFile:

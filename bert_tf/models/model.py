@@ -38,6 +38,8 @@ class EncoderConfig:
       AT_LEAST_ONE: fields that must not be 0.
       TRAINING_FIELDS: fields that are not the shape of the model. A run that starts from a
         checkpoint may set them; all others come from the checkpoint.
+      READS_UNTYPED_FILES: a configuration file of another project that has no `model_type` is of
+        this encoder.
     """
 
     ROOM, NAME_KEY = "models", "model_type"
@@ -45,6 +47,8 @@ class EncoderConfig:
     # Not annotated: only what is annotated is a field of the dataclasses.
     AT_LEAST_ONE = ()
     TRAINING_FIELDS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+
+    READS_UNTYPED_FILES = False
 
     use_pooler = False
     inputs = ("input_ids", "input_mask", "position_ids", "example_ids", "cls_positions")
@@ -58,6 +62,13 @@ class EncoderConfig:
     def model_type(self) -> str:
         """The name by which `members.find("models", ...)` gives the module of this config."""
         return members.name_of(type(self))
+
+    def with_longest_sequence(self, number: int) -> Self:
+        """A copy for sequences of `number` tokens; ValueError if that is no setting of it."""
+        raise ValueError(
+            f"the longest sequence of {type(self).__name__} cannot be changed to {number}: it has "
+            "no with_longest_sequence()."
+        )
 
     @classmethod
     def from_json(cls, path: str) -> Self:

@@ -4,6 +4,7 @@ Shapes: N texts, T tokens of the whole batch, W words of the whole batch. A dime
 ragged.
 """
 
+import functools
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -50,12 +51,8 @@ class Splitter(tf.Module):
         self._limit = max_input_chars_per_word
         self._unk_id = vocabulary.unk_id
         self._is_continuation_V = tf.constant(vocabulary.is_continuation)
-        # The op limits words by their bytes; the limit in characters is enforced afterwards.
-        self._op = tf_text.FastWordpieceTokenizer(
-            vocab=list(vocabulary.tokens),
-            max_bytes_per_word=_MAX_BYTES_PER_CHARACTER * max_input_chars_per_word,
-            token_out_type=tf.int32,
-        )
+        make_op = _cached_op if tf.executing_eagerly() else _make_op
+        self._op = make_op(vocabulary.tokens, max_input_chars_per_word)
 
     def split_short_words(self, normalized: tf.Tensor) -> Tokens:
         """Tokens of texts [N] that are known to have no word beyond the limit."""
@@ -71,6 +68,21 @@ class Splitter(tf.Module):
                 normalized, tokens, self._is_continuation_V, self._limit, self._unk_id
             ),
         )
+
+
+def _make_op(
+    tokens: tuple[str, ...], max_input_chars_per_word: int
+) -> tf_text.FastWordpieceTokenizer:
+    # The op limits words by their bytes; the limit in characters is enforced afterwards.
+    return tf_text.FastWordpieceTokenizer(
+        vocab=list(tokens),
+        max_bytes_per_word=_MAX_BYTES_PER_CHARACTER * max_input_chars_per_word,
+        token_out_type=tf.int32,
+    )
+
+
+# A run reads the tokenizer of its checkpoint several times; 0.5 s each for 30,000 tokens.
+_cached_op = functools.lru_cache(maxsize=2)(_make_op)
 
 
 @tf.function(autograph=False, reduce_retracing=True)

@@ -1,14 +1,16 @@
 """Small random checkpoints for the tests: every weight random, biases and LayerNorms too."""
 
+import dataclasses
+
 import numpy as np
 
-from bert_tf import members
-from bert_tf.checkpoints import variables
 from bert_tf.checkpoints.checkpoint import Checkpoint
+from bert_tf.checkpoints.found_task import found_task
 from bert_tf.checkpoints.mapping import Weights
 from bert_tf.config.experiment import DataConfig
 from bert_tf.models.bert import BertConfig
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 LETTERS = [chr(ord("a") + i) for i in range(26)]
 VOCABULARY = Vocabulary([*SPECIAL_TOKENS, *LETTERS, *(f"##{c}" for c in LETTERS), "cat", "dog"])
@@ -35,31 +37,28 @@ def make_config(**changes) -> BertConfig:
 
 
 def make_checkpoint(task="pretraining", *, next_sentence=True, seed=0, **changes) -> Checkpoint:
-    """A checkpoint with the head of `task`."""
-    config = make_config(**changes)
-    settings = {"labels": LABELS[task]} if task in LABELS else {}
-    if task == "pretraining":
-        settings["next_sentence"] = next_sentence
-    elif variables.HEADS[task] is variables.CLASSIFIER:
-        settings["classifier_dropout_prob"] = 0.3
-    task_config = members.find("tasks", task).Config(**settings)
-    shapes = {**variables.encoder_shapes(config), **variables.HEADS[task]}
-    if task == "pretraining" and not next_sentence:
-        shapes = {k: v for k, v in shapes.items() if k not in variables.NEXT_SENTENCE}
-    if not config.tie_word_embeddings:
-        shapes |= variables.UNTIED
-    sizes = variables.numbers(config, len(settings.get("labels", "?")))
+    """A checkpoint of a BERT with the head of `task`."""
+    return make_checkpoint_of(make_config(**changes), task, next_sentence=next_sentence, seed=seed)
+
+
+def make_checkpoint_of(config, task, *, next_sentence=True, seed=0) -> Checkpoint:
+    """A checkpoint of an encoder with the head of `task`, every weight random."""
+    task_config = found_task(
+        task,
+        next_sentence=next_sentence,
+        labels=LABELS.get(task, ()),
+        classifier_dropout_prob=0.3,
+    )
+    tokenizer = WordPieceTokenizer(VOCABULARY, max_input_chars_per_word=100)
+    data = DataConfig(max_seq_length=16)
+    checkpoint = Checkpoint("made", config, task_config, Weights({}), tokenizer, data)
     random = np.random.default_rng(seed)
     arrays = {}
-    for path, letters in shapes.items():
+    for path, shape in checkpoint.variables().shapes.items():
         centre = 1.0 if path.endswith("gamma") else 0.0
-        array = random.normal(centre, 0.3, variables.shape_of(letters, sizes))
-        arrays[path] = array.astype(np.float32)
+        arrays[path] = random.normal(centre, 0.3, shape).astype(np.float32)
     readers = {path: lambda array=array: array for path, array in arrays.items()}
-    data = DataConfig(max_seq_length=16)
-    return Checkpoint(
-        "made", config, task_config, Weights(readers), VOCABULARY, True, 100, data=data
-    )
+    return dataclasses.replace(checkpoint, weights=Weights(readers))
 
 
 def assert_same_weights(one, other) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert_tf.checkpoints import checkpoint, garden_params
+from bert_tf.models.bert.checkpoint_names import GARDEN
 from tests.checkpoints.models import make_checkpoint, make_config
 
 HEADS = frozenset(["masked_lm", "next_sentence"])
@@ -152,6 +153,6 @@ def test_damaged_bytes_are_read_or_refused(tmp_path_factory, data):
     path = pathlib.Path(tmp_path_factory.getbasetemp()) / "params.yaml"
     path.write_bytes(content)
     try:
-        garden_params.complete(make_config(), str(path), HEADS)
+        garden_params.complete(make_config(), GARDEN.params, str(path), HEADS)
     except ValueError as error:
         assert str(path) in str(error)

@@ -141,12 +141,14 @@ def test_shards_are_one_model(folder):
 def test_a_tokenizer_json_alone_is_enough(folder):
     (folder / "vocab.txt").unlink()
     (folder / "tokenizer_config.json").unlink()
-    checkpoint = foreign.read(str(folder))
-    assert checkpoint.vocabulary == make_checkpoint().vocabulary
-    assert (checkpoint.do_lower_case, checkpoint.max_input_chars_per_word) == (True, 100)
+    tokenizer = foreign.read(str(folder)).tokenizer
+    assert tokenizer.vocabulary == make_checkpoint().tokenizer.vocabulary
+    assert (tokenizer.do_lower_case, tokenizer.max_input_chars_per_word) == (True, 100)
 
 
-def test_the_pooling_of_sentence_transformers_is_followed(folder):
+def test_the_pooling_of_sentence_transformers_is_followed(tmp_path):
+    folder = tmp_path / "hf"
+    foreign.write(make_checkpoint("embedding"), str(folder), "hugging_face")
     (folder / "1_Pooling").mkdir()
     pooling = {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
@@ -232,7 +234,7 @@ BAD = {
     "no_config": (drop("config.json"), "config.json is missing"),
     "no_vocabulary": (without_vocabulary, "the vocabulary is missing: expected vocab.txt or"),
     "pickle": (only_pickle, "pytorch_model.bin is not read: it is a pickle.*save_pretrained"),
-    "gpt2": (config(model_type="gpt2"), "model_type is 'gpt2', expected 'bert'"),
+    "gpt2": (config(model_type="gpt2"), "model_type: models has no 'gpt2'. Known: bert"),
     "relative": (config(position_embedding_type="relative_key"), "position_embedding_type"),
     "more_layers": (config(num_hidden_layers=3), "variables of the encoder are missing"),
     "fewer_layers": (config(num_hidden_layers=1), "layer.1.*num_hidden_layers 1"),

@@ -1,13 +1,17 @@
 """What goes out of bert_tf in another format comes back bit for bit."""
 
 import dataclasses
+import random
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from bert_tf import model_folder
-from bert_tf.checkpoints import checkpoint, variables
+from bert_tf.checkpoints import checkpoint
+from bert_tf.checkpoints.found_task import labels_of
+from bert_tf.checkpoints.model_variables import HEADS_OF_TASK, variables_of
 from bert_tf.models.bert import BertEncoder
 from tests.checkpoints.models import (
     VOCABULARY,
@@ -17,7 +21,8 @@ from tests.checkpoints.models import (
     outputs_of,
 )
 
-ALL_TASKS = tuple(variables.HEADS)
+WORDS = "bert/embeddings/word_embeddings"
+ALL_TASKS = tuple(HEADS_OF_TASK)
 NO_POOLER = {"use_pooler": False}
 KERAS = {"masked_lm_hidden_act": "gelu", "masked_lm_layer_norm_eps": 1e-5}
 CASES = [
@@ -52,10 +57,11 @@ def test_weights_config_and_tokenizer_come_back(tmp_path, format_name, task, cha
         before.config, **without
     )
     assert after.task.name == task
-    assert (after.vocabulary, after.do_lower_case) == (VOCABULARY, True)
+    tokenizer = after.tokenizer
+    assert (tokenizer.vocabulary, tokenizer.do_lower_case) == (VOCABULARY, True)
     if format_name in ("hugging_face", "google"):
-        assert getattr(after.task, "labels", ()) == getattr(before.task, "labels", ())
-        assert after.max_input_chars_per_word == 100
+        assert labels_of(after.task) == labels_of(before.task)
+        assert tokenizer.max_input_chars_per_word == 100
     if format_name == "hugging_face" and "classification" in task:
         assert after.task.classifier_dropout_prob == before.task.classifier_dropout_prob
 
@@ -74,14 +80,33 @@ def test_the_model_folder_computes_what_the_checkpoint_did(tmp_path, task):
             np.testing.assert_array_equal(found[key], expected[key], err_msg=key)
 
 
-def test_the_list_of_variables_is_that_of_the_model():
-    for changes in ({}, {"use_pooler": False}):
-        config = make_config(**changes)
-        sizes = variables.numbers(config)
-        shapes = variables.encoder_shapes(config)
-        expected = {path: variables.shape_of(letters, sizes) for path, letters in shapes.items()}
-        model = BertEncoder(config)
-        assert {w.path: tuple(w.shape) for w in model.weights} == expected
+@pytest.mark.parametrize("use_pooler", [True, False])
+def test_the_list_of_variables_is_that_of_the_model(use_pooler):
+    config = make_config(use_pooler=use_pooler)
+    variables = variables_of(config, (), "embedding")
+    model = BertEncoder(config)
+    assert dict(variables.shapes) == {w.path: tuple(w.shape) for w in model.weights}
+    assert list(variables.shapes) == [w.path for w in model.weights]
+    assert variables.encoder == tuple(variables.shapes)
+    pooler = ("bert/pooler/dense/kernel", "bert/pooler/dense/bias")
+    assert variables.pooler == (pooler if use_pooler else ())
+
+
+@pytest.mark.parametrize("task", ["pretraining", "classification", "question_answering"])
+def test_the_list_of_variables_has_the_heads_of_the_task(task):
+    before = make_checkpoint(task)
+    _, model = model_folder.build(before)
+    assert dict(before.variables().shapes) == {w.path: tuple(w.shape) for w in model.weights}
+
+
+def test_listing_the_variables_takes_neither_memory_nor_random_numbers():
+    config = make_config(vocab_size=2**30, hidden_size=4096)  # 16 TB
+    state = random.getstate()
+    assert variables_of(config, (), "embedding").shapes[WORDS] == (2**30, 4096)
+    assert random.getstate() == state
+    keras.Variable(np.zeros(1))  # nothing is left that Keras would initialize now
+    with keras.StatelessScope():
+        pass
 
 
 def test_a_task_that_bert_tf_does_not_have_loads_as_its_encoder(tmp_path, caplog):
@@ -113,9 +138,13 @@ def test_nothing_stays_behind_when_writing_fails(tmp_path, monkeypatch):
     [
         ("google", {"hidden_act": "gelu"}, "exact gelu"),
         ("google", {"layer_norm_eps": 1e-5}, "layer_norm_eps is 1e-05"),
-        ("google", {"tie_word_embeddings": False}, "a table of its own"),
+        (
+            "google",
+            {"tie_word_embeddings": False},
+            "cls/predictions/output_weights: google has no place",
+        ),
         ("garden", {"hidden_act": "gelu"}, "exact gelu"),
-        ("keras", {}, "the next-sentence head.*--allow_lossy"),
+        ("keras", {}, "the next-sentence head: keras has none.*--allow_lossy"),
         ("keras", {"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
         ("hugging_face", KERAS, "has one for both"),
     ],

@@ -32,7 +32,7 @@ def test_shared_tokens_keep_their_rows_and_new_ones_start_from_their_pieces(voca
         np.testing.assert_allclose(new[8], (row["##b"] + row["##c"]) / 2, rtol=1e-6)
         np.testing.assert_array_equal(new[9], row["[UNK]"])
         np.testing.assert_array_equal(new[10], row["##a"])
-    assert after.config.vocab_size == len(after.vocabulary) == 11
+    assert after.config.vocab_size == len(after.tokenizer) == 11
 
 
 def test_the_new_vocabulary_can_be_saved_and_loaded(tmp_path, vocab_file):

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from bert_tf.models.bert.checkpoint_names import CHECKPOINT_NAMES
 from bert_tf.models.bert.config import SIZES, BertConfig
 
 Config = BertConfig
 
-__all__ = ["SIZES", "BertConfig", "BertEncoder", "Config"]
+__all__ = ["CHECKPOINT_NAMES", "SIZES", "BertConfig", "BertEncoder", "Config"]
 
 
 def __getattr__(name: str) -> Any:

@@ -107,6 +107,7 @@ class BertConfig(EncoderConfig):
     """
 
     CONFIG_FILE = "bert_config.json"
+    READS_UNTYPED_FILES = True  # Google's, and Hugging Face's of before model_type
     AT_LEAST_ONE = (
         "vocab_size",
         "hidden_size",
@@ -168,6 +169,10 @@ class BertConfig(EncoderConfig):
     def longest_sequence(self) -> int:
         """Tokens of the longest sequence: every position has an embedding."""
         return self.max_position_embeddings
+
+    def with_longest_sequence(self, number: int) -> "BertConfig":
+        """A copy with `number` position embeddings."""
+        return dataclasses.replace(self, max_position_embeddings=number)
 
     @classmethod
     def from_foreign(cls, values: Mapping[str, Any], path: str) -> "BertConfig":

@@ -1,0 +1,54 @@
+"""Which encoder a checkpoint of another project holds, and how that encoder names its tensors."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from bert_tf import members
+from bert_tf.checkpoints.source_files import read_json
+from bert_tf.models.checkpoint_names import Names
+from bert_tf.models.model import EncoderConfig
+
+
+def read_config(path: str) -> EncoderConfig:
+    """The config in a file of another project, whose `model_type` names the encoder.
+
+    Raises:
+      ValueError: the file is missing or damaged, of an unknown encoder, or speaks of a model that
+        the encoder cannot be.
+    """
+    values = read_json(path)
+    if "model_type" in values:
+        module = members.find("models", str(values["model_type"]), f"{path}: model_type")
+        return module.Config.from_json(path)
+    for name in members.known("models"):
+        config_class = members.find("models", name).Config
+        if config_class.READS_UNTYPED_FILES:
+            return config_class.from_json(path)
+    raise ValueError(f"{path}: model_type is missing; expected the name of an encoder.")
+
+
+def names_of(config: EncoderConfig, format_name: str) -> Any:
+    """The `Names` of a model in a format.
+
+    Raises:
+      ValueError: the model's CHECKPOINT_NAMES do not have the format.
+    """
+    found = _checkpoint_names(config.model_type)
+    if format_name not in found:
+        raise ValueError(
+            f"{config.model_type} has no names for the format {format_name!r}, only for "
+            f"{', '.join(sorted(found)) or 'none'}. Add them to its CHECKPOINT_NAMES."
+        )
+    return found[format_name]
+
+
+def known(format_name: str) -> Iterator[tuple[type[EncoderConfig], Any]]:
+    """(config class, names) of each encoder inside of bert_tf that has a format."""
+    for model_type in members.known("models"):
+        names = _checkpoint_names(model_type).get(format_name)
+        if names is not None:
+            yield members.find("models", model_type).Config, names
+
+
+def _checkpoint_names(model_type: str) -> dict[str, Names]:
+    return getattr(members.find("models", model_type), "CHECKPOINT_NAMES", {})

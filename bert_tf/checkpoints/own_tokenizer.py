@@ -1,0 +1,43 @@
+"""A tokenizer in the files that it has here too: its vocabulary and tokenizer_config.json."""
+
+from absl import logging
+
+from bert_tf.checkpoints.source_files import Files
+from bert_tf.tokenization import tokenizer_config
+from bert_tf.tokenization.tokenizer import Tokenizer
+from bert_tf.tokenization.vocabulary import Vocabulary
+from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, WordPieceTokenizer
+
+
+def read(files: Files) -> Tokenizer:
+    """The tokenizer of the kind that tokenizer_config.json names, or a WordPiece one without it.
+
+    Raises:
+      ValueError: a file is missing or damaged.
+    """
+    if has_kind(files):
+        return Tokenizer.from_folder(files.vocab_file or files.folder)
+    path = files.vocabulary_file(VOCABULARY_FILE)
+    settings = tokenizer_config.read(files.folder)
+    tokenizer_config.check_types(files.folder, settings, WordPieceTokenizer.SETTINGS)
+    return word_piece(Vocabulary.from_file(path), settings, files.path)
+
+
+def has_kind(files: Files) -> bool:
+    """Whether the folder's tokenizer_config.json names another kind than WordPiece."""
+    return tokenizer_config.read(files.folder).get("kind", "wordpiece") != "wordpiece"
+
+
+def word_piece(vocabulary: Vocabulary, settings: dict, source: str) -> WordPieceTokenizer:
+    """See `WordPieceTokenizer.of`; warns of a doubtful `do_lower_case`."""
+    tokenizer = WordPieceTokenizer.of(vocabulary, settings, source)
+    if tokenizer.do_lower_case == vocabulary.looks_cased:
+        cased = "upper-case letters" if tokenizer.do_lower_case else "no upper-case letters"
+        logging.warning(
+            "%s: do_lower_case is %s, but its vocabulary has %s. Texts may become [UNK]: check "
+            "tokenizer_config.json.",
+            source,
+            tokenizer.do_lower_case,
+            cased,
+        )
+    return tokenizer

@@ -1,0 +1,378 @@
+"""BERT's tensors in the files of other projects.
+
+Our variables carry the names of google-research/bert. For each format: the rules, and what the
+format cannot hold of a BERT.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from bert_tf.models.bert.config import BertConfig
+from bert_tf.models.checkpoint_names import (
+    GardenNames,
+    GardenParams,
+    GoogleNames,
+    HuggingFaceNames,
+    KerasNames,
+    Rule,
+    same,
+)
+
+_EMBEDDINGS, _LAYER = "bert/embeddings", "bert/encoder/layer_{i}"
+_WORDS = f"{_EMBEDDINGS}/word_embeddings"
+_TRANSFORM, _NEXT_SENTENCE = "cls/predictions/transform", "cls/seq_relationship"
+_TANH_FORMS = ("gelu_new", "gelu_pytorch_tanh")
+
+
+def _dense(theirs: str, ours: str, heads_axis: int | None = None) -> list[Rule]:
+    """A dense layer of TensorFlow; with `heads_axis` one of the attention's."""
+    bias_axis = 0 if heads_axis == 1 else None  # the output of the attention has no heads
+    return [
+        Rule(f"{theirs}/kernel", f"{ours}/kernel", heads_axis=heads_axis),
+        Rule(f"{theirs}/bias", f"{ours}/bias", heads_axis=bias_axis),
+    ]
+
+
+def _norm(theirs: str, ours: str) -> list[Rule]:
+    return [Rule(f"{theirs}/{name}", f"{ours}/{name}") for name in ("gamma", "beta")]
+
+
+def _torch_dense(theirs: str, ours: str) -> list[Rule]:
+    return [
+        Rule(f"{theirs}.weight", f"{ours}/kernel", transposed=True),
+        Rule(f"{theirs}.bias", f"{ours}/bias"),
+    ]
+
+
+def _torch_norm(theirs: str, ours: str) -> list[Rule]:
+    return [Rule(f"{theirs}.weight", f"{ours}/gamma"), Rule(f"{theirs}.bias", f"{ours}/beta")]
+
+
+def _torch_scores(theirs: str, ours: str) -> list[Rule]:
+    return [
+        Rule(f"{theirs}.weight", f"{ours}/output_weights"),
+        Rule(f"{theirs}.bias", f"{ours}/output_bias"),
+    ]
+
+
+# Hugging Face's BertModel, and its classes with a head.
+
+_TORCH_LAYER = "encoder.layer.{i}"
+_HUGGING_FACE_RULES = [
+    Rule("embeddings.word_embeddings.weight", _WORDS),
+    Rule("embeddings.position_embeddings.weight", f"{_EMBEDDINGS}/position_embeddings"),
+    Rule("embeddings.token_type_embeddings.weight", f"{_EMBEDDINGS}/token_type_embeddings"),
+    *_torch_norm("embeddings.LayerNorm", f"{_EMBEDDINGS}/LayerNorm"),
+    *_torch_dense(f"{_TORCH_LAYER}.attention.self.query", f"{_LAYER}/attention/self/query"),
+    *_torch_dense(f"{_TORCH_LAYER}.attention.self.key", f"{_LAYER}/attention/self/key"),
+    *_torch_dense(f"{_TORCH_LAYER}.attention.self.value", f"{_LAYER}/attention/self/value"),
+    *_torch_dense(f"{_TORCH_LAYER}.attention.output.dense", f"{_LAYER}/attention/output/dense"),
+    *_torch_norm(
+        f"{_TORCH_LAYER}.attention.output.LayerNorm", f"{_LAYER}/attention/output/LayerNorm"
+    ),
+    *_torch_dense(f"{_TORCH_LAYER}.intermediate.dense", f"{_LAYER}/intermediate/dense"),
+    *_torch_dense(f"{_TORCH_LAYER}.output.dense", f"{_LAYER}/output/dense"),
+    *_torch_norm(f"{_TORCH_LAYER}.output.LayerNorm", f"{_LAYER}/output/LayerNorm"),
+    *_torch_dense("pooler.dense", "bert/pooler/dense"),
+    *_torch_dense("cls.predictions.transform.dense", f"{_TRANSFORM}/dense"),
+    *_torch_norm("cls.predictions.transform.LayerNorm", f"{_TRANSFORM}/LayerNorm"),
+    Rule("cls.predictions.bias", "cls/predictions/output_bias"),
+    Rule("cls.predictions.decoder.weight", "cls/predictions/output_weights"),
+    *_torch_scores("cls.seq_relationship", _NEXT_SENTENCE),
+    *_torch_dense("classifier", "classifier"),
+    *_torch_scores("qa_outputs", "cls/squad"),
+]
+# Fields that Hugging Face's config does not have.
+_ONLY_OURS = ("masked_lm_hidden_act", "masked_lm_layer_norm_eps", "use_pooler", "other_keys")
+
+
+def _hugging_face_config(config: BertConfig) -> dict[str, Any]:
+    values = config.to_dict()
+    return {**config.other_keys, **{k: v for k, v in values.items() if k not in _ONLY_OURS}}
+
+
+def _hugging_face_losses(config: BertConfig, heads: Collection[str]) -> list[str]:
+    lost = []
+    for name, unset in (("hidden_act", ""), ("layer_norm_eps", 0.0)):
+        head, encoder = getattr(config, f"masked_lm_{name}"), getattr(config, name)
+        if head not in (unset, encoder) and "masked_lm" in heads:
+            lost.append(
+                f"the masked-LM head has {name} {head!r}, the encoder {encoder!r}: Hugging Face "
+                "has one for both."
+            )
+    return lost
+
+
+HUGGING_FACE = HuggingFaceNames(
+    rules=_HUGGING_FACE_RULES,
+    labels="classifier.bias",
+    losses=_hugging_face_losses,
+    prefix="bert.",
+    classes={
+        "embedding": ("BertModel", True),
+        "pretraining": ("BertForPreTraining", True),
+        "masked_lm": ("BertForMaskedLM", False),
+        "classification": ("BertForSequenceClassification", True),
+        "token_classification": ("BertForTokenClassification", False),
+        "question_answering": ("BertForQuestionAnswering", False),
+        "multiple_choice": ("BertForMultipleChoice", True),
+    },
+    older={".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"},
+    ignored=dict.fromkeys(
+        ("embeddings.position_ids", "embeddings.token_type_ids"), "a buffer, not a weight"
+    ),
+    copies={"cls.predictions.decoder.bias": "cls.predictions.bias"},
+    tied={"cls.predictions.decoder.weight": "embeddings.word_embeddings.weight"},
+    to_config=_hugging_face_config,
+)
+
+# google-research/bert. Only the classifier of run_classifier.py lies elsewhere.
+
+_BLOCK = (
+    *(
+        f"attention/{layer}/{name}"
+        for layer in ("self/query", "self/key", "self/value", "output/dense")
+        for name in ("kernel", "bias")
+    ),
+    "attention/output/LayerNorm/gamma",
+    "attention/output/LayerNorm/beta",
+    *(f"{layer}/dense/{n}" for layer in ("intermediate", "output") for n in ("kernel", "bias")),
+    "output/LayerNorm/gamma",
+    "output/LayerNorm/beta",
+)
+_GOOGLE_KEYS = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "initializer_range",
+)
+
+
+def _google_activation(name: str) -> str:
+    """Google's name: its `gelu` is the tanh form."""
+    return "gelu" if name in _TANH_FORMS else name
+
+
+def _google_config(config: BertConfig) -> dict[str, Any]:
+    values = {name: getattr(config, name) for name in _GOOGLE_KEYS}
+    return {**values, "hidden_act": _google_activation(config.hidden_act)}
+
+
+def _google_losses(config: BertConfig, heads: Collection[str]) -> list[str]:
+    del heads
+    lost = []
+    for name in ("hidden_act", "masked_lm_hidden_act"):
+        if getattr(config, name) == "gelu":
+            lost.append(f"{name} is the exact gelu; Google's is the tanh form (up to 5e-4 apart).")
+    head = config.masked_lm_hidden_act or config.hidden_act
+    if _google_activation(head) != _google_activation(config.hidden_act):
+        lost.append("the masked-LM head has another activation than the encoder.")
+    for name in ("layer_norm_eps", "masked_lm_layer_norm_eps"):
+        if getattr(config, name) not in (0.0, 1e-12):
+            lost.append(f"{name} is {getattr(config, name)}; Google's is 1e-12.")
+    return lost
+
+
+GOOGLE = GoogleNames(
+    rules=[
+        *same(f"{_EMBEDDINGS}/{kind}_embeddings" for kind in ("word", "position", "token_type")),
+        *_norm(f"{_EMBEDDINGS}/LayerNorm", f"{_EMBEDDINGS}/LayerNorm"),
+        *same(f"{_LAYER}/{name}" for name in _BLOCK),
+        *_dense("bert/pooler/dense", "bert/pooler/dense"),
+        *_dense(f"{_TRANSFORM}/dense", f"{_TRANSFORM}/dense"),
+        *_norm(f"{_TRANSFORM}/LayerNorm", f"{_TRANSFORM}/LayerNorm"),
+        *same(["cls/predictions/output_bias"]),
+        *same(f"{_NEXT_SENTENCE}/output_{name}" for name in ("weights", "bias")),
+        *same(f"cls/squad/output_{name}" for name in ("weights", "bias")),
+        Rule("output_weights", "classifier/kernel", transposed=True),
+        Rule("output_bias", "classifier/bias"),
+    ],
+    labels="output_bias",
+    losses=_google_losses,
+    config_file="bert_config.json",
+    to_config=_google_config,
+)
+
+# Model Garden's BertEncoder and BertEncoderV2, and BertPretrainerV2 around them. The rules have the
+# names of BertEncoderV2; the functional BertEncoder counts its layers.
+
+_GARDEN_LAYER = "_transformer_layers/{i}"
+_GARDEN_ATTENTION, _HEAD = f"{_GARDEN_LAYER}/_attention_layer", "classification_heads/0"
+_SPARE_POOLER = "garden/pooler_transform"
+
+
+def _garden_poolers() -> list[Rule]:
+    """The pooler of the encoder, and that of the pretrainer's next-sentence head.
+
+    BertPretrainerV2 trains the head's and leaves the encoder's as it was. So the head's is our
+    pooler. The encoder's, where there are both, is the spare one.
+    """
+    encoder = [
+        Rule(f"_pooler_layer/{n}", f"bert/pooler/dense/{n}", spare=f"{_SPARE_POOLER}/{n}")
+        for n in ("kernel", "bias")
+    ]
+    head = _dense(f"{_HEAD}/dense", "bert/pooler/dense")
+    return [*encoder, *head, *_dense("next_sentence..pooler_dense", "bert/pooler/dense")]
+
+
+def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> BertConfig:
+    """The sizes from {name as in the rules: shape}; the rest as Model Garden has it."""
+    layer = "_transformer_layers/0"
+    words = shapes.get("_embedding_layer/embeddings", shapes.get("masked_lm/embedding_table"))
+    try:
+        if words is None:
+            raise KeyError("_embedding_layer/embeddings")
+        _, heads, _ = shapes[f"{layer}/_attention_layer/_query_dense/kernel"]
+        positions = shapes["_position_embedding_layer/embeddings"]
+        types = shapes["_type_embedding_layer/embeddings"]
+        intermediate = shapes[f"{layer}/_intermediate_dense/kernel"]
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{source}: variables of the encoder are missing ({error}).") from error
+    query = "/_attention_layer/_query_dense/bias"
+    return BertConfig(
+        vocab_size=words[0],
+        hidden_size=words[-1],
+        num_hidden_layers=sum(name.endswith(query) for name in shapes),
+        num_attention_heads=heads,
+        intermediate_size=intermediate[-1],
+        hidden_act="gelu_new",
+        max_position_embeddings=positions[0],
+        type_vocab_size=types[0],
+    ).check(source)
+
+
+GARDEN = GardenNames(
+    rules=[
+        Rule("_embedding_layer/embeddings", _WORDS),
+        Rule("_position_embedding_layer/embeddings", f"{_EMBEDDINGS}/position_embeddings"),
+        Rule("_type_embedding_layer/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
+        *_norm("_embedding_norm_layer", f"{_EMBEDDINGS}/LayerNorm"),
+        *_dense(f"{_GARDEN_ATTENTION}/_query_dense", f"{_LAYER}/attention/self/query", 1),
+        *_dense(f"{_GARDEN_ATTENTION}/_key_dense", f"{_LAYER}/attention/self/key", 1),
+        *_dense(f"{_GARDEN_ATTENTION}/_value_dense", f"{_LAYER}/attention/self/value", 1),
+        *_dense(f"{_GARDEN_ATTENTION}/_output_dense", f"{_LAYER}/attention/output/dense", 0),
+        *_norm(f"{_GARDEN_LAYER}/_attention_layer_norm", f"{_LAYER}/attention/output/LayerNorm"),
+        *_dense(f"{_GARDEN_LAYER}/_intermediate_dense", f"{_LAYER}/intermediate/dense"),
+        *_dense(f"{_GARDEN_LAYER}/_output_dense", f"{_LAYER}/output/dense"),
+        *_norm(f"{_GARDEN_LAYER}/_output_layer_norm", f"{_LAYER}/output/LayerNorm"),
+        *_garden_poolers(),
+        Rule("masked_lm/embedding_table", _WORDS),
+        *_dense("masked_lm/dense", f"{_TRANSFORM}/dense"),
+        *_norm("masked_lm/layer_norm", f"{_TRANSFORM}/LayerNorm"),
+        Rule("masked_lm/output_bias.Sbias", "cls/predictions/output_bias"),
+        Rule(f"{_HEAD}/out_proj/kernel", f"{_NEXT_SENTENCE}/output_weights", transposed=True),
+        Rule(f"{_HEAD}/out_proj/bias", f"{_NEXT_SENTENCE}/output_bias"),
+    ],
+    losses=_google_losses,
+    marks=("_embedding_norm_layer/gamma",),
+    aliases={
+        "layer_with_weights-0": "_embedding_layer",
+        "layer_with_weights-1": "_position_embedding_layer",
+        "layer_with_weights-2": "_type_embedding_layer",
+        "layer_with_weights-3": "_embedding_norm_layer",
+        "layer_with_weights-{i+4}": _GARDEN_LAYER,
+        "layer_with_weights-{n+4}": "_pooler_layer",
+    },
+    infer=_garden_config,
+    params=GardenParams(
+        types=("bert", "bert_v2"),
+        sizes={
+            "vocab_size": "vocab_size",
+            "hidden_size": "hidden_size",
+            "num_layers": "num_hidden_layers",
+            "num_attention_heads": "num_attention_heads",
+            "intermediate_size": "intermediate_size",
+            "max_position_embeddings": "max_position_embeddings",
+            "type_vocab_size": "type_vocab_size",
+        },
+        rates={
+            "dropout_rate": "hidden_dropout_prob",
+            "attention_dropout_rate": "attention_probs_dropout_prob",
+            "initializer_range": "initializer_range",
+        },
+        only_supported={"norm_first": False},
+        activation=("hidden_activation", "hidden_act"),
+        masked_lm_activation=("mlm_activation", "masked_lm_hidden_act"),
+    ),
+)
+
+# keras-hub's BertBackbone. It fixes what others leave open: tanh GELU in the encoder, exact GELU in
+# the masked-LM head, epsilon 1e-12 and in that head 1e-5.
+
+_KERAS_LAYER, _HEAD_EPSILON = "transformer_layer_{i}", 1e-5
+_KERAS_ATTENTION = f"{_KERAS_LAYER}/self_attention_layer"
+
+
+def _keras_losses(config: BertConfig, heads: Collection[str]) -> list[str]:
+    lost = []
+    if config.hidden_act not in _TANH_FORMS:
+        lost.append(f"hidden_act is {config.hidden_act!r}; keras-hub's encoder has tanh gelu.")
+    if config.layer_norm_eps != 1e-12:
+        lost.append(f"layer_norm_eps is {config.layer_norm_eps}; keras-hub's encoder has 1e-12.")
+    if "masked_lm" in heads:
+        activation = config.masked_lm_hidden_act or config.hidden_act
+        if activation != "gelu":
+            lost.append(f"the masked-LM head has {activation!r}; keras-hub's has the exact gelu.")
+        epsilon = config.masked_lm_layer_norm_eps or config.layer_norm_eps
+        if epsilon != _HEAD_EPSILON:
+            lost.append(f"the masked-LM head has epsilon {epsilon}; keras-hub's has 1e-5.")
+    if not config.use_pooler:
+        lost.append("that there is no pooler: keras-hub always has one, which starts at random.")
+    return lost
+
+
+KERAS = KerasNames(
+    rules=[
+        Rule("token_embedding/embeddings", _WORDS),
+        Rule("position_embedding/embeddings", f"{_EMBEDDINGS}/position_embeddings"),
+        Rule("segment_embedding/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
+        *_norm("embeddings_layer_norm", f"{_EMBEDDINGS}/LayerNorm"),
+        *_dense(f"{_KERAS_ATTENTION}/query", f"{_LAYER}/attention/self/query", 1),
+        *_dense(f"{_KERAS_ATTENTION}/key", f"{_LAYER}/attention/self/key", 1),
+        *_dense(f"{_KERAS_ATTENTION}/value", f"{_LAYER}/attention/self/value", 1),
+        *_dense(f"{_KERAS_ATTENTION}/attention_output", f"{_LAYER}/attention/output/dense", 0),
+        *_norm(f"{_KERAS_LAYER}/self_attention_layer_norm", f"{_LAYER}/attention/output/LayerNorm"),
+        *_dense(f"{_KERAS_LAYER}/feedforward_intermediate_dense", f"{_LAYER}/intermediate/dense"),
+        *_dense(f"{_KERAS_LAYER}/feedforward_output_dense", f"{_LAYER}/output/dense"),
+        *_norm(f"{_KERAS_LAYER}/feedforward_layer_norm", f"{_LAYER}/output/LayerNorm"),
+        *_dense("pooled_dense", "bert/pooler/dense"),
+        *_dense("mlm_head/intermediate_dense", f"{_TRANSFORM}/dense"),
+        *_norm("mlm_head/intermediate_layer_norm", f"{_TRANSFORM}/LayerNorm"),
+        Rule("mlm_head/output_bias", "cls/predictions/output_bias"),
+        *_dense("logits", "classifier"),
+    ],
+    labels="logits/bias",
+    losses=_keras_losses,
+    backbone="BertBackbone",
+    tasks={"pretraining": "BertMaskedLM", "classification": "BertTextClassifier"},
+    tokenizer="BertTokenizer",
+    config={
+        "vocabulary_size": "vocab_size",
+        "num_layers": "num_hidden_layers",
+        "num_heads": "num_attention_heads",
+        "hidden_dim": "hidden_size",
+        "intermediate_dim": "intermediate_size",
+        "dropout": "hidden_dropout_prob",
+        "max_sequence_length": "max_position_embeddings",
+        "num_segments": "type_vocab_size",
+    },
+    equal={"attention_probs_dropout_prob": "hidden_dropout_prob"},
+    fixed={
+        "hidden_act": "gelu_new",
+        "masked_lm_hidden_act": "gelu",
+        "masked_lm_layer_norm_eps": _HEAD_EPSILON,
+    },
+)
+
+CHECKPOINT_NAMES = {
+    "hugging_face": HUGGING_FACE,
+    "google": GOOGLE,
+    "garden": GARDEN,
+    "keras": KERAS,
+}

@@ -1,0 +1,191 @@
+"""How the files of other projects name the tensors of a model. What CHECKPOINT_NAMES is made of.
+
+A package of bert_tf.models, or a module outside, that can be converted exports
+
+    CHECKPOINT_NAMES = {"hugging_face": HuggingFaceNames(...), "google": GoogleNames(...)}
+
+with an entry for each format that has this model. The formats are the modules of
+bert_tf.checkpoints: they know files and containers, and ask here for names. Importing this needs
+neither TensorFlow nor Keras.
+"""
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """One tensor in both worlds.
+
+    Attributes:
+      theirs: its name there. `{i}` is the number of the layer, `{n}` the number of layers; `{i+4}`
+        and `{n+4}` are these plus 4.
+      ours: the path of our variable; `{i}` is the number of the layer.
+      transposed: theirs is the transpose of ours.
+      heads_axis: the axis of ours that is two axes there, [number of heads, head size]. None: the
+        axes are the same.
+      spare: a path of its own for this tensor where the file holds another one for `ours` too.
+        Such a tensor is kept, used by nothing, and written back. "": there is only one.
+    """
+
+    theirs: str
+    ours: str
+    transposed: bool = False
+    heads_axis: int | None = None
+    spare: str = ""
+
+    def for_layers(self, num_layers: int) -> Iterator["Rule"]:
+        """The rule for each layer; only itself if it is not one of layers."""
+        for i in range(num_layers if "{i}" in self.ours else 1):
+            theirs = in_layer(self.theirs, i, num_layers)
+            yield dataclasses.replace(self, theirs=theirs, ours=self.ours.replace("{i}", str(i)))
+
+    def their_shape(self, shape: tuple[int, ...], num_heads: int) -> tuple[int, ...]:
+        """Its shape there, from the shape of ours.
+
+        Args:
+          shape: of our variable.
+          num_heads: N, of the attention; only for rules with a `heads_axis`.
+        """
+        if self.heads_axis is not None:
+            axis = self.heads_axis
+            shape = (*shape[:axis], num_heads, shape[axis] // num_heads, *shape[axis + 1 :])
+        return shape[::-1] if self.transposed else shape
+
+
+def in_layer(name: str, i: int, num_layers: int) -> str:
+    """A name with the numbers of layer `i` in place of `{i}`, `{i+4}`, `{n}` and `{n+4}`."""
+    numbers = {"{i}": i, "{i+4}": i + 4, "{n}": num_layers, "{n+4}": num_layers + 4}
+    for placeholder, number in numbers.items():
+        name = name.replace(placeholder, str(number))
+    return name
+
+
+def same(names: Iterable[str]) -> list[Rule]:
+    """Rules for tensors that have the same name in both worlds."""
+    return [Rule(name, name) for name in names]
+
+
+def no_losses(config: Any, heads: Collection[str]) -> list[str]:
+    """For a format that holds everything that a config can say."""
+    del config, heads
+    return []
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Names:
+    """What every format asks.
+
+    Attributes:
+      rules: one for each tensor, heads included. A format's own heads stand below the paths of
+        `bert_tf.checkpoints.heads`.
+      labels: their name of the tensor that has one number for each label. "": no classifier.
+      losses: gets the config and the names of the heads (`bert_tf.checkpoints.heads`); returns a
+        sentence for each setting that the format cannot hold.
+    """
+
+    rules: Collection[Rule]
+    labels: str = ""
+    losses: Callable[[Any, Collection[str]], list[str]] = no_losses
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HuggingFaceNames(Names):
+    """A model in Hugging Face's format. Its `model_type` is the name of the member.
+
+    Attributes:
+      prefix: stands before the names of the encoder's tensors in classes with a head, for example
+        "bert."; the rules have the names without it.
+      classes: {task: (class that transformers has for it, whether its encoder has a pooler)}. The
+        tasks are those of `bert_tf.checkpoints.heads`, and "masked_lm" for pretraining without next
+        sentence.
+      older: {part of a name in older files: the same part in the rules}.
+      ignored: {name of what is no weight: why it is left out}.
+      copies: {name of a tensor: name of the one in the rules that it must be equal to}.
+      tied: {name of the table with which the masked LM scores: name of the word embeddings}, for a
+        config with `tie_word_embeddings`. Empty: the model cannot have such a table.
+      to_config: gives the keys of config.json from the config of the model.
+    """
+
+    prefix: str
+    classes: Mapping[str, tuple[str, bool]]
+    older: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    ignored: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    copies: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tied: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    to_config: Callable[[Any], dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GoogleNames(Names):
+    """A model in the format of google-research's TensorFlow 1 code.
+
+    Attributes:
+      config_file: name of the file with its configuration.
+      to_config: gives the keys of that file from the config of the model.
+    """
+
+    config_file: str
+    to_config: Callable[[Any], dict[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GardenNames(Names):
+    """A model in the format of TensorFlow Model Garden.
+
+    The rules have the names below the encoder, and below the pretrainer around it.
+
+    Attributes:
+      marks: a file that has one of these names holds this model.
+      aliases: {name of a node in other classes of Model Garden: its name in the rules}.
+      infer: makes the config from {their name: shape}. Gets also the source, for messages.
+      params: what params.yaml says about the model.
+    """
+
+    marks: Collection[str]
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    infer: Callable[[Mapping[str, tuple[int, ...]], str], Any]
+    params: "GardenParams"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GardenParams:
+    """The encoder's section of Model Garden's params.yaml.
+
+    Attributes:
+      types: values of the encoder's `type` that mean this model.
+      sizes: {their key: field of the config} that the weights show too and that must agree.
+      rates: {their key: field of the config} that is taken from the file.
+      only_supported: {their key: the one value that this model can have}.
+      activation: (their key, field of the config) of the encoder's activation.
+      masked_lm_activation: the same for the masked-LM head; the field is "" if both are the same.
+    """
+
+    types: Collection[str]
+    sizes: Mapping[str, str]
+    rates: Mapping[str, str]
+    only_supported: Mapping[str, Any]
+    activation: tuple[str, str]
+    masked_lm_activation: tuple[str, str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KerasNames(Names):
+    """A model in keras-hub's format.
+
+    Attributes:
+      backbone: name of keras-hub's class.
+      tasks: {task of `bert_tf.checkpoints.heads`: keras-hub's class for it}.
+      tokenizer: name of keras-hub's class.
+      config: {key of keras-hub's config: field of ours}.
+      equal: {field of ours: the field that it is equal to in keras-hub's class}.
+      fixed: {field of ours: the value that keras-hub's class has always}.
+    """
+
+    backbone: str
+    tasks: Mapping[str, str]
+    tokenizer: str
+    config: Mapping[str, str]
+    equal: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
