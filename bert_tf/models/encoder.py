@@ -31,8 +31,8 @@ class Part:
     Attributes:
       kind: "embeddings", "block", "pooler" or "top" (all else above the blocks, such as a norm).
       name: for messages.
-      variables: no other part has them. What several blocks share belongs to the lowest of them,
-        and the others may have none.
+      variables: at least one. No other part has them: what several blocks share belongs to the
+        lowest of them.
     """
 
     kind: str
@@ -164,7 +164,7 @@ class Encoder(keras.Model):
 
     @property
     def parts(self) -> list[Part]:
-        """The parts in order of depth: embeddings, every block, pooler and top if they exist."""
+        """The parts in order of depth. A block that only shares variables is not one of them."""
         layers = [("embeddings", self.embeddings), *(("block", block) for block in self.blocks)]
         if self.pooler is not None:
             layers.append(("pooler", self.pooler))
@@ -172,7 +172,7 @@ class Encoder(keras.Model):
         for kind, layer in [*layers, ("top", self)]:
             own = tuple(variable for variable in layer.variables if id(variable) not in taken)
             taken |= {id(variable) for variable in own}
-            if own or kind == "block":
+            if own:
                 parts.append(Part(kind, layer.name, own))
         return parts
 

@@ -43,7 +43,7 @@ def pace_of_weights(config: OptimizerConfig, places: Mapping[str, Place]) -> dic
     The rate of a part is `layer_decay` times that of the part above it (Clark et al. 2020, section
     3.1; Howard and Ruder 2018, section 3.2, "discriminative fine-tuning"). With `unfreeze_every`,
     the heads train first, and after each so many steps one part more, from the top (Howard and
-    Ruder 2018, section 3.3). What several blocks share moves with the lowest of them.
+    Ruder 2018, section 3.3). Blocks that share their weights count as one.
 
     Raises:
       ValueError: more frozen blocks than there are.
@@ -52,7 +52,7 @@ def pace_of_weights(config: OptimizerConfig, places: Mapping[str, Place]) -> dic
     if config.num_frozen_layers > num_blocks:
         raise ValueError(
             f"optimizer.num_frozen_layers is {config.num_frozen_layers}, but the model has "
-            f"{num_blocks} layers."
+            f"{num_blocks} layers with weights of their own."
         )
     return {path: _pace(config, place) for path, place in places.items()}
 

@@ -22,9 +22,8 @@ class Place:
       role: see `bert_tf.layers.roles`.
       kind: of the encoder's part, "embeddings", "block", "pooler" or "top"; "head" for what is not
         in the encoder.
-      depth: 0 for embeddings, i + 1 for block i, `num_blocks` + 1 for all that stands above. What
-        several blocks share has the depth of the lowest.
-      num_blocks: how many blocks the encoder has.
+      depth: 0 for embeddings, i + 1 for block i, `num_blocks` + 1 for all that stands above.
+      num_blocks: how many blocks of the encoder have weights of their own; only these count.
     """
 
     role: str
