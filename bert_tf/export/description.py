@@ -39,7 +39,7 @@ def manifest(
       signatures: see `interface`.
       metrics: scores of the model that was exported, before any loss of precision.
     """
-    config, vocabulary = task.config, task.tokenizer.vocabulary
+    config, tokenizer = task.config, task.tokenizer
     return {
         "format_version": FORMAT_VERSION,
         "format": format,
@@ -51,10 +51,9 @@ def manifest(
         "max_position_embeddings": config.model.longest_sequence,
         "parameters": sum(int(np.prod(weight.shape)) for weight in model.weights),
         "vocabulary": {
-            "tokens": len(vocabulary),
-            "sha256": vocabulary.sha256,
-            "do_lower_case": task.tokenizer.do_lower_case,
-            "max_input_chars_per_word": task.tokenizer.max_input_chars_per_word,
+            "tokens": len(tokenizer),
+            "sha256": tokenizer.identity,
+            **tokenizer.settings(),
         },
         "signatures": signatures,
         "metrics": dict(metrics),
@@ -121,8 +120,8 @@ def model_card(about: Mapping[str, Any]) -> str:
         f"- Input: {'pairs of texts' if about['takes_pairs'] else 'text'}, UTF-8; bytes that are "
         "not UTF-8 are ignored. An empty text has an answer too.",
         f"- Vocabulary: {about['vocabulary']['tokens']:,} tokens, SHA-256 "
-        f"{about['vocabulary']['sha256'][:16]}, "
-        f"{'lower-cased' if about['vocabulary']['do_lower_case'] else 'cased'}.",
+        f"{about['vocabulary']['sha256'][:16]}.",
+        f"- Tokenizer: {_settings(about['vocabulary'])}.",
     ]
     if about["labels"]:
         lines.append(f"- Labels: {', '.join(about['labels'])}.")
@@ -136,6 +135,12 @@ def model_card(about: Mapping[str, Any]) -> str:
     lines += ["", "## Scores", "", *_scores(about["metrics"])]
     lines += ["", "## Training data, intended use, limits", "", "Not recorded: fill this in.", ""]
     return "\n".join(lines)
+
+
+def _settings(vocabulary: Mapping[str, Any]) -> str:
+    """The kind and the settings of a tokenizer, for people."""
+    known = {name: value for name, value in vocabulary.items() if name not in ("tokens", "sha256")}
+    return ", ".join(f"{name} {json.dumps(value)}" for name, value in known.items())
 
 
 def _scores(metrics: Mapping[str, Any]) -> list[str]:

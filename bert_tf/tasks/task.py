@@ -45,9 +45,9 @@ class Task(abc.ABC):
     def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer):
         self.config = config
         self.tokenizer = tokenizer
-        if len(tokenizer.vocabulary) > config.model.vocab_size:
+        if len(tokenizer) > config.model.vocab_size:
             raise ValueError(
-                f"the vocabulary has {len(tokenizer.vocabulary)} tokens, the embedding table only "
+                f"the vocabulary has {len(tokenizer)} tokens, the embedding table only "
                 f"{config.model.vocab_size} rows (model.vocab_size). Pass the vocabulary of the "
                 "model, or make the model's larger."
             )

@@ -77,7 +77,7 @@ def train(
     watch = peers.watch(strategy.cluster_resolver if agreement.num_workers > 1 else None)
     made_of = {
         "data": data_id,
-        "vocabulary": task.tokenizer.vocabulary.sha256,
+        "vocabulary": task.tokenizer.identity,
         "initial weights": start_id,
     }
     run = Run(task, config, strategy, agreement, train_data, eval_data, work_dir, made_of)

@@ -202,7 +202,7 @@ class PretrainingTask(task.Task):
         `tokens` string and `probabilities` float32, both [B, P, 5].
         """
         logits_BPV = tf.cast(outputs["masked_lm_logits"], tf.float32)
-        logits_BPV = logits_BPV[..., : len(self.tokenizer.vocabulary)]
+        logits_BPV = logits_BPV[..., : len(self.tokenizer)]
         probs_BPK, ids_BPK = tf.math.top_k(tf.nn.softmax(logits_BPV), k=NUM_GUESSES)
         used_BP1 = batch["masked_lm_weights"][..., tf.newaxis] > 0
         return {
@@ -234,13 +234,15 @@ class PretrainingTask(task.Task):
         ]
 
     def _show_row(self, row: dict[str, np.ndarray], guesses: np.ndarray) -> dict[str, list[str]]:
-        names = self.tokenizer.vocabulary.tokens
-        tokens = [names[token] for token in row["input_ids"][: row["input_mask"].sum()]]
+        names, texts = self.tokenizer.tokens, self.tokenizer.token_texts
+        ids = row["input_ids"][: row["input_mask"].sum()]
+        gaps = [" " if begins else "" for begins in self.tokenizer.begins_word[ids]]
+        pieces = [gap + texts[token] for gap, token in zip(gaps, ids, strict=True)]
         used = np.flatnonzero(row["masked_lm_weights"] > 0)
         for number, slot in enumerate(used, start=1):
-            tokens[row["masked_lm_positions"][slot]] = f"[{number}]"
+            pieces[row["masked_lm_positions"][slot]] = f" [{number}]"
         return {
-            "text": " ".join(tokens).replace(" ##", ""),
+            "text": "".join(pieces).strip(),
             "expected": [names[token] for token in row["masked_lm_ids"][used]],
             "given": [guess.decode() for guess in guesses[used]],
         }
