@@ -13,7 +13,7 @@ from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.found_task import labels_of
 from bert_tf.checkpoints.mapping import Weights
 from bert_tf.checkpoints.model_variables import heads_among
-from bert_tf.config.task import Settings
+from bert_tf.config.task import Facts, Settings
 from bert_tf.model_folder import assign, read_checkpoint
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -78,24 +78,28 @@ def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:
     if not checkpoint.config.use_pooler:
         pooler = [part for part in model.encoder.parts if part.kind == "pooler"]
         optional |= {variable.path for part in pooler for variable in part.variables}
-    assign(model, _of_the_same_task(checkpoint, model.config.task), source=path, optional=optional)
+    assign(model, _of_the_same_task(checkpoint, model), source=path, optional=optional)
 
 
-def _of_the_same_task(checkpoint: Checkpoint, task: Settings) -> Weights:
+def _of_the_same_task(checkpoint: Checkpoint, model: keras.Model) -> Weights:
     """The weights, without those of a classifier of other labels or of another pooling."""
 
-    def learned(config: Settings):
-        names = ("labels", "problem_type", "classifier_pooling")
-        return type(config), *(getattr(config, name, None) for name in names)
+    def learned(settings: Settings, facts: Facts):
+        names = ("problem_type", "classifier_pooling")
+        return (
+            type(settings),
+            getattr(facts, "labels", None),
+            *(getattr(settings, name, None) for name in names),
+        )
 
-    theirs = checkpoint.task
+    theirs, facts = checkpoint.task, checkpoint.facts
     classifier = [path for path in checkpoint.weights if heads_among([path]) == {"classifier"}]
-    if not classifier or learned(theirs) == learned(task):
+    if not classifier or learned(theirs, facts) == learned(model.config.task, model.facts):
         return checkpoint.weights
     logging.warning(
         "%s: its classifier answers %s (classifier_pooling %s) and is LEFT OUT.",
         checkpoint.source,
-        ", ".join(labels_of(theirs)) or "numbers",
+        ", ".join(labels_of(facts)) or "numbers",
         getattr(theirs, "classifier_pooling", ""),
     )
     return checkpoint.weights.replaced(dict.fromkeys(classifier))

@@ -25,17 +25,15 @@ from bert_tf import members
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints import tensors
 from bert_tf.checkpoints.checkpoint import Checkpoint
-from bert_tf.checkpoints.found_task import labels_of
 from bert_tf.checkpoints.mapping import Row, Weights
 from bert_tf.checkpoints.model_variables import heads_among
 from bert_tf.config import as_json
 from bert_tf.config.experiment import DataConfig, ExperimentConfig
 from bert_tf.config.old_names import from_version_1
-from bert_tf.config.task import Settings
+from bert_tf.config.task import Facts, Settings
 from bert_tf.files import new_folder
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tasks import embedding
-from bert_tf.tasks.classification.labels import REGRESSION
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
 
@@ -44,11 +42,19 @@ _WEIGHTS = "model.safetensors"
 
 @dataclasses.dataclass
 class _TaskFile:
-    """The content of task.json."""
+    """The content of task.json.
+
+    Attributes:
+      model_module: name of the encoder.
+      task, data: settings.
+      facts: those of the task, as JSON; its class depends on `task`.
+      dtype: of the training.
+    """
 
     model_module: str
     task: Settings
     data: DataConfig
+    facts: dict[str, Any]
     dtype: str = "float32"
 
     FORMAT_VERSION: ClassVar[int] = 2
@@ -57,7 +63,16 @@ class _TaskFile:
     def from_older(cls, values: Mapping[str, Any], version: int) -> dict[str, Any]:
         """The values of an older file in today's format."""
         del version
-        return from_version_1(values)
+        settings, facts = from_version_1(values)
+        return {**settings, "facts": facts}
+
+    @classmethod
+    def read(cls, folder: str) -> tuple["_TaskFile", Facts]:
+        """The file in a folder, and its facts; ValueError if it is bad."""
+        path = tf.io.gfile.join(folder, "task.json")
+        task_file = as_json.from_json(cls, path)
+        facts = as_json.from_dict(task_file.task.FACTS, task_file.facts, f"{path}: facts")
+        return task_file, facts
 
 
 def save(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]) -> None:
@@ -77,6 +92,7 @@ def save(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]
         task.tokenizer,
         task.config.data,
         dtype=task.config.train.dtype,
+        facts=task.facts,
     )
     save_checkpoint(folder, checkpoint, metrics)
 
@@ -90,7 +106,7 @@ def save_checkpoint(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, A
 def _write_all(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) -> list[Row]:
     config = ExperimentConfig(model=checkpoint.config, data=checkpoint.data, task=checkpoint.task)
     config.train.dtype = checkpoint.dtype
-    _write_about(folder, config, checkpoint.tokenizer)
+    _write_about(folder, config, checkpoint.facts, checkpoint.tokenizer)
     _write(folder, "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
     weights = checkpoint.weights
     shapes = {path: array.shape for path, array in weights.items()}
@@ -104,12 +120,14 @@ def _write_all(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) 
 
 def save_task(folder: str, task: Task) -> None:
     """Writes what `load_task` reads: all of a model folder but the weights and the metrics."""
-    _write_about(folder, task.config, task.tokenizer)
+    _write_about(folder, task.config, task.facts, task.tokenizer)
 
 
-def _write_about(folder: str, config: ExperimentConfig, tokenizer: Tokenizer) -> None:
+def _write_about(folder: str, config: ExperimentConfig, facts: Facts, tokenizer: Tokenizer) -> None:
     model = config.model
-    task_file = _TaskFile(model.model_type, config.task, config.data, config.train.dtype)
+    task_file = _TaskFile(
+        model.model_type, config.task, config.data, as_json.to_dict(facts), config.train.dtype
+    )
     tokenizer.save(folder)
     _write(folder, model.CONFIG_FILE, model.to_json().encode())
     _write(folder, "task.json", as_json.to_json(task_file).encode())
@@ -117,10 +135,10 @@ def _write_about(folder: str, config: ExperimentConfig, tokenizer: Tokenizer) ->
 
 def load_task(folder: str) -> Task:
     """The task in a folder written by `save_task`: tokenizer and decoding, without a model."""
-    task_file = as_json.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
+    task_file, facts = _TaskFile.read(folder)
     model = _read_model_config(folder, task_file.model_module)
     config = ExperimentConfig(model=model, data=task_file.data, task=task_file.task)
-    return make_task(config, Tokenizer.from_folder(folder))
+    return make_task(config, Tokenizer.from_folder(folder), facts)
 
 
 def read_metrics(path: str) -> dict[str, Any]:
@@ -162,7 +180,7 @@ def read_checkpoint(path: str, **files: str) -> Checkpoint:
     folder = _find(path)
     if not folder:
         return foreign.read(path, **files)
-    task_file = as_json.from_json(_TaskFile, tf.io.gfile.join(folder, "task.json"))
+    task_file, facts = _TaskFile.read(folder)
     file = tensors.SafetensorsFile(tf.io.gfile.join(folder, _WEIGHTS))
     readers = {name: functools.partial(file.read, name) for name in file.shapes}
     return Checkpoint(
@@ -174,6 +192,7 @@ def read_checkpoint(path: str, **files: str) -> Checkpoint:
         task_file.data,
         [Row(name, shape, name, shape) for name, shape in file.shapes.items()],
         task_file.dtype,
+        facts,
     )
 
 
@@ -198,11 +217,10 @@ def load(path: str, *, dtype: str | None = "float32") -> tuple[Task, keras.Model
 
 def build(checkpoint: Checkpoint, *, dtype: str | None = "float32") -> tuple[Task, keras.Model]:
     """The task and the model of a checkpoint; see `load`."""
-    config = ExperimentConfig(
-        model=checkpoint.config, data=checkpoint.data, task=_loadable(checkpoint)
-    )
+    settings, facts = _loadable(checkpoint)
+    config = ExperimentConfig(model=checkpoint.config, data=checkpoint.data, task=settings)
     config.train.dtype = checkpoint.dtype if dtype is None else dtype
-    task = make_task(config, checkpoint.tokenizer)
+    task = make_task(config, checkpoint.tokenizer, facts)
     model = task.build_model()
     # A head of another project may be missing in part. A random classifier is of no use.
     heads = [weight.path for weight in model.weights if heads_among([weight.path]) - {"classifier"}]
@@ -210,20 +228,17 @@ def build(checkpoint: Checkpoint, *, dtype: str | None = "float32") -> tuple[Tas
     return task, model
 
 
-def _loadable(checkpoint: Checkpoint) -> Settings:
-    """Its task, or that of a bare encoder where bert_tf knows the head but has no task for it."""
-    task, labels = checkpoint.task, labels_of(checkpoint.task)
-    needs_labels = hasattr(task, "labels") and getattr(task, "problem_type", "") != REGRESSION
-    has_objective = type(task).task_class is not Settings.task_class
-    if has_objective and not (needs_labels and len(labels) < 2):
-        return task
+def _loadable(checkpoint: Checkpoint) -> tuple[Settings, Facts | None]:
+    """Its task, or that of a bare encoder where a known head gives no model here."""
+    problem = checkpoint.task.why_not_built(checkpoint.facts)
+    if not problem:
+        return checkpoint.task, checkpoint.facts
     logging.warning(
-        "%s: no task here for its head (%s, %d labels): the encoder is loaded WITHOUT IT.",
+        "%s: no task here for its head (%s): the encoder is loaded WITHOUT IT.",
         checkpoint.source,
-        task.name,
-        len(labels),
+        problem,
     )
-    return embedding.Config()
+    return embedding.Config(), None
 
 
 def load_tokenizer(path: str) -> Tokenizer:

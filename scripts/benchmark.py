@@ -47,7 +47,7 @@ from bert_tf import app, machine
 from bert_tf.config import as_json
 from bert_tf.tasks.classification.examples import read_examples
 from bert_tf.tasks.glue import tasks
-from bert_tf.tasks.glue.grid import apply_format
+from bert_tf.tasks.glue.grid import with_format
 
 _WORDS = ("train", "finetune", "data", "serve", "recipe")
 _SERVED_TASKS = ("classify", "embed")
@@ -178,12 +178,12 @@ def _finetune():
             "finetune needs --config=configs/finetune/glue.py, --data_dir and --init_checkpoint."
         )
     task = FLAGS.task or "mrpc"
-    apply_format(FLAGS.config, task)
+    config = with_format(FLAGS.config, task)
     train_file = tasks.find_files(FLAGS.data_dir, task).train
     if not train_file:
         raise ValueError(f"{FLAGS.data_dir} holds no training file of {task}.")
     result = finetune.run(
-        FLAGS.config,
+        config,
         train_file=train_file,
         init_checkpoint=FLAGS.init_checkpoint,
         contestants=FLAGS.contestants,
@@ -192,7 +192,7 @@ def _finetune():
         steps_per_round=FLAGS.steps_per_round,
         peer_python=FLAGS.peer_python,
     )
-    return {"config": as_json.to_dict(FLAGS.config), "task": task, **result}
+    return {"config": as_json.to_dict(config), "task": task, **result}
 
 
 def _data():

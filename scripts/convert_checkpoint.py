@@ -18,7 +18,7 @@ from bert_tf import app, files, model_folder
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints import surgery
 from bert_tf.checkpoints.mapping import Row
-from bert_tf.tasks.task import encoder_inputs
+from bert_tf.tasks.task_model import encoder_inputs
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("input", None, "What to convert.")

@@ -5,7 +5,7 @@ python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --output=score
 python scripts/evaluate.py --model=work/squad --data=dev-v1.1.json --predictions_dir=answers
 """
 
-import importlib
+import dataclasses
 import json
 import tempfile
 
@@ -14,9 +14,8 @@ from absl import flags
 from bert_tf import app, model_folder
 from bert_tf.config.experiment import DTYPES
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.records import tf_example_files
-from bert_tf.tasks.pretraining.task import check_data
 from bert_tf.tasks.results import write_files
+from bert_tf.tasks.task import Score
 from bert_tf.training import distribution
 from bert_tf.training.evaluate import Evaluator
 
@@ -45,8 +44,14 @@ def main(argv):
     strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     with strategy.scope():
         task, model = model_folder.load(FLAGS.model, dtype=FLAGS.dtype)
+    if not isinstance(task, Score):
+        raise ValueError(
+            f"{FLAGS.model}: a {task.config.task.name} model has no scores. Expected a model with "
+            "a head that was trained."
+        )
+    task = _with_header(task)
     with tempfile.TemporaryDirectory() as scratch:
-        data = _read_data(task, scratch)
+        data = task.read(FLAGS.data, scratch).arrays
         scores, rows = Evaluator(task, model, strategy, FLAGS.batch_size).run_with_rows(data)
         part = BatchSlice(FLAGS.batch_size)
         scores |= task.baselines(task.make_dataset(data, part, training=False))
@@ -61,17 +66,15 @@ def main(argv):
         write_files(FLAGS.predictions_dir, files)
 
 
-def _read_data(task, scratch):
-    """What the task's `make_dataset` takes, read from --data and checked against the model."""
-    config = task.config
-    if config.task.name == "pretraining":
-        data = tf_example_files.resolve(FLAGS.data, task.tokenizer, scratch)
-        check_data(data, config, task.tokenizer, training=False)
-        return data
-    around = importlib.import_module(f"bert_tf.tasks.{config.task.name}.prepare")
-    if FLAGS.header:
-        config.task.header = tuple(FLAGS.header)
-    return around.encode(around.read(FLAGS.data, config), config, task.tokenizer).arrays
+def _with_header(task: Score) -> Score:
+    """The task, for a file whose columns have the names --header."""
+    settings = task.config.task
+    if not FLAGS.header:
+        return task
+    if not hasattr(settings, "header"):
+        raise ValueError(f"--header: files of {settings.name} have no named columns. Leave it out.")
+    settings = dataclasses.replace(settings, header=tuple(FLAGS.header))
+    return task.with_config(dataclasses.replace(task.config, task=settings))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ the shape is that of the config, and --vocab_file is needed. Run it again to con
 the work directory holds model/, results.json, predictions/ and report.html.
 """
 
-import importlib
 import os
 import pathlib
 import sys
@@ -40,7 +39,7 @@ from bert_tf.tasks.glue import grid as glue_runs
 from bert_tf.tasks.glue import tasks, tfds_files
 from bert_tf.tasks.results import check_held_out, write_results
 from bert_tf.tasks.sets import Files, Result
-from bert_tf.tasks.task import make_task
+from bert_tf.tasks.task import Score, make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training import distribution, find_batch
 from bert_tf.training.evaluate import Evaluator
@@ -125,7 +124,9 @@ def main(argv):
         )
     if bool(FLAGS.init_checkpoint) == bool(FLAGS.vocab_file):
         raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
-    files = _files(config, strategy)
+    if _glue_task():
+        config = glue_runs.with_format(config, FLAGS.task)
+    files = _files(strategy)
     if FLAGS.init_checkpoint:
         config.model = initial_weights.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
         tokenizer = model_folder.load_tokenizer(FLAGS.init_checkpoint)
@@ -134,12 +135,11 @@ def main(argv):
     config.check()
     if FLAGS.trial:
         config, _ = find_batch.try_phase(config, None, FLAGS.trial)
-    around = importlib.import_module(f"bert_tf.tasks.{config.task.name}.prepare")
-    data = around.prepare(config, files, tokenizer)
+    data = config.task.task_class().prepare(config, files, tokenizer)
     check_held_out(FLAGS.work_dir, data.held_out)
     print("\n".join(data.look_lines), flush=True)
-    config.train.resolve_steps(len(data.train.examples))
-    task = make_task(config, tokenizer)
+    config = config.with_steps(len(data.train.examples))
+    task = make_task(config, tokenizer, data.facts)
     # Without evaluations in between there is none in the loop: `_evaluate` follows.
     watched = next(iter(data.dev.values()), None) if config.train.eval_every else None
     known = []
@@ -160,10 +160,10 @@ def main(argv):
     )
     if FLAGS.dry_run:
         return 0
-    results = _evaluate(task, model, strategy, data, known)
+    task, results = _evaluate(task, model, strategy, data, known)
     scores = {name: result.scores for name, result in results.items() if result.scores}
     if distribution.is_chief(strategy):
-        _save(around, task, model, data, results, scores)
+        _save(task, model, data, results, scores)
     for name, values in scores.items():
         for metric, value in values.items():
             print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
@@ -176,10 +176,14 @@ def _data_id(path: str, data) -> str:
     return sha256(path) + rows
 
 
-def _files(config, strategy) -> Files:
-    """The files that the flags name; with --task the config gets the task's format."""
-    if FLAGS.task:
-        glue_runs.apply_format(config, FLAGS.task)
+def _glue_task() -> bool:
+    """Whether --task is one of GLUE, not one of bert_tf."""
+    return FLAGS.task in tasks.TRAINED
+
+
+def _files(strategy) -> Files:
+    """The files that the flags name, or those of a task of GLUE."""
+    if _glue_task():
         found = tasks.find_files(_glue_folder([FLAGS.task], strategy), FLAGS.task)
         train_file = FLAGS.train_data or found.train
         dev = _named(FLAGS.eval_data, "dev") or found.dev
@@ -214,8 +218,8 @@ def _named(paths: list[str], name: str) -> dict[str, str]:
     return dict(zip(names, paths, strict=True))
 
 
-def _evaluate(task, model, strategy, data, known) -> dict[str, Result]:
-    """{name of the set: scores and answers}; test sets have answers alone.
+def _evaluate(task, model, strategy, data, known) -> tuple[Score, dict[str, Result]]:
+    """(the task, {name of the set: scores and answers}); test sets have answers alone.
 
     `known` may hold an evaluation of the model on the first set, which is not repeated then.
     What is chosen on evaluation data (a threshold) is chosen on the first set, before its scores.
@@ -229,21 +233,21 @@ def _evaluate(task, model, strategy, data, known) -> dict[str, Result]:
         else:
             scores, rows = evaluator.run_with_rows(part_of.arrays)
         if not results and data.dev:
-            task.calibrate(rows, part_of.arrays)
+            task = task.with_facts(task.calibrate(rows, part_of.arrays))
             scores |= task.score(rows, part_of.arrays)
         if name in data.dev:
             scores |= task.baselines(task.make_dataset(part_of.arrays, part, training=False))
         results[name] = Result(scores if name in data.dev else {}, rows)
-    return results
+    return task, results
 
 
-def _save(around, task, model, data, results, scores) -> None:
+def _save(task, model, data, results, scores) -> None:
     first = next(iter(scores.values()), {})
     others = dict(list(scores.items())[1:])
     model_folder.save(f"{FLAGS.work_dir}/model", task, model, {"eval": first, **others})
-    if FLAGS.task:
+    if _glue_task():
         glue_runs.write_submission_files(FLAGS.work_dir, FLAGS.task, task, results)
-    write_results(FLAGS.work_dir, around, task, data, results)
+    write_results(FLAGS.work_dir, task, data, results)
     print(f"model: {FLAGS.work_dir}/model")
     print(f"report: {FLAGS.work_dir}/report.html")
 

@@ -34,17 +34,15 @@ from absl import flags
 from bert_tf import progress
 from bert_tf.inference import answerers, calibration, stream
 from bert_tf.inference.answers_file import AnswersFile
-from bert_tf.tasks.classification import prepare
-from bert_tf.tasks.classification.labels import SINGLE
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "What answers; see above.")
-flags.DEFINE_enum(
+flags.DEFINE_string(
     "task",
     None,
-    list(answerers.TASKS),
-    "Default: what the model was trained for. embed: one vector a text from any model (that of "
-    "sentence-transformers where its folder says how; else mean over the tokens, length 1).",
+    "One of " + ", ".join(answerers.known_tasks()) + "; the default is what the model was trained "
+    "for. embed: one vector a text from any model (that of sentence-transformers where its folder "
+    "says how; else mean over the tokens, length 1).",
 )
 flags.DEFINE_string("input", None, "Text file, one example a line; default: standard input.")
 flags.DEFINE_string("output", None, "Where to write; default: standard output.")
@@ -146,17 +144,15 @@ def _temperature(answerer) -> float | None:
         raise ValueError("--temperature or --calibration_data, not both.")
     if not FLAGS.temperature and not FLAGS.calibration_data:
         return None
-    config = answerer.task.config
-    _check_calibrated(config.task)
+    answerer.task.check_has_temperature()
     if FLAGS.temperature:
         return FLAGS.temperature
-    examples = prepare.read(FLAGS.calibration_data, config)
-    columns = [examples.texts] + ([examples.text_pairs] if examples.text_pairs else [])
+    columns, label_ids = answerer.task.read_calibration(FLAGS.calibration_data)
     rows = []
-    for start in range(0, len(examples), FLAGS.batch_size):
+    for start in range(0, len(label_ids), FLAGS.batch_size):
         part = [column[start : start + FLAGS.batch_size] for column in columns]
         rows.append(answerer.answer(part)["probabilities"])
-    found = calibration.fit(np.concatenate(rows), examples.label_ids)
+    found = calibration.fit(np.concatenate(rows), label_ids)
     print(
         f"temperature {found.temperature:.3f} from {found.num_examples} examples; expected "
         f"calibration error {found.error_before:.4f} before, {found.error_after:.4f} after",
@@ -164,16 +160,6 @@ def _temperature(answerer) -> float | None:
         flush=True,
     )
     return found.temperature
-
-
-def _check_calibrated(task) -> None:
-    """A temperature is of a softmax over labels of which one is right."""
-    if task.name != "classification" or task.problem_type != SINGLE:
-        kind = task.problem_type if task.name == "classification" else task.name
-        raise ValueError(
-            "--temperature and --calibration_data are for the probabilities of a classifier that "
-            f"gives one label a text; this model is {kind!r}. Leave them out."
-        )
 
 
 def _calibrated(answerer, temperature: float):

@@ -30,7 +30,6 @@ from bert_tf import app, initial_weights, model_folder
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.records import mixing, tf_example_files
 from bert_tf.data.records.mixing import Mixture
-from bert_tf.tasks.pretraining.task import check_data
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training import distribution, find_batch
@@ -89,14 +88,15 @@ def main(argv):
     if FLAGS.trial:
         config, *train_data = find_batch.try_phase(config, train_data, FLAGS.trial)
     phases = phases_of(config, train_data)
-    for phase in phases:
-        check_data(phase.data, phase.config, tokenizer, training=True)
-    if eval_data:
-        check_data(eval_data, config, tokenizer, training=False)
-    config.train.resolve_steps(Mixture.open(train_data[0]).rows)
-    for phase in phases:
-        _log_shares(phase)
     task = make_task(config, tokenizer)
+    for phase in phases:
+        task.with_config(phase.config).check_data(phase.data, training=True)
+    if eval_data:
+        task.check_data(eval_data, training=False)
+    config = config.with_steps(Mixture.open(train_data[0]).rows)
+    task = task.with_config(config)
+    for phase in phases_of(config, train_data):
+        _log_shares(phase)
     model, metrics = train(
         task,
         config,

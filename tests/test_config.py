@@ -119,8 +119,7 @@ def test_a_time_budget_and_a_number_of_steps_exclude_each_other():
     with pytest.raises(ValueError, match="time_budget_minutes is 1.0 and .*num_train_steps is 5"):
         config.check()
     config.train.num_train_steps = 0
-    config.check().train.resolve_steps(1000)
-    assert config.train.num_train_steps == 0  # the clock decides
+    assert config.check().with_steps(1000).train.num_train_steps == 0  # the clock decides
 
 
 def test_the_default_config_is_valid_and_no_part_of_it_is_shared():

@@ -89,6 +89,7 @@ _MAY_IMPORT = {
         "tokenization",
     ],
     "inference": [
+        "members",
         "config",
         "data.text.lines",
         "export",

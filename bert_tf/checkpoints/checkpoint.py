@@ -24,7 +24,7 @@ from bert_tf.checkpoints.model_variables import (
 )
 from bert_tf.checkpoints.source_files import Files, recognise
 from bert_tf.config.experiment import DataConfig
-from bert_tf.config.task import Settings
+from bert_tf.config.task import Facts, Settings
 from bert_tf.files import new_folder
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -51,6 +51,7 @@ class Checkpoint:
       data: how long a text may be, and what else a model folder keeps.
       rows: what became of each tensor of the source.
       dtype: in which it was trained and scored, one of config.DTYPES.
+      facts: what is known of the data it was trained on, such as labels; None: what `task` says.
     """
 
     source: str
@@ -61,6 +62,11 @@ class Checkpoint:
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     rows: list[Row] = dataclasses.field(default_factory=list)
     dtype: str = "float32"
+    facts: Facts | None = None
+
+    def __post_init__(self):
+        if self.facts is None:
+            self.facts = self.task.given_facts(self.data)
 
     @property
     def heads(self) -> set[str]:
@@ -72,7 +78,7 @@ class Checkpoint:
         needed = set(HEADS_OF_TASK.get(self.task.name, ()))
         if not getattr(self.task, "next_sentence", True):
             needed.discard("next_sentence")
-        num_labels = len(labels_of(self.task))
+        num_labels = len(labels_of(self.facts))
         return variables_of(self.config, needed | self.heads, self.task.name, num_labels)
 
     def missing(self) -> list[str]:

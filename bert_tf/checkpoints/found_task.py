@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from bert_tf import members
-from bert_tf.config.task import Settings
+from bert_tf.config.task import Facts, Settings
 
 
 def found_task(name: str, **found: Any) -> Settings:
@@ -19,6 +19,6 @@ def found_task(name: str, **found: Any) -> Settings:
     return config_class(**{key: value for key, value in found.items() if key in known})
 
 
-def labels_of(task: Settings) -> tuple[str, ...]:
+def labels_of(known: Settings | Facts) -> tuple[str, ...]:
     """The labels of a classifier, in the order of its scores; empty for other tasks."""
-    return tuple(map(str, getattr(task, "labels", ())))
+    return tuple(map(str, getattr(known, "labels", ())))

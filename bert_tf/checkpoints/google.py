@@ -102,7 +102,7 @@ def write_config(checkpoint: Checkpoint, folder: str) -> None:
     """The configuration file with Google's keys, what Google has flags for, and the tokenizer."""
     names = encoders.names_of(checkpoint.config, _NAME)
     values = {**names.to_config(checkpoint.config), "finetuning_task": checkpoint.task.name}
-    labels = labels_of(checkpoint.task)
+    labels = labels_of(checkpoint.facts)
     if labels:
         values["id2label"] = {str(i): label for i, label in enumerate(labels)}
     write_json(folder, names.config_file, values)

@@ -286,7 +286,7 @@ def _config(checkpoint: Checkpoint, class_name: str, dtype: str) -> dict[str, An
     values |= {"architectures": [class_name], "model_type": config.model_type, "dtype": dtype}
     values["pad_token_id"] = checkpoint.tokenizer.pad_id
     has_classifier = "classifier" in checkpoint.heads
-    labels = labels_of(task)
+    labels = labels_of(checkpoint.facts)
     if labels:
         values["id2label"] = {str(i): label for i, label in enumerate(labels)}
         values["label2id"] = {label: i for i, label in enumerate(labels)}

@@ -138,7 +138,7 @@ def _build(config: EncoderConfig, names: KerasNames, task: Settings, preprocesso
     options = {}
     if task.name == "classification":
         options = {
-            "num_classes": len(labels_of(task)) or 1,
+            "num_classes": len(labels_of(checkpoint.facts)) or 1,
             "dropout": task.classifier_dropout_prob,
         }
     task_class = getattr(models, names.tasks[task.name])

@@ -203,16 +203,17 @@ class TrainConfig:
     jit_compile: bool = False
     seed: int = 0
 
-    def resolve_steps(self, num_rows: int) -> None:
-        """Sets `num_train_steps` from the phases, or the epochs over `num_rows` rows, if it is 0.
+    def with_steps(self, num_rows: int) -> "TrainConfig":
+        """The same with `num_train_steps`, from the phases, or the epochs over `num_rows` rows.
 
         With a time budget it stays 0: training/time_budget.py decides.
         """
+        steps = self.num_train_steps
         if self.phases:
-            self.num_train_steps = sum(phase.num_train_steps for phase in self.phases)
-        elif not self.num_train_steps and not self.time_budget_minutes:
-            rows = int(self.num_train_epochs * num_rows)
-            self.num_train_steps = max(1, rows // self.global_batch_size)
+            steps = sum(phase.num_train_steps for phase in self.phases)
+        elif not steps and not self.time_budget_minutes:
+            steps = max(1, int(self.num_train_epochs * num_rows) // self.global_batch_size)
+        return dataclasses.replace(self, num_train_steps=steps)
 
 
 def _default_task() -> Settings:
@@ -246,7 +247,11 @@ class ExperimentConfig:
     def from_older(cls, values: Mapping[str, Any], version: int) -> dict[str, Any]:
         """The values of an older file in today's format; version 1 had one class for all tasks."""
         del version
-        return from_version_1(values)
+        return from_version_1(values)[0]
+
+    def with_steps(self, num_rows: int) -> "ExperimentConfig":
+        """The same with `train.num_train_steps`, see `TrainConfig.with_steps`."""
+        return dataclasses.replace(self, train=self.train.with_steps(num_rows))
 
     def check(self) -> "ExperimentConfig":
         """Returns itself; ValueError for values that cannot work together."""

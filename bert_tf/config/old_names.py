@@ -43,6 +43,8 @@ MOVED_TO_TASK: Mapping[str, str] = {
     },
     "tag_scheme": "file_tag_scheme",
 }
+# What stood in TaskConfig and is found by the run: setting it never had an effect.
+FOUND = ("text_pairs", "null_answers")
 
 
 @functools.cache
@@ -58,6 +60,8 @@ def TaskConfig(name: str = "pretraining", **settings: Any) -> Settings:  # noqa:
     """
     config_class = members.find("tasks", name, "TaskConfig").Config
     known = [field.name for field in dataclasses.fields(config_class)]
+    for found in [setting for setting in FOUND if settings.pop(setting, None) is not None]:
+        _warn_once(f"task.{found} is found in the training data; what is set has no effect.")
     unknown = sorted(set(settings) - set(known))
     if unknown:
         raise ValueError(
@@ -144,6 +148,8 @@ def new_key(path: str, config: Any) -> str:
       ValueError: the task of `config` has no such setting.
     """
     section, _, name = path.partition(".")
+    if section == "task" and name in FOUND:
+        raise ValueError(f"--config.{path}: it is found in the training data. Leave it out.")
     if section != "data" or name not in MOVED_TO_TASK:
         return path
     new = f"task.{_name_in_task(config.task, name)}"
@@ -151,10 +157,13 @@ def new_key(path: str, config: Any) -> str:
     return new
 
 
-def from_version_1(values: Mapping[str, Any]) -> dict[str, Any]:
+def from_version_1(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Config JSON of version 1, with `task` and `data`, in the form of version 2.
 
     Settings of other tasks are left out: they had no effect.
+
+    Returns:
+      (the settings, the facts that stood among them).
     """
     data, task = dict(values.get("data", {})), dict(values.get("task", {}))
     moved = {new: data.pop(old) for old, new in MOVED_TO_TASK.items() if old in data}
@@ -162,4 +171,7 @@ def from_version_1(values: Mapping[str, Any]) -> dict[str, Any]:
     config_class = members.find("tasks", name, "task.name").Config
     known = {"name", *(field.name for field in dataclasses.fields(config_class))}
     settings = {key: value for key, value in {**moved, **task}.items() if key in known}
-    return {**values, "data": data, "task": {**settings, "name": name}}
+    there = {**task, "widths": data.get("widths", ())}
+    names = [field.name for field in dataclasses.fields(config_class.FACTS)]
+    facts = {key: there[key] for key in names if key in there}
+    return {**values, "data": data, "task": {**settings, "name": name}}, facts

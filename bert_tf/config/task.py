@@ -13,6 +13,18 @@ from bert_tf import members
 from bert_tf.config.ranges import Range, check_ranges
 
 
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """Base class of the `Facts` of a task: what a run found.
+
+    Attributes:
+      widths: rows of like length come together in batches of these widths, the last of which is
+        data.max_seq_length; (): all rows have that length.
+    """
+
+    widths: tuple[int, ...] = ()
+
+
 @dataclasses.dataclass
 class Settings:
     """Base class of the `Config` of a task.
@@ -21,13 +33,17 @@ class Settings:
       ROOM, NAME_KEY: how `as_json` finds the class again: the room of the family, and the key under
         which the name of the member stands in JSON.
       RANGES: {name of a number: its range}.
+      FACTS: the class of the facts of the task.
       TRAINED_BY: the script that trains the task; "" for a task without an objective.
+      SERVED_AS: what `--task` of predict.py calls the task; "" if it cannot be asked for.
     """
 
     ROOM: ClassVar[str] = "tasks"
     NAME_KEY: ClassVar[str] = "name"
     RANGES: ClassVar[Mapping[str, Range]] = {}
+    FACTS: ClassVar[type] = Facts
     TRAINED_BY: ClassVar[str] = "finetune.py"
+    SERVED_AS: ClassVar[str] = ""
 
     @property
     def name(self) -> str:
@@ -49,7 +65,25 @@ class Settings:
 
     def task_class(self) -> type:
         """The class of the task; importing it imports TensorFlow."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say its task_class()")
+
+    def given_facts(self, data: Any) -> Facts:
+        """The facts that the settings say already, before any data are read.
+
+        Args:
+          data: the DataConfig beside these settings.
+        """
+        fields = [field.name for field in dataclasses.fields(self.FACTS)]
+        given = {name: getattr(self, name) for name in fields if hasattr(self, name)}
+        return self.FACTS(**{**given, "widths": tuple(data.widths)})
+
+    def why_not_built(self, facts: Facts) -> str:
+        """Why a checkpoint with this head gives no model of this task; "" if it gives one.
+
+        A checkpoint of another project may have a head that is known, but cannot be used here.
+        """
+        del facts
+        return ""
 
     def check(self, config: Any) -> None:
         """ValueError for a value that cannot work.

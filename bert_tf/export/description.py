@@ -45,7 +45,7 @@ def manifest(
         "format": format,
         "precision": precision,
         "task": config.task.name,
-        "labels": [str(label) for label in getattr(config.task, "labels", ())],
+        "labels": [str(label) for label in getattr(task.facts, "labels", ())],
         "takes_pairs": task.takes_pairs,
         "max_seq_length": config.data.max_seq_length,
         "max_position_embeddings": config.model.longest_sequence,

@@ -8,21 +8,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf import model_folder
+from bert_tf import members, model_folder
 from bert_tf.export import description, ids_model
 from bert_tf.export.ids import inputs_of
 from bert_tf.tasks import embedding
-from bert_tf.tasks.task import Task, encoder_inputs, make_task
+from bert_tf.tasks.task import Task, make_task
+from bert_tf.tasks.task_model import encoder_inputs
 
 # Widths are rounded up to a multiple, so that a runtime meets few shapes.
 _WIDTH = 16
-TASKS = {
-    "classify": "classification",
-    "fill_mask": "pretraining",
-    "tag": "token_classification",
-    "answer": "question_answering",
-    "embed": "embedding",
-}
+_EMBED = embedding.Config.SERVED_AS
+
+
+def known_tasks() -> dict[str, str]:
+    """{what `--task` of predict.py calls a task: its name}, of the tasks inside bert_tf."""
+    configs = {name: members.find("tasks", name).Config for name in members.known("tasks")}
+    return {config.SERVED_AS: name for name, config in configs.items() if config.SERVED_AS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ def load(path: str, wanted: str | None = None, num_threads: int | None = None) -
 
     Args:
       path: a model folder, work directory, checkpoint of another project, or what export.py wrote.
-      wanted: a key of `TASKS` the model must have; "embed" is what any model can do.
+      wanted: what the model must be for, the `SERVED_AS` of a task; any model can "embed".
       num_threads: for LiteRT and ONNX, see `ids_model.load`.
 
     Raises:
@@ -58,7 +59,7 @@ def load(path: str, wanted: str | None = None, num_threads: int | None = None) -
     task = model_folder.load_task(path)
     if about["format"] == "saved_model":
         return _of_saved_model(path, task, wanted)
-    if wanted == "embed":
+    if wanted == _EMBED:
         return of_ids(_embedding(task), ids_model.load(path, about["format"], num_threads))
     _check(task, wanted)
     return of_ids(task, ids_model.load(path, about["format"], num_threads))
@@ -124,7 +125,7 @@ def _of_saved_model(path: str, task: Task, wanted: str | None) -> Answerer:
     import tensorflow_text  # noqa: F401 - registers the op that the tokenizer is made of
 
     model = tf.saved_model.load(path)  # kept: its signatures only refer to its tables
-    is_mean = wanted == "embed" and task.config.task.name != "embedding"
+    is_mean = wanted == _EMBED and not _embeds(task)
     if is_mean:
         serve, task = model.signatures["embed"], _embedding(task)
     else:
@@ -146,7 +147,7 @@ def _of_saved_model(path: str, task: Task, wanted: str | None) -> Answerer:
 
 def _for_task(task: Task, model: keras.Model, wanted: str | None):
     """Both as `wanted` asks for them."""
-    if wanted == "embed" and task.config.task.name != "embedding":
+    if wanted == _EMBED and not _embeds(task):
         return _embedding(task), lambda batch: model.encoder(
             **encoder_inputs(batch, task.config.model)
         )
@@ -154,18 +155,26 @@ def _for_task(task: Task, model: keras.Model, wanted: str | None):
     return task, model
 
 
+def _embeds(task: Task) -> bool:
+    return isinstance(task.config.task, embedding.Config)
+
+
 def _embedding(task: Task) -> Task:
-    if task.config.task.name == "embedding":
+    if _embeds(task):
         return task
-    config = dataclasses.replace(task.config, task=embedding.Config())
-    return make_task(config, task.tokenizer)
+    return make_task(dataclasses.replace(task.config, task=embedding.Config()), task.tokenizer)
 
 
 def _check(task: Task, wanted: str | None) -> None:
-    name = task.config.task.name
-    needed = TASKS.get(wanted, name)
-    if needed != name:
-        raise ValueError(f"--task={wanted} needs the head of {needed!r}; this model is {name!r}.")
+    found = task.config.task
+    if wanted in (None, found.SERVED_AS):
+        return
+    known = known_tasks()
+    if wanted not in known:
+        raise ValueError(f"--task={wanted}: expected one of {', '.join(sorted(known))}.")
+    raise ValueError(
+        f"--task={wanted} needs the head of {known[wanted]!r}; this model is {found.name!r}."
+    )
 
 
 def _arrays(outputs: dict[str, tf.Tensor]) -> dict[str, np.ndarray]:

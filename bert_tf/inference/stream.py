@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from bert_tf.data.text import lines as lines_lib
 from bert_tf.inference.answerers import Answerer
+from bert_tf.tasks.task import Serve
 
 _BATCHES_PER_WINDOW = 32
 _BYTES_PER_WINDOW = 16 << 20
@@ -80,7 +81,7 @@ def answer_window(
       name: of the input, for messages.
 
     Raises:
-      ValueError: a line has another number of columns than the task; names it.
+      ValueError: a line has another form than the task takes; names it.
     """
     records = [_record(answerer.task, line, name) for line in window]
     order = np.argsort([sum(map(len, columns)) for columns, _ in records], kind="stable")
@@ -101,34 +102,9 @@ def _joined(record: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
     return {**given, **said}
 
 
-def _record(task, line: Line, name: str) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """(the columns of a line, what of it comes back)."""
-    if task.config.task.name == "question_answering":
-        return _question(line, name)
-    if not task.takes_pairs:
-        return (line.text,), {"text": line.text}
-    columns = tuple(line.text.split("\t"))
-    if len(columns) != 2:
-        raise ValueError(
-            f"{name}:{line.number}: {len(columns)} column(s); this model takes two texts with a "
-            "tab between them."
-        )
-    return columns, {"text": line.text}
-
-
-def _question(line: Line, name: str) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """A JSON object with question and context; all but the context comes back."""
+def _record(task: Serve, line: Line, name: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """`Serve.read_line`; an error names the line."""
     try:
-        record = json.loads(line.text)
-    except (ValueError, RecursionError):
-        record = None
-    keys = ("question", "context")
-    if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in keys):
-        raise ValueError(f'{name}:{line.number}: expected {{"question": "...", "context": "..."}}.')
-    if lines_lib.holds_half_a_surrogate_pair(json.dumps(record, ensure_ascii=False)):
-        raise ValueError(
-            f"{name}:{line.number}: half a surrogate pair, which is no text. Expected whole "
-            "characters."
-        )
-    columns = (record["question"], record["context"])
-    return columns, {key: value for key, value in record.items() if key != "context"}
+        return task.read_line(line.text)
+    except ValueError as error:
+        raise ValueError(f"{name}:{line.number}: {error}") from error

@@ -1,44 +1,13 @@
-"""Sets examples aside for evaluation where nobody has done it: stratified, and without leaks.
+"""Sets examples aside for evaluation: stratified, and without leaks.
 
-Examples of the same texts stay on one side. NumPy only.
+Examples with the same key stay on one side. NumPy only.
 """
 
-import hashlib
 from collections.abc import Hashable, Sequence
 
 import numpy as np
 
 from bert_tf.data import hashing
-from bert_tf.tasks.classification.examples import Examples
-
-_STRATA_OF_NUMBERS = 10
-
-
-def text_keys(examples: Examples) -> list[bytes]:
-    """A hash of the texts of each example: equal for equal texts, whatever space and case."""
-    pairs = examples.text_pairs or [""] * len(examples)
-    return [
-        hashlib.sha256("\0".join(" ".join(text.lower().split()) for text in both).encode()).digest()
-        for both in zip(examples.texts, pairs, strict=True)
-    ]
-
-
-def split(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
-    """(training part, held-out part): the same share of every label is held out.
-
-    Numbers are cut into ten strata of like size, sets of labels go by their rarest label.
-
-    Args:
-      examples: with labels.
-      fraction: share of the examples that is held out, between 0 and 1.
-      seed: of the choice.
-
-    Raises:
-      ValueError: there are too few examples.
-    """
-    held_out = hold_out(text_keys(examples), _strata(examples.label_ids), fraction, seed)
-    check_both(held_out, examples.path, "examples", fraction)
-    return examples.take(np.flatnonzero(~held_out)), examples.take(np.flatnonzero(held_out))
 
 
 def hold_out(
@@ -53,7 +22,8 @@ def hold_out(
     Args:
       keys: E; equal keys stay on one side.
       strata: int [E].
-      fraction, seed: see `split`.
+      fraction: share of the examples that is held out, between 0 and 1.
+      seed: of the choice.
     """
     first_of = {}
     for row, key in enumerate(keys):
@@ -91,15 +61,3 @@ def check_both(held_out: np.ndarray, path: str, units: str, fraction: float) -> 
             f"{path}: {len(held_out)} {units} are too few to hold {fraction:.0%} of them out. "
             "Pass --eval_data, or data.dev_fraction=0 for no evaluation."
         )
-
-
-def _strata(label_ids: np.ndarray) -> np.ndarray:
-    """Int [E]: which examples are alike in what they are labelled with."""
-    if label_ids.ndim == 2:
-        counts = label_ids.sum(axis=0)
-        rarity = np.where(label_ids > 0, counts, np.inf)
-        return np.where(label_ids.any(axis=1), rarity.argmin(axis=1), -1)
-    if label_ids.dtype == np.int32:
-        return label_ids
-    ranks = np.argsort(np.argsort(label_ids, kind="stable"), kind="stable")
-    return ranks * _STRATA_OF_NUMBERS // len(label_ids)

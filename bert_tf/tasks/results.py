@@ -1,6 +1,6 @@
 """What a fine-tuning run leaves beside the model, whatever the task.
 
-results.json          the scores of every set, the look at the data, the config
+results.json          the scores of every set, the look at the data, config and facts
 predictions/<set>/    the answers to every set, in the files of the task
 dev.*                 what was held out, if there was no evaluation file
 report.html           all of it to look at
@@ -8,7 +8,6 @@ report.html           all of it to look at
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import tensorflow as tf
 
@@ -16,20 +15,18 @@ from bert_tf.config import as_json
 from bert_tf.files import write_lines
 from bert_tf.report import page, run_curves
 from bert_tf.tasks.sets import Prepared, Result
-from bert_tf.tasks.task import Task
+from bert_tf.tasks.task import Score
 
 FORMAT_VERSION = 1
 
 
 def write_results(
-    folder: str, around: Any, task: Task, prepared: Prepared, results: Mapping[str, Result]
+    folder: str, task: Score, prepared: Prepared, results: Mapping[str, Result]
 ) -> None:
     """Writes what the head of this file lists.
 
     Args:
       folder: the work directory.
-      around: the module of this package for the task; its `sections(task, split, result, name)`
-        gives the parts of the page that belong to one scored set.
       task: what was trained.
       prepared: its data.
       results: {name of the set: what came out}.
@@ -45,8 +42,9 @@ def write_results(
         "scores": {name: result.scores for name, result in results.items() if result.scores},
         "data": prepared.looked,
         "config": as_json.to_dict(task.config),
+        "facts": as_json.to_dict(task.facts),
     }
-    sections = _sections(folder, around, task, prepared, results)
+    sections = _sections(folder, task, prepared, results)
     page.write_page(tf.io.gfile.join(folder, "report.html"), f"Fine-tuning: {folder}", sections)
     # The last: who finds it, finds everything.
     write_lines(tf.io.gfile.join(folder, "results.json"), [json.dumps(content, indent=2)])
@@ -82,7 +80,7 @@ def write_files(folder: str, files: Mapping[str, Iterable[str]]) -> None:
 
 
 def _sections(
-    folder: str, around: Any, task: Task, prepared: Prepared, results: Mapping[str, Result]
+    folder: str, task: Score, prepared: Prepared, results: Mapping[str, Result]
 ) -> Iterable[tuple[str, str]]:
     scored = {name: result for name, result in results.items() if result.scores}
     if scored:
@@ -92,9 +90,10 @@ def _sections(
         yield "Scores", page.table(["", *scored], rows)
     yield from _curve_sections(folder)
     for name, result in scored.items():
-        yield from around.sections(task, prepared.dev[name], result, name)
+        yield from task.sections(prepared.dev[name], result, name)
     yield "Data", page.preformatted("\n".join(prepared.look_lines))
     yield "Config", page.preformatted(json.dumps(as_json.to_dict(task.config), indent=2))
+    yield "Facts", page.preformatted(json.dumps(as_json.to_dict(task.facts), indent=2))
 
 
 def _curve_sections(folder: str) -> Iterable[tuple[str, str]]:

@@ -3,15 +3,17 @@
 import dataclasses
 import itertools
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from absl import logging
 
-from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.config.experiment import DataConfig
+from bert_tf.config.task import Facts
 from bert_tf.data.batches import length_buckets
 from bert_tf.tasks import hold_out
 
+AnyFacts = TypeVar("AnyFacts", bound=Facts)
 SPLIT_SEED = 0  # whatever the seed of the run, so that runs compare
 
 
@@ -42,6 +44,7 @@ class Prepared:
     """Everything that is trained on, evaluated and answered.
 
     Attributes:
+      facts: what was found in the data.
       train: to train on.
       dev, test: {name of the set: it}.
       looked: what there is to know of the sets before training, for JSON.
@@ -50,6 +53,7 @@ class Prepared:
         if there was an evaluation file.
     """
 
+    facts: Facts
     train: Split
     dev: dict[str, Split]
     test: dict[str, Split]
@@ -60,6 +64,7 @@ class Prepared:
     @classmethod
     def of(
         cls,
+        facts: Facts,
         encoded: Mapping[str, Split],
         *,
         dev: Iterable[str],
@@ -70,7 +75,7 @@ class Prepared:
     ) -> "Prepared":
         """From all sets by their names: `train`, and those that `dev` and `test` name."""
         dev, test = ({name: encoded[name] for name in names} for names in (dev, test))
-        return cls(encoded["train"], dev, test, looked, look_lines, held_out)
+        return cls(facts, encoded["train"], dev, test, looked, look_lines, held_out)
 
 
 @dataclasses.dataclass
@@ -112,15 +117,18 @@ def hold_out_groups(
     return parts
 
 
-def choose_widths(config: ExperimentConfig, input_mask: np.ndarray) -> None:
-    """Writes into `config` the widths that it wants chosen, from the rows of the training data.
+def with_widths(facts: AnyFacts, data: DataConfig, input_mask: np.ndarray) -> AnyFacts:
+    """The facts with the widths of batches, chosen for the rows of the training data.
 
     Args:
-      config: `data.num_widths` says how many; `data.widths` stays if it is given.
-      input_mask: int [R, S].
+      facts: their widths stay if there are any.
+      data: `num_widths` says how many.
+      input_mask: int [R, S], or [R, C, S] for rows of several sequences.
     """
-    data = config.data
-    if data.num_widths and not data.widths:
-        lengths = input_mask.sum(axis=1)
-        data.widths = length_buckets.choose_widths(lengths, data.max_seq_length, data.num_widths)
-        logging.info("widths of batches: %s", ", ".join(map(str, data.widths)))
+    if not data.num_widths or facts.widths:
+        return facts
+    lengths = input_mask.sum(axis=-1)
+    longest = lengths.reshape(len(lengths), -1).max(axis=1)
+    widths = length_buckets.choose_widths(longest, data.max_seq_length, data.num_widths)
+    logging.info("widths of batches: %s", ", ".join(map(str, widths)))
+    return dataclasses.replace(facts, widths=tuple(widths))

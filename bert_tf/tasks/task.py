@@ -1,8 +1,11 @@
-"""The interface between what is learned and how it is trained, evaluated, predicted and exported.
+"""What a task must offer: the contract of every package in bert_tf.tasks.
 
-A new objective is one file beside this one that ends in `Task = ItsClass`; it is found by the name
-of its module (`config.task.name`). Its methods are traced as they are written, without AutoGraph:
-what depends on the values of tensors is `tf.where`, `tf.cond` or `tf.while_loop`.
+A task is a folder `bert_tf/tasks/<name>/` (or one module outside of bert_tf). Its `__init__`
+exports `Config`, the settings, which say the class of the task (`Config.task_class`). The class has
+up to three roles: it learns (`Learn`), it is scored (`Score`), it serves (`Serve`).
+
+The methods are traced as they are written, without AutoGraph: what depends on the values of tensors
+is `tf.where`, `tf.cond` or `tf.while_loop`.
 
 Shape suffixes: B batch, S sequence.
 """
@@ -10,18 +13,17 @@ Shape suffixes: B batch, S sequence.
 import abc
 import copy
 import functools
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.data.batches.in_memory import make_array_dataset
-from bert_tf.models.encoder import Encoder
-from bert_tf.models.model import EncoderConfig
+from bert_tf.config.task import Facts
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.tasks.sets import Files, Prepared, Result, Split
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 Batch = dict[str, tf.Tensor]
@@ -29,22 +31,18 @@ Sums = dict[str, tuple[tf.Tensor, tf.Tensor]]  # name -> (sum, weight), float32 
 
 
 class Task(abc.ABC):
-    """One objective on one encoder.
+    """One task on one encoder: what all roles share.
 
     Args:
-      config: the experiment config; a task reads `model`, `data` and `task`.
+      config: the settings; a task reads `model`, `data` and `task`.
       tokenizer: turns text into the ids of the model's vocabulary.
+      facts: what was found in the data, such as labels.
     """
 
-    # The terms of the loss, then the metrics: the keys of `compute_loss` and `compute_metrics`.
-    loss_names: tuple[str, ...]
-    metric_names: tuple[str, ...]
-    # What of a batch is [B, S] and cut where rows are cut.
-    token_names = ("input_ids", "input_mask", "segment_ids", "position_ids", "example_ids")
-
-    def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer):
+    def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts):
         self.config = config
         self.tokenizer = tokenizer
+        self.facts = facts
         if len(tokenizer) > config.model.vocab_size:
             raise ValueError(
                 f"the vocabulary has {len(tokenizer)} tokens, the embedding table only "
@@ -52,27 +50,77 @@ class Task(abc.ABC):
                 "model, or make the model's larger."
             )
 
-    def with_config(self, config: ExperimentConfig) -> "Task":
-        """The same objective with other settings, those of a phase."""
+    def with_config(self, config: ExperimentConfig) -> Self:
+        """The same task with other settings, for example those of a phase."""
         other = copy.copy(self)
         other.config = config
+        return other
+
+    def with_facts(self, facts: Facts) -> Self:
+        """The same task with other facts, for example a fitted threshold."""
+        other = copy.copy(self)
+        other.facts = facts
         return other
 
     @abc.abstractmethod
     def build_model(self) -> keras.Model:
         """A model called as `model(batch, dropout_seed=None)` that returns a dict of outputs."""
 
+
+class Learn(Task):
+    """A task with an objective.
+
+    Class attributes:
+      loss_names: the terms of the loss, the keys of `compute_loss`.
+      metric_names: the keys of `compute_metrics`.
+      token_names: entries of a batch whose last axis is S; they are cut where rows are cut. A row
+        may hold several sequences: [B, S], or [B, C, S] for C of them.
+    """
+
+    loss_names: tuple[str, ...]
+    metric_names: tuple[str, ...]
+    token_names = ("input_ids", "input_mask", "segment_ids", "position_ids", "example_ids")
+
+    @classmethod
+    def prepare(cls, config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Prepared:
+        """Reads the files of a fine-tuning run and finds the facts. It changes no setting.
+
+        Args:
+          config: the settings.
+          files: where the data sets are.
+          tokenizer: of the model.
+
+        Raises:
+          ValueError: a file or a setting is bad.
+        """
+        raise ValueError(
+            f"the task {config.task.name!r} reads no files of examples; {config.task.TRAINED_BY} "
+            "trains it."
+        )
+
+    def check_data(self, data: Any, *, training: bool) -> None:
+        """Checks that the data belong to this model.
+
+        Args:
+          data: what `make_dataset` takes.
+          training: whether they are trained on; evaluation data may differ more.
+
+        Raises:
+          ValueError: the data were made for another model.
+        """
+        del data, training
+
     @abc.abstractmethod
     def make_dataset(
-        self, data: Any, batch_slice: Any, *, training: bool, start_row: int = 0
+        self, data: Any, batch_slice: BatchSlice, *, training: bool, start_row: int = 0
     ) -> tf.data.Dataset:
         """Batches of one replica each, in the order of the replicas of `batch_slice`.
 
         Args:
-          data: where the rows are; what that is, is the task's affair (a folder, arrays).
-          batch_slice: a `data.order.BatchSlice`.
+          data: where the rows are. What that is depends on the task: a folder, arrays.
+          batch_slice: the part of each global batch that belongs to this worker.
           training: endless and shuffled; otherwise one pass in which every row counts once.
-          start_row: training: how many rows have been consumed already.
+          start_row: in training, how many rows have been consumed already.
         """
 
     @abc.abstractmethod
@@ -85,17 +133,7 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def compute_metrics(self, outputs: Batch, batch: Batch) -> Sums:
-        """What else is reported, as (sum, weight): exact whatever the batches are."""
-
-    @abc.abstractmethod
-    def decode(self, outputs: Batch, batch: Batch) -> Batch:
-        """What a user wants to see (labels, spans, words), in TF ops, first axis B."""
-
-    def encode(self, texts: tf.Tensor, text_pairs: tf.Tensor | None = None) -> Batch:
-        """Raw text to the model's inputs, as in training, in TF ops. Strings [B] in."""
-        return self.tokenizer.encode(
-            texts, text_pairs, max_seq_length=self.config.data.max_seq_length, pad=False
-        )
+        """Other metrics, as (sum, weight): exact for any size of the batches."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -113,26 +151,43 @@ class Task(abc.ABC):
         return {**values, "loss": sum(values[name] for name in self.loss_names)}
 
     def at_its_width(self, batch: Batch, function: Callable[[Batch], Any]) -> Any:
-        """`function(batch)`, with the batch's rows cut to its own width if it has one.
+        """`function(batch)`, with the rows of the batch cut to its own width if it has one.
 
-        A batch of rows of like length holds `width_index`, a place in `config.data.widths`. Each
-        width is a branch of the graph with static shapes; all return the same shapes.
+        A batch of rows of like length holds `width_index`, a place in `facts.widths`. Each width is
+        a branch of the graph with static shapes; all branches return the same shapes.
         """
         if "width_index" not in batch:
             return function(batch)
         rest = {name: rows for name, rows in batch.items() if name != "width_index"}
         branches = [
-            functools.partial(function, self._cut(rest, width)) for width in self.config.data.widths
+            functools.partial(function, self._cut(rest, width)) for width in self.facts.widths
         ]
         return tf.switch_case(batch["width_index"], branches)
 
     def _cut(self, batch: Batch, width: int) -> Batch:
         tokens = {name: batch[name] for name in self.token_names if name in batch}
-        return {**batch, **{name: rows[:, :width] for name, rows in tokens.items()}}
+        return {**batch, **{name: rows[..., :width] for name, rows in tokens.items()}}
+
+
+class Score(Task):
+    """A task that is scored on data with the right answers."""
+
+    @abc.abstractmethod
+    def read(self, path: str, scratch: str) -> Split:
+        """Reads a set to be scored.
+
+        Args:
+          path: a file, or what else the task is evaluated on.
+          scratch: a folder for temporary files; it must stay as long as the set is used.
+
+        Raises:
+          ValueError: the set is bad, or was made for another model.
+        """
 
     def row_outputs(self, outputs: Batch, batch: Batch) -> Batch:
-        """What `score` needs to know of each row of an evaluation, first axis B, with `row_ids`
-        int32 [B] (-1: no row); {}: nothing.
+        """What `score` needs to know of each row of an evaluation, first axis B.
+
+        With `row_ids` int32 [B] (-1: no row). {}: nothing.
         """
         del outputs, batch
         return {}
@@ -149,66 +204,108 @@ class Task(abc.ABC):
 
     @property
     def known_by(self) -> tuple[str, ...]:
-        """The scores the task is known by; the first is the one to select by."""
+        """Names of the headline metrics; the first selects the best model."""
         return self.metric_names[:1]
 
-    def calibrate(self, rows: dict[str, np.ndarray], data: Any) -> None:
-        """Sets in `config.task` what is chosen on evaluation data; arguments as `score`."""
+    def calibrate(self, rows: dict[str, np.ndarray], data: Any) -> Facts:
+        """The facts with what is chosen on evaluation data; arguments as for `score`."""
         del rows, data
+        return self.facts
+
+    def baselines(self, dataset: tf.data.Dataset) -> dict[str, float]:
+        """What a constant answer would score on the evaluation `dataset`."""
+        del dataset
+        return {}
 
     def prediction_files(self, rows: dict[str, np.ndarray], data: Any) -> dict[str, Iterable[str]]:
-        """{file name: its lines}, the answers to all of `data`; arguments as `score`."""
+        """{file name: its lines}, the answers to all of `data`; arguments as for `score`."""
         del rows, data
         return {}
+
+    def sections(self, part: Split, result: Result, name: str) -> Iterable[tuple[str, str]]:
+        """(title, HTML) of each part of the report page that belongs to one scored set.
+
+        Args:
+          part: the set.
+          result: its scores and `row_outputs`.
+          name: the name of the set.
+        """
+        del part, result, name
+        return ()
+
+    def show(self, model: keras.Model, data: Any) -> list[dict[str, Any]]:
+        """The answers of `model` to a few rows of the evaluation `data`, always the same ones.
+
+        Each has `text`, with a number in brackets where something is asked; `expected` and `given`,
+        the right answers and the model's, in that order. [] for a task that has nothing to show.
+        """
+        del model, data
+        return []
+
+
+class Serve(Task):
+    """A task that answers raw text, as predict.py and exported models do."""
+
+    def encode(self, texts: tf.Tensor, text_pairs: tf.Tensor | None = None) -> Batch:
+        """Raw text to the model's inputs, as in training, in TF ops. Strings [B] in."""
+        return self.tokenizer.encode(
+            texts, text_pairs, max_seq_length=self.config.data.max_seq_length, pad=False
+        )
+
+    @abc.abstractmethod
+    def decode(self, outputs: Batch, batch: Batch) -> Batch:
+        """The answers for a user (labels, spans, words), in TF ops, first axis B."""
+
+    def describe(self, row: dict[str, np.ndarray]) -> dict[str, Any]:
+        """One row of the output of `decode`, for JSON."""
+        return {name: _plain(value) for name, value in row.items()}
 
     @property
     def takes_pairs(self) -> bool:
         """Whether `encode` takes two texts."""
         return False
 
+    def read_line(self, line: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """A line of predict.py's input.
+
+        Returns:
+          (the texts for `encode`, what the answer repeats of the line).
+
+        Raises:
+          ValueError: the line has another form than this task takes.
+        """
+        if not self.takes_pairs:
+            return (line,), {"text": line}
+        texts = tuple(line.split("\t"))
+        if len(texts) != 2:
+            raise ValueError(
+                f"{len(texts)} column(s); this model takes two texts with a tab between them."
+            )
+        return texts, {"text": line}
+
     def from_ids(self, outputs: Batch, batch: Batch) -> Batch:
-        """What a model called with ids alone (`export.ids`) answered, as `decode` takes it."""
+        """The outputs of a model called with ids alone (`export.ids`), as `decode` takes them."""
         del batch
         return outputs
 
-    def describe(self, row: dict[str, np.ndarray]) -> dict[str, Any]:
-        """One row of what `decode` gave, for JSON."""
-        return {name: _plain(value) for name, value in row.items()}
+    def read_calibration(self, path: str) -> tuple[Sequence[Sequence[str]], np.ndarray]:
+        """(columns of texts, the id of the right label of each): data to fit a temperature on.
 
-    def show(self, model: keras.Model, data: Any) -> list[dict[str, Any]]:
-        """What `model` makes of a few rows of the evaluation `data`, always the same ones.
+        Only for a task whose `decode` gives `probabilities` of labels of which one is right.
 
-        Each is `text`, with a number in brackets where something is asked; `expected` and `given`,
-        the right answers and the model's, in that order. [] for a task that has nothing to show.
+        Raises:
+          ValueError: this is another task.
         """
-        del model, data
-        return []
+        del path
+        self.check_has_temperature()
+        raise NotImplementedError
 
-    def baselines(self, dataset: tf.data.Dataset) -> dict[str, float]:
-        """What somebody would score on the evaluation `dataset` without a model."""
-        del dataset
-        return {}
-
-
-class ArrayTask(Task):
-    """A task with one loss, of data that are arrays in memory (`data.arrays`)."""
-
-    weights_name: str  # the array that says what counts in the loss
-
-    def make_dataset(self, data, batch_slice, *, training, start_row=0):
-        """See `data.in_memory.make_array_dataset`."""
-        return make_array_dataset(
-            data.arrays,
-            weights=self.weights_name,
-            batch_slice=batch_slice,
-            seed=self.config.train.seed,
-            training=training,
-            start_row=start_row,
-            widths=self.config.data.widths,
+    def check_has_temperature(self) -> None:
+        """ValueError if `decode` gives no `probabilities` of labels of which one is right."""
+        raise ValueError(
+            "--temperature and --calibration_data are for the probabilities of a classifier that "
+            f"gives one label a text; this model is {self.config.task.name!r}. Leave them out."
         )
-
-    def loss_weights(self, batch):
-        return {"loss": tf.reduce_sum(batch[self.weights_name])}
 
 
 def _plain(value: np.ndarray) -> Any:
@@ -216,33 +313,13 @@ def _plain(value: np.ndarray) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-class TaskModel(keras.Model):
-    """A Keras model made from an experiment config, which is also what `get_config` returns."""
+def make_task(config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts | None = None) -> Task:
+    """The task whose settings `config.task` are.
 
-    def __init__(self, config: ExperimentConfig, *, name: str):
-        super().__init__(name=name, dtype=config.train.dtype)
-        self.config = config
-
-    def get_config(self):
-        return {"config": as_json.to_dict(self.config), "name": self.name}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        restored = as_json.from_dict(ExperimentConfig, config["config"], where=cls.__name__)
-        return cls(restored, name=config["name"])
-
-
-def make_task(config: ExperimentConfig, tokenizer: Tokenizer) -> Task:
-    """The task whose settings `config.task` are."""
-    return config.task.task_class()(config, tokenizer)
-
-
-def make_encoder(config: ExperimentConfig) -> Encoder:
-    """The encoder of which `config.model` is the config."""
-    encoder_class = config.model.encoder_class()
-    return encoder_class(config.model, dtype=config.train.dtype, recompute=config.train.recompute)
-
-
-def encoder_inputs(batch: Batch, config: EncoderConfig) -> Batch:
-    """Those of the batch's tensors that the encoder of this config takes."""
-    return {name: batch[name] for name in config.inputs if name in batch}
+    Args:
+      config: the settings.
+      tokenizer: of the model.
+      facts: what was found in the data; None: only what the settings say, for example `labels`.
+    """
+    facts = config.task.given_facts(config.data) if facts is None else facts
+    return config.task.task_class()(config, tokenizer, facts)

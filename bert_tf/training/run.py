@@ -56,7 +56,7 @@ class Run:
         folder: str,
         made_of: dict[str, str],
     ):
-        contents.check(folder, config)
+        contents.check(folder, config, task.facts)
         self._task, self._config, self._strategy = task, config, strategy
         self._agreement, self._made_of = agreement, made_of
         self.phases, self._eval_data = phases_of(config, train_data), eval_data
@@ -122,7 +122,8 @@ class Run:
             self._phase_task, phase.config, self.state, self._strategy, phase.schedule
         )
         devices = num_devices(self._strategy, self._agreement.num_workers)
-        self._throughput = Throughput(phase.config, devices)
+        by_length = bool(self._task.facts.widths)
+        self._throughput = Throughput(phase.config, devices, by_length=by_length)
 
     def _make_iterator(self):
         """Over the training batches of the phase from `state.rows_consumed` on."""

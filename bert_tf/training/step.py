@@ -130,7 +130,7 @@ class TrainStep:
         self._fuses = not config.train.jit_compile and is_on_cpu(strategy)
         in_parts = config.train.num_micro_batches > 1
         self._gradients_of_batch = self._gradients_of_parts if in_parts else self._gradients
-        by_length = bool(config.data.widths)
+        by_length = bool(task.facts.widths)
         self._gradient_function = (
             self._gradients_at_width if by_length else self._gradients_of_batch
         )
@@ -172,7 +172,7 @@ class TrainStep:
 
     @_as_written
     def _gradients_at_width(self, batch: Batch, global_weights: dict[str, tf.Tensor]):
-        """As `_gradients`, of a batch whose rows are cut to one of `config.data.widths`."""
+        """As `_gradients`, of a batch whose rows are cut to one of `facts.widths`."""
         return self._task.at_its_width(
             batch, lambda cut: self._gradients_of_batch(cut, global_weights)
         )

@@ -17,13 +17,14 @@ class Throughput:
     Args:
       config: of the phase.
       num_devices: how many processors the replicas run on, see `num_devices`.
+      by_length: whether batches have several widths, so that padding is not counted.
 
     Attributes:
       seconds_per_step: of the last call that was timed; infinite before the first.
     """
 
-    def __init__(self, config: ExperimentConfig, num_devices: int):
-        self._config, self._num_devices = config, num_devices
+    def __init__(self, config: ExperimentConfig, num_devices: int, *, by_length: bool = False):
+        self._config, self._num_devices, self._by_length = config, num_devices, by_length
         self.seconds_per_step = float("inf")
         self._num_steps, self._seconds = 0, 0.0
 
@@ -51,8 +52,7 @@ class Throughput:
         steps_per_second = self._num_steps / self._seconds
         self._num_steps, self._seconds = 0, 0.0
         examples_per_second = steps_per_second * config.train.global_batch_size
-        # Batches of several widths: what is padded there is not counted.
-        length = tokens_per_example if config.data.widths else None
+        length = tokens_per_example if self._by_length else None
         ceiling = matmul_ceiling(config) * self._num_devices
         return {
             "examples_per_second": examples_per_second,

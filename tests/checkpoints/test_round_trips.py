@@ -60,7 +60,7 @@ def test_weights_config_and_tokenizer_come_back(tmp_path, format_name, task, cha
     tokenizer = after.tokenizer
     assert (tokenizer.vocabulary, tokenizer.do_lower_case) == (VOCABULARY, True)
     if format_name in ("hugging_face", "google"):
-        assert labels_of(after.task) == labels_of(before.task)
+        assert labels_of(after.facts) == labels_of(before.facts)
         assert tokenizer.max_input_chars_per_word == 100
     if format_name == "hugging_face" and "classification" in task:
         assert after.task.classifier_dropout_prob == before.task.classifier_dropout_prob

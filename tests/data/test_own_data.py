@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from bert_tf.tasks import hold_out
-from bert_tf.tasks.classification import look
+from bert_tf.tasks.classification import look, split
 from bert_tf.tasks.classification.examples import Examples, TableFormat, read_examples
 from bert_tf.tasks.classification.labels import MULTI, REGRESSION
 
@@ -95,17 +94,19 @@ def test_a_byte_order_mark_and_crlf_are_no_text(write):
 def test_the_split_is_stratified_disjoint_and_whole():
     labels = np.array([0] * 80 + [1] * 20, np.int32)
     examples = examples_of([f"text {i}" for i in range(100)], labels)
-    train, dev = hold_out.split(examples, 0.1, seed=0)
+    train, dev = split.split_examples(examples, 0.1, seed=0)
     assert np.bincount(dev.label_ids).tolist() == [8, 2]
     assert sorted(train.lines + dev.lines) == examples.lines
-    assert hold_out.split(examples, 0.1, seed=0)[1].lines == dev.lines
-    assert hold_out.split(examples, 0.1, seed=1)[1].lines != dev.lines
+    assert split.split_examples(examples, 0.1, seed=0)[1].lines == dev.lines
+    assert split.split_examples(examples, 0.1, seed=1)[1].lines != dev.lines
 
 
 def test_copies_of_a_text_stay_on_one_side():
     texts = [f"Text {i % 30}" if i % 2 else f"text  {i % 30}" for i in range(120)]
-    train, dev = hold_out.split(examples_of(texts, np.arange(120, dtype=np.int32) % 2), 0.2, seed=3)
-    assert not set(hold_out.text_keys(train)) & set(hold_out.text_keys(dev))
+    train, dev = split.split_examples(
+        examples_of(texts, np.arange(120, dtype=np.int32) % 2), 0.2, seed=3
+    )
+    assert not set(split.text_keys(train)) & set(split.text_keys(dev))
     assert 20 <= len(dev) <= 32
 
 
@@ -115,7 +116,7 @@ def test_copies_of_a_text_stay_on_one_side():
 def test_a_tenth_is_held_out_of_many_small_labels_too(num_labels, num_copies, num_rows):
     texts = [f"text {i // num_copies}" for i in range(num_rows)]
     labels = np.arange(num_rows, dtype=np.int32) // num_copies % num_labels
-    train, dev = hold_out.split(examples_of(texts, labels), 0.1, seed=0)
+    train, dev = split.split_examples(examples_of(texts, labels), 0.1, seed=0)
     assert abs(len(dev) - num_rows / 10) < num_copies
     assert not set(train.texts) & set(dev.texts)
     assert len(set(train.label_ids)) == num_labels
@@ -123,7 +124,7 @@ def test_a_tenth_is_held_out_of_many_small_labels_too(num_labels, num_copies, nu
 
 def test_a_tenth_of_few_numbers_is_held_out_from_all_over_their_range():
     texts, scores = [f"text {i}" for i in range(50)], np.arange(50, dtype=np.float32)
-    _, dev = hold_out.split(examples_of(texts, scores, labels=()), 0.1, seed=0)
+    _, dev = split.split_examples(examples_of(texts, scores, labels=()), 0.1, seed=0)
     assert np.histogram(dev.label_ids, bins=5, range=(0, 50))[0].tolist() == [1] * 5
 
 
@@ -133,7 +134,7 @@ def test_copies_do_not_take_a_label_from_training_or_starve_another(num_copies, 
     texts = ["Buy now"] * num_copies + [f"text {i}" for i in range(20)] + ["buy  now"]
     labels = np.int32([1] * num_copies + [0] * 20 + [1])
     for ids in (labels, 1 - labels):
-        train, dev = hold_out.split(examples_of(texts, ids), 0.1, seed)
+        train, dev = split.split_examples(examples_of(texts, ids), 0.1, seed)
         assert np.bincount(train.label_ids)[ids[0]] == num_copies + 1
         assert 1 <= np.bincount(dev.label_ids)[1 - ids[0]] <= 3
 
@@ -141,11 +142,11 @@ def test_copies_do_not_take_a_label_from_training_or_starve_another(num_copies, 
 def test_numbers_and_sets_of_labels_are_stratified_too():
     texts = [f"text {i}" for i in range(200)]
     scores = np.arange(200, dtype=np.float32)
-    _, dev = hold_out.split(examples_of(texts, scores, labels=()), 0.1, seed=0)
+    _, dev = split.split_examples(examples_of(texts, scores, labels=()), 0.1, seed=0)
     assert np.histogram(dev.label_ids, bins=10, range=(0, 200))[0].tolist() == [2] * 10
     sets = np.zeros((200, 2), np.float32)
     sets[:, 0], sets[:20, 1] = 1, 1
-    _, dev = hold_out.split(examples_of(texts, sets), 0.1, seed=0)
+    _, dev = split.split_examples(examples_of(texts, sets), 0.1, seed=0)
     assert dev.label_ids[:, 1].sum() == 2
 
 
@@ -153,7 +154,7 @@ def test_too_few_examples_to_split_is_an_error():
     for texts in (["x", "y"], []):
         examples = examples_of(texts, np.arange(len(texts), dtype=np.int32))
         with pytest.raises(ValueError, match="too few to hold 10% of them out. Pass --eval_data"):
-            hold_out.split(examples, 0.1, seed=0)
+            split.split_examples(examples, 0.1, seed=0)
 
 
 def test_the_look_finds_imbalance_truncation_duplicates_and_leaks():

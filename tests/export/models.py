@@ -1,5 +1,6 @@
 """Tiny models of each task with random weights that matter, and the fuzzing of texts."""
 
+import dataclasses
 import random
 
 import numpy as np
@@ -21,6 +22,8 @@ _LABELS = {"classification": ("no", "yes", "maybe"), "token_classification": ("B
 def make(task="classification", dtype="float32", **task_settings):
     """(task, model) with a deterministic tiny model."""
     vocabulary = Vocabulary((*SPECIAL_TOKENS, *WORDS))
+    facts = ("text_pairs", "null_answers")
+    found = {name: task_settings.pop(name) for name in facts if name in task_settings}
     if task in _LABELS:
         task_settings.setdefault("labels", _LABELS[task])
     if task in ("token_classification", "question_answering"):
@@ -41,7 +44,8 @@ def make(task="classification", dtype="float32", **task_settings):
         task=members.find("tasks", task).Config(**task_settings),
     )
     config.train.dtype = dtype
-    made = make_task(config, WordPieceTokenizer(vocabulary))
+    facts = dataclasses.replace(config.task.given_facts(config.data), **found)
+    made = make_task(config, WordPieceTokenizer(vocabulary), facts)
     model = made.build_model()
     generator = np.random.default_rng(0)
     for weight in model.weights:

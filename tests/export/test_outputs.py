@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf.export.saved_model import ServedModel
+from bert_tf.tasks.question_answering import Facts
 from tests.conformance.goldens import randomize
 from tests.export import fuzz
 from tests.tasks import test_question_answering, test_token_classification
@@ -17,7 +18,7 @@ def served(request, tmp_path_factory):
     if request.param == "tags":
         task = test_token_classification.make()
     else:
-        task = test_question_answering.make(null_answers=True, null_threshold=100.0)
+        task = test_question_answering.make(Facts(null_answers=True, null_threshold=100.0))
     model = task.build_model()
     randomize(model, seed=3)
     module = ServedModel(task, model)

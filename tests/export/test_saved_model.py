@@ -193,7 +193,7 @@ def test_the_manifest_tells_what_was_exported(exported):
     name, task, model, folder = exported
     about = json.loads((folder / "export.json").read_text())
     assert about["format_version"] == 1 and about["task"] == name
-    assert about["labels"] == list(getattr(task.config.task, "labels", ()))
+    assert about["labels"] == list(getattr(task.facts, "labels", ()))
     assert about["max_seq_length"] == MAX_SEQ_LENGTH
     assert about["vocabulary"]["sha256"] == task.tokenizer.vocabulary.sha256
     assert about["parameters"] == sum(weight.numpy().size for weight in model.weights)
@@ -216,6 +216,7 @@ def test_the_task_comes_back_without_the_model(exported):
     _, task, _, folder = exported
     again = model_folder.load_task(str(folder))
     assert again.config.task == task.config.task and again.config.data == task.config.data
+    assert again.facts == task.facts
     np.testing.assert_array_equal(
         again.encode(SAMPLES)["input_ids"], task.encode(SAMPLES)["input_ids"]
     )

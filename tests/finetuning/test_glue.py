@@ -122,8 +122,8 @@ def test_flags_are_passed_on_in_either_spelling():
 
 def test_the_format_of_a_task_goes_into_the_config():
     config = experiment.ExperimentConfig()
-    glue.apply_format(config, "stsb")
+    config = glue.with_format(config, "stsb")
     assert (config.task.problem_type, config.task.labels) == ("regression", ())
-    glue.apply_format(config, "cola")
+    config = glue.with_format(config, "cola")
     assert config.task.header == ("source", "label", "mark", "sentence")
     assert (config.task.text_column, config.task.text_pair_column) == ("sentence", "")

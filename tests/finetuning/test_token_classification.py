@@ -46,7 +46,7 @@ def test_what_is_held_out_is_read_back_as_it_was(write, tmp_path, rows, columns)
     prepared = prepare.prepare(config, Files(write(rows)), TOKENIZER)
     path = tmp_path / "dev.conll"
     path.write_text("".join(line + "\n" for line in prepared.held_out["dev.conll"]))
-    again = prepare.read(str(path), config)[1]
+    again, _ = prepare.read(str(path), config.task, prepared.facts)
     own = prepared.dev["dev"].examples.sentences
     assert [(s.words, s.tags) for s in again] == [(s.words, s.tags) for s in own] != []
 

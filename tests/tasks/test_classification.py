@@ -11,7 +11,7 @@ from bert_tf.config import experiment
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.layers.pooling import POOLINGS
 from bert_tf.tasks import classification
-from bert_tf.tasks.classification.task import ClassificationTask
+from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from tests.checkpoints.models import BATCH, make_checkpoint
@@ -22,10 +22,8 @@ _ROWS = np.float32([1, 1, 1, 0])  # the last row fills the batch
 
 
 def task_of(**settings):
-    return ClassificationTask(
-        experiment.ExperimentConfig(task=classification.Config(**settings)),
-        _TOKENIZER,
-    )
+    config = experiment.ExperimentConfig(task=classification.Config(**settings))
+    return make_task(config, _TOKENIZER)
 
 
 def batch_of(label_ids):
@@ -117,7 +115,7 @@ def test_a_run_starts_from_the_classifier_of_the_same_task_alone(changes, is_kep
     model_folder.save_checkpoint(folder, before, {})
     config = model_folder.load(folder)[0].config
     config.task = dataclasses.replace(config.task, **changes)
-    task = ClassificationTask(config, model_folder.load_tokenizer(folder))
+    task = make_task(config, model_folder.load_tokenizer(folder))
     model = task.build_model()
     initial_weights.initialize(model, folder, task.tokenizer)
     kernel = model.classifier.kernel.numpy()
@@ -128,7 +126,7 @@ def test_a_run_starts_from_the_classifier_of_the_same_task_alone(changes, is_kep
     ("settings", "message"),
     [
         ({"labels": ("a",)}, "at least two labels"),
-        ({"labels": ("a", "b"), "problem_type": "regression"}, "a regression has no task.labels"),
+        ({"labels": ("a", "b"), "problem_type": "regression"}, "a regression has no labels"),
         ({"labels": ("a", "b"), "class_weights": (1.0,)}, "holds 1 numbers for 2 labels"),
         ({"labels": ("a", "b"), "class_weights": (1.0, -5.0)}, r"\(1.0, -5.0\); .* at least 0"),
         ({"labels": ("a", "b"), "class_weights": (1.0, float("nan"))}, "numbers of at least 0"),

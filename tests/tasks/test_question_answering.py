@@ -9,6 +9,7 @@ import tensorflow as tf
 from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.tasks import question_answering
+from bert_tf.tasks.question_answering import Facts
 from bert_tf.tasks.question_answering.rows import encode_squad
 from bert_tf.tasks.question_answering.squad_file import read_squad
 from bert_tf.tasks.task import make_task
@@ -23,7 +24,7 @@ CONTEXT = "Á bx, c  dxy e. f g h i j a b c d"
 LENGTH, STRIDE, QUERY = 16, 4, 4
 
 
-def make(**task):
+def make(facts=None, **task):
     config = ExperimentConfig(
         model=BertConfig(
             vocab_size=19,
@@ -44,7 +45,7 @@ def make(**task):
             }
         ),
     )
-    return make_task(config, TOKENIZER)
+    return make_task(config, TOKENIZER, facts)
 
 
 def qa(name, question, *answers):
@@ -141,8 +142,7 @@ def model():
 def test_the_best_answers_are_the_best_of_all_spans_in_files_and_in_the_graph(
     write, model, null_answers, widths
 ):
-    task = make(null_answers=null_answers)
-    task.config.data.widths = widths
+    task = make(Facts(widths, null_answers=null_answers))
     squad = read_squad(write(QUESTIONS))
     data = encode(squad)
     scores, rows = Evaluator(task, model, strategy_of(1), 4).run_with_rows(data)
@@ -182,11 +182,11 @@ def test_the_best_answers_are_the_best_of_all_spans_in_files_and_in_the_graph(
 
 
 def test_the_threshold_is_set_to_the_best_on_the_evaluation_data(write, model):
-    task = make(null_answers=True)
+    task = make(Facts(null_answers=True))
     data = encode(read_squad(write(QUESTIONS)))
     scores, rows = Evaluator(task, model, strategy_of(1), 4).run_with_rows(data)
-    task.calibrate(rows, data)
-    assert task.config.task.null_threshold == scores["best_f1_threshold"]
+    task = task.with_facts(task.calibrate(rows, data))
+    assert task.facts.null_threshold == scores["best_f1_threshold"]
     assert task.score(rows, data)["f1"] == pytest.approx(scores["best_f1"])
 
 

@@ -1,5 +1,6 @@
 """Tags of words: valid sequences, entities with their characters, scores over windows."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -13,7 +14,7 @@ from bert_tf.tasks.task import make_task
 from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import Sentence
 from bert_tf.tasks.token_classification.rows import encode_tagged
-from bert_tf.tasks.token_classification.task import entity_errors
+from bert_tf.tasks.token_classification.sections import entity_errors
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from bert_tf.training.evaluate import Evaluator
@@ -75,7 +76,7 @@ def test_the_best_of_all_valid_sequences_is_decoded(scheme, labels):
 def decode(task, texts, tags):
     """`describe`d answers for texts whose words are made to have these tags."""
     batch = task.encode(tf.constant(texts))
-    labels = list(task.config.task.labels)
+    labels = list(task.facts.labels)
     logits = np.zeros((*batch["input_ids"].shape, len(labels)), np.float32)
     for text, row in enumerate(tags):
         for word, tag in enumerate(row):
@@ -130,7 +131,7 @@ def tagged_sentences():
 def test_scores_are_those_of_whole_sentences_on_any_layout(model, replicas, widths):
     """Against the words' scores picked by hand, decoded one sentence at a time."""
     task, sentences = make(), tagged_sentences()
-    task.config.data.widths = widths
+    task = task.with_facts(dataclasses.replace(task.facts, widths=widths))
     data = encode_tagged("x", sentences, LABELS, TOKENIZER, max_seq_length=8, stride=3)
     strategy = strategy_of(replicas)
     with strategy.scope():

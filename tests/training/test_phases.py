@@ -55,7 +55,7 @@ _SAVE = CheckpointWriter.save
 def run(make_run, folder, train_data, wrap=lambda task: task, **train):
     """(weights, what the newest checkpoint says)."""
     task, config = make_run(**{**OPTIONS, **train})
-    config.check().train.resolve_steps(0)
+    config = config.check().with_steps(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CheckpointWriter, "save", save_and_wait)
         model, _ = loop.train(

@@ -1,5 +1,5 @@
 """Labels or numbers for a text or a pair of texts."""
 
-from bert_tf.tasks.classification.config import Config
+from bert_tf.tasks.classification.config import Config, Facts
 
-__all__ = ["Config"]
+__all__ = ["Config", "Facts"]

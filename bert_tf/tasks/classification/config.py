@@ -5,7 +5,23 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from bert_tf.config import ranges
+from bert_tf.config.task import Facts as BaseFacts
 from bert_tf.config.task import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts(BaseFacts):
+    """What was found in the training file.
+
+    Attributes:
+      labels: in the order of the logits; empty for a regression.
+      text_pairs: an example is a pair of texts.
+      class_weights: weight of each label in the loss; empty: all 1.
+    """
+
+    labels: tuple[str, ...] = ()
+    text_pairs: bool = False
+    class_weights: tuple[float, ...] = ()
 
 
 @dataclasses.dataclass
@@ -16,7 +32,6 @@ class Config(Settings):
       problem_type: "single_label_classification", "multi_label_classification" or "regression"
         (then `labels` is empty and the label column holds numbers).
       labels: in the order of the logits; empty: those of the training file.
-      text_pairs: an example is a pair of texts; scripts/finetune.py sets it.
       class_weights: weight of each label in the loss, in the order of `labels` (several labels at a
         time: of the examples that have it); empty: all 1.
       balance_classes: choose the class weights from the training data so that every label weighs
@@ -37,7 +52,6 @@ class Config(Settings):
 
     problem_type: str = "single_label_classification"
     labels: tuple[str, ...] = ()
-    text_pairs: bool = False
     class_weights: tuple[float, ...] = ()
     balance_classes: bool = False
     metrics: tuple[str, ...] = ()
@@ -52,6 +66,13 @@ class Config(Settings):
     skip_faulty_rows: bool = False
 
     RANGES: ClassVar[Mapping[str, ranges.Range]] = {"classifier_dropout_prob": ranges.BELOW_ONE}
+    FACTS: ClassVar[type] = Facts
+    SERVED_AS: ClassVar[str] = "classify"
+
+    def why_not_built(self, facts: Facts) -> str:
+        """See `Settings.why_not_built`."""
+        few = self.problem_type != "regression" and len(facts.labels) < 2
+        return f"a classifier of {len(facts.labels)} label(s)" if few else ""
 
     def task_class(self) -> type:
         """See `Settings.task_class`."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from bert_tf.data.labelled import comparison
 from bert_tf.tasks.classification.examples import Examples
-from bert_tf.tasks.hold_out import text_keys
+from bert_tf.tasks.classification.split import text_keys
 
 _PERCENTILES = (50, 90, 99)
 _SHOWN_LABELS = 12

@@ -14,17 +14,21 @@ import tensorflow as tf
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.pooling import check_pooling, pool
+from bert_tf.report import page
 from bert_tf.tasks import losses
-from bert_tf.tasks import task as base
-from bert_tf.tasks.classification import scores
+from bert_tf.tasks.classification import prepare, scores
+from bert_tf.tasks.classification.config import Facts
 from bert_tf.tasks.classification.examples import make_classification_dataset
 from bert_tf.tasks.classification.labels import MULTI, REGRESSION, SINGLE, in_words
+from bert_tf.tasks.task import Learn, Score, Serve
+from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 # Folded into the dropout seed for the head; the encoder folds 0..num_hidden_layers.
 _HEAD_SEED = 2**20
 
 
-class ClassificationModel(base.TaskModel):
+class ClassificationModel(TaskModel):
     """An encoder with a classifier on what `config.task.classifier_pooling` makes of its outputs.
 
     Call arguments:
@@ -35,11 +39,13 @@ class ClassificationModel(base.TaskModel):
       The encoder's outputs and `logits` [B, L].
     """
 
-    def __init__(self, config: ExperimentConfig, *, name: str = "classification"):
-        super().__init__(config, name=name)
-        self.encoder = base.make_encoder(config)
+    def __init__(
+        self, config: ExperimentConfig, facts: Facts | None = None, *, name: str = "classification"
+    ):
+        super().__init__(config, facts, name=name)
+        self.encoder = make_encoder(config)
         self.classifier = self._make_classifier(
-            num_labels=len(config.task.labels) or 1,
+            num_labels=len(self.facts.labels) or 1,
             dropout_prob=config.task.classifier_dropout_prob,
         )
         self.classifier.build()
@@ -50,7 +56,7 @@ class ClassificationModel(base.TaskModel):
 
     def call(self, batch, dropout_seed=None):
         outputs = self.encoder(
-            **base.encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
+            **encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
         )
         outputs["logits"] = self.classifier(
             self._classified(outputs, batch), dropout_seed=fold_in(dropout_seed, _HEAD_SEED)
@@ -82,13 +88,13 @@ def _check_class_weights(weights: Sequence[float], num_labels: int) -> None:
         )
 
 
-class ClassificationTask(base.Task):
-    """Predicts one of `config.task.labels`, any number of them, or a number."""
+class ClassificationTask(Learn, Score, Serve):
+    """Predicts one of `facts.labels`, any number of them, or a number."""
 
     loss_names = ("loss",)
 
-    def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
-        super().__init__(config, tokenizer)
+    def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts):
+        super().__init__(config, tokenizer, facts)
         task = config.task
         self.problem_type = task.problem_type
         if self.problem_type not in _TRAINING_METRICS:
@@ -96,38 +102,40 @@ class ClassificationTask(base.Task):
                 f"task.problem_type is {task.problem_type!r}. "
                 f"Known: {', '.join(_TRAINING_METRICS)}."
             )
-        if self.problem_type == REGRESSION and task.labels:
-            raise ValueError(f"a regression has no task.labels, received {task.labels!r}.")
-        if self.problem_type != REGRESSION and len(task.labels) < 2:
+        if self.problem_type == REGRESSION and facts.labels:
+            raise ValueError(f"a regression has no labels, received {facts.labels!r}.")
+        if self.problem_type != REGRESSION and len(facts.labels) < 2:
             raise ValueError(
-                f"a classifier needs at least two labels, received {task.labels!r} "
+                f"a classifier needs at least two labels, received {facts.labels!r} "
                 "(task.labels, or the labels of the training file)."
             )
-        _check_class_weights(task.class_weights, len(task.labels))
+        _check_class_weights(facts.class_weights, len(facts.labels))
         check_pooling(
             task.classifier_pooling,
             setting="task.classifier_pooling",
             use_pooler=config.model.use_pooler,
         )
         self.metric_names = _TRAINING_METRICS[self.problem_type]
-        self.labels = [str(label) for label in task.labels]
+        self.labels = [str(label) for label in facts.labels]
 
-    @property
-    def takes_pairs(self):
-        return self.config.task.text_pairs
+    @classmethod
+    def prepare(cls, config, files, tokenizer):
+        """See `Learn.prepare`."""
+        return prepare.prepare(config, files, tokenizer)
 
     def build_model(self) -> ClassificationModel:
-        return ClassificationModel(self.config)
+        """See `Task.build_model`."""
+        return ClassificationModel(self.config, self.facts)
 
     def make_dataset(self, data, batch_slice, *, training, start_row=0) -> tf.data.Dataset:
-        """`data` is what `data.classification.encode_examples` returns."""
+        """`data` is what `encode_examples` returns."""
         return make_classification_dataset(
             data,
             batch_slice=batch_slice,
             seed=self.config.train.seed,
             training=training,
             start_row=start_row,
-            widths=self.config.data.widths,
+            widths=self.facts.widths,
             label=self._label_of_none(),
         )
 
@@ -141,7 +149,7 @@ class ClassificationTask(base.Task):
 
     def _weights(self, batch) -> tf.Tensor:
         """float32 [B], or [B, L] for several labels: what each loss counts."""
-        class_weights = self.config.task.class_weights
+        class_weights = self.facts.class_weights
         weights = batch["label_weights"]
         if self.problem_type == MULTI:
             targets_BL = batch["label_ids"]
@@ -177,7 +185,14 @@ class ClassificationTask(base.Task):
         equal = tf.reduce_all((logits > 0) == (labels > 0), axis=-1)
         return {"exact_match": (tf.reduce_sum(tf.cast(equal, tf.float32) * weights), total)}
 
+    def read(self, path, scratch):
+        """The labelled examples of a file; see `Score.read`."""
+        del scratch
+        examples = prepare.read(path, self.config.task, self.facts)
+        return prepare.encode(examples, self.tokenizer, self.config.data.max_seq_length)
+
     def row_outputs(self, outputs, batch):
+        """The logits, see `Score.row_outputs`."""
         return {
             "logits": tf.cast(outputs["logits"], tf.float32),
             "row_ids": batch["row_ids"],
@@ -202,7 +217,16 @@ class ClassificationTask(base.Task):
 
     @property
     def known_by(self):
+        """See `Score.known_by`."""
         return tuple(self.config.task.metrics) or _KNOWN_BY[self.problem_type]
+
+    def sections(self, part, result, name):
+        """The confusion matrix of a scored set."""
+        if self.problem_type == SINGLE:
+            answers = self.answers(result.rows["logits"])
+            label_ids = part.arrays["label_ids"]
+            counts = scores.confusion_matrix(label_ids, answers, len(self.labels))
+            yield f"Confusion matrix of {name}", page.matrix(self.labels, counts.tolist())
 
     def prediction_files(self, rows, data):
         """`predictions.jsonl`: line of the file, its label as far as there is one, the answer."""
@@ -220,8 +244,13 @@ class ClassificationTask(base.Task):
                 known["expected"] = in_words(data["label_ids"][index], self.labels)
             yield json.dumps({"line": line, **known, **said}, ensure_ascii=False)
 
+    @property
+    def takes_pairs(self):
+        """Whether an example is a pair of texts."""
+        return self.facts.text_pairs
+
     def decode(self, outputs, batch):
-        """`label` string [B] and `probabilities` float32 [B, L] in the order of task.labels.
+        """`label` string [B] and `probabilities` float32 [B, L] in the order of the labels.
 
         Of several labels `label` is those of at least probability 1/2, with the separator of the
         data between them; a regression gives `score` float32 [B] alone.
@@ -249,6 +278,21 @@ class ClassificationTask(base.Task):
             chosen = [name for name in self.labels if probabilities[name] > scores.THRESHOLD]
             return {"labels": chosen, "probabilities": probabilities}
         return {"label": label, "probabilities": probabilities}
+
+    def check_has_temperature(self):
+        """See `Serve.check_has_temperature`."""
+        if self.problem_type != SINGLE:
+            raise ValueError(
+                "--temperature and --calibration_data are for the probabilities of a classifier "
+                f"that gives one label a text; this model is {self.problem_type!r}. Leave them out."
+            )
+
+    def read_calibration(self, path):
+        """See `Serve.read_calibration`."""
+        self.check_has_temperature()
+        examples = prepare.read(path, self.config.task, self.facts)
+        columns = [examples.texts] + ([examples.text_pairs] if examples.text_pairs else [])
+        return columns, examples.label_ids
 
     def baselines(self, dataset):
         """`majority_accuracy`: always answering the commonest label of the evaluation data."""

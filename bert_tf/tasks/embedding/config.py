@@ -19,6 +19,7 @@ class Config(Settings):
     normalize: bool = True
 
     TRAINED_BY: ClassVar[str] = ""
+    SERVED_AS: ClassVar[str] = "embed"
 
     def task_class(self) -> type:
         """See `Settings.task_class`."""

@@ -9,11 +9,14 @@ Shape suffixes: B batch, D hidden.
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.config.task import Facts
 from bert_tf.layers.pooling import check_pooling, pool
-from bert_tf.tasks import task
+from bert_tf.tasks.task import Serve
+from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 
-class EmbeddingModel(task.TaskModel):
+class EmbeddingModel(TaskModel):
     """An encoder and nothing else.
 
     Call arguments:
@@ -24,43 +27,29 @@ class EmbeddingModel(task.TaskModel):
       The encoder's outputs.
     """
 
-    def __init__(self, config: ExperimentConfig, *, name: str = "embedding"):
-        super().__init__(config, name=name)
-        self.encoder = task.make_encoder(config)
+    def __init__(
+        self, config: ExperimentConfig, facts: Facts | None = None, *, name: str = "embedding"
+    ):
+        super().__init__(config, facts, name=name)
+        self.encoder = make_encoder(config)
         self.built = True
 
     def call(self, batch, dropout_seed=None):
-        return self.encoder(
-            **task.encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
-        )
+        return self.encoder(**encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed)
 
 
-class EmbeddingTask(task.Task):
+class EmbeddingTask(Serve):
     """One vector a text: `config.task.pooling` of the encoder's outputs, scaled to length 1."""
 
-    loss_names = ()
-    metric_names = ()
-
-    def __init__(self, config: ExperimentConfig, tokenizer: task.Tokenizer):
-        super().__init__(config, tokenizer)
+    def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts):
+        super().__init__(config, tokenizer, facts)
         check_pooling(
             config.task.pooling, setting="task.pooling", use_pooler=config.model.use_pooler
         )
 
     def build_model(self) -> EmbeddingModel:
-        return EmbeddingModel(self.config)
-
-    def make_dataset(self, data, batch_slice, *, training, start_row=0):
-        raise ValueError(_NOT_TRAINED)
-
-    def loss_weights(self, batch):
-        raise ValueError(_NOT_TRAINED)
-
-    def compute_loss(self, outputs, batch):
-        raise ValueError(_NOT_TRAINED)
-
-    def compute_metrics(self, outputs, batch):
-        raise ValueError(_NOT_TRAINED)
+        """See `Task.build_model`."""
+        return EmbeddingModel(self.config, self.facts)
 
     def decode(self, outputs, batch):
         """`embedding` float32 [B, D]."""
@@ -69,9 +58,3 @@ class EmbeddingTask(task.Task):
             norm_B1 = tf.norm(vectors_BD, axis=-1, keepdims=True)
             vectors_BD = vectors_BD / tf.maximum(norm_B1, 1e-12)
         return {"embedding": vectors_BD}
-
-
-_NOT_TRAINED = (
-    "the task 'embedding' has no objective: it is for checkpoints without a head. Train with "
-    "'pretraining' or 'classification'."
-)

@@ -40,12 +40,12 @@ _OWN_FLAGS = (
 )
 
 
-def apply_format(config: ExperimentConfig, name: str) -> None:
-    """Writes columns, labels and metrics of the task `name` into the config."""
+def with_format(config: ExperimentConfig, name: str) -> ExperimentConfig:
+    """The config with columns, labels and metrics of the task `name` of GLUE."""
     task = glue.task_of(name)
     columns = task.table_format
     is_classification = isinstance(config.task, classification.Config)
-    config.task = dataclasses.replace(
+    settings = dataclasses.replace(
         config.task if is_classification else classification.Config(),
         labels=task.labels,
         problem_type=columns.problem_type,
@@ -56,6 +56,7 @@ def apply_format(config: ExperimentConfig, name: str) -> None:
         header=columns.header,
         skip_faulty_rows=columns.skip_faulty_rows,
     )
+    return dataclasses.replace(config, task=settings)
 
 
 def write_submission_files(

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from bert_tf.config.task import Settings
+from bert_tf.config.task import Facts, Settings
 
 
 @dataclasses.dataclass
@@ -17,3 +17,8 @@ class Config(Settings):
     classifier_dropout_prob: float = 0.1
 
     TRAINED_BY: ClassVar[str] = ""
+
+    def why_not_built(self, facts: Facts) -> str:
+        """See `Settings.why_not_built`."""
+        del facts
+        return "multiple choice"

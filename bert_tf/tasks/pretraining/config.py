@@ -36,6 +36,7 @@ class Config(Settings):
     skip_damaged_records: bool = False
 
     TRAINED_BY: ClassVar[str] = "pretrain.py"
+    SERVED_AS: ClassVar[str] = "fill_mask"
     RANGES: ClassVar[Mapping[str, ranges.Range]] = {
         "max_predictions_per_seq": ranges.AT_LEAST_ONE,
         "masked_lm_prob": ranges.SHARE,

@@ -9,11 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.config.task import Facts
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.batches.pretraining import make_pretraining_dataset
 from bert_tf.data.masks.masking import Masker
+from bert_tf.data.records import tf_example_files
 from bert_tf.data.records.mixing import Mixture
-from bert_tf.tasks import losses, task
+from bert_tf.tasks import losses
+from bert_tf.tasks.sets import Split
+from bert_tf.tasks.task import Learn, Score, Serve
+from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 NUM_GUESSES = 5
 _NUM_SHOWN = 4  # rows
@@ -21,30 +27,7 @@ _NUM_SHOWN = 4  # rows
 _LOSSES_OF_DATA = ("predictions_left_out", "rows_skipped")
 
 
-def check_data(
-    data: str, config: ExperimentConfig, tokenizer: task.Tokenizer, *, training: bool
-) -> None:
-    """Raises ValueError if `data` (see `Mixture.open`) were made for another model than `config`'s.
-
-    Evaluation data with masks of their own may have their own length and number of predictions, so
-    that models of different recipes can be compared on one file.
-    """
-    mixture = Mixture.open(data)
-    wanted = {}
-    if training or mixture.first.static_masks is None:
-        wanted["max_seq_length"] = config.data.max_seq_length
-        wanted["max_predictions_per_seq"] = config.task.max_predictions_per_seq
-    elif mixture.first.max_seq_length > config.model.longest_sequence:
-        raise ValueError(
-            f"{data}: rows of {mixture.first.max_seq_length} tokens, but the model takes "
-            f"at most {config.model.longest_sequence}; evaluate on shorter rows"
-        )
-    vocabulary = tokenizer.identity
-    needs_labels = config.task.next_sentence
-    mixture.check(vocabulary_sha256=vocabulary, needs_labels=needs_labels, **wanted)
-
-
-class PretrainingModel(task.TaskModel):
+class PretrainingModel(TaskModel):
     """An encoder with the masked-LM head and, if asked for, the next-sentence head.
 
     Call arguments:
@@ -56,9 +39,11 @@ class PretrainingModel(task.TaskModel):
       The encoder's outputs, `masked_lm_logits` [B, P, V], and `next_sentence_logits` [B, E, 2].
     """
 
-    def __init__(self, config: ExperimentConfig, *, name: str = "pretraining"):
-        super().__init__(config, name=name)
-        self.encoder = task.make_encoder(config)
+    def __init__(
+        self, config: ExperimentConfig, facts: Facts | None = None, *, name: str = "pretraining"
+    ):
+        super().__init__(config, facts, name=name)
+        self.encoder = make_encoder(config)
         self.masked_lm = self.encoder.masked_lm_head()
         self.next_sentence = None
         if config.task.next_sentence:
@@ -71,7 +56,7 @@ class PretrainingModel(task.TaskModel):
 
     def call(self, batch, dropout_seed=None):
         outputs = self.encoder(
-            **task.encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
+            **encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
         )
         outputs["masked_lm_logits"] = self.masked_lm(
             outputs["sequence_output"],
@@ -83,15 +68,15 @@ class PretrainingModel(task.TaskModel):
         return outputs
 
 
-class PretrainingTask(task.Task):
+class PretrainingTask(Learn, Score, Serve):
     """Predicts the masked tokens and whether the second text follows the first.
 
     With data of the objective `sentence_order` the same head learns whether the two were swapped
     (Lan et al. 2019, section 3.1); with `none` there is no such head (`task.next_sentence` false).
     """
 
-    def __init__(self, config: ExperimentConfig, tokenizer: task.Tokenizer):
-        super().__init__(config, tokenizer)
+    def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts):
+        super().__init__(config, tokenizer, facts)
         if config.task.next_sentence and not config.model.use_pooler:
             raise ValueError(
                 "task.next_sentence is true, but model.use_pooler is false, and the next-sentence "
@@ -102,7 +87,33 @@ class PretrainingTask(task.Task):
         self.metric_names = (*(f"{head}_accuracy" for head in heads), *_LOSSES_OF_DATA)
 
     def build_model(self) -> PretrainingModel:
-        return PretrainingModel(self.config)
+        """See `Task.build_model`."""
+        return PretrainingModel(self.config, self.facts)
+
+    def check_data(self, data, *, training):
+        """Checks that the data (see `Mixture.open`) were made for this model.
+
+        Evaluation data with masks of their own may have their own length and number of predictions,
+        so that models of different recipes can be compared on one file.
+
+        Raises:
+          ValueError: the data were made for another model.
+        """
+        config, mixture = self.config, Mixture.open(data)
+        wanted = {}
+        if training or mixture.first.static_masks is None:
+            wanted["max_seq_length"] = config.data.max_seq_length
+            wanted["max_predictions_per_seq"] = config.task.max_predictions_per_seq
+        elif mixture.first.max_seq_length > config.model.longest_sequence:
+            raise ValueError(
+                f"{data}: rows of {mixture.first.max_seq_length} tokens, but the model takes "
+                f"at most {config.model.longest_sequence}; evaluate on shorter rows"
+            )
+        mixture.check(
+            vocabulary_sha256=self.tokenizer.identity,
+            needs_labels=config.task.next_sentence,
+            **wanted,
+        )
 
     def make_dataset(self, data: str, batch_slice, *, training, start_row=0) -> tf.data.Dataset:
         """`data` is a folder made by scripts/create_pretraining_data.py, or several with weights
@@ -171,6 +182,15 @@ class PretrainingTask(task.Task):
             logits = tf.reshape(logits, (*labels.shape, 2))  # [B, 2] is [B, 1, 2]
             sums["next_sentence"] = function(logits, labels, batch["next_sentence_weights"])
         return {f"{head}_{name}": (sums[head], weights[f"{head}_loss"]) for head in sums}
+
+    def read(self, path, scratch):
+        """Data made by create_pretraining_data.py, or records of other projects.
+
+        See `Score.read`; the index of records without a manifest is written to `scratch`.
+        """
+        data = tf_example_files.resolve(path, self.tokenizer, scratch)
+        self.check_data(data, training=False)
+        return Split(data, data)
 
     def encode(self, texts, text_pairs=None):
         """Text in which [MASK] stands for a word to be guessed."""

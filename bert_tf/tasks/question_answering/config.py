@@ -5,7 +5,22 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from bert_tf.config import ranges
+from bert_tf.config.task import Facts as BaseFacts
 from bert_tf.config.task import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts(BaseFacts):
+    """What was found in the data.
+
+    Attributes:
+      null_answers: the training file has questions without an answer (SQuAD 2.0).
+      null_threshold: give no answer if its score is better by more than this: the best threshold on
+        the evaluation data, or `Config.null_threshold`.
+    """
+
+    null_answers: bool = False
+    null_threshold: float = 0.0
 
 
 @dataclasses.dataclass
@@ -21,7 +36,6 @@ class Config(Settings):
       max_query_length: tokens of a question, at most half of the row; the rest of the row is for
         its context.
       skip_bad_answers: leave out training questions whose answer is not in their context.
-      null_answers: there are questions without an answer; scripts/finetune.py sets it.
       null_threshold: give no answer if its score is better by more than this. It is used where no
         evaluation data fits another one.
     """
@@ -32,10 +46,11 @@ class Config(Settings):
     doc_stride: int = 64
     max_query_length: int = 64
     skip_bad_answers: bool = False
-    null_answers: bool = False
     null_threshold: float = 0.0
 
     RANGES: ClassVar[Mapping[str, ranges.Range]] = {"doc_stride": ranges.AT_LEAST_ONE}
+    FACTS: ClassVar[type] = Facts
+    SERVED_AS: ClassVar[str] = "answer"
 
     def task_class(self) -> type:
         """See `Settings.task_class`."""

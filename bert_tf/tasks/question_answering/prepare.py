@@ -1,34 +1,30 @@
-"""Questions and contexts before training and after: read, held out, looked at; what is wrong."""
+"""Questions and contexts before training: read, held out, looked at."""
 
 import collections
+import dataclasses
 import json
-from collections.abc import Iterable
 
 from absl import logging
 
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.report import page
 from bert_tf.tasks import sets
 from bert_tf.tasks.question_answering import look
+from bert_tf.tasks.question_answering.config import Facts
 from bert_tf.tasks.question_answering.rows import encode_squad
-from bert_tf.tasks.question_answering.scores import OUTCOMES
 from bert_tf.tasks.question_answering.squad_file import Squad, read_squad
-from bert_tf.tasks.question_answering.task import QuestionAnsweringTask
-from bert_tf.tasks.sets import Files, Prepared, Result, Split
+from bert_tf.tasks.sets import Files, Prepared, Split
 from bert_tf.tokenization.tokenizer import Tokenizer
 
-_SHOWN_ERRORS = 50
 
-
-def read(path: str, config: ExperimentConfig) -> Squad:
+def read(path: str, facts: Facts) -> Squad:
     """The questions and contexts of a file to be scored.
 
     Raises:
-      ValueError: what `read_squad` raises; no question has an answer, and the model of the config
-        always gives one.
+      ValueError: what `read_squad` raises; no question has an answer, and the model always gives
+        one.
     """
     squad = read_squad(path)
-    if not config.task.null_answers:
+    if not facts.null_answers:
         _check_answers(squad)
     return squad
 
@@ -68,14 +64,15 @@ def encode(
 
 
 def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Prepared:
-    """Reads all files. What is learned from the training file goes into `config`: whether there
-    are questions without answer, widths.
-    """
+    """Reads all files and finds the facts: whether there are questions without answer, widths."""
     squad = read_squad(files.train)
     if config.data.max_train_examples:
         squad = _of(squad, squad.questions[: config.data.max_train_examples])
-    config.task.null_answers = any(not question.answers for question in squad.questions)
-    dev = {name: read(path, config) for name, path in files.dev.items()}
+    facts = dataclasses.replace(
+        config.task.given_facts(config.data),
+        null_answers=any(not question.answers for question in squad.questions),
+    )
+    dev = {name: read(path, facts) for name, path in files.dev.items()}
     test = {name: read_squad(path, with_answers=False) for name, path in files.test.items()}
     held_out = {}
     if not dev and config.data.dev_fraction > 0:
@@ -84,9 +81,9 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
     encoded = {"train": encode(squad, config, tokenizer, training=True)}
     for name, part in {**dev, **test}.items():
         encoded[name] = encode(part, config, tokenizer)
-    sets.choose_widths(config, encoded["train"].arrays.arrays["input_mask"])
     looked = look.look({name: part.arrays for name, part in encoded.items()})
     return Prepared.of(
+        sets.with_widths(facts, config.data, encoded["train"].arrays.arrays["input_mask"]),
         encoded,
         dev=dev,
         test=test,
@@ -124,17 +121,3 @@ def _as_json(squad: Squad) -> str:
         )
     content = [{"context": squad.contexts[p], "qas": qas} for p, qas in paragraphs.items()]
     return json.dumps({"data": [{"title": "", "paragraphs": content}]}, ensure_ascii=False)
-
-
-def sections(
-    task: QuestionAnsweringTask, part: Split, result: Result, name: str
-) -> Iterable[tuple[str, str]]:
-    """What became of the questions of a scored set, and the first that were answered wrongly."""
-    rows = task.outcomes(result.rows, part.arrays)
-    counts = collections.Counter(row[1] for row in rows)
-    table = [[outcome, counts[outcome], counts[outcome] / len(rows)] for outcome in OUTCOMES]
-    yield f"Answers of {name}", page.table(["", "questions", "share"], table)
-    wrong = [row for row in rows if row[1] != OUTCOMES[0]][:_SHOWN_ERRORS]
-    if wrong:
-        head = ["id", "fault", "question", "expected", "answered"]
-        yield f"Errors of {name}: the first {len(wrong)}", page.table(head, wrong)

@@ -4,6 +4,7 @@ Shape suffixes: B rows, S sequence, A answer length, N answers kept, Q questions
 question.
 """
 
+import dataclasses
 import json
 
 import keras
@@ -11,16 +12,21 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.text.lines import holds_half_a_surrogate_pair
 from bert_tf.tasks import losses
-from bert_tf.tasks import task as base
-from bert_tf.tasks.question_answering import scores
+from bert_tf.tasks.from_arrays import LearnFromArrays
+from bert_tf.tasks.question_answering import prepare, scores, sections
+from bert_tf.tasks.question_answering.config import Facts
 from bert_tf.tasks.question_answering.rows import BEGIN, SquadData, Tokens, lay_out_spans
+from bert_tf.tasks.task import Batch, Score, Serve
+from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 _NEVER = -1e9  # the score of what cannot be an answer
 _QUESTIONS_PER_CALL = 512
 
 
-class QuestionAnsweringModel(base.TaskModel):
+class QuestionAnsweringModel(TaskModel):
     """An encoder with a span head.
 
     Call arguments:
@@ -31,9 +37,15 @@ class QuestionAnsweringModel(base.TaskModel):
       The encoder's outputs, `start_logits` and `end_logits` [B, S].
     """
 
-    def __init__(self, config: ExperimentConfig, *, name: str = "question_answering"):
-        super().__init__(config, name=name)
-        self.encoder = base.make_encoder(config)
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        facts: Facts | None = None,
+        *,
+        name: str = "question_answering",
+    ):
+        super().__init__(config, facts, name=name)
+        self.encoder = make_encoder(config)
         self.spans = self.encoder.span_head()
         with keras.name_scope("cls"):
             self.spans.build()
@@ -41,22 +53,21 @@ class QuestionAnsweringModel(base.TaskModel):
 
     def call(self, batch, dropout_seed=None):
         outputs = self.encoder(
-            **base.encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
+            **encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
         )
         starts, ends = self.spans(outputs["sequence_output"])
         return {**outputs, "start_logits": starts, "end_logits": ends}
 
 
-class QuestionAnsweringTask(base.ArrayTask):
+class QuestionAnsweringTask(LearnFromArrays, Score, Serve):
     """Finds the answer to a question in a context of any length, or that there is none."""
 
-    loss_names = ("loss",)
     metric_names = ("start_accuracy", "end_accuracy")
-    token_names = (*base.Task.token_names, "answer_places")
+    token_names = (*LearnFromArrays.token_names, "answer_places")
     weights_name = "span_weights"
 
-    def __init__(self, config: ExperimentConfig, tokenizer: base.Tokenizer):
-        super().__init__(config, tokenizer)
+    def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts):
+        super().__init__(config, tokenizer, facts)
         task = config.task
         if task.max_answer_length < 1 or task.n_best < 1:
             raise ValueError(
@@ -67,12 +78,14 @@ class QuestionAnsweringTask(base.ArrayTask):
             known = ", ".join(scores.METRICS)
             raise ValueError(f"task.answer_metric is {task.answer_metric!r}. Known: {known}.")
 
-    @property
-    def takes_pairs(self) -> bool:
-        return True
+    @classmethod
+    def prepare(cls, config, files, tokenizer):
+        """See `Learn.prepare`."""
+        return prepare.prepare(config, files, tokenizer)
 
     def build_model(self) -> QuestionAnsweringModel:
-        return QuestionAnsweringModel(self.config)
+        """See `Task.build_model`."""
+        return QuestionAnsweringModel(self.config, self.facts)
 
     def compute_loss(self, outputs, batch):
         """Mean of the cross entropies of both ends; padding cannot be an end."""
@@ -96,13 +109,20 @@ class QuestionAnsweringTask(base.ArrayTask):
             for end in ("start", "end")
         ]
 
+    def read(self, path, scratch):
+        """The questions and contexts of a file; see `Score.read`."""
+        del scratch
+        return prepare.encode(prepare.read(path, self.facts), self.config, self.tokenizer)
+
     def row_outputs(self, outputs, batch):
         """The best spans of each row, see `_best_spans`."""
         return {**self._best_spans(outputs, batch), "row_ids": batch["row_ids"]}
 
-    def _best_spans(self, outputs, batch) -> base.Batch:
-        """`span_scores` float32, `span_starts` and `span_ends` int32 (tokens of the row, both
-        inclusive) [B, N], best first; `null_scores` float32 [B]. All spans are compared.
+    def _best_spans(self, outputs, batch) -> Batch:
+        """The best spans of each row, of all that there are.
+
+        `span_scores` float32, `span_starts` and `span_ends` int32 (tokens of the row, both
+        inclusive) [B, N], best first; `null_scores` float32 [B].
         """
         starts_BS, ends_BS = (
             tf.cast(outputs[f"{end}_logits"], tf.float32) for end in ("start", "end")
@@ -128,7 +148,7 @@ class QuestionAnsweringTask(base.ArrayTask):
             "null_scores": starts_BS[:, 0] + ends_BS[:, 0],
         }
 
-    def _answers(self, spans: base.Batch, question_B: tf.Tensor, num_questions) -> base.Batch:
+    def _answers(self, spans: Batch, question_B: tf.Tensor, num_questions) -> Batch:
         """The best answers of each question, from all its rows, in TF ops.
 
         Args:
@@ -150,7 +170,7 @@ class QuestionAnsweringTask(base.ArrayTask):
         scores_QN, best_QN = tf.math.top_k(scores_QX, k=keep)
         null_Q = tf.math.segment_min(spans["null_scores"], question_B)
         all_scores = scores_QN
-        if self.config.task.null_answers:
+        if self.facts.null_answers:
             all_scores = tf.concat([scores_QN, null_Q[:, tf.newaxis]], axis=1)
         is_answer_QN = scores_QN > _NEVER / 2
         found = {
@@ -171,9 +191,9 @@ class QuestionAnsweringTask(base.ArrayTask):
     def _is_null(self, answers):
         """Bool [Q]: whether no answer is given."""
         has_none = answers["n_best_start"][:, 0] < 0
-        if not self.config.task.null_answers:
+        if not self.facts.null_answers:
             return has_none
-        return has_none | (answers["null_odds"] > self.config.task.null_threshold)
+        return has_none | (answers["null_odds"] > self.facts.null_threshold)
 
     def score(self, rows, data: SquadData):
         """`exact_match` and `f1`; with null answers also the best that a threshold gives."""
@@ -183,18 +203,21 @@ class QuestionAnsweringTask(base.ArrayTask):
             {q.id: q.answers for q in data.questions},
             {q.id: row[0] if row else "" for q, row in zip(data.questions, texts, strict=True)},
             metric=self.config.task.answer_metric,
-            null_answers=self.config.task.null_answers,
+            null_answers=self.facts.null_answers,
             null_odds=self._null_odds(answers, data),
-            null_threshold=self.config.task.null_threshold,
+            null_threshold=self.facts.null_threshold,
         )
 
     def calibrate(self, rows, data: SquadData):
-        """Sets `task.null_threshold` to the one with the best F1."""
-        if self.config.task.null_answers:
-            self.config.task.null_threshold = self.score(rows, data)["best_f1_threshold"]
+        """The facts with the `null_threshold` that has the best F1."""
+        if not self.facts.null_answers:
+            return self.facts
+        threshold = self.score(rows, data)["best_f1_threshold"]
+        return dataclasses.replace(self.facts, null_threshold=threshold)
 
     @property
     def known_by(self):
+        """See `Score.known_by`."""
         return ("f1", "exact_match")
 
     def outcomes(self, rows, data: SquadData) -> list[tuple[str, str, str, str, str]]:
@@ -217,10 +240,15 @@ class QuestionAnsweringTask(base.ArrayTask):
         rows = zip(data.questions, self._texts(answers, data), self._is_null(answers), strict=True)
         return {question.id: "" if is_null else texts[0] for question, texts, is_null in rows}
 
+    def sections(self, part, result, name):
+        """What became of the questions of a scored set, and the first that were answered wrong."""
+        return sections.sections(self.outcomes(result.rows, part.arrays), name)
+
     def prediction_files(self, rows, data: SquadData):
-        """`predictions.json` {id: answer}, `nbest_predictions.json` and, with null answers,
-        `null_odds.json` {id: odds}: what the official evaluations read. `errors.txt`: id, fault,
-        question, expected answers, answer.
+        """Files as the official evaluations read them, and the errors.
+
+        `predictions.json` {id: answer}, `nbest_predictions.json` and, with null answers,
+        `null_odds.json` {id: odds}. `errors.txt`: id, fault, question, expected answers, answer.
         """
         answers = self._answers_of(rows, data)
         n_best = {}
@@ -231,7 +259,7 @@ class QuestionAnsweringTask(base.ArrayTask):
                 for text, start, end, p in zip(row, *columns, strict=False)
             ]
         files = {"predictions.json": self._final(answers, data), "nbest_predictions.json": n_best}
-        if self.config.task.null_answers:
+        if self.facts.null_answers:
             files["null_odds.json"] = self._null_odds(answers, data)
         written = {
             name: [json.dumps(content, ensure_ascii=False, indent=1)]
@@ -270,6 +298,25 @@ class QuestionAnsweringTask(base.ArrayTask):
     def _null_odds(self, answers, data: SquadData) -> dict[str, float]:
         odds = answers["null_odds"].tolist()
         return {q.id: value for q, value in zip(data.questions, odds, strict=True)}
+
+    @property
+    def takes_pairs(self) -> bool:
+        """A question and its context."""
+        return True
+
+    def read_line(self, line):
+        """A JSON object with question and context; all but the context comes back."""
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        keys = ("question", "context")
+        if not isinstance(record, dict) or not all(isinstance(record.get(k), str) for k in keys):
+            raise ValueError('expected {"question": "...", "context": "..."}.')
+        if holds_half_a_surrogate_pair(json.dumps(record, ensure_ascii=False)):
+            raise ValueError("half a surrogate pair, which is no text. Expected whole characters.")
+        texts = (record["question"], record["context"])
+        return texts, {key: value for key, value in record.items() if key != "context"}
 
     def encode(self, texts, text_pairs=None):
         """Questions `texts` and contexts `text_pairs` of any length, string [Q].
@@ -337,6 +384,6 @@ class QuestionAnsweringTask(base.ArrayTask):
         """`{"answer": "Paris", "start": 3, "end": 8, "score": 0.9}`."""
         said = {"answer": row["answer"].decode(), "start": int(row["start"])}
         said |= {"end": int(row["end"]), "score": float(row["probability"])}
-        if self.config.task.null_answers:
+        if self.facts.null_answers:
             said["null_odds"] = float(row["null_odds"])
         return said

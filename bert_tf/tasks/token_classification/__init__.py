@@ -1,5 +1,5 @@
 """A tag for every word."""
 
-from bert_tf.tasks.token_classification.config import Config
+from bert_tf.tasks.token_classification.config import Config, Facts
 
-__all__ = ["Config"]
+__all__ = ["Config", "Facts"]

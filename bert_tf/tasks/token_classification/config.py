@@ -5,7 +5,21 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from bert_tf.config import ranges
+from bert_tf.config.task import Facts as BaseFacts
 from bert_tf.config.task import Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts(BaseFacts):
+    """What was found in the training file.
+
+    Attributes:
+      labels: tags in the order of the logits.
+      tag_scheme: scheme of the labels, a value of `Config.tag_scheme`.
+    """
+
+    labels: tuple[str, ...] = ()
+    tag_scheme: str = "auto"
 
 
 @dataclasses.dataclass
@@ -40,6 +54,12 @@ class Config(Settings):
         "doc_stride": ranges.AT_LEAST_ONE,
         "classifier_dropout_prob": ranges.BELOW_ONE,
     }
+    FACTS: ClassVar[type] = Facts
+    SERVED_AS: ClassVar[str] = "tag"
+
+    def why_not_built(self, facts: Facts) -> str:
+        """See `Settings.why_not_built`."""
+        return f"a tagger of {len(facts.labels)} label(s)" if len(facts.labels) < 2 else ""
 
     def task_class(self) -> type:
         """See `Settings.task_class`."""

@@ -1,54 +1,49 @@
-"""Tagged words before training and after: read, held out, looked at; what became of entities."""
+"""Tagged words before training: read, held out, looked at."""
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
-
-import numpy as np
+import dataclasses
+from collections.abc import Iterable, Iterator
 
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.report import page
 from bert_tf.tasks import sets
-from bert_tf.tasks.classification.scores import confusion_matrix
-from bert_tf.tasks.sets import Files, Prepared, Result, Split
+from bert_tf.tasks.sets import Files, Prepared, Split
 from bert_tf.tasks.token_classification import look
 from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import DOCUMENT_START, Sentence
+from bert_tf.tasks.token_classification.config import Config, Facts
 from bert_tf.tasks.token_classification.rows import check_documents, encode_tagged, read_tagged
-from bert_tf.tasks.token_classification.scores import OUTCOMES, entity_outcomes
-from bert_tf.tasks.token_classification.task import TokenClassificationTask, entity_errors
 from bert_tf.tokenization.tokenizer import Tokenizer
 
-_Tagged = tuple[str, list[Sentence]]  # path and sentences
-_SHOWN_ERRORS = 50
 
+def read(path: str, task: Config, facts: Facts) -> tuple[list[Sentence], Facts]:
+    """The sentences of a file, with the tags of the labels in the facts.
 
-def read(path: str, config: ExperimentConfig) -> _Tagged:
-    """The path and the sentences of a file, with the tags of a model whose labels are known.
-
-    Without `config.task.labels` they are those of this file, and go into the config with their
-    scheme.
+    Returns:
+      (sentences, facts). Facts without labels get those of this file, with their scheme.
     """
-    task = config.task
     sentences, labels, scheme = read_tagged(
         path,
         word_column=_number("text_column", task.text_column),
         tag_column=_number("label_column", task.label_column),
         scheme=task.file_tag_scheme,
-        model_scheme=task.tag_scheme,
-        labels=[str(label) for label in task.labels] or None,
+        model_scheme=facts.tag_scheme,
+        labels=[str(label) for label in facts.labels] or None,
         repair=task.repair_tags,
     )
-    task.labels, task.tag_scheme = labels, scheme
-    return path, sentences
+    return sentences, dataclasses.replace(facts, labels=tuple(labels), tag_scheme=scheme)
 
 
-def encode(examples: _Tagged, config: ExperimentConfig, tokenizer: Tokenizer) -> Split:
-    """Tokenized and cut into windows."""
-    path, sentences = examples
+def encode(
+    path: str,
+    sentences: list[Sentence],
+    config: ExperimentConfig,
+    facts: Facts,
+    tokenizer: Tokenizer,
+) -> Split:
+    """The sentences of the file `path`, tokenized and cut into windows."""
     data = encode_tagged(
         path,
         sentences,
-        [str(label) for label in config.task.labels],
+        [str(label) for label in facts.labels],
         tokenizer,
         max_seq_length=config.data.max_seq_length,
         stride=config.task.doc_stride,
@@ -58,28 +53,29 @@ def encode(examples: _Tagged, config: ExperimentConfig, tokenizer: Tokenizer) ->
 
 
 def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Prepared:
-    """Reads all files. What is learned from the training file goes into `config`: the labels, their
-    scheme, widths.
-    """
-    path, sentences = read(files.train, config)
-    if config.data.max_train_examples:
-        sentences = sentences[: config.data.max_train_examples]
+    """Reads all files and finds the facts: the labels, their scheme, widths."""
+    task, data = config.task, config.data
+    sentences, facts = read(files.train, task, task.given_facts(data))
+    if data.max_train_examples:
+        sentences = sentences[: data.max_train_examples]
     dev, test = (
-        {name: read(path, config) for name, path in part.items()}
+        {name: (path, read(path, task, facts)[0]) for name, path in part.items()}
         for part in (files.dev, files.test)
     )
     held_out = {}
-    if not dev and config.data.dev_fraction > 0:
-        sentences, own_dev = _hold_out(path, sentences, config)
-        dev, held_out = {"dev": (path, own_dev)}, {"dev.conll": list(_columns(own_dev, config))}
-    every = {"train": (path, sentences), **dev, **test}
-    encoded = {name: encode(part, config, tokenizer) for name, part in every.items()}
-    sets.choose_widths(config, encoded["train"].arrays.arrays["input_mask"])
+    if not dev and data.dev_fraction > 0:
+        sentences, own_dev = _hold_out(files.train, sentences, config)
+        dev, held_out = (
+            {"dev": (files.train, own_dev)},
+            {"dev.conll": list(_columns(own_dev, task))},
+        )
+    every = {"train": (files.train, sentences), **dev, **test}
+    encoded = {name: encode(*part, config, facts, tokenizer) for name, part in every.items()}
     looked = look.look(
-        {name: part.arrays for name, part in encoded.items()},
-        plain=config.task.tag_scheme == "plain",
+        {name: part.arrays for name, part in encoded.items()}, plain=facts.tag_scheme == "plain"
     )
     return Prepared.of(
+        sets.with_widths(facts, data, encoded["train"].arrays.arrays["input_mask"]),
         encoded,
         dev=dev,
         test=test,
@@ -111,9 +107,8 @@ def _hold_out(
     )
 
 
-def _columns(sentences: Iterable[Sentence], config: ExperimentConfig) -> Iterator[str]:
+def _columns(sentences: Iterable[Sentence], task: Config) -> Iterator[str]:
     """Sentences as a file that is read as the training file was."""
-    task = config.task
     words = int(task.text_column or 1) - 1
     # Without a number the tags are in the last column, which is not that of the words.
     tags = int(task.label_column) - 1 if task.label_column else words + 1
@@ -131,45 +126,3 @@ def _columns(sentences: Iterable[Sentence], config: ExperimentConfig) -> Iterato
             row[words], row[tags] = word, tag
             yield "\t".join(row)
         yield ""
-
-
-def sections(
-    task: TokenClassificationTask, part: Split, result: Result, name: str
-) -> Iterable[tuple[str, str]]:
-    """What became of the entities of a scored set, which words are taken for which, errors."""
-    data = part.arrays
-    predicted = task.tags_of(result.rows, data)
-    expected = [sentence.tags for sentence in data.sentences]
-    if not task.is_plain:
-        pairs = [
-            (tag_lib.spans(e), tag_lib.spans(p)) for e, p in zip(expected, predicted, strict=True)
-        ]
-        rows = entity_outcomes(pairs)
-        total = {o: sum(counts[o] for counts in rows.values()) for o in OUTCOMES}
-        cells = [[kind, *c.values()] for kind, c in {**rows, "all": total}.items()]
-        yield f"Entities of {name}", page.table(["type", *OUTCOMES], cells)
-    yield f"Words of {name}", _word_matrix(task, expected, predicted)
-    errors = itertools.islice(entity_errors(data.sentences, predicted), _SHOWN_ERRORS)
-    rows = [] if task.is_plain else list(errors)
-    if rows:
-        head = ["line", "fault", "type", "entity", "sentence"]
-        yield f"Errors of {name}: the first {len(rows)}", page.table(head, rows)
-
-
-def _word_matrix(
-    task: TokenClassificationTask,
-    expected: Sequence[Sequence[str]],
-    predicted: Sequence[Sequence[str]],
-) -> str:
-    """A confusion matrix of words: of their tags, or of the types of their entities."""
-
-    def kind(tag: str) -> str:
-        return tag if task.is_plain or tag == tag_lib.OUTSIDE else tag_lib.split_tag(tag)[1]
-
-    kinds = list(dict.fromkeys(kind(str(label)) for label in task.config.task.labels))
-    number_of = {name: number for number, name in enumerate(kinds)}
-    ids = [
-        np.array([number_of[kind(tag)] for row in rows for tag in row])
-        for rows in (expected, predicted)
-    ]
-    return page.matrix(kinds, confusion_matrix(*ids, len(kinds)).tolist())

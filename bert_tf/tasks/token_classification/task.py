@@ -13,14 +13,19 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.tasks import losses, task
+from bert_tf.tasks import losses
 from bert_tf.tasks.classification.task import ClassificationModel
+from bert_tf.tasks.from_arrays import LearnFromArrays
+from bert_tf.tasks.task import Score, Serve
+from bert_tf.tasks.token_classification import prepare, sections
 from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import Sentence
+from bert_tf.tasks.token_classification.config import Facts
 from bert_tf.tasks.token_classification.rows import TaggedData, lay_out_words
 from bert_tf.tasks.token_classification.scores import entity_scores
+from bert_tf.tasks.token_classification.tag_decoder import TagDecoder
+from bert_tf.tokenization.tokenizer import Tokenizer
 
-_NEVER = -1e9  # the score of a pair of tags that is not valid
 _SENTENCES_PER_CALL = 256
 
 
@@ -35,8 +40,14 @@ class TokenClassificationModel(ClassificationModel):
       The encoder's outputs and `logits` [B, S, L].
     """
 
-    def __init__(self, config: ExperimentConfig, *, name: str = "token_classification"):
-        super().__init__(config, name=name)
+    def __init__(
+        self,
+        config: ExperimentConfig,
+        facts: Facts | None = None,
+        *,
+        name: str = "token_classification",
+    ):
+        super().__init__(config, facts, name=name)
 
     def _make_classifier(self, **options):
         return self.encoder.token_classifier_head(**options)
@@ -45,21 +56,20 @@ class TokenClassificationModel(ClassificationModel):
         return outputs["sequence_output"]
 
 
-class TokenClassificationTask(task.ArrayTask):
-    """Predicts one of `config.task.labels` for each word."""
+class TokenClassificationTask(LearnFromArrays, Score, Serve):
+    """Predicts one of `facts.labels` for each word."""
 
-    loss_names = ("loss",)
     metric_names = ("accuracy",)
-    token_names = (*task.Task.token_names, "label_ids", "label_weights")
+    token_names = (*LearnFromArrays.token_names, "label_ids", "label_weights")
     weights_name = "label_weights"
 
-    def __init__(self, config: ExperimentConfig, tokenizer: task.Tokenizer):
-        super().__init__(config, tokenizer)
-        labels, scheme = [str(label) for label in config.task.labels], config.task.tag_scheme
+    def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts):
+        super().__init__(config, tokenizer, facts)
+        labels, scheme = [str(label) for label in facts.labels], facts.tag_scheme
         if len(labels) < 2:
             raise ValueError(
-                f"tags need at least two labels, received {config.task.labels!r} (task.labels, or "
-                "the tags of the training file)."
+                f"tags need at least two labels, received {facts.labels!r} (task.labels, or the "
+                "tags of the training file)."
             )
         if scheme == "auto":
             scheme = tag_lib.scheme_of_labels(labels)
@@ -72,13 +82,20 @@ class TokenClassificationTask(task.ArrayTask):
                 f"task.tag_scheme is {scheme!r}, but the labels are {', '.join(labels)}; expected "
                 "O and tags such as B-PER, or --config.task.tag_scheme=plain."
             )
-        self._labels, self.is_plain = labels, scheme == "plain"
-        self._decoder = _TagDecoder(labels, scheme)
+        self.labels, self.is_plain = labels, scheme == "plain"
+        self._decoder = TagDecoder(labels, scheme)
+
+    @classmethod
+    def prepare(cls, config, files, tokenizer):
+        """See `Learn.prepare`."""
+        return prepare.prepare(config, files, tokenizer)
 
     def build_model(self) -> TokenClassificationModel:
-        return TokenClassificationModel(self.config)
+        """See `Task.build_model`."""
+        return TokenClassificationModel(self.config, self.facts)
 
     def compute_loss(self, outputs, batch):
+        """Cross entropy of the first token of each word."""
         return self._sum(losses.weighted_cross_entropy, "loss", outputs, batch)
 
     def compute_metrics(self, outputs, batch):
@@ -89,6 +106,12 @@ class TokenClassificationTask(task.ArrayTask):
         weight = self.loss_weights(batch)["loss"]
         value = function(outputs["logits"], batch["label_ids"], batch["label_weights"])
         return {name: (value, weight)}
+
+    def read(self, path, scratch):
+        """The tagged sentences of a file; see `Score.read`."""
+        del scratch
+        sentences, _ = prepare.read(path, self.config.task, self.facts)
+        return prepare.encode(path, sentences, self.config, self.facts, self.tokenizer)
 
     def row_outputs(self, outputs, batch):
         """`log_probabilities` float32 [B, S, L], 0 where the rows are cut."""
@@ -112,7 +135,13 @@ class TokenClassificationTask(task.ArrayTask):
 
     @property
     def known_by(self):
+        """See `Score.known_by`."""
         return ("accuracy",) if self.is_plain else ("f1", "precision", "recall")
+
+    def sections(self, part, result, name):
+        """What became of the entities, which words are taken for which, errors."""
+        predicted = self.tags_of(result.rows, part.arrays)
+        return sections.sections(part.arrays, predicted, self.labels, self.is_plain, name)
 
     def prediction_files(self, rows, data: TaggedData):
         """`predictions.txt`: word, tag, predicted tag, which is what conlleval reads; `errors.txt`:
@@ -121,7 +150,7 @@ class TokenClassificationTask(task.ArrayTask):
         predicted = self.tags_of(rows, data)
         files = {"predictions.txt": _columns(data.sentences, predicted)}
         if not self.is_plain:
-            files["errors.txt"] = map("\t".join, entity_errors(data.sentences, predicted))
+            files["errors.txt"] = map("\t".join, sections.entity_errors(data.sentences, predicted))
         return files
 
     def tags_of(self, rows, data: TaggedData) -> list[list[str]]:
@@ -136,7 +165,7 @@ class TokenClassificationTask(task.ArrayTask):
             mask_NW = tf.sequence_mask(part, max(part))
             ids_NW = self.best_tags(scores.to_tensor(), mask_NW).numpy()
             tags += [
-                [self._labels[tag] for tag in row[:length]]
+                [self.labels[tag] for tag in row[:length]]
                 for row, length in zip(ids_NW, part, strict=True)
             ]
         return tags
@@ -214,7 +243,7 @@ class TokenClassificationTask(task.ArrayTask):
 
     def baselines(self, dataset):
         """`majority_accuracy`: always answering the commonest tag of the evaluation data."""
-        counts = np.zeros(len(self._labels))
+        counts = np.zeros(len(self.labels))
         for batch in dataset:
             used = batch["label_weights"].numpy() > 0
             counts += np.bincount(batch["label_ids"].numpy()[used], minlength=len(counts))
@@ -226,116 +255,3 @@ def _columns(sentences: list[Sentence], predicted: list[list[str]]) -> Iterator[
         for columns in zip(sentence.words, sentence.tags, answers, strict=True):
             yield " ".join(columns)
         yield ""
-
-
-def entity_errors(
-    sentences: list[Sentence], predicted: list[list[str]]
-) -> Iterator[tuple[str, str, str, str, str]]:
-    """(line of the file, "missed" or "made up", type, entity, sentence) of each wrong entity."""
-    for sentence, answers in zip(sentences, predicted, strict=True):
-        expected, found = (set(tag_lib.spans(tags)) for tags in (sentence.tags, answers))
-        for kind, begin, end in sorted(expected ^ found, key=lambda span: (*span[1:], span[0])):
-            fault = "missed" if (kind, begin, end) in expected else "made up"
-            entity = " ".join(sentence.words[begin:end])
-            yield str(sentence.lines[begin]), fault, kind, entity, " ".join(sentence.words)
-
-
-class _TagDecoder:
-    """The best valid sequence of tags, and the entities it spells, in TF ops.
-
-    Args:
-      labels: the tags in the order of the scores.
-      scheme: which of them may follow which.
-    """
-
-    def __init__(self, labels: list[str], scheme: str):
-        is_plain = scheme == "plain"
-        may_follow = [
-            [is_plain or tag_lib.may_follow(before, tag, scheme) for tag in labels]
-            for before in [*labels, tag_lib.OUTSIDE]
-        ]
-        penalties = np.where(may_follow, 0.0, _NEVER).astype(np.float32)
-        self._between_LL, self._first_L = penalties[:-1], penalties[-1]
-        may_end = [is_plain or tag_lib.may_follow(tag, tag_lib.OUTSIDE, scheme) for tag in labels]
-        self._last_L = np.where(may_end, 0.0, _NEVER).astype(np.float32)
-        pairs = [("S", label) if is_plain else tag_lib.split_tag(label) for label in labels]
-        types = sorted({kind for _, kind in pairs} - {""})
-        self._types = ["", *types]
-        self._type_L = np.array([self._types.index(kind) for _, kind in pairs], np.int32)
-        self._always_begins_L = np.array([prefix in "BS" for prefix, _ in pairs])
-        self._always_ends_L = np.array([prefix in "ES" for prefix, _ in pairs])
-
-    def best(self, scores_NWL: tf.Tensor, mask_NW: tf.Tensor) -> tf.Tensor:
-        """int32 [N, W]: the valid sequence with the largest sum of scores (Viterbi 1967).
-
-        Args:
-          scores_NWL: float32, log probabilities.
-          mask_NW: bool, which words there are: the first ones of each row.
-        """
-        # With two words that are absent behind, because tf.scan cannot go over nothing.
-        words_WNL = tf.pad(tf.transpose(scores_NWL, [1, 0, 2]), [[0, 2], [0, 0], [0, 0]])
-        present_WN1 = tf.pad(tf.transpose(mask_NW), [[0, 2], [0, 0]])[..., tf.newaxis]
-        start_NL = words_WNL[0] + self._first_L
-        stay_NL = tf.zeros_like(start_NL, tf.int32) + tf.range(start_NL.shape[-1])
-
-        def forward(state, word):
-            sums_NLL = state[0][:, :, tf.newaxis] + self._between_LL
-            before_NL = tf.argmax(sums_NLL, axis=1, output_type=tf.int32)
-            sums_NL = tf.reduce_max(sums_NLL, axis=1) + word[0]
-            return tf.where(word[1], sums_NL, state[0]), tf.where(word[1], before_NL, stay_NL)
-
-        sums_WNL, before_WNL = tf.scan(
-            forward, (words_WNL[1:], present_WN1[1:]), initializer=(start_NL, stay_NL)
-        )
-        last_N = tf.argmax(sums_WNL[-1] + self._last_L, axis=-1, output_type=tf.int32)
-
-        def backward(tag_N, before_NL):
-            return tf.gather(before_NL, tag_N, batch_dims=1)
-
-        tags_WN = tf.scan(backward, before_WNL, initializer=last_N, reverse=True)
-        return tf.transpose(tags_WN)[:, :-1]
-
-    def entities(self, scores_NWL: tf.Tensor, words: task.Batch) -> task.Batch:
-        """See `TokenClassificationTask.decode`; `words` is what `encode` gave."""
-        mask_NW = words["word_mask"] > 0
-        tags_NW = self.best(scores_NWL, mask_NW)
-        type_NW = tf.where(mask_NW, tf.gather(self._type_L, tags_NW), 0)
-        begins_NW, ends_NW = self._borders(tags_NW, type_NW)
-        number_NW = tf.reshape(tf.cumsum(tf.reshape(tf.cast(begins_NW, tf.int32), [-1])), [-1]) - 1
-        prob_NW = tf.exp(tf.gather(scores_NWL, tags_NW, batch_dims=2))
-        inside_NW = type_NW > 0
-        score_K = tf.math.unsorted_segment_mean(
-            tf.boolean_mask(prob_NW, inside_NW),
-            tf.boolean_mask(number_NW, tf.reshape(inside_NW, [-1])),
-            tf.reduce_sum(tf.cast(begins_NW, tf.int32)),
-        )
-        start = tf.ragged.boolean_mask(words["word_starts"], begins_NW)
-        end = tf.ragged.boolean_mask(words["word_ends"], ends_NW)
-        label = tf.ragged.boolean_mask(tf.gather(tf.constant(self._types), type_NW), begins_NW)
-        # Offsets count what is not UTF-8 as U+FFFD.
-        texts_N = tf.strings.unicode_transcode(words["text"], "UTF-8", "UTF-8")
-        entity_K = tf.strings.substr(
-            tf.gather(texts_N, start.value_rowids()),
-            start.values,
-            end.values - start.values,
-            unit="UTF8_CHAR",
-        )
-        return {
-            "label": label.to_tensor(""),
-            "start": start.to_tensor(-1),
-            "end": end.to_tensor(-1),
-            "entity": start.with_values(entity_K).to_tensor(""),
-            "score": start.with_values(score_K).to_tensor(0.0),
-        }
-
-    def _borders(self, tags_NW: tf.Tensor, type_NW: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Bool [N, W] each: the first and the last words of entities."""
-        always_begins_NW = tf.gather(self._always_begins_L, tags_NW)
-        always_ends_NW = tf.gather(self._always_ends_L, tags_NW)
-        none_N1 = tf.zeros_like(type_NW[:, :1])
-        before_NW = tf.concat([none_N1, type_NW[:, :-1]], axis=1)
-        ended_NW = tf.concat([tf.ones_like(none_N1, tf.bool), always_ends_NW[:, :-1]], axis=1)
-        begins_NW = (type_NW > 0) & (always_begins_NW | ended_NW | (before_NW != type_NW))
-        outside_NW = type_NW == 0
-        next_NW = tf.concat([(begins_NW | outside_NW)[:, 1:], none_N1 == 0], axis=1)
-        return begins_NW, (type_NW > 0) & next_NW

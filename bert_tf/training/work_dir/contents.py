@@ -10,10 +10,11 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from bert_tf import machine
+from bert_tf import files, machine
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.files import write_whole
+from bert_tf.config.old_names import from_version_1
+from bert_tf.config.task import Facts
 from bert_tf.training.step import TrainState
 from bert_tf.training.work_dir import checkpoint
 from bert_tf.training.work_dir.history import History
@@ -43,8 +44,18 @@ def checkpoints_of(work_dir: str) -> str:
     return tf.io.gfile.join(work_dir, "checkpoints")
 
 
-def check(work_dir: str, config: ExperimentConfig) -> None:
-    """Refuses to go on with another config than that of the checkpoints that are there."""
+def check(work_dir: str, config: ExperimentConfig, facts: Facts) -> None:
+    """Refuses to go on with other settings than those of the checkpoints that are there.
+
+    Args:
+      work_dir: the folder.
+      config: the settings of the run.
+      facts: what the run found. Only in files of version 1 they stood among the settings, as far as
+        they were not set, and are compared. Later the identity of the data stands for them.
+
+    Raises:
+      ValueError: another run has begun in this folder.
+    """
     path = tf.io.gfile.join(work_dir, "config.json")
     if tf.io.gfile.exists(work_dir) and not tf.io.gfile.isdir(work_dir):
         raise ValueError(f"{work_dir} is a file; --work_dir expects a folder.")
@@ -52,7 +63,9 @@ def check(work_dir: str, config: ExperimentConfig) -> None:
         return
     old = as_json.to_dict(as_json.from_json(ExperimentConfig, path))
     # Through JSON, because a tuple comes back as a list.
-    differing = differences(_as_json(old), _as_json(as_json.to_dict(config)))
+    old, new = _as_json(old), _as_json(as_json.to_dict(config))
+    _compare_as_facts(_facts_of_version_1(path), _as_json(as_json.to_dict(facts)), old, new)
+    differing = differences(old, new)
     refused = [d for d in differing if _OF_TRAIN.sub("", d[0]) not in _FREE]
     if refused:
         changes = "; ".join(f"{key} was {old!r}, now {new!r}" for key, old, new in refused)
@@ -64,10 +77,31 @@ def check(work_dir: str, config: ExperimentConfig) -> None:
         logging.info("continuing with %s = %r (was %r)", key, new_value, old_value)
 
 
+def _facts_of_version_1(path: str) -> dict[str, Any]:
+    """The facts that stood in a config.json of version 1; {} for one of a later version."""
+    values = files.read_json(path)
+    return _as_json(from_version_1(values)[1]) if values.get("format_version", 1) < 2 else {}
+
+
+def _compare_as_facts(
+    old_facts: dict[str, Any], facts: dict[str, Any], old: dict[str, Any], new: dict[str, Any]
+) -> None:
+    """Puts facts in the place of the settings of the same name, in which version 1 kept them.
+
+    Args:
+      old_facts, facts: those of the file, and of the run.
+      old, new: the settings of both, which change.
+    """
+    for name, value in old_facts.items():
+        section = "data" if name == "widths" else "task"
+        if name in old[section] and name in new[section]:
+            old[section][name], new[section][name] = value, facts[name]
+
+
 def write_config(work_dir: str, config: ExperimentConfig) -> None:
     """Writes the resolved config."""
     tf.io.gfile.makedirs(work_dir)
-    write_whole(tf.io.gfile.join(work_dir, "config.json"), as_json.to_json(config))
+    files.write_whole(tf.io.gfile.join(work_dir, "config.json"), as_json.to_json(config))
 
 
 def describe(

@@ -12,7 +12,7 @@ from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.length_buckets import BucketedRows
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.tasks.classification import prepare
-from bert_tf.tasks.task import make_task
+from bert_tf.tasks.task import Task, make_task
 from bert_tf.training import distribution
 from bert_tf.training.evaluate import distribute
 from bert_tf.training.step import TrainState, TrainStep
@@ -29,8 +29,8 @@ def make_round(settings: dict[str, Any]):
     config.train.num_train_steps = _ENDLESS
     tokenizer = model_folder.load_tokenizer(start)
     files = prepare.Files(settings["train_file"])
-    data = prepare.prepare(config.check(), files, tokenizer).train.arrays
-    task = make_task(config, tokenizer)
+    prepared = prepare.prepare(config.check(), files, tokenizer)
+    data, task = prepared.train.arrays, make_task(config, tokenizer, prepared.facts)
     strategy = distribution.make_strategy("one_device")
     with strategy.scope():
         state = TrainState.create(task, config)
@@ -45,12 +45,13 @@ def make_round(settings: dict[str, Any]):
         step.train_steps(iterator, tf.constant(count))
         step.take_metrics()  # waits for the device, and sees that the loss was finite
 
-    return timing.rate_of(work, count * size), {"tokens_per_row": _tokens_per_row(data, config)}
+    return timing.rate_of(work, count * size), {"tokens_per_row": _tokens_per_row(data, task)}
 
 
-def _tokens_per_row(data: dict[str, np.ndarray], config: ExperimentConfig) -> float:
+def _tokens_per_row(data: dict[str, np.ndarray], task: Task) -> float:
     """Padding included, over an epoch."""
-    widths, size = config.data.widths, config.train.global_batch_size
+    config, widths = task.config, task.facts.widths
+    size = config.train.global_batch_size
     if not widths:
         return float(config.data.max_seq_length)
     lengths = data["input_mask"].sum(axis=1)

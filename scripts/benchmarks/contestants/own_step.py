@@ -9,7 +9,6 @@ import tensorflow as tf
 from benchmarks import synthetic, timing
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.tasks.pretraining.task import check_data
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -51,9 +50,10 @@ def make_round(settings: dict[str, Any]):
 def _make_task(config: ExperimentConfig, data: str | None) -> Task:
     # Without data the task asks its tokenizer only for the size of the vocabulary.
     tokenizer = Tokenizer.from_folder(data) if data else WordPieceTokenizer(Vocabulary(_FEW_WORDS))
+    task = make_task(config, tokenizer)
     if data:
-        check_data(data, config, tokenizer, training=True)
-    return make_task(config, tokenizer)
+        task.check_data(data, training=True)
+    return task
 
 
 def _make_dataset(task: Task, config: ExperimentConfig, data: str | None, strategy):

@@ -1,0 +1,51 @@
+"""The Keras models of tasks: an encoder of any kind, and heads."""
+
+import keras
+import tensorflow as tf
+
+from bert_tf.config import as_json
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.config.task import Facts
+from bert_tf.models.encoder import Encoder
+from bert_tf.models.model import EncoderConfig
+
+
+class TaskModel(keras.Model):
+    """A Keras model made from settings and facts, which are also what `get_config` returns.
+
+    Args:
+      config: the settings.
+      facts: what was found in the data; None: only what the settings say.
+      name: of the model.
+    """
+
+    def __init__(self, config: ExperimentConfig, facts: Facts | None = None, *, name: str):
+        super().__init__(name=name, dtype=config.train.dtype)
+        self.config = config
+        self.facts = config.task.given_facts(config.data) if facts is None else facts
+
+    def get_config(self):
+        """Everything that `from_config` needs, for JSON."""
+        return {
+            "config": as_json.to_dict(self.config),
+            "facts": as_json.to_dict(self.facts),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model of what `get_config` returned."""
+        settings = as_json.from_dict(ExperimentConfig, config["config"], where=cls.__name__)
+        facts = as_json.from_dict(settings.task.FACTS, config["facts"], where=cls.__name__)
+        return cls(settings, facts, name=config["name"])
+
+
+def make_encoder(config: ExperimentConfig) -> Encoder:
+    """The encoder of which `config.model` is the config."""
+    encoder_class = config.model.encoder_class()
+    return encoder_class(config.model, dtype=config.train.dtype, recompute=config.train.recompute)
+
+
+def encoder_inputs(batch: dict[str, tf.Tensor], config: EncoderConfig) -> dict[str, tf.Tensor]:
+    """Those of the batch's tensors that the encoder of this config takes."""
+    return {name: batch[name] for name in config.inputs if name in batch}
