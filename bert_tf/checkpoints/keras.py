@@ -38,7 +38,7 @@ def read(files: Files) -> Checkpoint:
     heads = [head for head in HEADS_OF_TASK[task.name] if head != "next_sentence"]
     variables = variables_of(config, heads, task.name, len(labels_of(task)))
     _check_size(variables, files)
-    model = _build(config, names, task)
+    model = _build(config, names, task, len(labels_of(task)))
     _load(model, files)
     values = {variable.path: variable for variable in model.weights}
     shapes = {path: tuple(variable.shape) for path, variable in values.items()}
@@ -127,7 +127,13 @@ def _read_tokenizer(files: Files) -> Tokenizer:
     return own_tokenizer.word_piece(vocabulary, settings, files.path)
 
 
-def _build(config: EncoderConfig, names: KerasNames, task: Settings, preprocessor=None):
+def _build(
+    config: EncoderConfig,
+    names: KerasNames,
+    task: Settings,
+    num_labels: int,
+    preprocessor=None,
+):
     """keras-hub's model of the config, weights random."""
     from keras_hub import models  # large: only when it is needed
 
@@ -138,7 +144,7 @@ def _build(config: EncoderConfig, names: KerasNames, task: Settings, preprocesso
     options = {}
     if task.name == "classification":
         options = {
-            "num_classes": len(labels_of(checkpoint.facts)) or 1,
+            "num_classes": num_labels or 1,
             "dropout": task.classifier_dropout_prob,
         }
     task_class = getattr(models, names.tasks[task.name])
@@ -172,7 +178,7 @@ def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
     names = encoders.names_of(config, _NAME)
     tokenizer = _tokenizer(checkpoint, names)
     preprocessor = _preprocessor(checkpoint, names, tokenizer)
-    model = _build(config, names, task, preprocessor)
+    model = _build(config, names, task, len(labels_of(checkpoint.facts)), preprocessor)
     values = {variable.path: variable for variable in model.weights}
     rows = []
     for entry in mapping.write(names.rules, checkpoint.weights, checkpoint.variables(), config):

@@ -12,7 +12,7 @@ from bert_tf.layers.transformer import TransformerBlock
 from bert_tf.models.bert import BertConfig, BertEncoder
 from bert_tf.models.encoder import Encoder
 from bert_tf.models.model import EncoderConfig
-from bert_tf.tasks.task import encoder_inputs
+from bert_tf.tasks.task_model import encoder_inputs
 
 IDS = tf.constant([[3, 4, 5, 0], [6, 7, 0, 0]])
 MASK = tf.constant([[1, 1, 1, 0], [1, 1, 0, 0]])
