@@ -125,7 +125,8 @@ def paths_in(rules: Collection[Rule], tensors: Tensors, num_layers: int) -> set[
 
 def num_labels(names: Names, tensors: Tensors) -> int:
     """L of the classifier among the tensors; 0 without one."""
-    return tensors.shapes.get(names.labels, (0,))[-1]
+    given = (names.labels,) if isinstance(names.labels, str) else names.labels
+    return next((tensors.shapes[name][-1] for name in given if name in tensors.shapes), 0)
 
 
 def read(

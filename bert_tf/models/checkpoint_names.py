@@ -80,13 +80,14 @@ class Names:
     Attributes:
       rules: one for each tensor, heads included. A format's own heads stand below the paths of
         `bert_tf.checkpoints.heads`.
-      labels: their name of the tensor that has one number for each label. "": no classifier.
+      labels: their name of the tensor that has one number for each label; several names where
+        classifiers of texts and of tokens differ. Empty: no classifier.
       losses: gets the config and the names of the heads (`bert_tf.checkpoints.heads`); returns a
         sentence for each setting that the format cannot hold.
     """
 
     rules: Collection[Rule]
-    labels: str = ""
+    labels: str | tuple[str, ...] = ()
     losses: Callable[[Any, Collection[str]], list[str]] = no_losses
 
 

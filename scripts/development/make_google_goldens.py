@@ -1,7 +1,7 @@
 """Stores checkpoints that google-research/bert's own code wrote, with its inputs and outputs.
 
     git clone https://github.com/google-research/bert google-bert
-    python scripts/make_google_goldens.py --google_dir=google-bert --output_dir=goldens
+    python scripts/development/make_google_goldens.py --google_dir=google-bert --output_dir=goldens
 
 Google's modeling.py, run_pretraining.py and optimization.py run unmodified in a TensorFlow 1 graph
 of today's TensorFlow. What it no longer has is put in its place here: contrib's layer_norm. Needs

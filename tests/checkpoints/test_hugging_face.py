@@ -40,7 +40,7 @@ def edit(path, **changes):
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.name)
 def test_outputs_are_those_that_transformers_gave(golden):
-    # Made by scripts/check_parity.py --golden_dir.
+    # Made by scripts/development/check_parity.py --golden_dir.
     expected = json.loads((golden / "expected.json").read_text())
     checkpoint = model_folder.read_checkpoint(str(golden))
     found = outputs_of(checkpoint, model_folder.build(checkpoint)[1], expected["inputs"])
