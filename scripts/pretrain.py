@@ -28,8 +28,7 @@ from ml_collections import config_flags
 
 from bert_tf import app, initial_weights, model_folder
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.records import mixing, tf_example_files
-from bert_tf.data.records.mixing import Mixture
+from bert_tf.data.records import tf_example_files
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training import distribution, find_batch
@@ -93,7 +92,7 @@ def main(argv):
         task.with_config(phase.config).check_data(phase.data, training=True)
     if eval_data:
         task.check_data(eval_data, training=False)
-    config = config.with_steps(Mixture.open(train_data[0]).rows)
+    config = config.with_steps(train_data[0].rows)
     task = task.with_config(config)
     for phase in phases_of(config, train_data):
         _log_shares(phase)
@@ -105,7 +104,7 @@ def main(argv):
         work_dir=FLAGS.work_dir,
         strategy=strategy,
         initialize=initial_weights.initializer(FLAGS.init_checkpoint, tokenizer),
-        data_id=",".join(Mixture.open(data).identity for data in train_data),
+        data_id=",".join(data.identity for data in train_data),
         start_id=initial_weights.identity(FLAGS.init_checkpoint),
         time_limit=FLAGS.max_hours * 3600,
         profile_steps=FLAGS.profile_steps or (),
@@ -125,26 +124,24 @@ def main(argv):
 
 def _log_shares(phase) -> None:
     """How often a phase reads each data set of a mixture."""
-    train, mixture = phase.config.train, Mixture.open(phase.data)
+    train, mixture = phase.config.train, phase.data
     if len(mixture.folders) > 1 and train.num_train_steps:  # 0 until a time budget is fitted
         num_rows = train.num_train_steps * train.global_batch_size
         logging.info("the run reads\n%s", "\n".join(mixture.describe(num_rows)))
 
 
 def _find_data(strategy):
-    """The tokenizer; each --train_data and --eval_data as `Mixture.open` takes them."""
+    """The tokenizer, a `Mixture` for each --train_data, and one for --eval_data or None."""
     tokenizer = Tokenizer.from_folder(FLAGS.vocab_file) if FLAGS.vocab_file else None
     # Workers that are not the chief keep their own index of files without a manifest.
     keeps = distribution.is_chief(strategy) and not FLAGS.dry_run
     index_dir = f"{FLAGS.work_dir}/data" if keeps else tempfile.mkdtemp()
     *train_data, eval_data = (
-        tf_example_files.resolve(data, tokenizer, index_dir) if data else None
+        tf_example_files.open_mixture(data, tokenizer, index_dir) if data else None
         for data in (*FLAGS.train_data, FLAGS.eval_data)
     )
     if tokenizer is None:
-        names, _ = mixing.parse(train_data[0])
-        Mixture.open(train_data[0])  # says what is wrong with a folder that holds no data
-        tokenizer = Tokenizer.from_folder(names[0])
+        tokenizer = Tokenizer.from_folder(train_data[0].folders[0])
     return tokenizer, train_data, eval_data
 
 

@@ -219,7 +219,7 @@ def test_files_of_another_kind_are_refused(text, tmp_path):
         with pytest.raises(ValueError, match=message):
             tf_example_files.index(pattern, tokenizer(), str(tmp_path / "index"))
     with pytest.raises(ValueError, match="a.txt holds no manifest.json.*--vocab_file"):
-        tf_example_files.resolve(text, None, str(tmp_path))
+        tf_example_files.open_mixture(text, None, str(tmp_path))
 
 
 def test_an_evaluation_reads_static_masks_of_any_number(static):

@@ -23,15 +23,18 @@ _MULTIPLE = 8  # widths are multiples of it: what matrix units like
 
 
 def choose_widths(lengths: np.ndarray, max_seq_length: int, count: int) -> tuple[int, ...]:
-    """The at most `count` widths with which the rows, each cut to the least that holds it, have
-    the fewest tokens; the last is `max_seq_length`.
+    """Chooses the widths with which all rows together have the fewest tokens.
+
+    Each row is cut to the smallest width that holds it. There are at most `count` widths; the last
+    is `max_seq_length`.
 
     Args:
       lengths: int [E], tokens of each row, at most `max_seq_length`.
       max_seq_length: S.
       count: at least 1.
 
-    Raises ValueError if `count` is less than 1.
+    Raises:
+      ValueError: `count` is less than 1.
     """
     if count < 1:
         raise ValueError(f"the number of widths is {count}; expected at least 1")
@@ -94,7 +97,11 @@ class BucketedRows:
         self._window = functools.lru_cache(2)(self._cut_window)
 
     def batch(self, local_batch: int) -> tuple[np.ndarray, int]:
-        """int64 [b] the rows of this worker's replica batch; the index of the global batch's width."""
+        """The rows of a replica batch of this worker.
+
+        Returns:
+          int64 [b], the rows; the index of the width of the whole global batch.
+        """
         position = self._slice.position(local_batch)
         global_batch, place = divmod(position, self._slice.global_batch_size)
         window, number = divmod(self._first_batch + global_batch, BATCHES_PER_WINDOW)

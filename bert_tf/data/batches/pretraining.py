@@ -271,9 +271,7 @@ def _key(group: GroupSlice) -> tuple[int, ...]:
 
 
 def _add_inputs(batch: dict[str, tf.Tensor], *, packed: bool) -> dict[str, tf.Tensor]:
-    """Replaces `example_lengths` and `has_labels` by what follows from them: masks, weights, inputs
-    of packed rows.
-    """
+    """Replaces `example_lengths` and `has_labels` by masks, weights and inputs of packed rows."""
     batch = dict(batch)
     lengths_BE = batch.pop("example_lengths")
     has_labels_B = batch.pop("has_labels")
@@ -292,8 +290,9 @@ def _add_inputs(batch: dict[str, tf.Tensor], *, packed: bool) -> dict[str, tf.Te
 def _shifted_positions(
     batch: dict[str, tf.Tensor], rows: dict[str, tf.Tensor], seed: int, num_shifts: int
 ) -> tf.Tensor:
-    """int32 [B, S]: positions, all of a row more by a number below `num_shifts`, which is a
-    function of (seed, epoch, row).
+    """int32 [B, S]: positions, shifted by one number for each row.
+
+    The number is below `num_shifts` and a function of (seed, epoch, row).
     """
     counters = (rows["epoch"], *split_words(rows["example"]), hashing.STREAM_POSITION_SHIFT)
     drawn_B = tf.cast(hash_u32(seed, *counters), tf.int64)

@@ -277,8 +277,9 @@ class _Finder:
 
 
 def _candidates(entries: np.ndarray) -> Iterator[np.ndarray]:
-    """Pairs of units, int64 [N, 2], the earlier first, that share a key: each with the few before
-    it and with the first of all.
+    """Yields pairs of units that share a key, int64 [N, 2], the earlier first.
+
+    Each unit is paired with the few before it and with the first of all.
     """
     keys, units = entries["key"], entries["unit"]
     is_first = np.ones(len(keys), bool)

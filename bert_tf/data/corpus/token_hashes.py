@@ -18,8 +18,14 @@ def mix(x: np.ndarray) -> np.ndarray:
 
 
 def hash_places(tokens: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """uint64 [T]: what each token, int [T], adds to the hash of a stretch in which it stands at
-    `places`, int64 [T].
+    """What each token adds to the hash of the stretch that it is in.
+
+    Args:
+      tokens: int [T].
+      places: int64 [T], where each stands in its stretch.
+
+    Returns:
+      uint64 [T].
     """
     token_bits = (tokens.astype(np.uint64) + np.uint64(1)) << np.uint64(40)
     return mix(mix(token_bits) + places.astype(np.uint64))

@@ -267,8 +267,17 @@ def _count_bits(x: np.ndarray) -> np.ndarray:
 def truncate(
     first: np.ndarray, second: np.ndarray, max_tokens: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How many tokens stay of pairs of lengths `first`, `second`: single tokens are taken from the
-    longer (the second if both are equal) until the pair fits.
+    """How many tokens of pairs stay, so that each pair has `max_tokens` at most.
+
+    Single tokens are taken from the longer text, from the second if both are equally long, until
+    the pair fits.
+
+    Args:
+      first, second: int64 [N], the lengths.
+      max_tokens: of both together.
+
+    Returns:
+      int64 [N] each.
     """
     kept_first = np.minimum(first, np.maximum((max_tokens + 1) // 2, max_tokens - second))
     return kept_first, np.minimum(second, max_tokens - kept_first)

@@ -42,7 +42,7 @@ def report(
 
 
 def shares(counts: Mapping[str, int], total: int, most: int) -> str:
-    """ "a 3 (75.0%), b 1 (25.0%)", of at most `most` names; "none" if there are none."""
+    """For example "a 3 (75.0%), b 1 (25.0%)"; at most `most` names, "none" without any."""
     shown = [f"{name} {n:,} ({n / total:.1%})" for name, n in counts.items()]
     more = f", and {len(shown) - most} more" if len(shown) > most else ""
     return (", ".join(shown[:most]) + more) or "none"

@@ -161,8 +161,11 @@ def _words_of_groups(
     begin_BG: tf.Tensor,
     max_words: int,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """int64 [B, S] the place of each token in its group; int64 [B, G], for each n from 1 to
-    `max_words`: how many tokens the first n words of each group have.
+    """Where tokens stand in their groups, and how long groups of fewer words would be.
+
+    Returns:
+      int64 [B, S], the place of each token in its group; for each n from 1 to `max_words` int64
+      [B, G], how many tokens the first n words of each group have.
     """
     length = tf.shape(group_BS, tf.int64)[1]
     begin_BS = tf.gather(begin_BG, group_BS, batch_dims=1)
@@ -178,8 +181,7 @@ def _words_of_groups(
 def _take_greedily(
     sizes_BG: list[tf.Tensor], example_BG: tf.Tensor, room_BE: tf.Tensor
 ) -> tf.Tensor:
-    """int64 [B, G]: goes through the groups, example by example, and takes of each the largest size
-    that still fits; 0: none did.
+    """Goes through the groups, example by example, and takes of each the largest size that fits.
 
     What does not fit into the room left in its example will not fit later either, because room only
     shrinks. So each turn cuts the groups to the room there is, then takes them up to the first that
@@ -189,6 +191,9 @@ def _take_greedily(
       sizes_BG: int64, ascending; no group is empty but those at the end, which are in all.
       example_BG: int64, ascending but for empty groups.
       room_BE: int64, how much to take at most.
+
+    Returns:
+      int64 [B, G], the sizes that were taken; 0 where none fitted.
     """
     num_examples = room_BE.shape[1]
 
@@ -223,8 +228,9 @@ def group_numbers(begin_BS: tf.Tensor) -> tf.Tensor:
 
 
 def _cumsum_within(values_BN: tf.Tensor, group_BN: tf.Tensor, num_groups: int) -> tf.Tensor:
-    """int64 [B, N]: sums along a row, from 0 again in each group; what belongs to a group but
-    stands behind the next one must be 0.
+    """int64 [B, N]: sums along a row, from 0 again in each group.
+
+    Values that belong to a group but stand behind the next one must be 0.
     """
     sum_BN = tf.cumsum(values_BN, axis=1)
     if num_groups == 1:

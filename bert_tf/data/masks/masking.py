@@ -1,9 +1,9 @@
-"""Masked-LM positions, drawn in TF ops on whole batches: when a batch is read, on the host, or
-once and for all when the records are made.
+"""Masked-LM positions, drawn in TF ops on whole batches.
 
-A mask is a function of (seed, epoch, example, position) through the hash of
-bert_tf.data.batches.order, so it does not depend on batch size, shards, workers or threads. Where a
-row holds several examples, each is masked as it would be in a row of its own.
+They are drawn on the host when a batch is read, or once and for all when the records are made. A
+mask is a function of (seed, epoch, example, position) through the hash of bert_tf.data.hashing, so
+it does not depend on batch size, shards, workers or threads. Where a row holds several examples,
+each is masked as it would be in a row of its own.
 
 Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row, N tokens that are
 predicted, of all rows.

@@ -44,8 +44,11 @@ class Shares:
         return np.stack(columns, axis=-1)
 
     def sources(self, position: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The data set of each of `count` positions from `position` on, int64 [count]; and how many
-        rows of each data set stand before them, int64 [sets].
+        """Which data set the rows at `position` to `position + count - 1` come from.
+
+        Returns:
+          int64 [count], the data set of each; int64 [sets], how many rows of each data set stand
+          before the first of them.
         """
         counts = self.counts(position + np.arange(count + 1))
         return np.argmax(np.diff(counts, axis=0), axis=1), counts[0]
@@ -80,21 +83,30 @@ class Mixture:
     weights: list[int]
 
     @classmethod
-    def open(cls, data: str) -> "Mixture":
+    def open(cls, data: "str | Mixture") -> "Mixture":
         """Reads the manifests of `folder`, `folder,folder` or `folder:0.7,folder:0.3`.
 
-        Without weights every row is read once an epoch.
+        Args:
+          data: names, with weights or without. Without weights every row is read once an epoch.
+            What is open already is returned as it is.
 
         Raises:
           ValueError: weights of some but not all, one that is not above 0, a folder that is no
             data set, or data sets that cannot share batches.
         """
-        names, weights = parse(data)
-        manifests = [Manifest.load(name) for name in names]
-        _check_alike(names, manifests)
+        return data if isinstance(data, Mixture) else cls.of(*parse(data))
+
+    @classmethod
+    def of(cls, folders: list[str], weights: list[int] | None) -> "Mixture":
+        """Reads the manifests of folders; see `open`, also for the errors."""
+        manifests = [Manifest.load(folder) for folder in folders]
+        _check_alike(folders, manifests)
         if weights is None:
-            return cls(names, manifests, [manifest.rows for manifest in manifests])
-        return cls(names, manifests, weights)
+            weights = [manifest.rows for manifest in manifests]
+        return cls(folders, manifests, weights)
+
+    def __str__(self) -> str:
+        return ",".join(self.folders)
 
     @property
     def parts(self) -> list[Part]:

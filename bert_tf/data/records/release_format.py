@@ -50,8 +50,10 @@ class StaticMasks:
         )
 
     def settings(self) -> dict:
-        """For the manifest. max_ngram is named only if it changes anything, so that data from
-        before it was there are known again.
+        """The settings as they stand in the manifest.
+
+        max_ngram is named only if it changes anything, so that data that were made before there was
+        such a setting are recognised.
         """
         settings = dataclasses.asdict(self)
         if self.max_ngram == 1:

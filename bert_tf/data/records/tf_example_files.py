@@ -17,27 +17,29 @@ from bert_tf import progress
 from bert_tf.data.batches import order
 from bert_tf.data.records import mixing, release_format, tf_record_parts
 from bert_tf.data.records.manifest import MANIFEST, Manifest
+from bert_tf.data.records.mixing import Mixture
 from bert_tf.data.text import documents
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 INPUT_FORMAT = "tf_example"
 
 
-def resolve(data: str, tokenizer: Tokenizer | None, index_dir: str) -> str:
-    """Replaces patterns of files in `data` by folders that point at them, for `Mixture.open`.
+def open_mixture(data: str, tokenizer: Tokenizer | None, index_dir: str) -> Mixture:
+    """Opens data sets, among them patterns of files, for which folders are made that point at them.
 
     Args:
-      data: names of folders and patterns of files, with weights or without.
+      data: names of folders and patterns of files, with weights or without; see `Mixture.open`.
       tokenizer: of the files; None if there should be none.
       index_dir: where such folders are made; from there a run that goes on takes them again.
 
-    Raises ValueError as `index` does, or if there are files and no tokenizer.
+    Raises:
+      ValueError: as `Mixture.open` and `index` say, or there are files and no tokenizer.
     """
     names, weights = mixing.parse(data)
-    resolved = []
+    folders = []
     for name in names:
         if not _is_pattern(name):
-            resolved.append(name)
+            folders.append(name)
             continue
         if tokenizer is None:
             raise ValueError(
@@ -46,11 +48,9 @@ def resolve(data: str, tokenizer: Tokenizer | None, index_dir: str) -> str:
                 "--vocab_file for which vocabulary"
             )
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-        resolved.append(os.path.join(index_dir, digest))
-        index(name, tokenizer, resolved[-1])
-    if weights is not None:
-        resolved = [f"{name}:{weight}" for name, weight in zip(resolved, weights, strict=True)]
-    return ",".join(resolved)
+        folders.append(os.path.join(index_dir, digest))
+        index(name, tokenizer, folders[-1])
+    return Mixture.of(folders, weights)
 
 
 def _is_pattern(name: str) -> bool:

@@ -115,7 +115,9 @@ class PretrainingTask(Learn, Score, Serve):
             **wanted,
         )
 
-    def make_dataset(self, data: str, batch_slice, *, training, start_row=0) -> tf.data.Dataset:
+    def make_dataset(
+        self, data: str | Mixture, batch_slice, *, training, start_row=0
+    ) -> tf.data.Dataset:
         """`data` is a folder made by scripts/create_pretraining_data.py, or several with weights
         (`Mixture.open`).
 
@@ -188,7 +190,7 @@ class PretrainingTask(Learn, Score, Serve):
 
         See `Score.read`; the index of records without a manifest is written to `scratch`.
         """
-        data = tf_example_files.resolve(path, self.tokenizer, scratch)
+        data = tf_example_files.open_mixture(path, self.tokenizer, scratch)
         self.check_data(data, training=False)
         return Split(data, data)
 
@@ -212,12 +214,12 @@ class PretrainingTask(Learn, Score, Serve):
         return batch
 
     def from_ids(self, outputs, batch):
-        """Of the scores at every position those at the [MASK]s."""
+        """Of the scores at every position those at the mask tokens."""
         logits_BSV, positions_BP = outputs["masked_lm_logits"], batch["masked_lm_positions"]
         return {**outputs, "masked_lm_logits": tf.gather(logits_BSV, positions_BP, batch_dims=1)}
 
     def decode(self, outputs, batch):
-        """The best guesses for each [MASK] of a row, in order; unused slots are empty strings.
+        """The best guesses for each mask token of a row, in order; unused slots are empty strings.
 
         `tokens` string and `probabilities` float32, both [B, P, 5].
         """
@@ -231,7 +233,7 @@ class PretrainingTask(Learn, Score, Serve):
         }
 
     def describe(self, row):
-        """`{"masks": [[{"token": "cat", "probability": 0.5}, ...], ...]}`: a list a [MASK]."""
+        """`{"masks": [[{"token": "cat", "probability": 0.5}, ...], ...]}`: a list for each mask."""
         masks = [
             [
                 {"token": token.decode(), "probability": float(probability)}
