@@ -71,7 +71,8 @@ class BucketedRows:
       widths: ascending; the last holds every row.
       start_row: rows consumed so far, by all workers and through all epochs.
 
-    Raises ValueError if the last width is too small, or `start_row` is within a batch.
+    Raises:
+      ValueError: the last width is too small, or `start_row` is within a batch.
     """
 
     def __init__(

@@ -35,7 +35,8 @@ class BatchSlice:
       first_replica: the first of this worker's replicas.
       local_replicas: how many replicas this worker has.
 
-    Raises ValueError if the batch cannot be divided or the replicas do not exist.
+    Raises:
+      ValueError: the batch cannot be divided or the replicas do not exist.
     """
 
     global_batch_size: int
@@ -99,7 +100,8 @@ class RowOrder:
       shard_rows: the number of rows of each shard, in storage order.
       seed: of the order, in [0, 2**32).
 
-    Raises ValueError if there are no rows or the seed is out of range.
+    Raises:
+      ValueError: there are no rows or the seed is out of range.
     """
 
     def __init__(self, shard_rows: Sequence[int], seed: int):
@@ -170,7 +172,8 @@ class MemoryOrder:
       batch_slice: which part of each global batch this worker reads.
       start_row: rows consumed so far, by all workers and through all epochs.
 
-    Raises ValueError if there are no rows or the seed is out of range.
+    Raises:
+      ValueError: there are no rows or the seed is out of range.
     """
 
     def __init__(self, num_rows: int, seed: int, batch_slice: BatchSlice, start_row: int = 0):

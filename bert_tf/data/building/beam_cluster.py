@@ -63,7 +63,8 @@ class BeamCluster:
       options: words of Beam's command line, for example `["--runner=DirectRunner",
         "--direct_num_workers=2", "--direct_running_mode=multi_processing"]`.
 
-    Raises ValueError if apache-beam is not installed.
+    Raises:
+      ValueError: apache-beam is not installed.
     """
 
     def __init__(self, options: Sequence[str] = ()):

@@ -17,7 +17,8 @@ SHARD = re.compile(r"shard-\d{5,}-of-\d{5,}\.tfrecord(\.incomplete)?")
 def find_existing(output_dir: str, wanted: Manifest) -> Manifest | None:
     """The manifest in the folder if it is of the same data set; None if there is none.
 
-    Raises ValueError if the folder holds another data set, or a damaged one.
+    Raises:
+      ValueError: the folder holds another data set, or a damaged one.
     """
     if not tf.io.gfile.exists(os.path.join(output_dir, manifest.MANIFEST)):
         return None

@@ -43,7 +43,8 @@ class Deduplication:
       unit: of which each is there once: "document" or "sentence".
       threshold: "near": the estimated Jaccard similarity from which two are duplicates.
 
-    Raises ValueError if a setting is unknown or out of range.
+    Raises:
+      ValueError: a setting is unknown or out of range.
     """
 
     method: str = "exact"

@@ -25,7 +25,8 @@ class ExcludedSentences:
         another.
       tokenizer: of the corpus.
 
-    Raises ValueError as `documents.read_documents` does.
+    Raises:
+      ValueError: what `documents.read_documents` raises.
     """
 
     def __init__(self, files: Sequence[str], tokenizer: Tokenizer):

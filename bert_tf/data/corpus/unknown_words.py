@@ -99,7 +99,8 @@ def save(folder: str, path: str) -> None:
 def load(folder: str) -> dict[str, Any] | None:
     """What is in a data folder; None for a folder that was made before there was such a file.
 
-    Raises ValueError if a newer version wrote it.
+    Raises:
+      ValueError: a newer version wrote it.
     """
     path = os.path.join(folder, FILE)
     if not tf.io.gfile.exists(path):

@@ -180,8 +180,9 @@ def checked_columns(
       vocab_size: no token id may be greater.
       first_record: number of the first record in its file.
 
-    Raises ValueError that names the first record that is not of this format, or what is wrong in
-    it.
+    Raises:
+      ValueError: a record is not of this format; names the first one and what is wrong in
+        it.
     """
     columns = _parse(path, serialized, max_seq_length, num_slots, first_record)
     _check(path, columns, vocab_size, first_record)

@@ -59,7 +59,8 @@ def find(path: str, rows_per_part: int) -> Iterator[tuple[dict, np.ndarray]]:
 def read(path: str, entry: dict) -> tf.Tensor:
     """The records of a part, string [rows].
 
-    Raises ValueError if the file is not what it was when `find` read it.
+    Raises:
+      ValueError: the file is not what it was when `find` read it.
     """
     with _open(path) as file:
         file.seek(entry["offset"])

@@ -38,7 +38,8 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
 def decode_lines(path: str, number: int, data: bytes) -> str:
     """The text of whole lines, of which the first is line `number` of `path`.
 
-    Raises ValueError that names the line that is not UTF-8.
+    Raises:
+      ValueError: a line is not UTF-8; names it.
     """
     if number == 1:
         data = data.removeprefix(_BOM)
