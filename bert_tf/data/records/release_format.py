@@ -181,8 +181,7 @@ def checked_columns(
       first_record: number of the first record in its file.
 
     Raises:
-      ValueError: a record is not of this format; names the first one and what is wrong in
-        it.
+      ValueError: a record is not of this format; names the first one.
     """
     columns = _parse(path, serialized, max_seq_length, num_slots, first_record)
     _check(path, columns, vocab_size, first_record)
