@@ -54,7 +54,7 @@ class _TaskFile:
     model_module: str
     task: Settings
     data: DataConfig
-    facts: dict[str, Any]
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     dtype: str = "float32"
 
     FORMAT_VERSION: ClassVar[int] = 2

@@ -127,8 +127,7 @@ def with_widths(facts: AnyFacts, data: DataConfig, input_mask: np.ndarray) -> An
     """
     if not data.num_widths or facts.widths:
         return facts
-    lengths = input_mask.sum(axis=-1)
-    longest = lengths.reshape(len(lengths), -1).max(axis=1)
-    widths = length_buckets.choose_widths(longest, data.max_seq_length, data.num_widths)
+    lengths = length_buckets.row_lengths(input_mask)
+    widths = length_buckets.choose_widths(lengths, data.max_seq_length, data.num_widths)
     logging.info("widths of batches: %s", ", ".join(map(str, widths)))
     return dataclasses.replace(facts, widths=tuple(widths))

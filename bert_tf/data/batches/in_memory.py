@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from bert_tf.data.batches import order
 from bert_tf.data.batches.indexed import dataset_of_items
-from bert_tf.data.batches.length_buckets import BucketedRows, sorted_rows
+from bert_tf.data.batches.length_buckets import BucketedRows, row_lengths, sorted_rows
 
 # (int64 [b] rows of a replica batch, -1 for no row; index of its width) of a local batch.
 _Take = Callable[[int], tuple[np.ndarray, int]]
@@ -65,7 +65,7 @@ def make_array_dataset(
         num_batches = -(-num_rows // batch_slice.global_batch_size) * batch_slice.local_replicas
         take = _evaluation_rows(arrays, num_rows, batch_slice, widths)
 
-    filler = int(arrays["input_mask"].sum(axis=1).argmin()) if widths else 0
+    filler = int(row_lengths(arrays["input_mask"]).argmin()) if widths else 0
 
     def batch(local_batch: int) -> dict[str, np.ndarray]:
         rows, width_index = take(local_batch)
@@ -86,7 +86,7 @@ def make_array_dataset(
 
 def _training_rows(arrays, batch_slice, seed, start_row, widths) -> _Take:
     if widths:
-        lengths = arrays["input_mask"].sum(axis=1)
+        lengths = row_lengths(arrays["input_mask"])
         return BucketedRows(lengths, seed, batch_slice, widths, start_row).batch
     num_rows = len(next(iter(arrays.values())))
     in_order = order.MemoryOrder(num_rows, seed, batch_slice, start_row).rows
@@ -94,7 +94,7 @@ def _training_rows(arrays, batch_slice, seed, start_row, widths) -> _Take:
 
 
 def _evaluation_rows(arrays, num_rows, batch_slice, widths) -> _Take:
-    lengths = arrays["input_mask"].sum(axis=1) if widths else None
+    lengths = row_lengths(arrays["input_mask"]) if widths else None
     rows = sorted_rows(lengths) if widths else np.arange(num_rows)
 
     def take(local_batch: int) -> tuple[np.ndarray, int]:

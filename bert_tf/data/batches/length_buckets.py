@@ -22,6 +22,16 @@ BATCHES_PER_WINDOW = 32
 _MULTIPLE = 8  # widths are multiples of it: what matrix units like
 
 
+def row_lengths(input_mask: np.ndarray) -> np.ndarray:
+    """The tokens of each row, int [E]; of its longest sequence if it has several.
+
+    Args:
+      input_mask: int [E, S], or [E, C, S] for rows of C sequences.
+    """
+    lengths = input_mask.sum(axis=-1)
+    return lengths.reshape(len(lengths), -1).max(axis=1)
+
+
 def choose_widths(lengths: np.ndarray, max_seq_length: int, count: int) -> tuple[int, ...]:
     """Chooses the widths with which all rows together have the fewest tokens.
 
