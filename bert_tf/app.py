@@ -53,15 +53,25 @@ _FLAG_ERROR = re.compile(r"FATAL Flags parsing error:\s*(.*?)\s*Pass --helpshort
 _MISSING_FLAG = re.compile(r"flag (--\w+)=None: .* must have a value other than None\.?")
 
 
-def run(main: Callable[[Sequence[str]], int | None]) -> None:
+def run(
+    main: Callable[[Sequence[str]], int | None],
+    edit_command: Callable[[list[str]], None] = lambda argv: None,
+) -> None:
     """Parses the flags, runs `main(argv)`, turns the user's mistakes into one line, exit code 1.
 
     `--help` shows the docstring of the script and its own flags. Left-over words on the command
     line are an error, because they are most often a flag whose `--` was forgotten.
+
+    Args:
+      main: the script.
+      edit_command: may change the words of the command line in place, before they are parsed.
     """
     _set_up_logging()
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[MEMBERS])  # for --help
-    absl_app.run(lambda argv: sys.exit(_main_with_one_line_errors(main, argv)), flags_parser=_parse)
+    absl_app.run(
+        lambda argv: sys.exit(_main_with_one_line_errors(main, argv)),
+        flags_parser=lambda argv: _parse(argv, edit_command),
+    )
 
 
 def _set_up_logging() -> None:
@@ -78,10 +88,11 @@ def _is_for_users(record: std_logging.LogRecord) -> bool:
     return record.levelno > std_logging.INFO or os.path.abspath(record.pathname).startswith(folders)
 
 
-def _parse(argv: list[str]) -> list[str]:
+def _parse(argv: list[str], edit_command: Callable[[list[str]], None]) -> list[str]:
     """Absl's parser; what it and ml_collections complain about becomes one line."""
     try:
-        members.import_all(_words(_value_of(MEMBERS, argv)))
+        members.import_all(_words(value_of(MEMBERS, argv)))
+        edit_command(argv)
         _check_config(argv)
         return _parse_flags(argv)
     except (KeyError, AttributeError, ValueError, TypeError, OSError) as error:
@@ -104,11 +115,37 @@ def _parse_flags(argv: list[str]) -> list[str]:
         raise ValueError(message) from stop
 
 
-def _value_of(flag: str, argv: Sequence[str]) -> str | None:
+def value_of(flag: str, argv: Sequence[str]) -> str | None:
     """The value of a flag that is needed before the flags are parsed; None if it is not given."""
     values = dict(zip(argv, argv[1:], strict=False))  # --config x.py
     values |= dict(word.split("=", 1) for word in argv if "=" in word)  # --config=x.py
     return values.get(f"--{flag}", values.get(f"-{flag}"))
+
+
+def take_flags(argv: list[str], prefix: str) -> dict[str, str]:
+    """Takes all flags that begin with `prefix` out of the command line.
+
+    Args:
+      argv: the words of the command line; loses the flags.
+      prefix: for example "config.model.".
+
+    Returns:
+      {name behind the prefix: value}, "true" for a flag without a value.
+    """
+    taken, kept = {}, []
+    words = iter(range(len(argv)))
+    for index in words:
+        name, equals, value = argv[index].lstrip("-").partition("=")
+        if not argv[index].startswith("-") or not name.startswith(prefix):
+            kept.append(argv[index])
+            continue
+        if not equals:
+            value = "true"
+            if index + 1 < len(argv) and not argv[index + 1].startswith("--"):
+                value = argv[next(words)]
+        taken[name.removeprefix(prefix)] = value
+    argv[:] = kept
+    return taken
 
 
 def _words(value: str | None) -> list[str]:
@@ -120,7 +157,7 @@ def _check_config(argv: list[str]) -> None:
 
     Keys that had another name once are replaced in `argv` by those of today.
     """
-    file = _value_of("config", argv)
+    file = value_of("config", argv)
     if file is None:
         return
     config = _load_config(file)
@@ -133,12 +170,13 @@ def _check_config(argv: list[str]) -> None:
             argv[index] = f"--config.{path}{equals}{value}"
 
 
-def _load_config(file: str) -> Any:
-    """What get_config() of the file returns: a dataclass."""
+def _load_config(path: str) -> Any:
+    """What get_config() of the file returns: a dataclass. `FILE:ARGUMENT` gives it an argument."""
+    file, *arguments = path.split(":", 1)
     if not os.path.isfile(file):
         raise ValueError(f"--config={file}: no such file. Expected one such as those in configs/.")
     try:
-        config = runpy.run_path(file)["get_config"]()
+        config = runpy.run_path(file)["get_config"](*arguments)
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         lines = [frame.lineno for frame in frames if frame.filename == file]

@@ -2,8 +2,8 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
-from typing import Any
+import types
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -13,21 +13,48 @@ from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.found_task import labels_of
 from bert_tf.checkpoints.mapping import Weights
 from bert_tf.checkpoints.model_variables import heads_among
+from bert_tf.config.as_json import parse_setting
 from bert_tf.config.task import Facts, Settings
 from bert_tf.model_folder import assign, read_checkpoint
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 
-def config_of_checkpoint(path: str, config: Any) -> EncoderConfig:
-    """The encoder's config in `path`, with what `config` says about training and the pooler.
+def config_of_checkpoint(
+    path: str, config: EncoderConfig, given: Mapping[str, str] = types.MappingProxyType({})
+) -> EncoderConfig:
+    """The config of the encoder in a checkpoint, with the training settings of a run.
 
-    A run that starts from a checkpoint takes its shape from there. Dropout rates are not weights,
-    and a checkpoint without a pooler gets one, which starts at random (`TRAINING_FIELDS`).
+    A run that starts from a checkpoint takes the kind and the shape of its encoder from there.
+    Dropout rates are not weights, and a checkpoint without a pooler gets one, which starts at
+    random: the `TRAINING_FIELDS` are those of the run.
+
+    Args:
+      path: the checkpoint.
+      config: of the run; settings of another kind of encoder have no effect.
+      given: {setting: text}, what the command line says of the model.
+
+    Raises:
+      ValueError: `given` holds a setting that this encoder does not have, or another shape.
     """
     theirs = read_checkpoint(path).config
-    names = [name for name in theirs.TRAINING_FIELDS if hasattr(config, name)]
-    return dataclasses.replace(theirs, **{name: getattr(config, name) for name in names})
+    names = theirs.TRAINING_FIELDS if type(config) is type(theirs) else ()
+    changes = {name: getattr(config, name) for name in names}
+    fields = {field.name for field in dataclasses.fields(theirs)}
+    for name, text in given.items():
+        where = f"--config.model.{name}={text}"
+        if name not in fields:
+            known = ", ".join(sorted(theirs.TRAINING_FIELDS))
+            raise ValueError(f"{where}: {path} has no such setting. Known: {known}.")
+        value = parse_setting(type(theirs), name, text, where)
+        if name in theirs.TRAINING_FIELDS:
+            changes[name] = value
+        elif value != getattr(theirs, name):
+            raise ValueError(
+                f"{where}: {path} has {getattr(theirs, name)!r}. A model that starts from a "
+                f"checkpoint has its shape; of a run are only {', '.join(theirs.TRAINING_FIELDS)}."
+            )
+    return dataclasses.replace(theirs, **changes)
 
 
 def initializer(path: str | None, tokenizer: Tokenizer) -> Callable[[keras.Model], None] | None:

@@ -25,13 +25,12 @@ the work directory holds model/, results.json, predictions/ and report.html.
 
 import os
 import pathlib
-import sys
 import tempfile
 
 from absl import flags
 from ml_collections import config_flags
 
-from bert_tf import app, initial_weights, model_folder
+from bert_tf import app, initial_weights, members, model_folder
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.text import tfds
 from bert_tf.files import sha256
@@ -50,15 +49,16 @@ _ROOT = pathlib.Path(__file__).parents[1]
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file(
     "config",
-    os.path.relpath(_ROOT / "configs" / "finetune" / "glue.py"),
-    "The recipe, for example configs/finetune/sst2.py.",
+    None,
+    "The recipe, for example configs/finetune/sst2.py. Without it --task picks one, and without "
+    "both it is configs/finetune/glue.py.",
 )
-flags.DEFINE_enum(
+flags.DEFINE_string(
     "task",
     None,
-    [*tasks.TRAINED, "glue"],
-    "A task of GLUE: its columns, labels and metrics, its files below --data_dir. glue: all of "
-    "them, with every seed and rate, ending in a table and the archive for the leaderboard.",
+    "A task of bert_tf, such as token_classification: picks its recipe. Or a task of GLUE: its "
+    "columns, labels and metrics, its files below --data_dir. glue: all tasks of GLUE, with every "
+    "seed and rate; it ends with a table and the archive for the leaderboard.",
 )
 flags.DEFINE_string(
     "data_dir",
@@ -109,12 +109,47 @@ flags.DEFINE_list("profile_steps", None, "FIRST,LAST: profile these steps for Te
 flags.mark_flags_as_required(["work_dir"])
 
 
+_COMMAND: list[str] = []  # the words of the command line, as they were given
+# What --config.model. says, if the model comes from --init_checkpoint.
+_MODEL_SETTINGS: dict[str, str] = {}
+
+
+def _edit_command(argv: list[str]) -> None:
+    """Picks a config where none is given; takes out settings of a model that is yet to be read."""
+    _COMMAND.extend(argv)
+    _check_task(app.value_of("task", argv), app.value_of("config", argv))
+    if app.value_of("config", argv) is None:
+        argv.insert(1, f"--config={_default_config(app.value_of('task', argv))}")
+    if app.value_of("init_checkpoint", argv):
+        _MODEL_SETTINGS.update(app.take_flags(argv, "config.model."))
+
+
+def _check_task(task: str | None, config: str | None) -> None:
+    of_glue, known = (*tasks.TRAINED, "glue"), members.known("tasks")
+    if task and task not in (*of_glue, *known) and "." not in task:
+        raise ValueError(
+            f"--task={task}: expected a task of bert_tf ({', '.join(known)}) or of GLUE "
+            f"({', '.join(of_glue)})."
+        )
+    if task and config and task not in of_glue:
+        raise ValueError(f"--config={config} says the task already. Leave out --task={task}.")
+
+
+def _default_config(task: str | None) -> str:
+    """The config file for a task of bert_tf or of GLUE."""
+    recipe = "finetune/glue.py"
+    if task and task not in (*tasks.TRAINED, "glue"):
+        settings = members.find("tasks", task, "--task").Config
+        recipe = settings.RECIPE or f"finetune/default.py:{task}"
+    return os.path.relpath(_ROOT / "configs" / recipe)
+
+
 def main(argv):
     if FLAGS.task == "glue":
         return _run_grid(argv[0])
     config = FLAGS.config
     if FLAGS.find_batch:
-        find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, sys.argv)
+        find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, _COMMAND)
     strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     if config.task.TRAINED_BY != "finetune.py":
         script = config.task.TRAINED_BY
@@ -128,7 +163,9 @@ def main(argv):
         config = glue_runs.with_format(config, FLAGS.task)
     files = _files(strategy)
     if FLAGS.init_checkpoint:
-        config.model = initial_weights.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
+        config.model = initial_weights.config_of_checkpoint(
+            FLAGS.init_checkpoint, config.model, _MODEL_SETTINGS
+        )
         tokenizer = model_folder.load_tokenizer(FLAGS.init_checkpoint)
     else:
         tokenizer = Tokenizer.from_folder(FLAGS.vocab_file)
@@ -263,9 +300,9 @@ def _run_grid(script: str) -> int:
         learning_rates=tuple(FLAGS.learning_rates) or (str(FLAGS.config.optimizer.learning_rate),),
         from_mnli=tuple(FLAGS.from_mnli),
     )
-    print(glue_runs.run(grid, script, glue_runs.passed_on(sys.argv[1:])))
+    print(glue_runs.run(grid, script, glue_runs.passed_on(_COMMAND[1:])))
     return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, _edit_command)

@@ -20,13 +20,14 @@ Records that a create_pretraining_data.py of google-research/bert or Model Garde
 different recipes can be judged by one file.
 """
 
-import sys
+import os
+import pathlib
 import tempfile
 
 from absl import flags, logging
 from ml_collections import config_flags
 
-from bert_tf import app, initial_weights, model_folder
+from bert_tf import app, initial_weights, members, model_folder
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.records import tf_example_files
 from bert_tf.tasks.task import make_task
@@ -35,8 +36,16 @@ from bert_tf.training import distribution, find_batch
 from bert_tf.training.loop import train
 from bert_tf.training.phases import phases_of
 
+_ROOT = pathlib.Path(__file__).parents[1]
+
 FLAGS = flags.FLAGS
-config_flags.DEFINE_config_file("config", None, "For example configs/pretrain/mini.py.")
+config_flags.DEFINE_config_file("config", None, "The recipe, for example configs/pretrain/mini.py.")
+flags.DEFINE_string(
+    "encoder",
+    None,
+    "In place of --config: the default settings of an encoder of bert_tf/models, or of a module "
+    "that --members names.",
+)
 flags.DEFINE_multi_string(
     "train_data",
     None,
@@ -69,14 +78,37 @@ flags.DEFINE_list("profile_steps", None, "FIRST,LAST: profile these steps for Te
 flags.mark_flags_as_required(["config", "train_data", "work_dir"])
 
 
+_COMMAND: list[str] = []  # the words of the command line, as they were given
+# What --config.model. says, if the model comes from --init_checkpoint.
+_MODEL_SETTINGS: dict[str, str] = {}
+
+
+def _edit_command(argv: list[str]) -> None:
+    """Picks the config of --encoder; takes out settings of a model that is yet to be read."""
+    _COMMAND.extend(argv)
+    encoder, config = app.value_of("encoder", argv), app.value_of("config", argv)
+    if encoder and config:
+        raise ValueError(
+            f"--config={config} says the encoder already. Leave out --encoder={encoder}."
+        )
+    if encoder:
+        members.find("models", encoder, "--encoder")
+        default = os.path.relpath(_ROOT / "configs" / "pretrain" / "default.py")
+        argv.insert(1, f"--config={default}:{encoder}")
+    if app.value_of("init_checkpoint", argv):
+        _MODEL_SETTINGS.update(app.take_flags(argv, "config.model."))
+
+
 def main(argv):
     del argv
     config = FLAGS.config
     if FLAGS.find_batch:
-        find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, sys.argv)
+        find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, _COMMAND)
     strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
     if FLAGS.init_checkpoint:
-        config.model = initial_weights.config_of_checkpoint(FLAGS.init_checkpoint, config.model)
+        config.model = initial_weights.config_of_checkpoint(
+            FLAGS.init_checkpoint, config.model, _MODEL_SETTINGS
+        )
     config.check()
     if config.task.TRAINED_BY != "pretrain.py":
         raise ValueError(
@@ -146,4 +178,4 @@ def _find_data(strategy):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, _edit_command)

@@ -175,3 +175,9 @@ def test_a_run_that_ends_in_between_has_one_line_and_its_own_code(capsys):
 
     assert app._main_with_one_line_errors(main, ["x"]) == 75
     assert capsys.readouterr().err == "start all again\n"
+
+
+def test_flags_are_taken_out_of_the_command_line():
+    argv = ["x", "--config.model.a=1", "--config=c.py", "--config.model.b", "2", "-config.model.c"]
+    assert app.take_flags(argv, "config.model.") == {"a": "1", "b": "2", "c": "true"}
+    assert argv == ["x", "--config=c.py"]

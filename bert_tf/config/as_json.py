@@ -5,6 +5,7 @@ then the base class of these members, whose ROOM and NAME_KEY say where the name
 stands in JSON: `{"task": {"name": "classification", ...}}`. Needs no TensorFlow.
 """
 
+import ast
 import dataclasses
 import json
 import typing
@@ -80,6 +81,27 @@ def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
                 field, types[field.name], values[field.name], f"{where}: {field.name}"
             )
     return cls(**arguments)
+
+
+def parse_setting(cls: type, name: str, text: str, where: str) -> Any:
+    """The value of a setting of the dataclass `cls`, from the command line.
+
+    Raises:
+      ValueError: the text is no value of its type; `where` stands in front.
+    """
+    kind = typing.get_type_hints(cls)[name]
+    if kind is str:
+        return text
+    values = {"true": True, "false": False}
+    try:
+        value = values[text.lower()] if kind is bool else ast.literal_eval(text)
+    except (KeyError, ValueError, SyntaxError):
+        value = None
+    kind = typing.get_origin(kind) or kind
+    is_good = isinstance(value, (int, float) if kind is float else kind)
+    if not is_good or isinstance(value, bool) != (kind is bool):
+        raise ValueError(f"{where}: expected a value of type {kind.__name__}.")
+    return value
 
 
 def _value(field: dataclasses.Field, declared: type, value: Any, where: str) -> Any:

@@ -148,6 +148,12 @@ def new_key(path: str, config: Any) -> str:
       ValueError: the task of `config` has no such setting.
     """
     section, _, name = path.partition(".")
+    if section == "task" and name == "name":
+        raise ValueError(
+            f"--config.{path}: the name of a task is that of its class, here "
+            f"task={config.task.name}.Config(...). Choose another config file, or --task of "
+            "finetune.py."
+        )
     if section == "task" and name in FOUND:
         raise ValueError(f"--config.{path}: it is found in the training data. Leave it out.")
     if section != "data" or name not in MOVED_TO_TASK:

@@ -35,6 +35,8 @@ class Settings:
       RANGES: {name of a number: its range}.
       FACTS: the class of the facts of the task.
       TRAINED_BY: the script that trains the task; "" for a task without an objective.
+      RECIPE: the config file, below configs/, that finetune.py takes for `--task` without
+        `--config`; "": the default settings of the task in finetune/default.py.
       SERVED_AS: what `--task` of predict.py calls the task; "" if it cannot be asked for.
     """
 
@@ -43,6 +45,7 @@ class Settings:
     RANGES: ClassVar[Mapping[str, Range]] = {}
     FACTS: ClassVar[type] = Facts
     TRAINED_BY: ClassVar[str] = "finetune.py"
+    RECIPE: ClassVar[str] = ""
     SERVED_AS: ClassVar[str] = ""
 
     @property

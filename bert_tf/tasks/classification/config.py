@@ -67,6 +67,7 @@ class Config(Settings):
 
     RANGES: ClassVar[Mapping[str, ranges.Range]] = {"classifier_dropout_prob": ranges.BELOW_ONE}
     FACTS: ClassVar[type] = Facts
+    RECIPE: ClassVar[str] = "finetune/glue.py"
     SERVED_AS: ClassVar[str] = "classify"
 
     def why_not_built(self, facts: Facts) -> str:

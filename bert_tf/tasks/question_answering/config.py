@@ -50,6 +50,7 @@ class Config(Settings):
 
     RANGES: ClassVar[Mapping[str, ranges.Range]] = {"doc_stride": ranges.AT_LEAST_ONE}
     FACTS: ClassVar[type] = Facts
+    RECIPE: ClassVar[str] = "finetune/squad.py"
     SERVED_AS: ClassVar[str] = "answer"
 
     def task_class(self) -> type:

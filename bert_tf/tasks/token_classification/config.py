@@ -55,6 +55,7 @@ class Config(Settings):
         "classifier_dropout_prob": ranges.BELOW_ONE,
     }
     FACTS: ClassVar[type] = Facts
+    RECIPE: ClassVar[str] = "finetune/conll2003.py"
     SERVED_AS: ClassVar[str] = "tag"
 
     def why_not_built(self, facts: Facts) -> str:
