@@ -182,7 +182,10 @@ class Encoder(keras.Model):
         return self.embeddings.word_embeddings
 
     def masked_lm_head(self) -> keras.layers.Layer:
-        """Called as `head(sequence_BSD, word_embeddings_VW, masked_lm_positions)`; gives logits."""
+        """Called as `head(sequence_BSD, word_embeddings_VW, masked_lm_positions)`; gives logits.
+
+        Where the config has no fields for it: GELU, 1e-12, tied to the word embeddings.
+        """
         config = self.config
         hidden_act = getattr(config, "hidden_act", "gelu")
         layer_norm_eps = getattr(config, "layer_norm_eps", 1e-12)

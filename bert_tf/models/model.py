@@ -31,6 +31,9 @@ class EncoderConfig:
       inputs: names of the batch entries that the encoder takes, in the order of its arguments.
       num_attention_heads, intermediate_size: only for the default of `forward_flops` and
         `activation_values`.
+      hidden_act, layer_norm_eps, masked_lm_hidden_act, masked_lm_layer_norm_eps,
+        tie_word_embeddings: only for the default masked-LM head, which does without those that
+        are missing.
 
     Class attributes:
       ROOM, NAME_KEY: how `config.as_json` finds the class again, see there.

@@ -135,7 +135,7 @@ def test_muon_moves_the_matrices_of_the_blocks():
 
 
 def test_a_weight_knows_its_part_and_its_depth():
-    places = places_of(ClassificationModel(experiment_config()))
+    places = places_of(ClassificationModel(experiment_config("float32", "classification")))
     found = {path: (place.kind, place.depth, place.below_top) for path, place in places.items()}
     expected = {"embeddings": (0, 3), "layer_0": (1, 2), "layer_1": (2, 1), "pooler": (3, 0)}
     for path, (kind, depth, below_top) in found.items():
