@@ -1,4 +1,4 @@
-"""Scores a trained model on data it has not seen, from its model folder alone.
+"""Scores a trained model on data that it has not seen. It needs the model folder alone.
 
 python scripts/evaluate.py --model=work/mini --data=data/valid
 python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --output=scores.json
@@ -21,17 +21,24 @@ from bert_tf.training.evaluate import Evaluator
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "Model folder or work directory.")
-flags.DEFINE_string("data", None, "Pretraining data (see pretrain.py), or a labelled file.")
+flags.DEFINE_string(
+    "data", None, "A file as finetune.py takes it, or pretraining data as pretrain.py takes it."
+)
 flags.DEFINE_list(
-    "header", [], "Names of the columns, if the labelled file has no header line like training's."
+    "header",
+    [],
+    "Names of the columns, if the file has no header line and the training file had one.",
 )
 flags.DEFINE_string("output", None, "Also write the scores to this JSON file.")
 flags.DEFINE_string(
-    "predictions_dir", None, "Also write the answers to all data into this folder, in files."
+    "predictions_dir", None, "Also write the predictions for all data into this folder."
 )
-flags.DEFINE_integer("batch_size", 64, "Rows of a step, over all replicas.", lower_bound=1)
+flags.DEFINE_integer("batch_size", 64, "Rows of a batch, over all replicas.", lower_bound=1)
 flags.DEFINE_enum(
-    "dtype", None, DTYPES, "Compute in this dtype; default: that of the training, as then."
+    "dtype",
+    None,
+    DTYPES,
+    "Compute in this dtype. The default is that of the training, so scores repeat.",
 )
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
 flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")

@@ -1,4 +1,4 @@
-r"""Fine-tunes a pretrained model on labelled texts, tagged words, or questions, and scores it.
+r"""Fine-tunes a pretrained model on labelled texts, tagged words or questions, and scores it.
 
     python scripts/finetune.py --config=configs/finetune/sst2.py \\
         --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \\
@@ -12,15 +12,18 @@ r"""Fine-tunes a pretrained model on labelled texts, tagged words, or questions,
     python scripts/finetune.py --config=configs/finetune/squad.py --train_data=train-v1.1.json \\
         --eval_data=dev-v1.1.json --init_checkpoint=MODEL --work_dir=work/squad
 
-Labelled texts are .tsv, .csv, .jsonl (also compressed) or .parquet. Columns are found by their
-usual names (sentence; text; sentence1 and sentence2; label); others: --config.task.text_column=...
-Numbers in place of labels: --config.task.problem_type=regression; several labels at a time:
-multi_label_classification. Tagged words stand in columns, a blank line behind each sentence.
-Questions are JSON like SQuAD's. Without --eval_data a tenth is held out.
+Labelled texts are .tsv, .csv, .jsonl (also compressed) or .parquet files. Columns with usual names
+are found: sentence, text, sentence1 and sentence2, label. Other names are settings, for example
+--config.task.text_column=review. To learn numbers, set --config.task.problem_type=regression; for
+several labels on one text, set it to multi_label_classification. Tagged words stand in columns,
+with a blank line after each sentence. Questions are JSON files like SQuAD's. Without --eval_data a
+tenth of the training file is held out.
 
-The shape of the model comes from the checkpoint. Without --init_checkpoint the weights are random,
-the shape is that of the config, and --vocab_file is needed. Run it again to continue. At the end
-the work directory holds model/, results.json, predictions/ and report.html.
+The encoder is that of --init_checkpoint. Without it the weights are random, the encoder is that of
+the config, and --vocab_file is needed.
+
+Run the same command again to continue a run. At the end the work directory holds model/,
+results.json, predictions/ and report.html.
 """
 
 import os
@@ -63,49 +66,69 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "data_dir",
     None,
-    "For --task: the folder with CoLA, MRPC, ... in it, or tfds:glue, which is fetched by "
-    "TensorFlow Datasets and written below --work_dir in that layout.",
+    "For a --task of GLUE: the folder with CoLA, MRPC, ... in it. tfds:glue downloads them with "
+    "TensorFlow Datasets and writes them below --work_dir.",
 )
 flags.DEFINE_string(
     "train_data",
     None,
-    "Labelled file: .tsv, .csv, .jsonl (also .gz), .parquet; words and tags in columns; JSON like "
-    "SQuAD's.",
+    "The file to train on: labelled texts (.tsv, .csv, .jsonl, also .gz, or .parquet), tagged "
+    "words in columns, or questions in JSON like SQuAD's.",
 )
-flags.DEFINE_list("eval_data", [], "The same, held out. Of several files the first is watched.")
+flags.DEFINE_list(
+    "eval_data",
+    [],
+    "Files of the same kind to evaluate on. The first is also evaluated during training.",
+)
 flags.DEFINE_list(
     "test_data",
     [],
-    "Files to answer, with or without labels; tagged words always have tags, O for example.",
+    "Files to predict, with or without labels. Files of tagged words always need tags; O will do.",
 )
-flags.DEFINE_string("work_dir", None, "Where the run keeps everything.")
+flags.DEFINE_string("work_dir", None, "Folder for everything that the run writes.")
 flags.DEFINE_string(
     "init_checkpoint",
     None,
-    "What to start from: a model folder, work directory or checkpoint of another project.",
+    "Start from these weights: a model folder, work directory or checkpoint of another project.",
 )
-flags.DEFINE_string("vocab_file", None, "vocab.txt or its folder; only without --init_checkpoint.")
+flags.DEFINE_string(
+    "vocab_file", None, "vocab.txt or the folder of a tokenizer; only without --init_checkpoint."
+)
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
-flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")
-flags.DEFINE_list("seeds", ["1", "2", "3"], "--task=glue: seeds of the runs.")
-flags.DEFINE_list("learning_rates", [], "--task=glue: rates of the runs; default: the config's.")
-flags.DEFINE_list("tasks", [], "--task=glue: which tasks; default: all whose files are there.")
+flags.DEFINE_string("tpu", "", "Name or address of the TPU; 'local' on a TPU VM.")
+flags.DEFINE_list("seeds", ["1", "2", "3"], "For --task=glue: the seeds of the runs.")
+flags.DEFINE_list(
+    "learning_rates",
+    [],
+    "For --task=glue: the learning rates of the runs. The default is the rate of the config.",
+)
+flags.DEFINE_list(
+    "tasks", [], "For --task=glue: which tasks. The default is all whose files are there."
+)
 flags.DEFINE_list(
     "from_mnli",
     [],
-    "--task=glue: tasks that start from the best model of MNLI in place of --init_checkpoint, for "
-    "example rte,mrpc,stsb.",
+    "For --task=glue: these tasks start from the best model of MNLI in place of --init_checkpoint, "
+    "for example rte,mrpc,stsb.",
 )
-flags.DEFINE_bool("dry_run", False, "Do two steps, say what would happen, and write nothing.")
+flags.DEFINE_bool(
+    "dry_run", False, "Run two steps, print what the run would do, and write nothing."
+)
 flags.DEFINE_bool(
     "find_batch",
     False,
-    "Set num_micro_batches to the smallest number that fits into memory, found by trying in child "
-    "processes.",
+    "Find the smallest train.num_micro_batches that fits in memory, by trying it in child "
+    "processes. The global batch size does not change.",
 )
-flags.DEFINE_string("trial", "", "Of --find_batch: PHASE:NUM_MICRO_BATCHES to try.")
-flags.DEFINE_float("max_hours", 0.0, "Stop in time, to be continued another day; 0: no limit.")
-flags.DEFINE_list("profile_steps", None, "FIRST,LAST: profile these steps for TensorBoard.")
+flags.DEFINE_string("trial", "", "Used by --find_batch: the PHASE:NUM_MICRO_BATCHES to try.")
+flags.DEFINE_float(
+    "max_hours",
+    0.0,
+    "Save a checkpoint and stop after this many hours. The same command continues. 0: no limit.",
+)
+flags.DEFINE_list(
+    "profile_steps", None, "FIRST,LAST: write a profile of these steps for TensorBoard."
+)
 flags.mark_flags_as_required(["work_dir"])
 
 

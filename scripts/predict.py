@@ -1,4 +1,4 @@
-r"""Answers for lines of text: JSON lines out, in the order of the input.
+r"""Answers lines of text with lines of JSON, in the order of the input.
 
     echo "a moving film" | python scripts/predict.py --model=work/sst2
     python scripts/predict.py --model=work/sst2 --input=texts.txt --output=answers.jsonl
@@ -10,15 +10,17 @@ r"""Answers for lines of text: JSON lines out, in the order of the input.
     python scripts/predict.py --model=work/sst2 --interactive
     python scripts/predict.py --model=served/sst2 --calibration_data=dev.tsv --input=texts.txt
 
---model is a model folder, a work directory, a checkpoint of another project, or what export.py
-wrote: SavedModel, LiteRT or ONNX. A classifier gives label and probabilities; a pretrained model
-guesses each [MASK]; an encoder gives a vector a text; a model of tags the entities, one of spans
-the answer, both with their characters in the text [start, end). For a classifier of pairs, a line
-holds both texts with a tab between them; for a model of spans it is a JSON object with question and
-context (other keys come back; `answer` as `given_answer`, and so all that an answer has too).
+--model is a model folder, a work directory, a checkpoint of another project, or a model that
+export.py wrote: SavedModel, LiteRT or ONNX. A classifier gives a label and probabilities. A
+pretrained model guesses each [MASK]. An encoder gives a vector for each text. A tagger gives
+entities, a model for questions the answer, both with their characters in the text [start, end).
 
-Input of any size is read, answered and written bit by bit. With --output, a run that was killed
-goes on where it was when the command is given again.
+Each line is a text. For a classifier of pairs a line holds two texts with a tab between them. For a
+model for questions it is a JSON object with question and context; its other keys are repeated in
+the answer, under the name given_KEY if the answer has KEY itself.
+
+Input of any size is read, answered and written in parts. With --output, the same command continues
+a run that was killed.
 """
 
 import hashlib
@@ -36,7 +38,7 @@ from bert_tf.inference import answerers, calibration, stream
 from bert_tf.inference.answers_file import AnswersFile
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, "What answers; see above.")
+flags.DEFINE_string("model", None, "The model that answers; see above.")
 flags.DEFINE_string(
     "task",
     None,
@@ -46,19 +48,21 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("input", None, "Text file, one example a line; default: standard input.")
 flags.DEFINE_string("output", None, "Where to write; default: standard output.")
-flags.DEFINE_bool("interactive", False, "Answer each line of standard input as it is typed.")
-flags.DEFINE_integer("batch_size", 32, "Lines that are answered together.", lower_bound=1)
-flags.DEFINE_integer("num_threads", None, "LiteRT, ONNX: threads of the runtime.", lower_bound=1)
+flags.DEFINE_bool("interactive", False, "Answer each line of standard input when it is typed.")
+flags.DEFINE_integer("batch_size", 32, "Lines of a batch.", lower_bound=1)
+flags.DEFINE_integer(
+    "num_threads", None, "For LiteRT and ONNX: threads of the runtime.", lower_bound=1
+)
 flags.DEFINE_float(
     "temperature",
     None,
-    "Classifier: divide the logits by it, as --calibration_data found it.",
+    "For a classifier: divide the logits by this number, which --calibration_data finds.",
     lower_bound=0.01,
 )
 flags.DEFINE_string(
     "calibration_data",
     None,
-    "Classifier: labelled file on which a temperature is fitted before anything is answered.",
+    "For a classifier: a labelled file to fit the temperature on before anything is answered.",
 )
 flags.mark_flags_as_required(["model"])
 

@@ -1,23 +1,23 @@
-r"""Pretrains BERT (masked LM and next sentence) on a data set made by create_pretraining_data.py.
+r"""Pretrains an encoder on data made by create_pretraining_data.py: masked LM, next sentence.
 
     python scripts/pretrain.py --config=configs/pretrain/mini.py \\
         --train_data=data/train --eval_data=data/valid --work_dir=work/mini
 
-Run it again to continue. The work directory gets checkpoints/, config.json, metrics.jsonl,
-tensorboard/ and, at the end, model/: what finetune.py, predict.py and export.py take.
+Run the same command again to continue a run. The work directory gets checkpoints/, config.json,
+metrics.jsonl and tensorboard/. At the end it gets model/, which finetune.py, predict.py and
+export.py read.
 
-Several data sets are mixed: --train_data=wiki:0.7,books:0.3 draws 70 % of the rows from the first,
-exactly and in an order that depends on nothing else. Without weights every row is read once an
-epoch; with them an epoch is as many rows as all have together.
+Mix data sets with weights: --train_data=wiki:0.7,books:0.3 draws exactly 70 % of the rows from the
+first, in an order that depends on the seed alone. Without weights each row is read once an epoch.
+With weights an epoch has as many rows as all data sets together.
 
-Phases (train.phases of the config: other lengths, batch sizes, data) read the --train_data that
-stands in their place, in the order of the phases; one --train_data is for all:
---train_data=data/128 --train_data=data/512.
+A run with phases (train.phases of the config) takes one --train_data for each phase, in order:
+--train_data=data/128 --train_data=data/512. A single --train_data serves all phases.
 
-Records that a create_pretraining_data.py of google-research/bert or Model Garden made are read too:
---train_data='examples/*.tfrecord' --vocab_file=vocab.txt. Such records, and data made with
---static_masks, may have another length than the training data when they are --eval_data, so that
-different recipes can be judged by one file.
+Records made by create_pretraining_data.py of google-research/bert or Model Garden are read too:
+--train_data='examples/*.tfrecord' --vocab_file=vocab.txt. As --eval_data, such records and data
+made with --static_masks may have another length than the training data, so that one file can
+compare different recipes.
 """
 
 import os
@@ -49,32 +49,42 @@ flags.DEFINE_string(
 flags.DEFINE_multi_string(
     "train_data",
     None,
-    "Folder made by create_pretraining_data.py; several with weights, folder:0.7,folder:0.3; or "
-    "files of google-research/bert's or Model Garden's records (with --vocab_file). Given several "
-    "times: one for each of train.phases.",
+    "A folder made by create_pretraining_data.py; several folders with weights, "
+    "folder:0.7,folder:0.3; or files with records of google-research/bert or Model Garden (with "
+    "--vocab_file). Give it several times for train.phases: once for each phase.",
 )
-flags.DEFINE_string("eval_data", None, "The same, held out; without it nothing is evaluated.")
+flags.DEFINE_string(
+    "eval_data", None, "Data of the same kind to evaluate on. Without it nothing is evaluated."
+)
 flags.DEFINE_string(
     "vocab_file", None, "Vocabulary of records without a manifest: vocab.txt or its folder."
 )
-flags.DEFINE_string("work_dir", None, "Where the run keeps everything.")
+flags.DEFINE_string("work_dir", None, "Folder for everything that the run writes.")
 flags.DEFINE_string(
     "init_checkpoint",
     None,
-    "What to start from: a model folder, work directory or checkpoint of another project.",
+    "Start from these weights: a model folder, work directory or checkpoint of another project.",
 )
 flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
-flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")
-flags.DEFINE_bool("dry_run", False, "Do two steps, say what would happen, and write nothing.")
+flags.DEFINE_string("tpu", "", "Name or address of the TPU; 'local' on a TPU VM.")
+flags.DEFINE_bool(
+    "dry_run", False, "Run two steps, print what the run would do, and write nothing."
+)
 flags.DEFINE_bool(
     "find_batch",
     False,
-    "Set num_micro_batches to the smallest number that fits into memory, found by trying in child "
-    "processes.",
+    "Find the smallest train.num_micro_batches that fits in memory, by trying it in child "
+    "processes. The global batch size does not change.",
 )
-flags.DEFINE_string("trial", "", "Of --find_batch: PHASE:NUM_MICRO_BATCHES to try.")
-flags.DEFINE_float("max_hours", 0.0, "Stop in time, to be continued another day; 0: no limit.")
-flags.DEFINE_list("profile_steps", None, "FIRST,LAST: profile these steps for TensorBoard.")
+flags.DEFINE_string("trial", "", "Used by --find_batch: the PHASE:NUM_MICRO_BATCHES to try.")
+flags.DEFINE_float(
+    "max_hours",
+    0.0,
+    "Save a checkpoint and stop after this many hours. The same command continues. 0: no limit.",
+)
+flags.DEFINE_list(
+    "profile_steps", None, "FIRST,LAST: write a profile of these steps for TensorBoard."
+)
 flags.mark_flags_as_required(["config", "train_data", "work_dir"])
 
 

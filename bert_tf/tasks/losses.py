@@ -21,8 +21,10 @@ def _cross_entropy_body(logits, labels, largest):
 
 
 def _cross_entropy_gradient(loss, upstream, logits, labels):
-    """Softmax minus one-hot. The loss and the label's score give the softmax its denominator, so
-    that nothing of the size of the logits is written but the gradient.
+    """Softmax minus one-hot.
+
+    The loss and the label's score give the softmax its denominator, so that the gradient is the
+    only thing of the size of the logits that is written.
     """
     wide = tf.cast(logits, tf.float32)
     log_sums = loss + tf.gather(wide, labels, batch_dims=labels.shape.rank)
@@ -53,8 +55,9 @@ def _argmax(logits):
 
 @fused.kernel
 def _first_of_largest(logits, largest):
-    """int32 [...]: where `largest` first stands in logits [..., C], in half the time of argmax, as
-    the loss needs the maximum anyhow.
+    """int32 [...]: where `largest` first stands in logits [..., C].
+
+    It takes half the time of argmax, and the loss needs the maximum anyway.
     """
     num_classes = tf.shape(logits)[-1]
     is_largest = logits >= largest[..., tf.newaxis]

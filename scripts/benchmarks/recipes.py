@@ -130,8 +130,9 @@ class _Work:
         has_pairs: bool = True,
         masks: tuple[int, float] | None = None,
     ) -> str:
-        """A data folder. With masks of its own, (slots, share of the tokens), other programs can
-        read it too.
+        """Makes a data folder and returns its path.
+
+        With `masks`, (slots, share of the tokens), other programs can read it too.
         """
         objective = "next_sentence" if has_pairs else "none"
         name = f"{name}_{objective}_{length}" + ("_static" if masks else "")
@@ -183,8 +184,9 @@ class _Work:
         return {"fine_tuning_rate": best, "accuracies": [at_rates[best], *others]}
 
     def _fine_tune(self, name: str, sst2: GlueFiles, seed: int, rate: float) -> float:
-        """The accuracy on the dev set after 4 epochs of the first 2,000 rows, from the mean of the
-        tokens.
+        """The accuracy on the dev set after 4 epochs of the first 2,000 rows.
+
+        The classifier sees the mean of the tokens.
         """
         run_name = f"sst2_{rate}_seed{seed}"
         work_dir = self._path(name, run_name)

@@ -1,7 +1,7 @@
-"""transformers on torch as a contestant of `benchmark.py serve`, which starts it; settings come in
-as a line of JSON.
+"""Transformers on torch as a contestant of `benchmark.py serve`.
 
-python scripts/time_transformers.py -
+The benchmark starts it with `python scripts/development/time_transformers.py -` and writes the
+settings to it as a line of JSON.
 """
 
 import json

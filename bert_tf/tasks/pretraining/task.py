@@ -118,11 +118,18 @@ class PretrainingTask(Learn, Score, Serve):
     def make_dataset(
         self, data: str | Mixture, batch_slice, *, training, start_row=0
     ) -> tf.data.Dataset:
-        """`data` is a folder made by scripts/create_pretraining_data.py, or several with weights
-        (`Mixture.open`).
+        """See `Learn.make_dataset`.
 
         Evaluations all draw their masks from one seed and with one share, so that runs can be
-        compared. ValueError if there is a head for pairs and the data have no labels for it.
+        compared.
+
+        Args:
+          data: a folder made by scripts/create_pretraining_data.py, or several with weights (see
+            `Mixture.open`).
+          batch_slice, training, start_row: see `Learn.make_dataset`.
+
+        Raises:
+          ValueError: there is a head for pairs, and the data have no labels for it.
         """
         config = self.config.task
         mixture = Mixture.open(data)

@@ -1,5 +1,4 @@
-"""Tags of words that spell out entities: IOB1, IOB2 and BIOES, or plain tags such as parts of
-speech.
+"""Tags of words: entities in IOB1, IOB2 or BIOES, or plain tags such as parts of speech.
 
 Pure Python; knows nothing of files or tensors. A tag is `O` or a prefix, a hyphen and a type.
 

@@ -144,8 +144,10 @@ class TokenClassificationTask(LearnFromArrays, Score, Serve):
         return sections.sections(part.arrays, predicted, self.labels, self.is_plain, name)
 
     def prediction_files(self, rows, data: TaggedData):
-        """`predictions.txt`: word, tag, predicted tag, which is what conlleval reads; `errors.txt`:
-        the entities that were missed or made up, each with its sentence.
+        """Predictions as conlleval reads them, and the errors.
+
+        `predictions.txt`: word, tag, predicted tag. `errors.txt`: the entities that were missed or
+        made up, each with its sentence.
         """
         predicted = self.tags_of(rows, data)
         files = {"predictions.txt": _columns(data.sentences, predicted)}
@@ -223,8 +225,9 @@ class TokenClassificationTask(LearnFromArrays, Score, Serve):
         return self._decoder.entities(scores_NWL, batch)
 
     def describe(self, row):
-        """`{"entities": [{"label": "LOC", "start": 0, "end": 4, "text": "Rome", "score": 0.9}]}`:
-        characters of the text.
+        """The entities of a text, with their characters [start, end).
+
+        `{"entities": [{"label": "LOC", "start": 0, "end": 4, "text": "Rome", "score": 0.9}]}`.
         """
         columns = (row[name] for name in ("label", "start", "end", "entity", "score"))
         return {

@@ -75,8 +75,9 @@ def make_model(config: dict[str, Any]) -> tf_keras.Model:
 
 
 def make_train_steps(model: tf_keras.Model, config: dict[str, Any], learning_rate):
-    """A function (iterator, number of steps) that trains `model` with their AdamW and returns the
-    mean losses of these steps: masked LM, next sentence.
+    """A function (iterator, number of steps) that trains `model` with their AdamW.
+
+    It returns the mean losses of these steps: masked LM, next sentence.
 
     Args:
       model: from `make_model`.

@@ -1,5 +1,7 @@
-"""Our training step as a contestant, as scripts/pretrain.py runs it, on the same few batches or on
-the rows of a data folder, which are read, masked and put in order while it runs.
+"""Our training step as a contestant, as scripts/pretrain.py runs it.
+
+It trains on the same few batches, or on the rows of a data folder, which are read, masked and put
+in order while it runs.
 """
 
 from typing import Any
