@@ -54,7 +54,7 @@ def losses_of(config, folder, replicas=1):
     tokenizer = model_folder.load_tokenizer(_START)
     data = prepare.prepare(config, prepare.Files(str(_FOLDER / "train.tsv")), tokenizer)
     train(
-        make_task(config, tokenizer),
+        make_task(config, tokenizer, data.facts),
         config,
         train_data=data.train.arrays,
         work_dir=str(folder),
