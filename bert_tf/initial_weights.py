@@ -44,8 +44,8 @@ def config_of_checkpoint(
     for name, text in given.items():
         where = f"--config.model.{name}={text}"
         if name not in fields:
-            known = ", ".join(sorted(theirs.TRAINING_FIELDS))
-            raise ValueError(f"{where}: {path} has no such setting. Known: {known}.")
+            known = ", ".join(sorted(fields))
+            raise ValueError(f"{where}: config.model has no key {name!r}. Known: {known}.")
         value = parse_setting(type(theirs), name, text, where)
         if name in theirs.TRAINING_FIELDS:
             changes[name] = value

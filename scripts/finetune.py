@@ -148,13 +148,11 @@ def _edit_command(argv: list[str]) -> None:
 
 
 def _check_task(task: str | None, config: str | None) -> None:
-    of_glue, known = (*tasks.TRAINED, "glue"), members.known("tasks")
-    if task and task not in (*of_glue, *known) and "." not in task:
-        raise ValueError(
-            f"--task={task}: expected a task of bert_tf ({', '.join(known)}) or of GLUE "
-            f"({', '.join(of_glue)})."
-        )
-    if task and config and task not in of_glue:
+    of_glue = (*tasks.TRAINED, "glue")
+    if not task or task in of_glue:
+        return
+    members.find("tasks", task, f"--task={task} is none of GLUE ({', '.join(of_glue)})")
+    if config:
         raise ValueError(f"--config={config} says the task already. Leave out --task={task}.")
 
 
@@ -202,7 +200,7 @@ def main(argv):
     task = make_task(config, tokenizer, data.facts)
     # Without evaluations in between there is none in the loop: `_evaluate` follows.
     watched = next(iter(data.dev.values()), None) if config.train.eval_every else None
-    known = []
+    last_evaluation = []  # filled at the end of the training, if there is one
     model, _ = train(
         task,
         config,
@@ -215,12 +213,12 @@ def main(argv):
         start_id=initial_weights.identity(FLAGS.init_checkpoint),
         time_limit=FLAGS.max_hours * 3600,
         profile_steps=FLAGS.profile_steps or (),
-        take_evaluation=known.append,
+        take_evaluation=last_evaluation.append,
         dry_run=FLAGS.dry_run,
     )
     if FLAGS.dry_run:
         return 0
-    task, results = _evaluate(task, model, strategy, data, known)
+    task, results = _evaluate(task, model, strategy, data, last_evaluation)
     scores = {name: result.scores for name, result in results.items() if result.scores}
     if distribution.is_chief(strategy):
         _save(task, model, data, results, scores)
@@ -278,18 +276,18 @@ def _named(paths: list[str], name: str) -> dict[str, str]:
     return dict(zip(names, paths, strict=True))
 
 
-def _evaluate(task, model, strategy, data, known) -> tuple[Score, dict[str, Result]]:
+def _evaluate(task, model, strategy, data, last_evaluation) -> tuple[Score, dict[str, Result]]:
     """(the task, {name of the set: scores and answers}); test sets have answers alone.
 
-    `known` may hold an evaluation of the model on the first set, which is not repeated then.
+    `last_evaluation` may hold one of the model on the first set, which is not repeated then.
     What is chosen on evaluation data (a threshold) is chosen on the first set, before its scores.
     """
     evaluator = Evaluator(task, model, strategy, task.config.train.eval_batch_size)
     part = BatchSlice(task.config.train.eval_batch_size)
     results = {}
     for name, part_of in {**data.dev, **data.test}.items():
-        if not results and known:
-            scores, rows = dict(known[0].metrics), known[0].rows
+        if not results and last_evaluation:
+            scores, rows = dict(last_evaluation[0].metrics), last_evaluation[0].rows
         else:
             scores, rows = evaluator.run_with_rows(part_of.arrays)
         if not results and data.dev:

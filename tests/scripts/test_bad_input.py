@@ -187,7 +187,10 @@ CONFIG = [
     ({"init_checkpoint": "{b}/without_weights"}, "without_weights: expected a model folder"),
     ({"init_checkpoint": "{b}/truncated_model"}, "model.safetensors: not a whole safetensors file"),
     ({"init_checkpoint": "{b}/newer_model"}, "task.json has format_version 9.*Install a newer"),
-    ({"init_checkpoint": "{b}/unknown_model"}, "model_module: models has no 'no_such_model'. Known: bert"),
+    (
+        {"init_checkpoint": "{b}/unknown_model"},
+        "model_module: models has no 'no_such_model'. Known",
+    ),
     ({"work_dir": "{b}/a_file"}, "{b}/a_file is a file; --work_dir expects a folder"),
     ({"work_dr": "x"}, "Unknown command line flag 'work_dr'. Did you mean: work_dir"),
 ]
@@ -250,9 +253,21 @@ CASES = {
         *CONFIG[1:],  # it has a default
         ({"train_data": None}, "--train_data is missing; --help shows"),
         ({"task": "mrpc"}, "--task=mrpc needs --data_dir"),
+        ({"task": "ranking"}, "--task=ranking is none of GLUE .*: tasks has no 'ranking'. Known"),
+        ({"task": "token_classification"}, "--config=.* says the task already. Leave out --task"),
+        ({"config.model.hidden_size": 64}, "has 32. A model that starts from a checkpoint has its"),
+        ({"config.model.hidden_dropout_prob": "no"}, "expected a value of type float"),
+        ({"config.data.doc_stride": 3}, "data.doc_stride is now task.doc_stride, but the task"),
+        (
+            {"config.task.pooling": "max"},
+            "config.task has no key 'pooling'. Known: balance",
+        ),
         ({"config.task.problem_type": "ranking"}, "problem_type is 'ranking'. Known: single_"),
         ({"config.data.widths": "(16,)"}, "ascending widths of which the last is .*max_seq_len"),
-        ({"config": "{w}/pretraining.py"}, "task of --config is 'pretraining', which pretrain.py trains"),
+        (
+            {"config": "{w}/pretraining.py"},
+            "task of --config is 'pretraining', which pretrain",
+        ),
         ({"train_data": "{b}/no.tsv"}, "{b}/no.tsv: no such file"),
         ({"train_data": "{b}/empty.tsv"}, "{b}/empty.tsv: the file is empty"),
         ({"train_data": "{b}/header.tsv"}, "{b}/header.tsv: no rows below the header"),
