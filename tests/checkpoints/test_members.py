@@ -13,7 +13,7 @@ import pytest
 
 from bert_tf import initial_weights, model_folder
 from bert_tf.checkpoints import checkpoint as foreign
-from bert_tf.checkpoints import surgery, tensors
+from bert_tf.checkpoints import mapping, surgery, tensors
 from bert_tf.layers import roles
 from bert_tf.layers.dense import Dense
 from bert_tf.layers.heads import Pooler
@@ -24,6 +24,7 @@ from tests.checkpoints.models import assert_same_weights, make_checkpoint_of
 from tests.scripts.conftest import ok_here, run_here
 
 OFFSET = 1
+WORDS = "outer/embeddings/words"
 
 
 @dataclasses.dataclass
@@ -125,7 +126,7 @@ def _torch(theirs, ours):
 
 
 RULES = [
-    Rule("wte.weight", "outer/embeddings/words"),
+    Rule("wte.weight", WORDS),
     Rule("wpe.weight", "outer/embeddings/places"),
     Rule("h.{i}.g", "outer/encoder/group_{i}/scale"),
     *_torch("h.{i}.mix", "outer/encoder/group_{i}/mix"),
@@ -253,6 +254,27 @@ def test_its_weights_are_told_from_others(tmp_path):
     ]
     first, second = (initial_weights.identity(str(folder)) for folder in folders)
     assert first != second == initial_weights.identity(str(folders[1]))
+
+
+@pytest.mark.parametrize("labels", ["score.bias", ("tags.bias", "score.bias")])
+def test_the_number_of_labels_is_found_by_any_of_its_names(labels):
+    names = dataclasses.replace(NAMES, labels=labels)
+    file = mapping.Tensors({"score.bias": (3,)}, None, "a file")
+    assert mapping.num_labels(names, file) == 3
+    assert mapping.num_labels(names, mapping.Tensors({"wte.weight": (4, 2)}, None, "a file")) == 0
+
+
+def test_two_tensors_for_one_variable_are_refused(tmp_path, monkeypatch):
+    folder = write(make(), tmp_path / "hf")
+    again = {"hugging_face": dataclasses.replace(NAMES, rules=[*RULES, Rule("again", WORDS)])}
+    monkeypatch.setitem(globals(), "CHECKPOINT_NAMES", again)
+    file = tensors.SafetensorsFile(str(folder / "model.safetensors"))
+    arrays = {name: file.read(name) for name in file.shapes}
+    arrays["again"] = arrays["wte.weight"]
+    entries = [(name, array.shape, lambda a=array: a) for name, array in arrays.items()]
+    tensors.write(str(folder / "model.safetensors"), entries)
+    with pytest.raises(ValueError, match="'again' and 'wte.weight' are the same variable"):
+        foreign.read(str(folder))
 
 
 def test_a_format_without_its_names_is_refused(tmp_path):
