@@ -1,9 +1,9 @@
-"""What a fine-tuning run leaves beside the model, whatever the task.
+"""The files that a fine-tuning run writes beside the model, for every task.
 
-results.json          the scores of every set, the look at the data, config and facts
-predictions/<set>/    the answers to every set, in the files of the task
-dev.*                 what was held out, if there was no evaluation file
-report.html           all of it to look at
+results.json          scores of every set, statistics of the data, config and facts
+predictions/<set>/    predictions for every set, in the files of the task
+dev.*                 examples that were held out, if there was no evaluation file
+report.html           all of it as a page
 """
 
 import json
@@ -23,13 +23,13 @@ FORMAT_VERSION = 1
 def write_results(
     folder: str, task: Score, prepared: Prepared, results: Mapping[str, Result]
 ) -> None:
-    """Writes what the head of this file lists.
+    """Writes the files that are listed at the head of this module.
 
     Args:
       folder: the work directory.
-      task: what was trained.
+      task: the task that was trained.
       prepared: its data.
-      results: {name of the set: what came out}.
+      results: {name of the set: its results}.
     """
     splits = {**prepared.dev, **prepared.test}
     for name, result in results.items():
@@ -46,17 +46,20 @@ def write_results(
     }
     sections = _sections(folder, task, prepared, results)
     page.write_page(tf.io.gfile.join(folder, "report.html"), f"Fine-tuning: {folder}", sections)
-    # The last: who finds it, finds everything.
+    # Written last: where it is, everything is.
     write_lines(tf.io.gfile.join(folder, "results.json"), [json.dumps(content, indent=2)])
 
 
 def check_held_out(folder: str, held_out: Mapping[str, Iterable[str]]) -> None:
-    """ValueError if what is held out would take the place of a file of somebody else.
+    """Checks that no file of somebody else would be replaced by held-out examples.
 
     Args:
       folder: the work directory.
-      held_out: {file name: its lines}, see `Prepared`. A run that goes on holds the same out again,
-        so a file that it wrote is known by what it holds.
+      held_out: {file name: its lines}, see `Prepared`. A run that continues holds out the same
+        examples again, so its own file is recognised by its content.
+
+    Raises:
+      ValueError: there is another file of that name.
     """
     for name, lines in held_out.items():
         path = tf.io.gfile.join(folder, name)

@@ -1,4 +1,4 @@
-"""The data sets of a fine-tuning run and what came out for each, whatever the task."""
+"""The data sets of a fine-tuning run and the results for each set, for every task."""
 
 import dataclasses
 import itertools
@@ -14,12 +14,18 @@ from bert_tf.data.batches import length_buckets
 from bert_tf.tasks import hold_out
 
 AnyFacts = TypeVar("AnyFacts", bound=Facts)
-SPLIT_SEED = 0  # whatever the seed of the run, so that runs compare
+SPLIT_SEED = 0  # the same for every seed of a run, so that runs compare
 
 
 @dataclasses.dataclass(frozen=True)
 class Files:
-    """Where the data are: {name of the set: path}; the first of `dev` is watched in training."""
+    """Paths of the data.
+
+    Attributes:
+      train: the file to train on.
+      dev: {name of the set: path} of sets to evaluate; the first is also evaluated in training.
+      test: the same of sets to predict.
+    """
 
     train: str
     dev: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -31,8 +37,8 @@ class Split:
     """One set.
 
     Attributes:
-      examples: what was read; its length is the number of rows.
-      arrays: what `make_dataset` of the task takes.
+      examples: as they were read; their length is the number of rows.
+      arrays: the data for `make_dataset` of the task.
     """
 
     examples: Any
@@ -41,15 +47,15 @@ class Split:
 
 @dataclasses.dataclass
 class Prepared:
-    """Everything that is trained on, evaluated and answered.
+    """All data of a run, read and encoded.
 
     Attributes:
       facts: what was found in the data.
-      train: to train on.
-      dev, test: {name of the set: it}.
-      looked: what there is to know of the sets before training, for JSON.
-      look_lines: the same to read.
-      held_out: the lines of a file with what was held out of the training file, by its name; empty
+      train: the set to train on.
+      dev, test: {name of the set: the set}.
+      looked: statistics of the sets, for JSON.
+      look_lines: the same for people.
+      held_out: {file name: its lines}, the examples that were held out of the training file; empty
         if there was an evaluation file.
     """
 
@@ -80,7 +86,12 @@ class Prepared:
 
 @dataclasses.dataclass
 class Result:
-    """What came out for one set: scores ({} without labels) and `row_outputs` of its rows."""
+    """The results for one set.
+
+    Attributes:
+      scores: {} for a set without labels.
+      rows: `row_outputs` of all rows.
+    """
 
     scores: dict[str, float]
     rows: dict[str, np.ndarray]

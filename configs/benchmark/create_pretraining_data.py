@@ -5,9 +5,9 @@ r"""Building pretraining data, whole commands: ours against Model Garden's scrip
         --warmup_rounds=0 --garden_python=garden/bin/python --output=create.json
 
 Next-sentence examples of up to 128 tokens, 20 predictions, static masks, one pass (dupe_factor 1).
-Ours takes 126 MB and 10 MB of the input, Model Garden's 10 MB: it holds everything in memory. The
-documents are files of one sentence a line; other formats are converted first, outside what is
-measured.
+Ours runs on 126 MB and on 10 MB of the input. Model Garden's script holds everything in memory, so
+it runs on 10 MB. The documents are files with one sentence a line; other formats are converted
+before the clock starts.
 """
 
 from benchmarks.commands import CommandsConfig

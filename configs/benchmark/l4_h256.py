@@ -2,9 +2,9 @@
 
     python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py --output=l4_h256.json
 
-The activation is GELU's tanh form, as in google-research/bert and in the other libraries that are
-measured: the same work for all. Dropout is BERT's. The config's own setting is float32 without
-XLA; the others are measured beside it.
+The activation is the tanh form of GELU, as in google-research/bert and in the other libraries of
+the benchmark, so that all do the same work. Dropout is BERT's. The config says float32 without XLA;
+the benchmark measures the other settings too.
 """
 
 from bert_tf.config import experiment

@@ -4,9 +4,9 @@ r"""Entities of CoNLL-2003, or of any file of words and tags in columns.
         --train_data=eng.train --eval_data=eng.testa \\
         --init_checkpoint=MODEL --work_dir=work/ner
 
-Rows reach over whole documents, as in Devlin et al. 2018, section 5.3; files without -DOCSTART-
-lines need --config.task.document_context=false. Published files with faulty tags (People's Daily)
-need --config.task.repair_tags=true.
+Rows reach over whole documents, as in Devlin et al. 2018, section 5.3. Files without -DOCSTART-
+lines need --config.task.document_context=false. Published files with faulty tags, such as People's
+Daily, need --config.task.repair_tags=true.
 """
 
 from bert_tf.config import experiment

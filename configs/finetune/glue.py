@@ -3,8 +3,8 @@ r"""The recipe of Hugging Face's run_glue example, for every task of GLUE and fi
     python scripts/finetune.py --config=configs/finetune/glue.py --task=mrpc --data_dir=glue \\
         --init_checkpoint=MODEL --work_dir=work/mrpc
 
-Columns, labels and metrics of a task come with --task. It is also what scripts/finetune.py takes
-when no --config is given.
+--task sets columns, labels and metrics of the task. scripts/finetune.py uses this file when neither
+--config nor another --task is given.
 """
 
 from bert_tf.config import experiment

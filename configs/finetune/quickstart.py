@@ -1,4 +1,4 @@
-r"""The classifier of the quickstart: which package of Python is this docstring from?
+r"""The classifier of the quickstart: which Python package does a docstring come from?
 
 python scripts/finetune.py --config=configs/finetune/quickstart.py \\
         --train_data=quickstart/corpus/train.tsv --eval_data=quickstart/corpus/dev.tsv \\

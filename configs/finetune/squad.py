@@ -4,8 +4,8 @@ r"""Answers as parts of a context: SQuAD 1.1 and 2.0, and files like theirs in o
         --train_data=train-v1.1.json --eval_data=dev-v1.1.json \\
         --init_checkpoint=MODEL --work_dir=work/squad
 
-Questions without an answer in the training file make it SQuAD 2.0: the threshold for no answer is
-then the best on the evaluation data. For Chinese: --config.task.answer_metric=cmrc.
+If the training file has questions without an answer, as in SQuAD 2.0, the threshold for "no answer"
+is chosen on the evaluation data. For Chinese, set --config.task.answer_metric=cmrc.
 """
 
 from bert_tf.config import experiment

@@ -6,13 +6,15 @@ r"""BERT-mini (4 layers of 256), masked LM and next sentence, 8,000 words, lengt
     python scripts/pretrain.py --config=configs/pretrain/mini.py \\
         --train_data=data/train --eval_data=data/valid --work_dir=work/mini
 
-A recipe for two hours of a small machine, where the examples are seen 1.2 times: a small vocabulary
-and 30 % of the tokens predicted (four times as many predictions of each word as with 30,522 words
-and 15 %), no dropout, short rows, and bias-corrected Adam. Evaluations mask 15 %. 126 minutes on
-two cores with AVX512-BF16 beside other work: 39.3 % of the masked tokens of other books, 76.3 % of
-the next sentences; with 11,000 steps 36.3 and 74.4 %. The loss falls slowly to step 2,000 (14.8 %
-of the training tokens), then fast: the model has found out how to use neighbours. A rate of 2e-3
-stays where it only knows how frequent words are.
+A recipe for two hours of a small machine, which sees each example 1.2 times. The vocabulary is
+small and 30 % of the tokens are predicted, so each word is predicted four times as often as with
+30,522 words and 15 %. There is no dropout, rows are short, and Adam corrects its bias. Evaluations
+mask 15 %.
+
+It takes 126 minutes on two cores with AVX512-BF16 beside other work, and predicts 39.3 % of the
+masked tokens of other books and 76.3 % of the next sentences; with 11,000 steps 36.3 and 74.4 %.
+The loss falls slowly until step 2,000 (14.8 % of the training tokens) and then fast, when the model
+has learned to use neighbouring words. With a rate of 2e-3 it only learns how frequent words are.
 """
 
 from bert_tf.config import experiment

@@ -4,10 +4,10 @@ r"""The plain recipe of BERT on 4 layers of 256: what `benchmark.py recipe` comp
         --train_data=data/train --eval_data=data/valid --work_dir=work/plain \\
         --config.train.num_train_steps=0 --config.train.time_budget_minutes=40
 
-Masks of 15 %, next sentence, 128 tokens, dropout 0.1, Adam without bias correction at 1e-4 with a
-warm-up over a tenth of the steps and a straight line down (Devlin et al. 2018, appendix A.2), for a
-vocabulary of 8,000. Batches of 32, because of the time: with the paper's 256 there would be 500
-steps in 40 minutes of two cores.
+Masks of 15 %, next sentence, 128 tokens, dropout 0.1, and Adam without bias correction at 1e-4,
+with a warm-up over a tenth of the steps and a linear decay (Devlin et al. 2018, appendix A.2). The
+vocabulary has 8,000 words. Batches have 32 rows: with the paper's 256 there would be only 500 steps
+in 40 minutes of two cores.
 """
 
 from bert_tf.config import experiment

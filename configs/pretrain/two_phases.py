@@ -9,10 +9,10 @@ r"""BERT-base as published: nine tenths of the steps at length 128, the last ten
     python scripts/pretrain.py --config=configs/pretrain/two_phases.py --train_data=data/128 \\
         --train_data=data/512 --eval_data=data/valid --work_dir=work/two_phases
 
-Devlin et al. 2018, appendix A.2: short rows are cheaper, and the long ones are there to learn the
-positions. One schedule falls over all steps. Where the second phase should begin with a warm-up of
-its own, as in You et al. 2020 (LAMB, section 4.1), give its PhaseConfig a learning_rate and a
-warmup_proportion. Made for accelerators: nobody has run it to its end yet.
+Short rows are cheaper; the long rows teach the positions (Devlin et al. 2018, appendix A.2). One
+learning-rate schedule covers all steps. To start the second phase with its own warm-up, as in You
+et al. 2020 (LAMB, section 4.1), give its PhaseConfig a learning_rate and a warmup_proportion. This
+recipe is for accelerators; nobody has run it to its end yet.
 """
 
 from bert_tf.config import experiment
