@@ -45,17 +45,21 @@ def inputs_of(config: EncoderConfig) -> tuple[str, ...]:
 
 
 def outputs_of(
-    model: keras.Model, inputs: tuple[str, ...]
+    model: keras.Model, inputs: tuple[str, ...], rank: int = 2
 ) -> tuple[Callable[..., dict[str, tf.Tensor]], list[tf.TensorSpec]]:
-    """A function of the tensors called `inputs` to the model's outputs, floats as float32; and what
-    it takes: int32 matrices.
+    """(function, what it takes): the model with floats as float32, called with tensors.
+
+    Args:
+      model: of any task, called with a batch.
+      inputs: the names in the batch of the tensors, in their order.
+      rank: their axes: 2 for [B, S], 3 for [B, C, S], rows of several sequences.
     """
 
     def function(*tensors):
         batch = dict(zip(inputs, tensors, strict=True))
         return {name: tf.cast(value, tf.float32) for name, value in model(batch).items()}
 
-    return function, [tf.TensorSpec([None, None], tf.int32, name=name) for name in inputs]
+    return function, [tf.TensorSpec([None] * rank, tf.int32, name=name) for name in inputs]
 
 
 def freeze(model: keras.Model, inputs: tuple[str, ...]) -> IdsGraph:

@@ -29,7 +29,6 @@ from bert_tf.layers import roles
 from bert_tf.tasks.task import Task
 
 _TEXT = tf.TensorSpec([None], tf.string)
-_IDS = tf.TensorSpec([None, None], tf.int32)
 _POSITIONS = "masked_lm_positions"
 _function = functools.partial(tf.function, autograph=False)
 
@@ -65,12 +64,13 @@ class ServedModel(tf.Module):
         encode = _function(task.encode).get_concrete_function
         encoded = encode(_TEXT, _TEXT) if task.takes_pairs else encode(_TEXT)
         self._at_positions = _POSITIONS in encoded.structured_outputs
+        self._rank = encoded.structured_outputs["input_ids"].shape.rank
         self._ids_inputs = inputs_of(task.config.model)
         self._inputs = (*self._ids_inputs, _POSITIONS) if self._at_positions else self._ids_inputs
         held = [(variable, _held(variable, model)) for variable in model.variables]
         self.weights = [value for _, value in held]
 
-        call, specs = outputs_of(model, self._inputs)
+        call, specs = outputs_of(model, self._inputs, self._rank)
 
         # The model is not an attribute: what it holds beside the weights is not saved.
         def call_with_held(*tensors):
@@ -85,12 +85,14 @@ class ServedModel(tf.Module):
         takes_pairs = self._task.takes_pairs
         serve = _function(self._serve_pair if takes_pairs else self._serve)
         texts = {"text": _TEXT, "text_pair": _TEXT} if takes_pairs else {"text": _TEXT}
-        ids = dict.fromkeys(self._ids_inputs, _IDS)
-        return {
+        ids = dict.fromkeys(self._ids_inputs, tf.TensorSpec([None] * self._rank, tf.int32))
+        signatures = {
             "serving_default": serve.get_concrete_function(**texts),
             "ids": _function(lambda **batch: self._outputs(batch)).get_concrete_function(**ids),
-            "embed": _function(self._embed).get_concrete_function(text=_TEXT),
         }
+        if self._rank == 2:  # a row of several sequences is not one text
+            signatures["embed"] = _function(self._embed).get_concrete_function(text=_TEXT)
+        return signatures
 
     def _serve(self, text):
         return self._decode(self._task.encode(text))
