@@ -94,6 +94,15 @@ class bar:  # noqa: N801 - used like a function
         )
 
 
+def parts(count: int, size: int, *, unit: str, description: str) -> Iterator[slice]:
+    """Yields 0 to `count` in slices of at most `size`, with a bar that counts what is done."""
+    with bar(total=count, unit=unit, description=description) as done:
+        for start in range(0, count, size):
+            part = slice(start, min(start + size, count))
+            yield part
+            done.update(part.stop - part.start)
+
+
 def _amount(value: float) -> str:
     """Counts in full; of a few megabytes the fraction too."""
     return f"{value:.2g}" if isinstance(value, float) and value < 10 else f"{value:,.0f}"

@@ -90,3 +90,10 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
 )
 def test_seconds_are_shown_as_a_clock(seconds, text):
     assert progress.format_seconds(seconds) == text
+
+
+def test_parts_cover_all_and_are_counted(capsys):
+    found = list(progress.parts(7, 3, unit="rows", description="cutting"))
+    assert found == [slice(0, 3), slice(3, 6), slice(6, 7)]
+    assert capsys.readouterr().err.startswith("cutting: 7/7 rows")
+    assert list(progress.parts(0, 3, unit="rows", description="cutting")) == []

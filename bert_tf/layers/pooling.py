@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from bert_tf.layers.attention import MASKED
+
 POOLINGS = ("mean", "max", "cls", "pooler")
 
 
@@ -31,7 +33,7 @@ def pool(outputs: Mapping[str, tf.Tensor], input_mask: tf.Tensor, how: str) -> t
         return sequence_BSD[:, 0]
     mask_BS1 = tf.expand_dims(tf.cast(input_mask, tf.float32), -1)
     if how == "max":
-        return tf.reduce_max(tf.where(mask_BS1 > 0, sequence_BSD, -1e9), axis=1)
+        return tf.reduce_max(tf.where(mask_BS1 > 0, sequence_BSD, MASKED), axis=1)
     return tf.reduce_sum(sequence_BSD * mask_BS1, 1) / tf.reduce_sum(mask_BS1, 1)
 
 

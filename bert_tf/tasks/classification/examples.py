@@ -233,13 +233,11 @@ def encode_examples(
       `max_seq_length`; it is logged too.
     """
     parts = []
-    starts = range(0, len(examples), _TEXTS_PER_CALL)
-    with progress.bar(total=len(examples), unit="texts", description="tokenizing") as bar:
-        for part in (slice(start, start + _TEXTS_PER_CALL) for start in starts):
-            pairs = examples.text_pairs and examples.text_pairs[part]
-            texts = examples.texts[part]
-            parts.append(tokenizer.encode(texts, pairs, max_seq_length=max_seq_length))
-            bar.update(len(texts))
+    for part in progress.parts(
+        len(examples), _TEXTS_PER_CALL, unit="texts", description="tokenizing"
+    ):
+        pairs = examples.text_pairs and examples.text_pairs[part]
+        parts.append(tokenizer.encode(examples.texts[part], pairs, max_seq_length=max_seq_length))
     arrays = {
         name: np.concatenate([np.asarray(part[name], np.int32) for part in parts])
         for name in (*_TOKENS, "num_truncated_tokens")

@@ -150,26 +150,26 @@ def encode_squad(
         raise ValueError(f"{squad.path}: no question has its answer in its context.")
     contexts = _tokenize(squad.contexts, tokenizer)
     parts, num_long = [], 0
-    with progress.bar(total=len(questions), unit="questions", description="cutting") as bar:
-        for start in range(0, len(questions), _QUESTIONS_PER_CALL):
-            part = questions[start : start + _QUESTIONS_PER_CALL]
-            question_ids = tokenizer.tokenize(tf.constant([q.question for q in part]))
-            num_long += int(np.count_nonzero(question_ids.row_lengths() > max_query_length))
-            own = Tokens(*(tf.gather(ragged, [q.paragraph for q in part]) for ragged in contexts))
-            tensors = lay_out_spans(
-                question_ids,
-                own,
-                tokenizer,
-                max_seq_length=max_seq_length,
-                max_query_length=max_query_length,
-                stride=stride,
-                pad=True,
-            )
-            rows = {name: tensor.numpy() for name, tensor in tensors.items()}
-            rows |= _positions(rows, own, [places.get(q.id) for q in part])
-            rows["question_rows"] = rows["question_rows"] + start
-            parts.append(rows)
-            bar.update(len(part))
+    for place in progress.parts(
+        len(questions), _QUESTIONS_PER_CALL, unit="questions", description="cutting"
+    ):
+        part = questions[place]
+        question_ids = tokenizer.tokenize(tf.constant([q.question for q in part]))
+        num_long += int(np.count_nonzero(question_ids.row_lengths() > max_query_length))
+        own = Tokens(*(tf.gather(ragged, [q.paragraph for q in part]) for ragged in contexts))
+        tensors = lay_out_spans(
+            question_ids,
+            own,
+            tokenizer,
+            max_seq_length=max_seq_length,
+            max_query_length=max_query_length,
+            stride=stride,
+            pad=True,
+        )
+        rows = {name: tensor.numpy() for name, tensor in tensors.items()}
+        rows |= _positions(rows, own, [places.get(q.id) for q in part])
+        rows["question_rows"] = rows["question_rows"] + place.start
+        parts.append(rows)
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     arrays["span_weights"] = np.ones(len(arrays["input_ids"]), np.float32)
     logging.info(
@@ -188,12 +188,8 @@ def encode_squad(
 
 
 def _tokenize(texts: list[str], tokenizer: Tokenizer) -> Tokens:
-    parts = []
-    with progress.bar(total=len(texts), unit="texts", description="tokenizing") as bar:
-        for start in range(0, len(texts), _TEXTS_PER_CALL):
-            part = texts[start : start + _TEXTS_PER_CALL]
-            parts.append(tokenizer.tokenize_with_offsets(tf.constant(part)))
-            bar.update(len(part))
+    places = progress.parts(len(texts), _TEXTS_PER_CALL, unit="texts", description="tokenizing")
+    parts = [tokenizer.tokenize_with_offsets(tf.constant(texts[place])) for place in places]
     return Tokens(*(tf.concat(list(column), axis=0) for column in zip(*parts, strict=True)))
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.text.lines import holds_half_a_surrogate_pair
+from bert_tf.layers.attention import MASKED
 from bert_tf.tasks import losses
 from bert_tf.tasks.from_arrays import LearnFromArrays
 from bert_tf.tasks.question_answering import prepare, scores, sections
@@ -22,7 +23,6 @@ from bert_tf.tasks.task import Batch, Score, Serve
 from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
 from bert_tf.tokenization.tokenizer import Tokenizer
 
-_NEVER = -1e9  # the score of what cannot be an answer
 _QUESTIONS_PER_CALL = 512
 
 
@@ -102,7 +102,7 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Serve):
         is_token_BS = batch["input_mask"] > 0
         return [
             function(
-                tf.where(is_token_BS, tf.cast(outputs[f"{end}_logits"], tf.float32), _NEVER),
+                tf.where(is_token_BS, tf.cast(outputs[f"{end}_logits"], tf.float32), MASKED),
                 batch[f"{end}_positions"],
                 batch["span_weights"],
             )
@@ -129,15 +129,15 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Serve):
         )
         places_BS = batch["answer_places"]
         longest, keep = self.config.task.max_answer_length, self.config.task.n_best
-        may_start_BS = tf.where(places_BS == BEGIN, starts_BS, _NEVER)
-        may_end_BS = tf.where(places_BS > 0, ends_BS, _NEVER)
+        may_start_BS = tf.where(places_BS == BEGIN, starts_BS, MASKED)
+        may_end_BS = tf.where(places_BS > 0, ends_BS, MASKED)
         width = tf.shape(places_BS)[1]
         end_SA = tf.range(width)[:, tf.newaxis] + tf.range(longest)
-        may_end_BS = tf.pad(may_end_BS, [[0, 0], [0, longest]], constant_values=_NEVER)
+        may_end_BS = tf.pad(may_end_BS, [[0, 0], [0, longest]], constant_values=MASKED)
         scores_BSA = may_start_BS[..., tf.newaxis] + tf.gather(may_end_BS, end_SA, axis=1)
         flat_BX = tf.reshape(scores_BSA, [-1, width * longest])
         # So that a short row too has so many.
-        flat_BX = tf.pad(flat_BX, [[0, 0], [0, keep]], constant_values=2 * _NEVER)
+        flat_BX = tf.pad(flat_BX, [[0, 0], [0, keep]], constant_values=2 * MASKED)
         scores_BN, index_BN = tf.math.top_k(flat_BX, k=keep)
         span_starts_BN = tf.minimum(index_BN // longest, width - 1)
         span_ends_BN = tf.minimum(span_starts_BN + index_BN % longest, width - 1)
@@ -166,13 +166,13 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Serve):
             windows = tf.RaggedTensor.from_value_rowids(values_BN, question_B, num_questions)
             return tf.reshape(windows.to_tensor(default), [num_questions, -1])
 
-        scores_QX = gathered(spans["span_scores"], 2 * _NEVER)
+        scores_QX = gathered(spans["span_scores"], 2 * MASKED)
         scores_QN, best_QN = tf.math.top_k(scores_QX, k=keep)
         null_Q = tf.math.segment_min(spans["null_scores"], question_B)
         all_scores = scores_QN
         if self.facts.null_answers:
             all_scores = tf.concat([scores_QN, null_Q[:, tf.newaxis]], axis=1)
-        is_answer_QN = scores_QN > _NEVER / 2
+        is_answer_QN = scores_QN > MASKED / 2
         found = {
             f"n_best_{end}": tf.where(
                 is_answer_QN,

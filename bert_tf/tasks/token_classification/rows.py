@@ -288,13 +288,8 @@ def encode_tagged(
 
 def _tokenize_words(words: list[str], tokenizer: Tokenizer) -> tf.RaggedTensor:
     """int32 [W, (tokens)], at least one of each."""
-    parts = []
-    with progress.bar(total=len(words), unit="words", description="tokenizing") as bar:
-        for start in range(0, len(words), _WORDS_PER_CALL):
-            part = words[start : start + _WORDS_PER_CALL]
-            parts.append(tokenizer.tokenize(tf.constant(part)))
-            bar.update(len(part))
-    pieces = tf.concat(parts, axis=0)
+    parts = progress.parts(len(words), _WORDS_PER_CALL, unit="words", description="tokenizing")
+    pieces = tf.concat([tokenizer.tokenize(tf.constant(words[part])) for part in parts], axis=0)
     missing = tf.cast(pieces.row_lengths() == 0, tf.int64)
     unknown = tf.fill([tf.reduce_sum(missing)], tokenizer.unk_id)
     return tf.concat([pieces, tf.RaggedTensor.from_row_lengths(unknown, missing)], axis=1)

@@ -6,9 +6,8 @@ Shape suffixes: L labels, N texts or sentences, W words of a text, K entities of
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.layers.attention import MASKED
 from bert_tf.tasks.token_classification import tags as tag_lib
-
-_NEVER = -1e9  # the score of a pair of tags that is not valid
 
 
 class TagDecoder:
@@ -25,10 +24,10 @@ class TagDecoder:
             [is_plain or tag_lib.may_follow(before, tag, scheme) for tag in labels]
             for before in [*labels, tag_lib.OUTSIDE]
         ]
-        penalties = np.where(may_follow, 0.0, _NEVER).astype(np.float32)
+        penalties = np.where(may_follow, 0.0, MASKED).astype(np.float32)
         self._between_LL, self._first_L = penalties[:-1], penalties[-1]
         may_end = [is_plain or tag_lib.may_follow(tag, tag_lib.OUTSIDE, scheme) for tag in labels]
-        self._last_L = np.where(may_end, 0.0, _NEVER).astype(np.float32)
+        self._last_L = np.where(may_end, 0.0, MASKED).astype(np.float32)
         pairs = [("S", label) if is_plain else tag_lib.split_tag(label) for label in labels]
         types = sorted({kind for _, kind in pairs} - {""})
         self._types = ["", *types]
