@@ -13,12 +13,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "BertConfig": "bert_tf.models.bert",
     "BertEncoder": "bert_tf.models.bert.encoder",
+    "Session": "bert_tf.training.loop",
     "Tokenizer": "bert_tf.tokenization.tokenizer",
     "export_saved_model": "bert_tf.export.saved_model",
     "train": "bert_tf.training.loop",
 }
 
-__all__ = ["BertConfig", "BertEncoder", "Tokenizer", "export_saved_model", "load", "train"]
+__all__ = [*_HOMES, "load"]
 
 
 def load(path: str, *, dtype: str = "float32") -> tuple[Any, Any]:

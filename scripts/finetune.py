@@ -45,7 +45,7 @@ from bert_tf.tasks.task import Score, make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training import distribution, find_batch
 from bert_tf.training.evaluate import Evaluator
-from bert_tf.training.loop import train
+from bert_tf.training.loop import Session, train
 
 _ROOT = pathlib.Path(__file__).parents[1]
 
@@ -200,28 +200,30 @@ def main(argv):
     task = make_task(config, tokenizer, data.facts)
     # Without evaluations in between there is none in the loop: `_evaluate` follows.
     watched = next(iter(data.dev.values()), None) if config.train.eval_every else None
-    last_evaluation = []  # filled at the end of the training, if there is one
-    model, _ = train(
+    trained = train(
         task,
         config,
         train_data=data.train.arrays,
         eval_data=watched and watched.arrays,
         work_dir=FLAGS.work_dir,
-        strategy=strategy,
         initialize=initial_weights.initializer(FLAGS.init_checkpoint, tokenizer),
-        data_id=_data_id(files.train, data),
-        start_id=initial_weights.identity(FLAGS.init_checkpoint),
-        time_limit=FLAGS.max_hours * 3600,
-        profile_steps=FLAGS.profile_steps or (),
-        take_evaluation=last_evaluation.append,
-        dry_run=FLAGS.dry_run,
+        made_of={
+            "data": _data_id(files.train, data),
+            "initial weights": initial_weights.identity(FLAGS.init_checkpoint),
+        },
+        session=Session(
+            strategy,
+            time_limit=FLAGS.max_hours * 3600,
+            profile_steps=FLAGS.profile_steps or (),
+            dry_run=FLAGS.dry_run,
+        ),
     )
     if FLAGS.dry_run:
         return 0
-    task, results = _evaluate(task, model, strategy, data, last_evaluation)
+    task, results = _evaluate(task, trained, strategy, data)
     scores = {name: result.scores for name, result in results.items() if result.scores}
     if distribution.is_chief(strategy):
-        _save(task, model, data, results, scores)
+        _save(task, trained.model, data, results, scores)
     for name, values in scores.items():
         for metric, value in values.items():
             print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
@@ -276,18 +278,18 @@ def _named(paths: list[str], name: str) -> dict[str, str]:
     return dict(zip(names, paths, strict=True))
 
 
-def _evaluate(task, model, strategy, data, last_evaluation) -> tuple[Score, dict[str, Result]]:
+def _evaluate(task, trained, strategy, data) -> tuple[Score, dict[str, Result]]:
     """(the task, {name of the set: scores and answers}); test sets have answers alone.
 
-    `last_evaluation` may hold one of the model on the first set, which is not repeated then.
-    What is chosen on evaluation data (a threshold) is chosen on the first set, before its scores.
+    An evaluation of the first set at the end of the training is not repeated. What is chosen on
+    evaluation data (a threshold) is chosen on the first set, before its scores.
     """
-    evaluator = Evaluator(task, model, strategy, task.config.train.eval_batch_size)
+    evaluator = Evaluator(task, trained.model, strategy, task.config.train.eval_batch_size)
     part = BatchSlice(task.config.train.eval_batch_size)
     results = {}
     for name, part_of in {**data.dev, **data.test}.items():
-        if not results and last_evaluation:
-            scores, rows = dict(last_evaluation[0].metrics), last_evaluation[0].rows
+        if not results and trained.evaluation is not None:
+            scores, rows = dict(trained.evaluation.metrics), trained.evaluation.rows
         else:
             scores, rows = evaluator.run_with_rows(part_of.arrays)
         if not results and data.dev:

@@ -33,7 +33,7 @@ from bert_tf.data.records import tf_example_files
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training import distribution, find_batch
-from bert_tf.training.loop import train
+from bert_tf.training.loop import Session, train
 from bert_tf.training.phases import phases_of
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -138,27 +138,32 @@ def main(argv):
     task = task.with_config(config)
     for phase in phases_of(config, train_data):
         _log_shares(phase)
-    model, metrics = train(
+    trained = train(
         task,
         config,
         train_data=train_data,
         eval_data=eval_data,
         work_dir=FLAGS.work_dir,
-        strategy=strategy,
         initialize=initial_weights.initializer(FLAGS.init_checkpoint, tokenizer),
-        data_id=",".join(data.identity for data in train_data),
-        start_id=initial_weights.identity(FLAGS.init_checkpoint),
-        time_limit=FLAGS.max_hours * 3600,
-        profile_steps=FLAGS.profile_steps or (),
-        dry_run=FLAGS.dry_run,
+        made_of={
+            "data": ",".join(data.identity for data in train_data),
+            "initial weights": initial_weights.identity(FLAGS.init_checkpoint),
+        },
+        session=Session(
+            strategy,
+            time_limit=FLAGS.max_hours * 3600,
+            profile_steps=FLAGS.profile_steps or (),
+            dry_run=FLAGS.dry_run,
+        ),
     )
     if FLAGS.dry_run:
         return
+    metrics = dict(trained.metrics)
     if eval_data:
         part = BatchSlice(config.train.eval_batch_size)
         metrics |= task.baselines(task.make_dataset(eval_data, part, training=False))
     if distribution.is_chief(strategy):
-        model_folder.save(f"{FLAGS.work_dir}/model", task, model, {"eval": metrics})
+        model_folder.save(f"{FLAGS.work_dir}/model", task, trained.model, {"eval": metrics})
         print(f"model: {FLAGS.work_dir}/model")
     for name, value in metrics.items():
         print(f"{name}: {value:.4f}")

@@ -1,8 +1,8 @@
-"""Four logical CPU devices for the whole test process: they stand in for GPUs. And which tests
-come first."""
+"""What holds for every test: four logical CPU devices, which stand in for GPUs; signals; order."""
 
 import os
 import pathlib
+import signal
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -11,6 +11,10 @@ import tensorflow as tf
 
 (_CPU,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfiguration()] * 4)
+
+# A shell starts its background jobs with SIGINT ignored, and so would be every script that a test
+# starts: what is ignored stays ignored in a child.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "scripts"))  # for `benchmarks`
 

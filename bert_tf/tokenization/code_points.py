@@ -158,8 +158,8 @@ def _in_canonical_order(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Sorts what stands between two starters by combining class; equal classes stay in order.
 
-    A character that decomposes into a starter and more begins with the starter (checked by
-    scripts/make_unicode_tables.py), so what is sorted together begins at an original character.
+    A character that decomposes into a starter and more begins with the starter, as
+    make_unicode_tables.py checks. So what is sorted together begins at an original character.
     """
     borders = tf.constant(_parse_ranges(unicode_tables.NON_STARTERS).reshape(-1))
     is_starter_C = tf.searchsorted(borders, original.values, side="right") % 2 == 0

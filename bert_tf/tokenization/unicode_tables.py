@@ -1,4 +1,4 @@
-"""What the tokenizer needs of Unicode 14.0.0. Made by scripts/make_unicode_tables.py.
+"""What the tokenizer needs of Unicode 14.0.0, made by make_unicode_tables.py.
 
 Hexadecimal code points and inclusive ranges, read by `code_points.py`. A map has items such as
 

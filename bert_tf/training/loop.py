@@ -4,7 +4,8 @@ Own loop rather than `fit`: under MirroredStrategy `fit` can neither compile, no
 a call, nor accumulate gradients, and it does not know the position in the data.
 """
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,14 +16,31 @@ from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.processes.exits import TERMINATED, EndRun
 from bert_tf.tasks.task import Task
 from bert_tf.training import estimate, peers
-from bert_tf.training.evaluate import Evaluation
+from bert_tf.training.job import Job
 from bert_tf.training.optimizers.layerwise import keep_top_random
 from bert_tf.training.phases import phases_of
 from bert_tf.training.profiler import Profiler
-from bert_tf.training.run import Run
+from bert_tf.training.run import Trained, start
 from bert_tf.training.stopping import Agreement, Stopper
 
 _SIZES = ("global_batch_size", "num_micro_batches")
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """How one process goes on with a run. Nothing of it changes what is learned.
+
+    Attributes:
+      strategy: the devices; None for one CPU or GPU.
+      time_limit: seconds after which it stops, to be continued another time; 0 for none.
+      profile_steps: (first, last) step of a profile for TensorBoard; () for none.
+      dry_run: do two steps, print what would happen, and write nothing.
+    """
+
+    strategy: tf.distribute.Strategy | None = None
+    time_limit: float = 0.0
+    profile_steps: Sequence[int | str] = ()
+    dry_run: bool = False
 
 
 def train(
@@ -32,16 +50,11 @@ def train(
     train_data: Any,
     work_dir: str,
     eval_data: Any = None,
-    strategy: tf.distribute.Strategy | None = None,
     initialize: Callable[[keras.Model], None] | None = None,
-    data_id: str = "",
-    start_id: str = "",
-    time_limit: float = 0.0,
-    profile_steps: Sequence[int | str] = (),
-    take_evaluation: Callable[[Evaluation], None] = lambda evaluation: None,
-    dry_run: bool = False,
-) -> tuple[keras.Model, dict[str, float]]:
-    """Trains until the last step (or the time budget), continuing what `work_dir` holds.
+    made_of: Mapping[str, str] | None = None,
+    session: Session = Session(),
+) -> Trained:
+    """Trains until the last step or the end of the time budget; continues what `work_dir` holds.
 
     With several workers this process ends with exit code 75 as soon as another one is gone.
 
@@ -52,48 +65,44 @@ def train(
         evaluated. With `config.train.phases` a list of `train_data`, one for each, is taken too.
       work_dir: gets `config.json`, `checkpoints/`, `metrics.jsonl`, `samples.jsonl`, `tensorboard/`
         and, whenever it ends, `run.html`.
-      strategy: the devices; None for one.
       initialize: called with the new model to load weights into it, unless a checkpoint is there.
-      data_id, start_id: identify the training data and what `initialize` loads; a checkpoint of
-        others, or of another vocabulary, is refused.
-      time_limit: seconds after which it stops, to be continued another time; 0 for none.
-      profile_steps: (first, last) step of a profile for TensorBoard; () for none.
-      take_evaluation: called at the end with the last evaluation, if it was one of the returned
-        model: who needs the answers to all rows of `eval_data` need not ask for them again.
-      dry_run: do two steps, print what would happen, and write nothing.
+      made_of: identities of what is trained with, {"data": "...", "initial weights": "..."}; a
+        checkpoint of others, or of another vocabulary, is refused.
+      session: devices, time limit, profile, dry run.
 
     Returns:
-      (the trained model, the metrics of the last evaluation; with `train.model_from_best` both of
-      the best one).
+      The trained model and its last evaluation; with `train.model_from_best` the best ones.
 
     Raises:
       ValueError: the work directory holds another run, the batch cannot be divided, the loss is not
         finite, or a checkpoint cannot be written.
       EndRun: SIGTERM came; a checkpoint has been written.
     """
-    strategy = strategy or tf.distribute.OneDeviceStrategy("/cpu:0")
+    strategy = session.strategy or tf.distribute.OneDeviceStrategy("/cpu:0")
     _check(config, strategy, has_eval_data=eval_data is not None)
     agreement = Agreement(strategy)
     watch = peers.watch(strategy.cluster_resolver if agreement.num_workers > 1 else None)
-    made_of = {
-        "data": data_id,
+    identities = {
+        "data": "",
         "vocabulary": task.tokenizer.identity,
-        "initial weights": start_id,
+        "initial weights": "",
+        **(made_of or {}),
     }
-    run = Run(task, config, strategy, agreement, train_data, eval_data, work_dir, made_of)
+    phases = phases_of(config, train_data)
+    job = Job(task, config, phases, eval_data, work_dir, identities, strategy, agreement)
     try:
-        run.restore(keep_top_random(initialize, config.train.num_reinitialized_layers))
-        estimate.log(run.state, run.phases, strategy.num_replicas_in_sync)
-        if dry_run:
+        run = start(job, keep_top_random(initialize, config.train.num_reinitialized_layers))
+        estimate.log(run.state, phases, strategy.num_replicas_in_sync)
+        if session.dry_run:
             run.train_step.train_steps(run.iterator, tf.constant(1))  # traces and compiles
             with run.timed(1):
                 run.train_step.train_steps(run.iterator, tf.constant(1))
             print("\n".join(run.forecast()))
-            return run.state.model, {}
+            return Trained(run.state.model, {}, None)
         with (
-            Stopper(agreement, time_limit) as stopper,
+            Stopper(agreement, session.time_limit) as stopper,
             run.checkpoints,
-            Profiler(run.folder, profile_steps) as profiler,
+            Profiler(job.folder, session.profile_steps) as profiler,
             progress.bar(
                 total=run.total, initial=run.step, unit="steps", description=config.task.name
             ) as bar,
@@ -118,7 +127,7 @@ def train(
                 f"ended by SIGTERM after step {run.step} of {run.total}, which is saved: run the "
                 "same command again to continue.",
             )
-        result = run.result(take_evaluation)
+        result = run.result()
         agreement.wait()  # nobody leaves before all are done
         return result
     except peers.LOST_ERRORS as error:

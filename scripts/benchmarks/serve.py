@@ -64,10 +64,7 @@ def run(
     worker = apart.worker("benchmarks.contestants.own_answers")
     entries = {_name(path): (worker, path) for path in models}
     if hugging_face_model:
-        script = [
-            transformers_python or sys.executable,
-            os.path.join(apart.ROOT, "scripts", "time_transformers.py"),
-        ]
+        script = apart.worker("benchmarks.contestants.transformers_answers", transformers_python)
         entries = {TRANSFORMERS: (script, hugging_face_model), **entries}
     comparisons, left_out = [], {}
     for batch_size in batch_sizes:

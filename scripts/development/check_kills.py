@@ -1,6 +1,6 @@
 r"""Kills a pretraining run with SIGKILL at random moments and compares it with an unbroken one.
 
-    python scripts/check_kills.py --output_dir=work/kills --num_kills=20 -- \\
+    python scripts/development/check_kills.py --output_dir=work/kills --num_kills=20 -- \\
         --config=configs/pretrain/quickstart.py --train_data=quickstart/records/train \\
         --eval_data=quickstart/records/heldout --config.train.checkpoint_every=10
 
@@ -34,7 +34,7 @@ flags.DEFINE_string("output_dir", None, "A new folder for both runs.", required=
 flags.DEFINE_integer("num_kills", 20, "How often the second run is killed.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Of the moments.")
 
-_PRETRAIN = pathlib.Path(__file__).with_name("pretrain.py")
+_PRETRAIN = pathlib.Path(__file__).parents[1] / "pretrain.py"
 _POLL_SECONDS = 0.02
 _CLOCK = ("examples_per_second", "tokens_per_second", "mfu")
 

@@ -1,11 +1,12 @@
-"""Writes bert_tf/tokenization/unicode_tables.py, the tokenizer's Unicode tables, from Python's own.
+r"""Writes bert_tf/tokenization/unicode_tables.py from the Unicode tables of Python itself.
 
 The tables are made once and committed: a vocabulary must not change its meaning with the Unicode
 version of an interpreter or a library. There is no reason to run this again, except to see where
 the committed file comes from. Needs Python 3.11, whose `unicodedata` is Unicode 14.
 
 Example:
-    python3.11 scripts/make_unicode_tables.py --output=bert_tf/tokenization/unicode_tables.py
+    python3.11 scripts/development/make_unicode_tables.py \\
+        --output=bert_tf/tokenization/unicode_tables.py
 """
 
 import textwrap
@@ -22,7 +23,7 @@ _UNICODE_VERSION = "14.0.0"
 _HANGUL_SYLLABLES = range(0xAC00, 0xD7A4)  # decomposed by arithmetic
 _POINTS = [point for point in range(0x110000) if not 0xD800 <= point < 0xE000]
 
-_HEAD = '''"""What the tokenizer needs of Unicode {version}. Made by scripts/make_unicode_tables.py.
+_HEAD = '''"""What the tokenizer needs of Unicode {version}, made by make_unicode_tables.py.
 
 Hexadecimal code points and inclusive ranges, read by `code_points.py`. A map has items such as
 

@@ -1,6 +1,6 @@
 """Fine-tuning from texts to losses: as transformers on torch, and the same with batches by length.
 
-The stored side is made by scripts/make_hugging_face_goldens.py.
+The stored side is made by scripts/development/make_hugging_face_goldens.py.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from bert_tf.data.batches.length_buckets import BucketedRows
 from bert_tf.tasks import classification
 from bert_tf.tasks.classification import prepare
 from bert_tf.tasks.task import make_task
-from bert_tf.training.loop import train
+from bert_tf.training.loop import Session, train
 from tests.devices import strategy_of
 
 _FOLDER = pathlib.Path(__file__).parents[1] / "testdata" / "hugging_face" / "finetuning"
@@ -58,8 +58,8 @@ def losses_of(config, folder, replicas=1):
         config,
         train_data=data.train.arrays,
         work_dir=str(folder),
-        strategy=strategy_of(replicas),
         initialize=initial_weights.initializer(_START, tokenizer),
+        session=Session(strategy_of(replicas)),
     )
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     return [json.loads(line)["loss"] for line in lines]

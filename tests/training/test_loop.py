@@ -25,8 +25,12 @@ _CLOCK = ("examples_per_second", "tokens_per_second", "mfu")
 
 def run(*args, **changes):
     """({path: weight}, metrics) of `train`."""
-    _, model, metrics = train(*args, **changes)
-    return {w.path: w.numpy() for w in model.weights}, metrics
+    _, trained = train(*args, **changes)
+    return weights_of(trained), trained.metrics
+
+
+def weights_of(trained):
+    return {w.path: w.numpy() for w in trained.model.weights}
 
 
 def train(
@@ -38,24 +42,21 @@ def train(
     initialize=None,
     wrap=lambda task: task,
     replicas=1,
-    take_evaluation=lambda evaluation: None,
     **changes,
 ):
     task, config = make_run(**changes)
     task = wrap(task)
-    model, metrics = loop.train(
+    trained = loop.train(
         task,
         config,
         train_data=records,
         eval_data=records,
         work_dir=str(folder),
-        strategy=strategy_of(replicas),
         initialize=initialize,
-        data_id=data_id,
-        start_id=start_id,
-        take_evaluation=take_evaluation,
+        made_of={"data": data_id, "initial weights": start_id},
+        session=loop.Session(strategy_of(replicas)),
     )
-    return task, model, metrics
+    return task, trained
 
 
 def curve(folder):
@@ -187,8 +188,8 @@ def test_what_has_no_influence_on_the_maths_may_be_other_after_a_resume(
 def test_the_time_limit_ends_a_run_that_can_be_continued(make_run, records, tmp_path, monkeypatch):
     monkeypatch.setattr(Stopper, "num_steps", lambda self, remaining: 1)
     task, config = make_run(num_train_steps=10_000)
-    options = {"train_data": records, "work_dir": str(tmp_path), "strategy": strategy_of(1)}
-    loop.train(task, config, time_limit=0.001, **options)
+    session = loop.Session(strategy_of(1), time_limit=0.001)
+    loop.train(task, config, train_data=records, work_dir=str(tmp_path), session=session)
     (path,) = (tmp_path / "checkpoints").iterdir()
     assert path.name == "step-00000001"
 
@@ -205,14 +206,16 @@ def test_a_run_that_the_time_limit_ends_reports_the_metrics_of_its_last_step(
     monkeypatch.setattr(Stopper, "num_steps", lambda self, remaining: 1)
     monkeypatch.setattr(Stopper, "update", update)
     options = {"num_train_steps": 10, "eval_every": 2}
-    task, model, metrics = train(make_run, records, tmp_path, **options)
-    assert metrics == Evaluator(task, model, strategy_of(1), 16).run_with_rows(records)[0]
+    task, trained = train(make_run, records, tmp_path, **options)
+    expected = Evaluator(task, trained.model, strategy_of(1), 16).run_with_rows(records)[0]
+    assert trained.metrics == expected
 
 
 def test_a_dry_run_says_what_would_happen_and_writes_nothing(make_run, records, tmp_path, capsys):
     task, config = make_run(num_train_steps=7)
     folder = tmp_path / "work"
-    loop.train(task, config, train_data=records, work_dir=str(folder), dry_run=True)
+    session = loop.Session(dry_run=True)
+    loop.train(task, config, train_data=records, work_dir=str(folder), session=session)
     assert "after step 0 to step 7, with 16 rows a step: 112 rows" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
@@ -288,11 +291,11 @@ def test_it_ends_when_evaluations_get_no_better_with_the_best_model(
         "model_from_best": True,
         "keep_checkpoints": 1,
     }
-    taken = []
     for _ in range(2):  # the second run has nothing left to do
-        weights, metrics = run(make_run, records, tmp_path, take_evaluation=taken.append, **options)
-        assert metrics == {"loss": 1.0}
-        assert taken == []  # the last evaluation was of a worse model
+        trained = train(make_run, records, tmp_path, **options)[1]
+        weights = weights_of(trained)
+        assert trained.metrics == {"loss": 1.0}
+        assert trained.evaluation is None  # the last one was of a worse model
         for path, weight in best.items():
             np.testing.assert_array_equal(weights[path], weight)
         names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
@@ -304,12 +307,11 @@ def test_it_ends_when_evaluations_get_no_better_with_the_best_model(
 def test_a_finished_run_is_only_evaluated_again(unbroken_run, make_run, records, tmp_path):
     folder, weights, metrics = unbroken_run(make_run, records)
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    taken = []
-    again, new_metrics = run(make_run, records, tmp_path, take_evaluation=taken.append, **OPTIONS)
-    assert taken == [(10, metrics, {})]
-    assert new_metrics == metrics and curve(tmp_path) == curve(folder)
+    trained = train(make_run, records, tmp_path, **OPTIONS)[1]
+    assert trained.evaluation == (10, metrics, {})
+    assert trained.metrics == metrics and curve(tmp_path) == curve(folder)
     for path, weight in weights.items():
-        np.testing.assert_array_equal(again[path], weight)
+        np.testing.assert_array_equal(weights_of(trained)[path], weight)
 
 
 def _with_other_words(task):

@@ -35,9 +35,9 @@ def test_an_objective_trains(objective, make_run, data, tmp_path):
     first = task.make_dataset(folder, batch_slice_of(config), training=False)
     weights = next(iter(first))["next_sentence_weights"].numpy()
     assert weights.all() if has_labels else not weights.any()
-    _, metrics = train(
-        task, config, train_data=folder, eval_data=folder, work_dir=str(tmp_path), data_id=""
-    )
+    metrics = train(
+        task, config, train_data=folder, eval_data=folder, work_dir=str(tmp_path)
+    ).metrics
     assert ("next_sentence_loss" in metrics) == has_labels
     assert metrics["masked_lm_loss"] < 4.5  # untrained: ln 160 = 5.1
 

@@ -58,16 +58,16 @@ def run(make_run, folder, train_data, wrap=lambda task: task, **train):
     config = config.check().with_steps(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CheckpointWriter, "save", save_and_wait)
-        model, _ = loop.train(
+        trained = loop.train(
             wrap(task),
             config,
             train_data=train_data,
             work_dir=str(folder),
-            strategy=strategy_of(1),
-            data_id="data",
+            made_of={"data": "data"},
+            session=loop.Session(strategy_of(1)),
         )
     newest = max((folder / "checkpoints").iterdir()) / "checkpoint.json"
-    return {w.path: w.numpy() for w in model.weights}, json.loads(newest.read_text())
+    return {w.path: w.numpy() for w in trained.model.weights}, json.loads(newest.read_text())
 
 
 def assert_equal(weights, others):

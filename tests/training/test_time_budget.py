@@ -32,15 +32,15 @@ OPTIONS = {
 
 def run(make_run, records, folder, initialize=None, **changes):
     task, config = make_run(**{**OPTIONS, **changes})
-    model, _ = loop.train(
+    trained = loop.train(
         task,
         config.check(),
         train_data=records,
         work_dir=str(folder),
-        strategy=strategy_of(1),
         initialize=initialize,
+        session=loop.Session(strategy_of(1)),
     )
-    return {weight.path: weight.numpy() for weight in model.weights}
+    return {weight.path: weight.numpy() for weight in trained.model.weights}
 
 
 def fill(model):

@@ -1,13 +1,6 @@
-"""Transformers on torch as a contestant of `benchmark.py serve`.
+"""Transformers on torch for `benchmark.py serve`; needs an interpreter that has torch."""
 
-The benchmark starts it with `python scripts/development/time_transformers.py -` and writes the
-settings to it as a line of JSON.
-"""
-
-import json
-import sys
-
-from benchmarks import answering, child
+from benchmarks import answering
 
 
 def make_round(settings):
@@ -44,7 +37,3 @@ def make_round(settings):
         return answer
 
     return answering.make_round(settings, load)
-
-
-if __name__ == "__main__":
-    child.serve(lambda: make_round(json.loads(sys.stdin.readline())))
