@@ -154,8 +154,7 @@ def _train():
     result = train.run(
         FLAGS.config,
         FLAGS.against,
-        rounds=FLAGS.rounds,
-        warmup_rounds=FLAGS.warmup_rounds,
+        rounds=harness.Rounds(FLAGS.rounds, FLAGS.warmup_rounds),
         steps_per_round=FLAGS.steps_per_round,
         data=FLAGS.train_data,
         isolate=FLAGS.isolate,
@@ -187,8 +186,7 @@ def _finetune():
         train_file=train_file,
         init_checkpoint=FLAGS.init_checkpoint,
         contestants=FLAGS.contestants,
-        rounds=FLAGS.rounds,
-        warmup_rounds=FLAGS.warmup_rounds,
+        rounds=harness.Rounds(FLAGS.rounds, FLAGS.warmup_rounds),
         steps_per_round=FLAGS.steps_per_round,
         peer_python=FLAGS.peer_python,
     )
@@ -202,8 +200,7 @@ def _data():
         megabytes=FLAGS.megabytes,
         max_seq_length=FLAGS.max_seq_length,
         num_workers=FLAGS.num_workers,
-        rounds=FLAGS.rounds,
-        warmup_rounds=FLAGS.warmup_rounds,
+        rounds=harness.Rounds(FLAGS.rounds, FLAGS.warmup_rounds),
         vocab_size=FLAGS.vocab_size,
         step_config=FLAGS.config,
     )
@@ -217,8 +214,7 @@ def _commands():
         FLAGS.input,
         FLAGS.vocab_file,
         num_workers=FLAGS.num_workers,
-        rounds=FLAGS.rounds,
-        warmup_rounds=FLAGS.warmup_rounds,
+        rounds=harness.Rounds(FLAGS.rounds, FLAGS.warmup_rounds),
         garden_python=FLAGS.garden_python,
     )
     return {"config": as_json.to_dict(FLAGS.config), **result}
@@ -231,9 +227,7 @@ def _recipe():
         raise ValueError(f"--seeds={','.join(FLAGS.seeds)}: expected whole numbers.")
     return recipes.run(
         FLAGS.recipes,
-        train_text=FLAGS.input,
-        valid_text=FLAGS.valid_input,
-        vocab_file=FLAGS.vocab_file,
+        text=recipes.Text(FLAGS.input, FLAGS.valid_input, FLAGS.vocab_file),
         work_dir=FLAGS.work_dir,
         minutes=FLAGS.minutes,
         sst2=tasks.find_files(FLAGS.data_dir, "sst2") if FLAGS.data_dir else None,
@@ -259,17 +253,18 @@ def _serve():
         labels = [str(examples.labels[label]) for label in examples.label_ids[: FLAGS.max_texts]]
     return serve.run(
         FLAGS.served,
-        [column[: FLAGS.max_texts] for column in columns],
-        labels,
+        serve.Questions(
+            [column[: FLAGS.max_texts] for column in columns],
+            labels,
+            examples_per_round=FLAGS.examples_per_round,
+            num_threads=FLAGS.num_workers,
+            max_seq_length=FLAGS.max_seq_length,
+            task=FLAGS.task,
+        ),
         batch_sizes=[int(word) for word in FLAGS.batch_sizes],
-        examples_per_round=FLAGS.examples_per_round,
-        rounds=FLAGS.rounds,
-        warmup_rounds=FLAGS.warmup_rounds,
-        num_threads=FLAGS.num_workers,
-        max_seq_length=FLAGS.max_seq_length,
-        hugging_face_model=FLAGS.hugging_face_model,
-        transformers_python=FLAGS.transformers_python,
-        task=FLAGS.task,
+        rounds=harness.Rounds(FLAGS.rounds, FLAGS.warmup_rounds),
+        peer=FLAGS.hugging_face_model
+        and serve.Peer(FLAGS.hugging_face_model, FLAGS.transformers_python),
     )
 
 

@@ -49,8 +49,7 @@ def run(
     vocab_file: str,
     *,
     num_workers: int,
-    rounds: int,
-    warmup_rounds: int,
+    rounds: harness.Rounds,
     garden_python: str | None = None,
 ) -> dict[str, Any]:
     """Measures the commands in turn.
@@ -60,7 +59,7 @@ def run(
       inputs: text files or patterns, at least `large_megabytes` of text.
       vocab_file: a vocabulary, or its folder.
       num_workers: threads of ours. Model Garden's has one.
-      rounds, warmup_rounds: see `harness.measure_in_turn`.
+      rounds: how often each is measured.
       garden_python: the interpreter that has tf-models-official; None: this one.
 
     Returns:
@@ -85,7 +84,7 @@ def run(
             contestants.append(_garden(config, texts["small"], vocab_file, folder, python))
         except UnavailableError as error:
             left_out["Model Garden"] = str(error)
-        figures = harness.measure_in_turn(contestants, rounds=rounds, warmup_rounds=warmup_rounds)
+        figures = harness.measure_in_turn(contestants, rounds)
         text = {name: os.path.getsize(path) for name, path in texts.items()}
     return {
         "comparisons": [

@@ -37,8 +37,7 @@ def run(
     megabytes: float,
     max_seq_length: int,
     num_workers: int,
-    rounds: int,
-    warmup_rounds: int,
+    rounds: harness.Rounds,
     vocab_size: int = 8000,
     step_config: ExperimentConfig | None = None,
 ) -> dict[str, Any]:
@@ -50,7 +49,7 @@ def run(
       megabytes: how much text to use, 10^6 bytes; it is repeated if it is shorter.
       max_seq_length: of the examples, unless `step_config` says it.
       num_workers: threads of tokenizer and builder.
-      rounds, warmup_rounds: see `harness.measure_in_turn`.
+      rounds: how often each is measured.
       vocab_size: of the vocabularies that are learned.
       step_config: a pretraining whose step is measured beside the reader.
 
@@ -81,7 +80,7 @@ def run(
         if step_config is not None:
             readers.append(_step(step_config))
         everyone = [*tokenizers, *learners, *builders, *readers]
-        figures = harness.measure_in_turn(everyone, rounds=rounds, warmup_rounds=warmup_rounds)
+        figures = harness.measure_in_turn(everyone, rounds)
     return {
         "comparisons": [
             harness.compare("tokenizer", "MB/s", tokenizers, figures),

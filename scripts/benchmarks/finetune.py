@@ -38,8 +38,7 @@ def run(
     train_file: str,
     init_checkpoint: str,
     contestants: Sequence[str],
-    rounds: int,
-    warmup_rounds: int,
+    rounds: harness.Rounds,
     steps_per_round: int,
     peer_python: str | None = None,
 ) -> dict[str, Any]:
@@ -50,7 +49,7 @@ def run(
       train_file: labelled file.
       init_checkpoint: Hugging Face folder of the encoder.
       contestants: of `OWN` and `PEERS`; the first is what the others are compared to.
-      rounds, warmup_rounds: see `harness.measure_in_turn`.
+      rounds: how often each is measured.
       steps_per_round: optimizer steps of a round.
       peer_python: interpreter with torch and transformers; None: this one.
 
@@ -81,7 +80,7 @@ def run(
                 left_out[name] = str(reason)
         if not running:
             raise ValueError(f"no contestant can run here: {left_out}")
-        figures = harness.measure_in_turn(running, rounds=rounds, warmup_rounds=warmup_rounds)
+        figures = harness.measure_in_turn(running, rounds)
     finally:
         for contestant in running:
             contestant.close()

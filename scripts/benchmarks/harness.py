@@ -35,25 +35,42 @@ class Contestant:
     close: Callable[[], None] = lambda: None
 
 
-def measure_in_turn(
-    contestants: Sequence[Contestant], *, rounds: int, warmup_rounds: int = 1
-) -> dict[str, list[float]]:
-    """{name: its figure in each round}; warm-up rounds come first, in turn too, and do not count.
+@dataclasses.dataclass(frozen=True)
+class Rounds:
+    """How often each contestant is measured.
+
+    Attributes:
+      count: rounds that count.
+      warmup: rounds before them, which compile and do not count.
+    """
+
+    count: int = 5
+    warmup: int = 1
+
+    def __post_init__(self):
+        if self.count < 1 or self.warmup < 0:
+            raise ValueError(
+                f"there are {self.count} rounds after {self.warmup} warm-up rounds; expected at "
+                "least 1 after 0."
+            )
+
+
+def measure_in_turn(contestants: Sequence[Contestant], rounds: Rounds) -> dict[str, list[float]]:
+    """Measures each contestant once a round, in the same order every round.
+
+    Returns:
+      {name: its figure in each round that counts}.
 
     Raises:
-      ValueError: no rounds, or two contestants of one name.
+      ValueError: two contestants have one name.
     """
     names = [contestant.name for contestant in contestants]
     if len(set(names)) < len(names):
         raise ValueError(f"two contestants have one name: {', '.join(names)}.")
-    if rounds < 1 or warmup_rounds < 0:
-        raise ValueError(
-            f"rounds is {rounds} and warmup_rounds {warmup_rounds}; expected at least 1 and 0."
-        )
     figures = {name: [] for name in names}
-    total = (warmup_rounds + rounds) * len(names)
+    total = (rounds.warmup + rounds.count) * len(names)
     with progress.bar(total=total, unit="rounds", description="measuring") as bar:
-        for round_number in range(-warmup_rounds, rounds):
+        for round_number in range(-rounds.warmup, rounds.count):
             for contestant in contestants:
                 figure = contestant.measure_round()
                 if round_number >= 0:

@@ -8,6 +8,7 @@ is finished is not done again; what is there with other settings is refused by t
 it.
 """
 
+import dataclasses
 import glob
 import json
 import math
@@ -32,12 +33,24 @@ _RATES = (1e-4, 3e-4, 1e-3)  # of the fine-tuning
 _GARDEN = "Model Garden"
 
 
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """Text for all recipes.
+
+    Attributes:
+      train, valid: files or patterns.
+      vocab_file: a vocabulary, or its folder.
+    """
+
+    train: Sequence[str]
+    valid: Sequence[str]
+    vocab_file: str
+
+
 def run(
     recipes: Sequence[str],
     *,
-    train_text: Sequence[str],
-    valid_text: Sequence[str],
-    vocab_file: str,
+    text: Text,
     work_dir: str,
     minutes: float,
     sst2: GlueFiles | None = None,
@@ -49,8 +62,7 @@ def run(
 
     Args:
       recipes: config files, the first for Model Garden too.
-      train_text, valid_text: files or patterns.
-      vocab_file: a vocabulary, or its folder, for all.
+      text: what all are trained and judged on.
       work_dir: gets the data, a folder for each recipe, and the logs.
       minutes: of training, compilation included; evaluations come on top.
       sst2: its training and dev file; None: no fine-tuning.
@@ -71,14 +83,14 @@ def run(
     first, config = next(iter(configs.items()))
     if garden_python and not config.task.next_sentence:
         raise ValueError(f"{recipes[0]}: Model Garden's half trains on pairs (task.next_sentence).")
-    work = _Work(work_dir, vocab_file)
+    work = _Work(work_dir, text.vocab_file)
     slots = math.ceil(_EVAL_PROB * eval_length)  # 20 for 128 tokens, as in the release
-    valid = work.make_data(valid_text, "valid", eval_length, masks=(slots, _EVAL_PROB))
+    valid = work.make_data(text.valid, "valid", eval_length, masks=(slots, _EVAL_PROB))
     results, left_out = {}, {}
     for path, (name, recipe) in zip(recipes, configs.items(), strict=True):
         lengths = [phase.config.data.max_seq_length for phase in phases_of(recipe)]
         data = {
-            length: work.make_data(train_text, "train", length, has_pairs=recipe.task.next_sentence)
+            length: work.make_data(text.train, "train", length, has_pairs=recipe.task.next_sentence)
             for length in dict.fromkeys(lengths)
         }
         budget = 0.0 if recipe.train.phases else minutes
@@ -87,7 +99,7 @@ def run(
             results[name] |= work.fine_tune_at_best_rate(name, sst2, seeds)
     if garden_python:
         masks = (config.task.max_predictions_per_seq, config.task.masked_lm_prob)
-        train = work.make_data(train_text, "train", config.data.max_seq_length, masks=masks)
+        train = work.make_data(text.train, "train", config.data.max_seq_length, masks=masks)
         try:
             results[_GARDEN] = work.train_with_garden(
                 first, config, train, valid, minutes, garden_python

@@ -4,6 +4,7 @@ Each contestant at each batch size is a process of its own, so that load time an
 its own. Tokenization is part of what is timed.
 """
 
+import dataclasses
 import os
 import statistics
 import sys
@@ -19,53 +20,66 @@ TRANSFORMERS = "transformers"
 _UNIT = "examples/s"
 
 
+@dataclasses.dataclass(frozen=True)
+class Questions:
+    """What every contestant is asked.
+
+    Attributes:
+      columns: one or two columns of texts.
+      labels: of the texts, for the accuracy; or None.
+      examples_per_round: texts of a round.
+      num_threads: of every runtime.
+      max_seq_length: tokens of a text for transformers; our models know their own.
+      task: see `answerers.load`.
+    """
+
+    columns: Sequence[Sequence[str]]
+    labels: Sequence[str] | None
+    examples_per_round: int
+    num_threads: int
+    max_seq_length: int = 128
+    task: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """transformers on torch.
+
+    Attributes:
+      model: a folder that it loads.
+      python: the interpreter that has it; None: this one.
+    """
+
+    model: str
+    python: str | None = None
+
+
 def run(
     models: Sequence[str],
-    columns: Sequence[Sequence[str]],
-    labels: Sequence[str] | None,
+    questions: Questions,
     *,
     batch_sizes: Sequence[int],
-    examples_per_round: int,
-    rounds: int,
-    warmup_rounds: int,
-    num_threads: int,
-    max_seq_length: int = 128,
-    hugging_face_model: str | None = None,
-    transformers_python: str | None = None,
-    task: str | None = None,
+    rounds: harness.Rounds,
+    peer: Peer | None = None,
 ) -> dict[str, Any]:
     """Measures all models at each batch size, in turn.
 
     Args:
       models: folders that `inference.answerers.load` takes.
-      columns: one or two columns of texts.
-      labels: of the texts, for the accuracy; or None.
+      questions: what every contestant is asked.
       batch_sizes: texts that are answered together; as they come, not sorted by length.
-      examples_per_round: texts of a round.
-      rounds, warmup_rounds: see `harness.measure_in_turn`.
-      num_threads: of every runtime.
-      max_seq_length: for transformers; ours know their own.
-      hugging_face_model: a folder for transformers; None: it is left out.
-      transformers_python: the interpreter that has torch and transformers.
-      task: see `answerers.load`.
+      rounds: how often each is measured.
+      peer: transformers; None: it is left out.
 
     Returns:
       `comparisons`, one for each batch size, and `left_out` {name: why}.
     """
-    settings = {
-        "columns": [list(column) for column in columns],
-        "labels": list(labels) if labels else None,
-        "examples_per_round": examples_per_round,
-        "warmup_rounds": warmup_rounds,
-        "num_threads": num_threads,
-        "max_seq_length": max_seq_length,
-        "task": task,
-    }
+    settings = {**dataclasses.asdict(questions), "warmup_rounds": rounds.warmup}
     worker = apart.worker("benchmarks.contestants.own_answers")
     entries = {_name(path): (worker, path) for path in models}
-    if hugging_face_model:
-        script = apart.worker("benchmarks.contestants.transformers_answers", transformers_python)
-        entries = {TRANSFORMERS: (script, hugging_face_model), **entries}
+    if peer:
+        script = apart.worker("benchmarks.contestants.transformers_answers", peer.python)
+        entries = {TRANSFORMERS: (script, peer.model), **entries}
     comparisons, left_out = [], {}
     for batch_size in batch_sizes:
         contestants: list[Contestant] = []
@@ -77,9 +91,7 @@ def run(
                     contestants.append(apart.start(name, command, told))
                 except UnavailableError as reason:
                     left_out[name] = str(reason)
-            figures = harness.measure_in_turn(
-                contestants, rounds=rounds, warmup_rounds=warmup_rounds
-            )
+            figures = harness.measure_in_turn(contestants, rounds)
         finally:
             for contestant in contestants:
                 contestant.close()

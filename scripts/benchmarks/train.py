@@ -108,8 +108,7 @@ def run(
     config: ExperimentConfig,
     against: Sequence[str],
     *,
-    rounds: int,
-    warmup_rounds: int,
+    rounds: harness.Rounds,
     steps_per_round: int,
     data: Sequence[str] = (),
     isolate: bool = True,
@@ -120,7 +119,7 @@ def run(
     Args:
       config: of our step; other libraries get the same shape, optimizer and batches.
       against: see `parse_entries`.
-      rounds, warmup_rounds: see `harness.measure_in_turn`.
+      rounds: how often each is measured.
       steps_per_round: optimizer steps of a round.
       data: folders made by scripts/create_pretraining_data.py: our step on their rows too.
       isolate: every contestant in its own process, so that its peak memory is its own. Those of
@@ -147,9 +146,7 @@ def run(
             except UnavailableError as reason:
                 left_out[entry.package] = str(reason)
         ceilings = {e.matmul_dtype: _matmul_ceiling(e.matmul_dtype) for e in contestants}
-        figures = harness.measure_in_turn(
-            [*contestants.values(), *ceilings.values()], rounds=rounds, warmup_rounds=warmup_rounds
-        )
+        figures = harness.measure_in_turn([*contestants.values(), *ceilings.values()], rounds)
     finally:
         for contestant in contestants.values():
             contestant.close()

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from benchmarks import answering, serve
+from benchmarks import answering, harness, serve
 
 from bert_tf import model_folder
 from tests.export.models import make
@@ -40,15 +40,10 @@ def test_models_are_measured_in_processes_and_transformers_is_named_if_it_cannot
     model_folder.save(str(tmp_path / "tiny"), task, model, {})
     result = serve.run(
         [str(tmp_path / "tiny")],
-        [["the hen", "a b c"]],
-        ["no", "yes"],
+        serve.Questions([["the hen", "a b c"]], ["no", "yes"], examples_per_round=2, num_threads=1),
         batch_sizes=[1],
-        examples_per_round=2,
-        rounds=2,
-        warmup_rounds=1,
-        num_threads=1,
-        hugging_face_model=str(tmp_path / "tiny"),
-        transformers_python=str(tmp_path / "no_such_python"),
+        rounds=harness.Rounds(2, 1),
+        peer=serve.Peer(str(tmp_path / "tiny"), str(tmp_path / "no_such_python")),
     )
     (comparison,) = result["comparisons"]
     (entry,) = comparison["contestants"]

@@ -68,7 +68,7 @@ def fakes(figures):
 
 def test_contestants_take_turns_and_warm_up_rounds_do_not_count():
     contestants, asked = fakes({"A": [9.0, 1.0, 2.0], "B": [9.0, 3.0, 4.0]})
-    figures = harness.measure_in_turn(contestants, rounds=2, warmup_rounds=1)
+    figures = harness.measure_in_turn(contestants, harness.Rounds(2, 1))
     assert asked == ["A", "B"] * 3
     assert figures == {"A": [1.0, 2.0], "B": [3.0, 4.0]}
 
@@ -76,7 +76,7 @@ def test_contestants_take_turns_and_warm_up_rounds_do_not_count():
 def test_ratios_are_taken_round_by_round():
     """The ratio of the medians would be 1: here one was fast while the other was slow."""
     contestants, _ = fakes({"A": [10.0, 20.0, 40.0], "B": [20.0, 5.0, 40.0], "C": [1.0, 1.0, 1.0]})
-    figures = harness.measure_in_turn(contestants, rounds=3, warmup_rounds=0)
+    figures = harness.measure_in_turn(contestants, harness.Rounds(3, 0))
     comparison = harness.compare("test", "things/s", contestants, figures)
     first, second = comparison["ratios"]
     assert first["figures"] == [0.5, 4.0, 1.0]
@@ -95,7 +95,7 @@ def test_two_contestants_of_one_name_or_no_rounds_are_refused():
 
 def test_the_table_has_every_contestant_and_its_ratio():
     contestants, _ = fakes({"fast": [3000.0], "slow": [2000.0]})
-    figures = harness.measure_in_turn(contestants, rounds=1, warmup_rounds=0)
+    figures = harness.measure_in_turn(contestants, harness.Rounds(1, 0))
     comparison = harness.compare("test", "things/s", contestants, figures)
     text = harness.table(comparison, {"of": lambda entry: entry["info"]["of"]})
     title, _, fast, slow, note = text.splitlines()
@@ -261,8 +261,7 @@ def test_our_step_is_measured_on_rows_of_text_too(work, tiny_config, tmp_path):
         config=tiny_config,
         against="",
         train_data=work / "train",
-        rounds=1,
-        warmup_rounds=0,
+        rounds=harness.Rounds(1, 0),
         steps_per_round=2,
         output=tmp_path / "result.json",
     )
@@ -279,7 +278,7 @@ def test_our_step_is_measured_on_rows_of_text_too(work, tiny_config, tmp_path):
 
 
 def test_a_step_in_its_own_process_tells_its_peak_memory():
-    result = train.run(TINY, [], rounds=1, warmup_rounds=0, steps_per_round=1)
+    result = train.run(TINY, [], rounds=harness.Rounds(1, 0), steps_per_round=1)
     (entry,) = result["comparisons"][0]["contestants"]
     assert entry["figures"][0] > 0 and entry["info"]["peak_memory_bytes"] > 100 * 2**20
     assert entry["info"]["trains"] == ["masked_lm_loss", "next_sentence_loss"]
@@ -302,8 +301,7 @@ def test_data_measures_tokenizer_builder_and_reader(tmp_path, own_text):
         megabytes=0.05,
         max_seq_length=32,
         num_workers=2,
-        rounds=1,
-        warmup_rounds=0,
+        rounds=harness.Rounds(1, 0),
         vocab_size=300,
         step_config=TINY if own_text else None,
     )
@@ -337,8 +335,7 @@ def test_whole_commands_are_measured_with_their_memory(work, tmp_path):
         [str(work / "train.txt")],
         str(work / "vocab"),
         num_workers=2,
-        rounds=1,
-        warmup_rounds=0,
+        rounds=harness.Rounds(1, 0),
         garden_python="/no/python",
     )
     assert 10_000 <= result["text"]["small"] < 11_000 < len(text)
@@ -357,7 +354,7 @@ def test_whole_commands_are_measured_with_their_memory(work, tmp_path):
 def test_commands_that_cannot_be_measured_say_why(work, tmp_path):
     (tmp_path / "text.txt").write_text("A line.\n\nAnother.\n")
     config = commands.CommandsConfig(small_megabytes=1e-6, large_megabytes=9e-6)
-    settings = {"num_workers": 1, "rounds": 1, "warmup_rounds": 0}
+    settings = {"num_workers": 1, "rounds": harness.Rounds(1, 0)}
     with pytest.raises(ValueError, match="MB short of 10.0 MB"):
         commands.run(
             commands.CommandsConfig(large_megabytes=1),

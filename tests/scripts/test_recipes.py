@@ -116,9 +116,7 @@ def test_recipes_are_told_apart_by_their_names(tmp_path, names, message):
     with pytest.raises(ValueError, match=message):
         recipes.run(
             [str(tmp_path / name) for name in names],
-            train_text=["none.txt"],
-            valid_text=["none.txt"],
-            vocab_file="none",
+            text=recipes.Text(["none.txt"], ["none.txt"], "none"),
             work_dir=str(tmp_path / "work"),
             minutes=1.0,
         )
