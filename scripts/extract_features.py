@@ -5,7 +5,7 @@ r"""Writes what chosen layers say about every token of a text file, for use by o
 
 One text a line, plain or .gz. Each token comes with the number of its word and its place in the
 text (characters). Shards of --lines_per_shard lines; run it again to continue where it stopped. The
-module docstring of bert_tf/features.py says what is in the files.
+module docstring of bert_tf/inference/features.py says what is in the files.
 """
 
 from absl import flags
@@ -39,21 +39,23 @@ def main(argv):
         tokenizer,
         (text.removesuffix("\n").removesuffix("\r") for _, text in read_lines(FLAGS.input)),
         FLAGS.output_dir,
-        layers=_layers(FLAGS.layers),
-        format=FLAGS.format,
-        max_seq_length=FLAGS.max_seq_length,
-        lines_per_shard=FLAGS.lines_per_shard,
+        features.Settings(
+            source=f"{FLAGS.model} {FLAGS.input}",
+            layers=_layers(FLAGS.layers),
+            format=FLAGS.format,
+            max_seq_length=FLAGS.max_seq_length,
+            lines_per_shard=FLAGS.lines_per_shard,
+        ),
         batch_size=FLAGS.batch_size,
-        source=f"{FLAGS.model} {FLAGS.input}",
     )
     print(f"features: {FLAGS.output_dir}")
     if truncated:
         print(f"texts that lost their end (--max_seq_length={FLAGS.max_seq_length}): {truncated}")
 
 
-def _layers(words: list[str]) -> list[int]:
+def _layers(words: list[str]) -> tuple[int, ...]:
     try:
-        return [int(word) for word in words]
+        return tuple(int(word) for word in words)
     except ValueError as error:
         raise ValueError(f"--layers={','.join(words)}: expected whole numbers.") from error
 

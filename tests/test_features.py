@@ -21,14 +21,14 @@ def loaded():
 def run(loaded, folder, lines=LINES, **changes):
     tokenizer, encoder = loaded
     options = {
-        "layers": [-1, 0],
+        "layers": (-1, 0),
         "format": "jsonl",
         "max_seq_length": 12,
         "lines_per_shard": 2,
-        "batch_size": 2,
         "source": "here",
     }
-    return features.extract(encoder, tokenizer, lines, str(folder), **{**options, **changes})
+    settings = features.Settings(**{**options, **changes})
+    return features.extract(encoder, tokenizer, lines, str(folder), settings, batch_size=2)
 
 
 def read(path):
@@ -80,9 +80,9 @@ def test_a_second_run_writes_only_what_is_missing(loaded, tmp_path):
 def test_a_folder_of_other_settings_is_refused(loaded, tmp_path):
     run(loaded, tmp_path)
     with pytest.raises(ValueError, match="was made with layers"):
-        run(loaded, tmp_path, layers=[1])
+        run(loaded, tmp_path, layers=(1,))
 
 
 def test_a_layer_that_is_not_there_is_refused(loaded, tmp_path):
     with pytest.raises(ValueError, match=r"layers \[3\]: expected some of -3 to 2"):
-        run(loaded, tmp_path, layers=[3])
+        run(loaded, tmp_path, layers=(3,))

@@ -13,6 +13,7 @@ that was killed goes on with the first one that is missing.
 Shape suffixes: N texts, S tokens of a row, L layers, D hidden, T tokens of a shard.
 """
 
+import dataclasses
 import io
 import itertools
 import json
@@ -23,13 +24,40 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf import progress
-from bert_tf.files import write_whole
+from bert_tf import files, progress
 from bert_tf.tokenization.row_layout import RowLayout
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 FORMATS = ("jsonl", "npy")
+FORMAT_VERSION = 1
 _SETTINGS = "settings.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What a folder of shards is made with; kept in settings.json.
+
+    Attributes:
+      source: names model and input; a folder of another source is refused.
+      layers: 0 is the embeddings, 1 the first block; -1 the last block.
+      format: "jsonl" or "npy".
+      max_seq_length: longer texts lose their end.
+      lines_per_shard: lines of a file.
+    """
+
+    source: str
+    layers: tuple[int, ...]
+    format: str
+    max_seq_length: int
+    lines_per_shard: int
+
+    def check(self, num_hidden_layers: int) -> None:
+        """ValueError for a layer that the encoder does not have."""
+        depth = num_hidden_layers + 1
+        if not self.layers or not all(-depth <= layer < depth for layer in self.layers):
+            raise ValueError(
+                f"layers {list(self.layers)}: expected some of {-depth} to {depth - 1}."
+            )
 
 
 def extract(
@@ -37,13 +65,9 @@ def extract(
     tokenizer: Tokenizer,
     lines: Iterable[str],
     folder: str,
+    settings: Settings,
     *,
-    layers: Sequence[int],
-    format: str,
-    max_seq_length: int,
-    lines_per_shard: int,
     batch_size: int,
-    source: str,
 ) -> int:
     """Writes the shards that are not there yet.
 
@@ -52,11 +76,8 @@ def extract(
       tokenizer: of the encoder.
       lines: the texts, read once, from the beginning.
       folder: made if needed.
-      layers: 0 is the embeddings, 1 the first block; -1 the last block.
-      format: "jsonl" or "npy".
-      max_seq_length: longer texts lose their end.
-      lines_per_shard, batch_size: lines of a file, of a step.
-      source: names model and input; another run's folder is refused.
+      settings: layers, form and size of the shards.
+      batch_size: lines of a step.
 
     Returns:
       How many texts lost their end.
@@ -64,39 +85,32 @@ def extract(
     Raises:
       ValueError: a layer that the encoder does not have, or a folder made with other settings.
     """
-    depth = encoder.config.num_hidden_layers + 1
-    wrong = [layer for layer in layers if not -depth <= layer < depth]
-    if wrong or not layers:
-        raise ValueError(f"layers {list(layers)}: expected some of {-depth} to {depth - 1}.")
-    settings = {
-        "format_version": 1,
-        "source": source,
-        "layers": list(layers),
-        "format": format,
-        "max_seq_length": max_seq_length,
-        "lines_per_shard": lines_per_shard,
-    }
+    settings.check(encoder.config.num_hidden_layers)
     _keep_settings(folder, settings)
-    vectors = _Vectors(encoder, tokenizer, layers, max_seq_length)
-    shards, truncated = _grouped(lines, lines_per_shard), 0
+    vectors = _Vectors(encoder, tokenizer, settings.layers, settings.max_seq_length)
+    size, truncated = settings.lines_per_shard, 0
     with progress.bar(unit="lines", description="extracting") as bar:
-        for number, texts in enumerate(shards):
-            path = posixpath.join(folder, f"features-{number:05}.{format}")
+        for number, texts in enumerate(_grouped(lines, size)):
+            path = posixpath.join(folder, f"features-{number:05}.{settings.format}")
             if not tf.io.gfile.exists(path):
-                records = _records(vectors, texts, batch_size, 1 + number * lines_per_shard, bar)
-                truncated += _write_shard(path, records, format)
+                records = _records(vectors, texts, batch_size, 1 + number * size, bar)
+                truncated += _write_shard(path, records, settings.format)
     return truncated
 
 
-def _keep_settings(folder: str, settings: dict) -> None:
-    tf.io.gfile.makedirs(folder)
+def _keep_settings(folder: str, settings: Settings) -> None:
+    wanted = {
+        "format_version": FORMAT_VERSION,
+        **dataclasses.asdict(settings),
+        "layers": list(settings.layers),
+    }
     path = posixpath.join(folder, _SETTINGS)
     if not tf.io.gfile.exists(path):
-        write_whole(path, json.dumps(settings, indent=2).encode())
+        files.make_folder(folder)
+        files.write_json(path, wanted)
         return
-    with tf.io.gfile.GFile(path) as file:
-        found = json.load(file)
-    different = [name for name in settings if found.get(name) != settings[name]]
+    found = files.read_json(path, highest=FORMAT_VERSION)
+    different = [name for name in wanted if found.get(name) != wanted[name]]
     if different:
         told = ", ".join(f"{name} {found.get(name)!r}" for name in different)
         raise ValueError(f"{folder} was made with {told}. Choose another folder to change that.")
@@ -174,10 +188,10 @@ def _write_shard(path: str, records: Iterable, format: str) -> int:
         lines.append(json.dumps(about, ensure_ascii=False))
     text = ("\n".join(lines) + "\n").encode()
     if format == "jsonl":
-        write_whole(path, text)
+        files.write_whole(path, text)
         return truncated
-    write_whole(path.removesuffix(".npy") + ".tokens.jsonl", text)
+    files.write_whole(path.removesuffix(".npy") + ".tokens.jsonl", text)
     content = io.BytesIO()
     np.save(content, np.concatenate(arrays))
-    write_whole(path, content.getvalue())
+    files.write_whole(path, content.getvalue())
     return truncated

@@ -66,10 +66,15 @@ class Evaluator:
     def run_with_rows(
         self, data: Any, must_stop: Callable[[int], bool] = lambda num_batches: False
     ) -> tuple[dict[str, float], dict[str, np.ndarray]] | None:
-        """Every loss and metric of the task over `data`, and `loss`, the sum of the losses; and
-        what the task's `row_outputs` gave, in the order of `row_ids`.
+        """Evaluates all of `data`.
 
-        None if `must_stop`, asked after each batch with their number, said so.
+        Args:
+          data: what `task.make_dataset` takes.
+          must_stop: asked after each batch, with how many are done; True ends the evaluation.
+
+        Returns:
+          (metrics, rows): every loss and metric of the task and `loss`, the sum of the losses; and
+          what the task's `row_outputs` gave, in the order of `row_ids`. None if it was ended.
         """
         dataset = distribute(
             self._strategy,

@@ -35,8 +35,7 @@ class TrainState:
       model: the Keras model.
       optimizer: its slots.
       step: int64, finished optimizer steps.
-      rows_consumed: int64, training rows of those of these steps that belong to the phase the run
-        is in, and of those that overflowed.
+      rows_consumed: int64, rows read in the current phase, skipped steps included.
       num_train_steps: int64, where the schedule ends; 0 until the time budget is fitted.
       loss_scale: of float16; None for other dtypes.
       is_fitted_to_time: a time budget decides about `num_train_steps`.
@@ -66,8 +65,10 @@ class TrainState:
         )
 
     def variables(self) -> dict[str, tf.Variable]:
-        """{path: variable} of weights, slots and counters; the number of steps only if the clock
-        decided about it, the loss scale only if there is one.
+        """{path: variable} of weights, slots and counters.
+
+        The number of steps is among them only if a time budget decided it, the loss scale only if
+        there is one.
         """
         counters = {"step": self.step, "rows_consumed": self.rows_consumed}
         if self.is_fitted_to_time:
@@ -311,8 +312,10 @@ class TrainStep:
         self._non_finite_step.assign(NO_STEP)
 
     def take_metrics(self) -> dict[str, float]:
-        """Exact global ratios since the last call: every loss and metric, `loss`, the sum of the
-        losses, and `num_tokens`, how many were not padding.
+        """Exact global ratios since the last call.
+
+        Every loss and metric; `loss`, the sum of the losses; `num_tokens`, how many tokens were not
+        padding.
         """
         totals = _local(self._totals).numpy()
         self._totals.assign(tf.zeros_like(totals))

@@ -81,19 +81,19 @@ def update(
             update_rms=config.update_rms,
             **rate,
         )
-    moments = {
-        "step": step,
-        "beta_1": config.beta_1,
-        "beta_2": config.beta_2,
-        "epsilon": config.epsilon,
-    }
-    if config.name == "lamb":
-        return updates.lamb_update(
-            weight, gradient, *slots, is_adapted=is_decayed, **moments, **rate
-        )
-    return updates.adamw_update(
-        weight, gradient, *slots, bias_correction=config.bias_correction, **moments, **rate
+    is_lamb = config.name == "lamb"
+    moments = updates.Moments(
+        step=step,
+        beta_1=config.beta_1,
+        beta_2=config.beta_2,
+        epsilon=config.epsilon,
+        bias_correction=is_lamb or config.bias_correction,
     )
+    if is_lamb:
+        return updates.lamb_update(
+            weight, gradient, *slots, moments=moments, is_adapted=is_decayed, **rate
+        )
+    return updates.adamw_update(weight, gradient, *slots, moments=moments, **rate)
 
 
 class Optimizer:

@@ -1,9 +1,10 @@
 """What each optimizer does to one weight: pure functions of tensors.
 
 A function returns the new weight and the new values of its slots, in the order in which it takes
-them. Which weights are decayed, and who keeps the slots, is the affair of `optimizers`.
+them. `optimizer` decides which weights are decayed, and keeps the slots.
 """
 
+import dataclasses
 import math
 
 import tensorflow as tf
@@ -25,49 +26,35 @@ def sgd_update(
     return weight - learning_rate * (gradient + weight_decay * weight)
 
 
-def adamw_update(
-    weight: tf.Tensor,
-    gradient: tf.Tensor,
-    m: tf.Tensor,
-    v: tf.Tensor,
-    *,
-    step: tf.Tensor,
-    learning_rate: tf.Tensor,
-    weight_decay: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
-    bias_correction: bool,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """One step of Adam with decoupled weight decay.
+@dataclasses.dataclass(frozen=True)
+class Moments:
+    """Adam's running means of a gradient (m) and of its square (v), and the direction they give.
 
-    Args:
-      weight, gradient, m, v: float32 of one shape: the weight, its gradient, both moments.
+    Attributes:
       step: number of this update, from 1 (only used for the bias correction).
-      learning_rate: float32 scalar.
-      weight_decay: 0 for none.
-      beta_1, beta_2, epsilon: of Adam.
-      bias_correction: divide the moments by 1 - beta^step (Kingma and Ba 2015, algorithm 1);
+      beta_1, beta_2: shares of m and v that stay.
+      epsilon: added to the root of v.
+      bias_correction: divide m and v by 1 - beta^step (Kingma and Ba 2015, algorithm 1);
         google-research/bert does not.
-
-    Returns:
-      The new (weight, m, v).
-
-    Reference: Loshchilov and Hutter 2019, algorithm 2.
     """
-    update, m, v = _adam_direction(gradient, m, v, step, beta_1, beta_2, epsilon, bias_correction)
-    return weight - learning_rate * (update + weight_decay * weight), m, v
 
+    step: tf.Tensor
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    bias_correction: bool
 
-def _adam_direction(gradient, m, v, step, beta_1, beta_2, epsilon, bias_correction):
-    """(Adam's update before the rate, the new m, the new v); arguments as `adamw_update`."""
-    m = beta_1 * m + (1.0 - beta_1) * gradient
-    v = beta_2 * v + (1.0 - beta_2) * tf.square(gradient)
-    m_hat, root = m, tf.sqrt(v)
-    if bias_correction:  # as if they had not started at 0; factors, because dividing takes longer
-        m_hat *= 1.0 / _one_minus_power(beta_1, step)
-        root *= tf.math.rsqrt(_one_minus_power(beta_2, step))
-    return m_hat / (root + epsilon), m, v
+    def direction(
+        self, gradient: tf.Tensor, m: tf.Tensor, v: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """(Adam's update before the rate, the new m, the new v)."""
+        m = self.beta_1 * m + (1.0 - self.beta_1) * gradient
+        v = self.beta_2 * v + (1.0 - self.beta_2) * tf.square(gradient)
+        m_hat, root = m, tf.sqrt(v)
+        if self.bias_correction:  # factors, because dividing takes longer
+            m_hat *= 1.0 / _one_minus_power(self.beta_1, self.step)
+            root *= tf.math.rsqrt(_one_minus_power(self.beta_2, self.step))
+        return m_hat / (root + self.epsilon), m, v
 
 
 def _one_minus_power(beta: float, step: tf.Tensor) -> tf.Tensor:
@@ -77,29 +64,50 @@ def _one_minus_power(beta: float, step: tf.Tensor) -> tf.Tensor:
     return -tf.math.expm1(tf.cast(step, tf.float32) * math.log(beta))
 
 
+def adamw_update(
+    weight: tf.Tensor,
+    gradient: tf.Tensor,
+    m: tf.Tensor,
+    v: tf.Tensor,
+    *,
+    moments: Moments,
+    learning_rate: tf.Tensor,
+    weight_decay: float,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """One step of Adam with decoupled weight decay.
+
+    Args:
+      weight, gradient, m, v: float32 of one shape.
+      moments: how m and v move.
+      learning_rate: float32 scalar.
+      weight_decay: 0 for none.
+
+    Returns:
+      The new (weight, m, v).
+
+    Reference: Loshchilov and Hutter 2019, algorithm 2.
+    """
+    update, m, v = moments.direction(gradient, m, v)
+    return weight - learning_rate * (update + weight_decay * weight), m, v
+
+
 def lamb_update(
     weight: tf.Tensor,
     gradient: tf.Tensor,
     m: tf.Tensor,
     v: tf.Tensor,
     *,
-    step: tf.Tensor,
+    moments: Moments,
     learning_rate: tf.Tensor,
     weight_decay: float,
-    beta_1: float,
-    beta_2: float,
-    epsilon: float,
     is_adapted: bool,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """One step of LAMB: Adam's direction plus the decay, as long as the weight.
+    """One step of LAMB: Adam's direction plus the decay, made as long as the weight.
 
     Args:
-      weight, gradient, m, v: float32 of one shape: the weight, its gradient, both moments.
-      step: number of this update, from 1.
-      learning_rate: float32 scalar.
-      weight_decay: 0 for none; the decay is part of what the trust ratio scales.
-      beta_1, beta_2, epsilon: of Adam, whose bias correction is always done.
-      is_adapted: scale by the trust ratio |weight| / |update|, which is 1 where either is 0, and as
+      weight, gradient, m, v, moments, learning_rate, weight_decay: as `adamw_update`; the decay is
+        part of what the trust ratio scales.
+      is_adapted: scale by the trust ratio |weight| / |update|. It is 1 where either is 0, and as
         long as no gradient has reached the weight: decay alone, made as long as the weight, would
         take the share `learning_rate` of it at every step.
 
@@ -108,7 +116,7 @@ def lamb_update(
 
     Reference: You et al. 2020, algorithm 2, with the identity as phi.
     """
-    update, m, v = _adam_direction(gradient, m, v, step, beta_1, beta_2, epsilon, True)
+    update, m, v = moments.direction(gradient, m, v)
     is_reached = tf.reduce_any(m != 0.0)
     update += weight_decay * weight
     if is_adapted:

@@ -14,8 +14,9 @@ MOST_SKIPS = 20
 
 @dataclasses.dataclass
 class History:
-    """Everything in it is made of steps and losses, so that a resumed run decides as an unbroken
-    one would.
+    """What decides how a run goes on, besides its variables.
+
+    All of it comes from steps and losses, so a resumed run decides as an unbroken one would.
 
     Attributes:
       best: `step`, `metric`, `value` and all `metrics` of the best evaluation; empty before one.

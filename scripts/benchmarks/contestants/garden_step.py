@@ -75,14 +75,16 @@ def make_model(config: dict[str, Any]) -> tf_keras.Model:
 
 
 def make_train_steps(model: tf_keras.Model, config: dict[str, Any], learning_rate):
-    """A function (iterator, number of steps) that trains `model` with their AdamW.
-
-    It returns the mean losses of these steps: masked LM, next sentence.
+    """Compiles steps of `model` with Model Garden's AdamW.
 
     Args:
       model: from `make_model`.
       config: its `optimizer` and `train.jit_compile`.
       learning_rate: a number, or a schedule of Keras 2.
+
+    Returns:
+      A function (iterator, number of steps) that trains, and returns the mean losses of these
+      steps: masked LM, next sentence.
     """
     optimizer_config = config["optimizer"]
     optimizer = AdamWeightDecay(
