@@ -1,8 +1,9 @@
 """Entry point of every script: flags in, one clear line out when the input is bad.
 
-Knows nothing of models or data. A `ValueError` or `OSError` raised by the library is something the
-user can mend: it is printed as one line and the exit code is 1. `EndRun` brings its own code.
-Anything else is our bug and keeps its traceback.
+Knows nothing of models or data, and does not import TensorFlow: some scripts do without. A
+`ValueError` or `OSError` raised by the library is something the user can mend: it is printed as one
+line and the exit code is 1. `EndRun` brings its own code. Anything else is our bug and keeps its
+traceback.
 """
 
 import contextlib
@@ -18,6 +19,13 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from absl import app as absl_app
+from absl import flags, logging
+
+from bert_tf import files, members
+from bert_tf.config import old_names
+from bert_tf.processes.exits import EndRun
+
 # TensorFlow's own error log says why a GPU or TPU cannot be used. Where there is none, all it has
 # to say is "failed call to cuInit". Errors of a program reach Python as exceptions on any level.
 _ACCELERATORS = ("/dev/nvidia*", "/dev/dxg", "/dev/kfd", "/dev/accel*", "/dev/vfio/*")
@@ -25,19 +33,9 @@ _LOG_LEVEL = "2" if any(glob.glob(pattern) for pattern in _ACCELERATORS) else "3
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LOG_LEVEL)  # before TensorFlow is imported
 
 # Keras loads scikit-learn and SciPy to wrap itself for them, which nothing here needs: a fifth of
-# the start of every script. What imports them by itself later finds them.
-_was_loaded = sys.modules.setdefault("sklearn", None)
-import tensorflow as tf  # noqa: E402
-
-if _was_loaded is None:
-    del sys.modules["sklearn"]
-from absl import app as absl_app  # noqa: E402
-from absl import flags, logging  # noqa: E402
-
-from bert_tf import files, members  # noqa: E402
-from bert_tf.config import old_names  # noqa: E402
-from bert_tf.processes.exits import EndRun  # noqa: E402
-
+# the start of every script. `run` makes them importable again.
+if "tensorflow" not in sys.modules:
+    sys.modules.setdefault("sklearn", None)
 MEMBERS = "members"
 flags.DEFINE_list(
     MEMBERS,
@@ -45,7 +43,6 @@ flags.DEFINE_list(
     "Modules of your own to import first: encoders, tokenizers and tasks that are not in bert_tf.",
 )
 
-_USER_ERRORS = (ValueError, OSError, tf.errors.OpError)
 # "{{function_node ...}} the reason [Op:ReadFile] name:" around what TensorFlow has to say.
 _PYTHON_ERROR = re.compile(r"\b[A-Z]\w*Error: ")  # raised by a function of a tf.data pipeline
 _OP_NOISE = re.compile(r"\{\{.*?\}\} ?| ?\[Op:\w+\](?: name: ?)?")
@@ -66,6 +63,8 @@ def run(
       main: the script.
       edit_command: may change the words of the command line in place, before they are parsed.
     """
+    if sys.modules.get("sklearn", run) is None:
+        del sys.modules["sklearn"]
     _set_up_logging()
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[MEMBERS])  # for --help
     absl_app.run(
@@ -79,7 +78,8 @@ def _set_up_logging() -> None:
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
     logging.get_absl_handler().addFilter(_is_for_users)
-    tf.get_logger().handlers.clear()  # what it prints reaches absl's handler too
+    # What TensorFlow prints reaches absl's handler too.
+    std_logging.getLogger("tensorflow").handlers.clear()
 
 
 def _is_for_users(record: std_logging.LogRecord) -> bool:
@@ -215,9 +215,15 @@ def _main_with_one_line_errors(main: Callable, argv: list[str]) -> int:
     except BrokenPipeError:  # whoever reads our output, `head` for example, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except _USER_ERRORS as error:
+    except (ValueError, OSError, *_tensorflow_errors()) as error:
         fail(_first_line(error))
         return 1  # not reached
+
+
+def _tensorflow_errors() -> tuple[type[Exception], ...]:
+    """What TensorFlow raises; nothing if the script has not imported it."""
+    tensorflow = sys.modules.get("tensorflow")
+    return () if tensorflow is None else (tensorflow.errors.OpError,)
 
 
 def fail(message: str) -> None:
@@ -230,7 +236,7 @@ def _first_line(error: Exception) -> str:
     """What TensorFlow and Python raise, as one line: a graph trace follows an OpError's first."""
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     lines = [line.strip() for line in str(text).strip().splitlines() if line.strip()]
-    if isinstance(error, tf.errors.OpError):
+    if isinstance(error, _tensorflow_errors()):
         lines = [line for line in lines if _PYTHON_ERROR.search(line)][:1] or lines[:1]
         lines[0] = _OP_NOISE.sub("", _PYTHON_ERROR.split(lines[0])[-1])
     return " ".join(lines)
@@ -247,6 +253,6 @@ def check_output(output: str | None, inputs: Iterable[str | None]) -> None:
 
 def write_lines(path: str, lines: Iterable[str]) -> None:
     """Writes `lines` to a temporary file that takes the place of `path` when it is whole."""
-    if tf.io.gfile.isdir(path):
+    if files.is_folder(path):
         raise ValueError(f"{path} is a folder; expected the name of a file to write.")
     files.write_lines(path, lines)
