@@ -1,7 +1,7 @@
 """Checkpoints that google-research/bert's own code wrote, and what it computed with them.
 
-Made by scripts/development/make_google_goldens.py: `release` has what a release has, `training`
-also the slots of Google's optimizer after a step, and global_step.
+Made by make_google_goldens.py: `release` has what a release has, `training` also the slots of
+Google's optimizer after a step, and global_step.
 """
 
 import json
