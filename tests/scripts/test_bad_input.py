@@ -352,7 +352,7 @@ CASES = {
         ({"model": "{b}/without_task"}, "without_task/task.json: no such file"),
         (
             {"model": "{b}/misspelt_model"},
-            "task.json: task: unknown keys text_pair. Known: .*pairs",
+            "task.json: task: unknown keys text_pair. Known: .*text_pair_column",
         ),
         (
             {"model": "{b}/mistyped_model"},
