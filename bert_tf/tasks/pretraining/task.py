@@ -80,7 +80,7 @@ class PretrainingTask(Learn, Score, Serve):
         if config.task.next_sentence and not config.model.use_pooler:
             raise ValueError(
                 "task.next_sentence is true, but model.use_pooler is false, and the next-sentence "
-                "head reads the pooled [CLS]: set both to true or both to false."
+                "head reads the pooled output: set both to true or both to false."
             )
         heads = ("masked_lm", "next_sentence") if config.task.next_sentence else ("masked_lm",)
         self.loss_names = tuple(f"{head}_loss" for head in heads)

@@ -1,0 +1,176 @@
+"""A documented command on tiny data: its files become small ones, its run becomes a few steps.
+
+Flags and settings stay as the document has them, but for those that say where something is and how
+much is done. So a flag or a setting that does not exist, or one that does not go with the others,
+fails here as it would for a reader.
+"""
+
+import dataclasses
+import pathlib
+import re
+
+from documented import Command
+
+# What a run must not do in full; appended, so that it wins over the command and its config.
+_FEW_STEPS = {
+    "data.max_seq_length": 32,
+    "train.num_train_steps": 2,
+    "train.global_batch_size": 4,
+    "train.num_micro_batches": 1,
+    "train.eval_batch_size": 16,
+    "train.steps_per_loop": 1,
+}
+_TINY_MODEL = {
+    "train.phases": "()",
+    "task.max_predictions_per_seq": 5,
+    "model.vocab_size": 160,
+    "model.hidden_size": 16,
+    "model.num_hidden_layers": 1,
+    "model.num_attention_heads": 2,
+    "model.intermediate_size": 32,
+    "model.max_position_embeddings": 32,
+}
+# Why a command is not run: what it says -> the reason.
+_NOT_RUN = {
+    r"\.\.\.|<\w+>": "a pattern, not a whole command",
+    r"scripts/(quickstart|test)\.sh": "minutes long; run by hand and in CI",
+    r"load_test|--grpc|localhost:850": "needs TensorFlow Serving",
+    r"--strategy=(tpu|multi_worker)|--tpu|launch\.py": "needs several workers",
+    r"tfds:|gs://|s3://|beam": "needs the network or an extra",
+    r"--from_mnli|benchmark\.py recipe": "long; tests/scripts has it",
+    r"check_parity|check_kills|check_all|make_\w+_goldens": "needs torch, or runs for an hour",
+    r"-m tests|time_transformers": "a development tool of its own",
+}
+_SPANS, _TAGS = r"squad|answers|--task=qa", r"conll|ner\b|entit|tagg"
+_PRETRAINED = r"\b(mini|base|zh\d?|pretrained|bert-|cramming|plain|wiki)"
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """The tiny files, and where commands may write.
+
+    Attributes:
+      inputs: texts, labelled files, records and models, see `tests/family/cases.py` for names.
+      outputs: each command writes below a folder of its own in here.
+      glue: a folder in GLUE's layout.
+      foreign: a checkpoint of Hugging Face.
+    """
+
+    inputs: pathlib.Path
+    outputs: pathlib.Path
+    glue: pathlib.Path
+    foreign: pathlib.Path
+
+    def kind_of(self, text: str) -> str:
+        """What a command is about: "spans", "tags", "pretraining" or "labels"."""
+        if re.search(_SPANS, text):
+            return "spans"
+        if re.search(_TAGS, text):
+            return "tags"
+        return "pretraining" if re.search(_PRETRAINED, text) else "labels"
+
+    def labelled(self, text: str, name: str) -> pathlib.Path:
+        """The file `name` (train, dev) of the kind that a fine-tuning command reads."""
+        ending = {"spans": "json", "tags": "conll"}.get(self.kind_of(text), "tsv")
+        return self.inputs / f"{name}.{ending}"
+
+    def model(self, text: str) -> pathlib.Path:
+        """A trained model of the kind that a command asks for."""
+        return self.inputs / self.kind_of(text)
+
+
+def reason_not_to_run(command: Command) -> str:
+    """Why a command is left out; "" for one that is run."""
+    found = (reason for words, reason in _NOT_RUN.items() if re.search(words, command.text))
+    return next(found, "")
+
+
+def words_of(command: Command, world: World, number: int) -> list[str]:
+    """The words of the command after its script, on the files of `world`.
+
+    Args:
+      command: one that `reason_not_to_run` has nothing against.
+      world: the tiny files.
+      number: of the command; its outputs go into a folder of this name.
+    """
+    script = pathlib.PurePosixPath(command.script).stem
+    words = [_tiny_word(word, command, script, world, number) for word in _joined(command.words)]
+    if script == "pretrain":
+        words += pretraining_settings()
+    elif script == "finetune":
+        words += finetuning_settings()
+    if any("time_budget" in word for word in words):
+        words += ["--config.train.num_train_steps=0", "--config.train.time_budget_minutes=0.01"]
+    return words
+
+
+def pretraining_settings() -> list[str]:
+    """Words after which pretrain.py makes a tiny model in two steps."""
+    return finetuning_settings() + [f"--config.{k}={v}" for k, v in _TINY_MODEL.items()]
+
+
+def finetuning_settings() -> list[str]:
+    """Words after which finetune.py takes two steps."""
+    return [f"--config.{key}={value}" for key, value in _FEW_STEPS.items()]
+
+
+def _joined(words: list[str]) -> list[str]:
+    """`--flag value` as one word."""
+    joined = []
+    for word in words:
+        if joined and not word.startswith("-") and joined[-1].startswith("--"):
+            follows = "=" not in joined[-1] and not joined[-1].startswith("--no")
+            if follows:
+                joined[-1] += f"={word}"
+                continue
+        joined.append(word)
+    return joined
+
+
+def _tiny_word(word: str, command: Command, script: str, world: World, number: int) -> str:
+    flag, equals, value = word.partition("=")
+    name = flag.removeprefix("--")
+    if not equals or name.startswith("config"):
+        return word
+    if name in ("output_dir", "work_dir", "output"):
+        return f"{flag}={world.outputs / str(number) / pathlib.PurePosixPath(value).name}"
+    place = _place(name, value, command, script, world)
+    return f"{flag}={place}" if place else _smaller(word)
+
+
+def _place(name: str, value: str, command: Command, script: str, world: World):
+    """The tiny file or folder in place of `value` of the flag `name`; None for other flags."""
+    inputs = world.inputs
+    text = command.text if script != "finetune" else value + command.text
+    if name == "input" and script == "convert_checkpoint":
+        return world.foreign if "=bert_tf" in command.text else world.model("labels")
+    if script in ("pretrain", "report_pretraining_data") and name.endswith("data"):
+        if ".tfrecord" in value:
+            return inputs / "train.tfrecord"
+        part = inputs / ("valid" if name == "eval_data" else "train")
+        return f"{part}:0.7,{inputs / 'valid'}:0.3" if ":0" in value else part
+    is_dev = name in ("eval_data", "test_data", "data")
+    labelled = world.labelled(text, "dev" if is_dev else "train")
+    if script == "evaluate" and name == "data" and world.kind_of(command.text) == "pretraining":
+        labelled = inputs / "valid"
+    return {
+        "train_data": labelled,
+        "eval_data": labelled,
+        "test_data": labelled,
+        "data": labelled,
+        "calibration_data": inputs / ("dev.tsv" if script == "predict" else "lines.txt"),
+        "data_dir": world.glue,
+        "init_checkpoint": inputs / "pretraining",
+        "model": world.model(command.text),
+        "valid_input": inputs / "valid.txt",
+        "vocab_file": inputs / "vocab",
+        "input": inputs
+        / ("lines.txt" if script in ("predict", "extract_features") else "train.txt"),
+    }.get(name)
+
+
+def _smaller(word: str) -> str:
+    """A number that says how much is done."""
+    small = {"vocab_size": 150, "max_seq_length": 32, "rounds": 1, "seeds": 1, "minutes": 0.02}
+    name = word.partition("=")[0].removeprefix("--")
+    return f"--{name}={small[name]}" if name in small else word

@@ -1,0 +1,33 @@
+"""The texts and the pairs of members that the tests of the family share."""
+
+import pytest
+
+from tests.family import cases
+from tests.family.pairs import Pair
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory):
+    """A folder with the files of `cases`."""
+    folder = tmp_path_factory.mktemp("texts")
+    cases.write_texts(folder)
+    cases.write_tokenizers(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toys(texts, tmp_path_factory):
+    """The second encoder with the second tokenizer."""
+    return Pair(cases.TOY, cases.LETTERS, texts, tmp_path_factory.mktemp("toys"))
+
+
+@pytest.fixture(scope="session")
+def toy_encoder(texts, tmp_path_factory):
+    """The second encoder with WordPiece."""
+    return Pair(cases.TOY, cases.WORDPIECE, texts, tmp_path_factory.mktemp("toy_encoder"))
+
+
+@pytest.fixture(scope="session")
+def toy_tokenizer(texts, tmp_path_factory):
+    """BERT with the second tokenizer."""
+    return Pair(cases.BERT, cases.LETTERS, texts, tmp_path_factory.mktemp("toy_tokenizer"))
