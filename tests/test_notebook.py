@@ -3,6 +3,8 @@
 import pathlib
 import re
 
+import pytest
+
 ROOT = pathlib.Path(__file__).parents[1]
 # README asks a model that the notebook has made.
 PAGES = ("docs/notebook.md", "README.md")
@@ -18,3 +20,17 @@ def test_the_code_of_the_documents_runs(tmp_path, monkeypatch):
         for number, block in enumerate(blocks, start=1):
             exec(compile(block, f"{page}, block {number}", "exec"), names)
     assert "logits" in names["model"](names["batch"])
+
+
+_EXCERPT = re.compile(r'^```python title="([^"]+)"\n(.*?)^```', re.DOTALL | re.MULTILINE)
+_EXCERPTS = _EXCERPT.findall((ROOT / "docs" / "extending.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("path", "excerpt"), _EXCERPTS, ids=[text.split("\n")[0] for _, text in _EXCERPTS]
+)
+def test_an_excerpt_is_what_stands_in_its_file(path, excerpt):
+    """A line of three dots stands for lines that are left out; spaces and lines do not count."""
+    content = "".join((ROOT / path).read_text(encoding="utf-8").split())
+    parts = re.split(r"^ *\.\.\.\n", excerpt, flags=re.MULTILINE)
+    assert [part for part in parts if "".join(part.split()) not in content] == []
