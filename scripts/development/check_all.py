@@ -94,14 +94,19 @@ def _run_command(command, world, place: str) -> None:
 
 def checks_of_layouts(folder: pathlib.Path) -> Iterator[Check]:
     """The table of tests/training/layouts.py."""
+    from tests.training import layouts
+
     del folder
+    layouts.set_devices()
+    for what, worst in layouts.comparisons():
+        yield what.replace(" | ", " against ", 1), lambda worst=worst: _small(worst)
 
-    def compare() -> str:
-        from tests.training import layouts
 
-        return layouts.worst_of_all()
-
-    yield "every layout against the plainest", compare
+def _small(differences) -> str:
+    """The largest difference; AssertionError if it is no rounding."""
+    if not max(differences) < 1e-5:
+        raise AssertionError(f"differences of {differences}")
+    return f"largest difference {max(differences):.1e}"
 
 
 def groups(only: str) -> list[str]:

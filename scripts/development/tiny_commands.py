@@ -37,8 +37,11 @@ _NOT_RUN = {
     r"load_test|--grpc|localhost:850": "needs TensorFlow Serving",
     r"--strategy=(tpu|multi_worker)|--tpu|launch\.py": "needs several workers",
     r"tfds:|gs://|s3://|beam": "needs the network or an extra",
-    r"--from_mnli|benchmark\.py recipe": "long; tests/scripts has it",
-    r"check_parity|check_kills|check_all|make_\w+_goldens": "needs torch, or runs for an hour",
+    r"benchmark\.py|--task=glue": "a measurement of minutes to hours; tests/scripts has it small",
+    r"scripts/development/": "for developers: needs torch, runs for an hour, or writes docs",
+    r"\.tfrecord": "reads records of another project; tests/data has some",
+    r"label_columns|text_column": "names the columns of its own data; tests/tasks has some",
+    r"two_phases": "needs data of two lengths; tests/scripts has it",
     r"-m tests|time_transformers": "a development tool of its own",
 }
 _SPANS, _TAGS = r"squad|answers|--task=qa", r"conll|ner\b|entit|tagg"
@@ -61,22 +64,20 @@ class World:
     glue: pathlib.Path
     foreign: pathlib.Path
 
-    def kind_of(self, text: str) -> str:
-        """What a command is about: "spans", "tags", "pretraining" or "labels"."""
-        if re.search(_SPANS, text):
-            return "spans"
-        if re.search(_TAGS, text):
-            return "tags"
-        return "pretraining" if re.search(_PRETRAINED, text) else "labels"
-
-    def labelled(self, text: str, name: str) -> pathlib.Path:
-        """The file `name` (train, dev) of the kind that a fine-tuning command reads."""
-        ending = {"spans": "json", "tags": "conll"}.get(self.kind_of(text), "tsv")
+    def labelled(self, kind: str, name: str) -> pathlib.Path:
+        """The file `name` (train, dev) that a task reads."""
+        ending = {"spans": "json", "tags": "conll"}.get(kind, "tsv")
         return self.inputs / f"{name}.{ending}"
 
-    def model(self, text: str) -> pathlib.Path:
-        """A trained model of the kind that a command asks for."""
-        return self.inputs / self.kind_of(text)
+
+def kind_of(command: Command) -> str:
+    """What a command is about: "spans", "tags", "pretraining" or "labels"."""
+    about = " ".join(re.findall(r"--(?:model|train_data|config)=(\S+)", command.text))
+    if re.search(_SPANS, about):
+        return "spans"
+    if re.search(_TAGS, about):
+        return "tags"
+    return "pretraining" if re.search(_PRETRAINED, about) else "labels"
 
 
 def reason_not_to_run(command: Command) -> str:
@@ -128,6 +129,8 @@ def _joined(words: list[str]) -> list[str]:
 
 
 def _tiny_word(word: str, command: Command, script: str, world: World, number: int) -> str:
+    if script == "ask_small_model" and word == "small/classifier":
+        return str(world.inputs / "onnx")
     flag, equals, value = word.partition("=")
     name = flag.removeprefix("--")
     if not equals or name.startswith("config"):
@@ -140,18 +143,15 @@ def _tiny_word(word: str, command: Command, script: str, world: World, number: i
 
 def _place(name: str, value: str, command: Command, script: str, world: World):
     """The tiny file or folder in place of `value` of the flag `name`; None for other flags."""
-    inputs = world.inputs
-    text = command.text if script != "finetune" else value + command.text
+    inputs, kind = world.inputs, kind_of(command)
     if name == "input" and script == "convert_checkpoint":
-        return world.foreign if "=bert_tf" in command.text else world.model("labels")
+        return world.foreign if "=bert_tf" in command.text else inputs / "labels"
     if script in ("pretrain", "report_pretraining_data") and name.endswith("data"):
-        if ".tfrecord" in value:
-            return inputs / "train.tfrecord"
         part = inputs / ("valid" if name == "eval_data" else "train")
         return f"{part}:0.7,{inputs / 'valid'}:0.3" if ":0" in value else part
     is_dev = name in ("eval_data", "test_data", "data")
-    labelled = world.labelled(text, "dev" if is_dev else "train")
-    if script == "evaluate" and name == "data" and world.kind_of(command.text) == "pretraining":
+    labelled = world.labelled(kind, "dev" if is_dev else "train")
+    if script == "evaluate" and kind == "pretraining":
         labelled = inputs / "valid"
     return {
         "train_data": labelled,
@@ -161,7 +161,9 @@ def _place(name: str, value: str, command: Command, script: str, world: World):
         "calibration_data": inputs / ("dev.tsv" if script == "predict" else "lines.txt"),
         "data_dir": world.glue,
         "init_checkpoint": inputs / "pretraining",
-        "model": world.model(command.text),
+        "model": inputs / kind,
+        "saved_model": inputs / "saved_model",
+        "new_vocab_file": inputs / "vocab" / "vocab.txt",
         "valid_input": inputs / "valid.txt",
         "vocab_file": inputs / "vocab",
         "input": inputs

@@ -45,7 +45,7 @@ def _make_records(inputs: pathlib.Path) -> None:
 
 
 def _train(inputs: pathlib.Path) -> None:
-    """Models called "pretraining", "labels", "tags" and "spans"."""
+    """Models called "pretraining", "labels", "tags" and "spans"; "labels" is also exported."""
     ok_here(
         "pretrain",
         *pretraining_settings(),
@@ -68,3 +68,5 @@ def _train(inputs: pathlib.Path) -> None:
             init_checkpoint=inputs / "pretraining",
             work_dir=inputs / name,
         )
+    for form in ("saved_model", "onnx"):
+        ok_here("export", model=inputs / "labels", output_dir=inputs / form, format=form)

@@ -8,6 +8,7 @@ and AdamW. The tests compare a part of it.
 
 import dataclasses
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -233,11 +234,8 @@ def differences(result: Result, reference: Result) -> tuple[float, float, float]
     return float(values.max()), float(max(gradients)), float(max(weights))
 
 
-def main() -> None:
-    """Prints the table in Markdown."""
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 4
-    )
+def comparisons() -> Iterator[tuple[str, np.ndarray]]:
+    """Every layout against the plainest with the same masks: (what, the three `differences`)."""
     with_dropout = [
         [Layout(1, 8), Layout(2, 4), Layout(4, 2), Layout(2, 4, True)],
         [Layout(1, 4), Layout(2, 2), Layout(4, 1), Layout(1, 4, True)]
@@ -246,18 +244,31 @@ def main() -> None:
     ]
     without = [Layout(1, 1), Layout(1, 2), Layout(1, 4), Layout(1, 8), Layout(2, 1), Layout(4, 2)]
     without += [Layout(1, 1, True), Layout(1, 1, packed=True), Layout(2, 2, packed=True)]
-    print(
-        "| replicas x micro-batches | against | dropout | losses, metrics | gradients | weights |"
-    )
-    print("|---|---|---|---|---|---|")
     for dropout, group in [(0.1, group) for group in with_dropout] + [(0.0, without)]:
         for layout in group[1:]:
             found = [
                 differences(run(layout, name, dropout), run(group[0], name, dropout))
                 for name in ("sgd", "adamw")
             ]
-            worst = " | ".join(f"{value:.1e}" for value in np.max(found, axis=0))
-            print(f"| {layout} | {group[0]} | {dropout} | {worst} |", flush=True)
+            yield f"{layout} | {group[0]} | {dropout}", np.max(found, axis=0)
+
+
+def set_devices() -> None:
+    """Four logical devices, as tests/conftest.py has them."""
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 4
+    )
+
+
+def main() -> None:
+    """Prints the table in Markdown."""
+    set_devices()
+    print(
+        "| replicas x micro-batches | against | dropout | losses, metrics | gradients | weights |"
+    )
+    print("|---|---|---|---|---|---|")
+    for what, worst in comparisons():
+        print(f"| {what} | {' | '.join(f'{value:.1e}' for value in worst)} |", flush=True)
 
 
 if __name__ == "__main__":
