@@ -51,7 +51,9 @@ def test_a_setting_that_is_written_later_reaches_the_task_too(warnings):
             r"TaskConfig\(name='classification'\): unknown keys pooling\. Known: .*labels",
         ),
         (
-            lambda: ExperimentConfig(data=DataConfig(doc_stride=3), task=classification.Config()),
+            lambda: ExperimentConfig(
+                data=DataConfig(doc_stride=3), task=classification.Config()
+            ).check(),
             "data.doc_stride is now task.doc_stride, but the task 'classification' has no such",
         ),
         (lambda: TaskConfig(name="ranking"), "TaskConfig: tasks has no 'ranking'. Known: classi"),
@@ -62,11 +64,23 @@ def test_a_setting_of_another_task_is_an_unknown_key(make, message, warnings):
         make()
 
 
-def test_the_name_of_a_task_is_that_of_its_class(warnings):
-    config = ExperimentConfig(task=classification.Config())
-    config.task.name = "classification"
-    with pytest.raises(ValueError, match=r"name cannot be set to 'pretraining'.*pretraining.Config"):
-        config.task.name = "pretraining"
+def test_a_name_of_a_task_that_is_set_changes_its_class(warnings):
+    config = ExperimentConfig(task=token_classification.Config(doc_stride=16, labels=("a", "b")))
+    task = config.task
+    config.data.max_query_length = 9  # waits for a task that has it
+    config.task.name = "question_answering"
+    config.task.n_best = 3
+    config.check()
+    assert config.task is task
+    assert task == question_answering.Config(doc_stride=16, max_query_length=9, n_best=3)
+    assert warnings == [
+        "task.name = 'question_answering' is now task=question_answering.Config(...), with "
+        "`from bert_tf.tasks import question_answering`.",
+        "data.max_query_length is now task.max_query_length.",
+    ]
+    config.task.name = "question_answering"
+    with pytest.raises(ValueError, match="task.name: tasks has no 'ranking'"):
+        config.task.name = "ranking"
 
 
 def test_old_keys_of_the_command_line_are_replaced(warnings):

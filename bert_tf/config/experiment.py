@@ -10,7 +10,13 @@ from typing import Any, ClassVar
 
 from bert_tf import members
 from bert_tf.config import ranges
-from bert_tf.config.old_names import TaskConfig, accepts_moved, from_version_1, hand_over
+from bert_tf.config.old_names import (
+    TaskConfig,
+    accepts_moved,
+    check_handed_over,
+    from_version_1,
+    hand_over,
+)
 from bert_tf.config.phases import PhaseConfig, check_phases
 from bert_tf.config.ranges import check_ranges
 from bert_tf.config.task import Settings
@@ -255,6 +261,7 @@ class ExperimentConfig:
 
     def check(self) -> "ExperimentConfig":
         """Returns itself; ValueError for values that cannot work together."""
+        check_handed_over(self)
         train = self.train
         _check_choice("train.dtype", train.dtype, DTYPES)
         self.model.check("model")

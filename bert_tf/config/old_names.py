@@ -75,6 +75,30 @@ def TaskConfig(name: str = "pretraining", **settings: Any) -> Settings:  # noqa:
     return config_class(**settings)
 
 
+def change_task(settings: Settings, name: str) -> None:
+    """Makes `settings` those of the task `name`, for config files that set `config.task.name`.
+
+    Settings that both tasks have, and that are not at their default, stay.
+
+    Raises:
+      ValueError: there is no such task.
+    """
+    if name == settings.name:
+        return
+    new = members.find("tasks", name, "task.name").Config()
+    default = type(settings)()
+    names = [field.name for field in dataclasses.fields(settings) if hasattr(new, field.name)]
+    kept = {name: getattr(settings, name) for name in names}
+    kept = {name: value for name, value in kept.items() if value != getattr(default, name)}
+    settings.__class__ = type(new)
+    settings.__dict__.clear()
+    settings.__dict__.update({**vars(new), **kept})
+    _warn_once(
+        f"task.name = {name!r} is now task={name}.Config(...), with "
+        f"`from bert_tf.tasks import {name}`."
+    )
+
+
 def accepts_moved(cls: type) -> type:
     """Class decorator of DataConfig: takes the settings that now stand in those of a task.
 
@@ -99,10 +123,14 @@ def _accepting(init: Callable) -> Callable:
 def _set_moved(self: Any, name: str, value: Any) -> None:
     if name not in MOVED_TO_TASK:
         object.__setattr__(self, name, value)
-    elif "_config" in self.__dict__:
+    elif "_config" in self.__dict__ and _has_moved(self.__dict__["_config"].task, name):
         _give(self.__dict__["_config"].task, name, value)
-    else:
+    else:  # the task may still change
         self.__dict__["_moved"][name] = value
+
+
+def _has_moved(task: Settings, name: str) -> bool:
+    return MOVED_TO_TASK[name] in {field.name for field in dataclasses.fields(task)}
 
 
 def _refuse_to_get(self: Any, name: str) -> Any:
@@ -112,16 +140,23 @@ def _refuse_to_get(self: Any, name: str) -> Any:
 
 
 def hand_over(config: Any) -> None:
-    """Gives the settings that `config.data` was made with, and holds no more, to `config.task`.
+    """Gives the settings that `config.data` was made with, and holds no more, to `config.task`."""
+    data = config.data
+    data.__dict__["_config"] = config
+    moved = data.__dict__["_moved"]
+    for name in [name for name in moved if _has_moved(config.task, name)]:
+        _give(config.task, name, moved.pop(name))
+
+
+def check_handed_over(config: Any) -> None:
+    """Gives what is left to the task that it is in the end.
 
     Raises:
       ValueError: the task has no such setting.
     """
-    data = config.data
-    data.__dict__["_config"] = config
-    moved = data.__dict__.pop("_moved", {})
-    for name, value in moved.items():
-        _give(config.task, name, value)
+    hand_over(config)
+    for name in config.data.__dict__["_moved"]:
+        _name_in_task(config.task, name)
 
 
 def _give(task: Settings, name: str, value: Any) -> None:

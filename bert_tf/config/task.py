@@ -55,11 +55,9 @@ class Settings:
 
     @name.setter
     def name(self, value: str) -> None:
-        if value != self.name:
-            raise ValueError(
-                f"task.name cannot be set to {value!r}: the class of the settings gives it. Set "
-                f"task={value}.Config(...), with `from bert_tf.tasks import {value}`."
-            )
+        from bert_tf.config import old_names  # which knows this class
+
+        old_names.change_task(self, value)
 
     @property
     def predictions_per_row(self) -> int:
