@@ -1,7 +1,8 @@
-"""The commands that README and the guides show: found in their code blocks.
+"""The commands that README and the guides show: found in their code blocks and tables.
 
-A block is fenced, or indented by four spaces or more. A command is a line of it that runs a script
-of this repository; lines that end in a backslash go on in the next.
+A block is fenced, or indented by four spaces or more. A command is a line of it, or a code span in
+a table, that runs a script of this repository; in a block, lines that end in a backslash go on in
+the next.
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 ROOT = pathlib.Path(__file__).parents[2]
 _COMMAND = re.compile(r"^(?:\$ )?((?:(?:echo|cat|printf) .*\| *)?(?:python3?|bash) scripts/\S+.*)$")
 _SCRIPT = re.compile(r"(?:python3?|bash) (scripts/\S+)")
+_IN_TABLE = re.compile(r"`((?:python3?|bash) scripts/[^`]+)`")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 
 
@@ -55,7 +57,7 @@ def documents() -> list[pathlib.Path]:
 
 
 def commands_of(path: pathlib.Path) -> list[Command]:
-    """The commands in the code blocks of a document, in its order."""
+    """The commands in the code blocks and tables of a document, in its order."""
     name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
     return [
         Command(found[1].strip(), name, number)
@@ -65,7 +67,7 @@ def commands_of(path: pathlib.Path) -> list[Command]:
 
 
 def _lines_of_blocks(text: str) -> Iterator[tuple[int, str]]:
-    """(number, line) of each logical line of the code blocks."""
+    """(number, line) of each logical line of the code blocks, and of each command in a table."""
     is_fenced, waiting, first = False, "", 0
     for number, line in enumerate(text.splitlines(), start=1):
         if _FENCE.match(line):
@@ -73,6 +75,8 @@ def _lines_of_blocks(text: str) -> Iterator[tuple[int, str]]:
             continue
         if not is_fenced and not line.startswith("    "):
             waiting = ""
+            if line.startswith("|"):
+                yield from ((number, command) for command in _IN_TABLE.findall(line))
             continue
         first = first if waiting else number
         waiting += line.strip() if not waiting else " " + line.strip()
