@@ -21,6 +21,8 @@ echo "a b" | python scripts/predict.py --model=work/ner --task embed
 ```
 
     python scripts/launch.py --num_workers=2 -- python scripts/pretrain.py --config=...
+
+| score | `python scripts/evaluate.py --model=work/ner --data=eng.testb` |
 """
 WORLD = tiny_commands.World(*map(pathlib.Path, ("/in", "/out", "/glue", "/foreign")))
 
@@ -31,18 +33,19 @@ def commands(tmp_path):
     return documented.commands_of(tmp_path / "page.md")
 
 
-def test_commands_are_those_of_code_blocks(commands):
+def test_commands_are_those_of_code_blocks_and_tables(commands):
     assert [(c.line, c.script) for c in commands] == [
         (4, "scripts/train_vocab.py"),
         (6, "scripts/predict.py"),
         (9, "scripts/pretrain.py"),
+        (11, "scripts/evaluate.py"),
     ]
     assert commands[0].words == ["--input=a*.txt", "--vocab_size=8000"]
-    assert [command.stdin for command in commands] == ["", "a b\n", ""]
+    assert [command.stdin for command in commands] == ["", "a b\n", "", ""]
 
 
 def test_files_become_tiny_ones_and_flags_stay(commands):
-    learn, predict, launch = commands
+    learn, predict, launch, _ = commands
     assert tiny_commands.words_of(learn, WORLD, 1) == ["--input=/in/train.txt", "--vocab_size=150"]
     assert tiny_commands.words_of(predict, WORLD, 2) == ["--model=/in/tags", "--task=embed"]
     assert "pattern" in tiny_commands.reason_not_to_run(launch)
