@@ -18,7 +18,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "scripts"))  # for `benchmarks`
 
-_SLOW = ("tests/scripts/", "tests/training/")
+_SLOW = ("tests/scripts/", "tests/training/", "tests/family/")
 
 
 def pytest_collection_modifyitems(items):
