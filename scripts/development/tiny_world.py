@@ -48,8 +48,8 @@ def _train(inputs: pathlib.Path) -> None:
     """Models called "pretraining", "labels", "tags" and "spans"; "labels" is also exported."""
     ok_here(
         "pretrain",
+        f"--config={ROOT / 'configs' / 'pretrain' / 'plain.py'}",
         *pretraining_settings(),
-        config=ROOT / "configs" / "pretrain" / "plain.py",
         train_data=inputs / "train",
         work_dir=inputs / "pretraining",
     )
@@ -61,8 +61,8 @@ def _train(inputs: pathlib.Path) -> None:
     for name, (recipe, ending) in recipes.items():
         ok_here(
             "finetune",
+            f"--config={ROOT / 'configs' / 'finetune' / recipe}.py",
             *finetuning_settings(),
-            config=ROOT / "configs" / "finetune" / f"{recipe}.py",
             train_data=inputs / f"train.{ending}",
             eval_data=inputs / f"dev.{ending}",
             init_checkpoint=inputs / "pretraining",
