@@ -40,6 +40,11 @@ def get_config():
 '''
 
 
+def config_text(task):
+    """The content of a config file for a tiny run."""
+    return CONFIG.format(task=task, settings=_SETTINGS.get(task, ""))
+
+
 def command_of(name, *words, **flags):
     """`python scripts/NAME.py WORDS --flag=value ...`, to be started in `ROOT`."""
     flags = [f"--{flag}={value}" for flag, value in flags.items()]
@@ -115,9 +120,7 @@ def work(tmp_path_factory):
     corpus.write_labelled(folder / "train.tsv", seed=0)
     corpus.write_labelled(folder / "dev.tsv", count=41, seed=1)
     for task in ("pretraining", "classification"):
-        (folder / f"{task}.py").write_text(
-            CONFIG.format(task=task, settings=_SETTINGS.get(task, ""))
-        )
+        (folder / f"{task}.py").write_text(config_text(task))
     ok_here(
         "train_vocab",
         input=folder / "train.txt",

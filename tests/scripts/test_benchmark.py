@@ -21,7 +21,7 @@ from bert_tf.tasks.pretraining.task import PretrainingModel
 from bert_tf.training import flops
 from bert_tf.training.step import weights_of
 from tests import corpus
-from tests.scripts.conftest import CONFIG, ROOT, ok_here, run_here
+from tests.scripts.conftest import ROOT, config_text, ok_here, run_here
 
 TINY_CHILD = """
 import sys
@@ -209,7 +209,7 @@ def test_synthetic_batches_are_full_and_within_the_vocabulary():
 @pytest.fixture
 def tiny_config(tmp_path):
     path = tmp_path / "tiny.py"
-    path.write_text(CONFIG.format(task="pretraining"))
+    path.write_text(config_text("pretraining"))
     return path
 
 

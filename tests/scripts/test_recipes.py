@@ -7,7 +7,7 @@ from benchmarks import recipes
 
 from bert_tf.config import experiment
 from bert_tf.training.phases import phases_of
-from tests.scripts.conftest import CONFIG, ok_here, run_here, run_ok
+from tests.scripts.conftest import config_text, ok_here, run_here, run_ok
 
 
 def test_minutes_are_those_of_training_and_evaluations_do_not_count():
@@ -33,14 +33,14 @@ def test_minutes_are_those_of_training_and_evaluations_do_not_count():
 def compared(work, tmp_path_factory):
     """Two recipes, 16 tokens for a second and 10 steps of 16 tokens before 10 of 32; the table."""
     folder = tmp_path_factory.mktemp("recipes")
-    plain = CONFIG.format(task="pretraining")
+    plain = config_text("pretraining")
     phases = (
         "PhaseConfig(num_train_steps=10, max_seq_length=16, max_predictions_per_seq=3), "
         "PhaseConfig(num_train_steps=10)"
     )
     phased = plain.replace("num_train_steps=20", f"phases=({phases})")
     short = plain.replace("max_seq_length=32", "max_seq_length=16").replace(
-        'name="pretraining"', 'name="pretraining", next_sentence=False'
+        "Config(max_predictions", "Config(next_sentence=False, max_predictions"
     )
     for name, text in (("phased", phased), ("short", short)):
         (folder / f"{name}.py").write_text(text)
@@ -112,7 +112,7 @@ def test_a_finished_recipe_is_not_taken_for_one_with_other_settings(compared):
 def test_recipes_are_told_apart_by_their_names(tmp_path, names, message):
     for name in names:
         (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_text(CONFIG.format(task="pretraining"))
+        (tmp_path / name).write_text(config_text("pretraining"))
     with pytest.raises(ValueError, match=message):
         recipes.run(
             [str(tmp_path / name) for name in names],

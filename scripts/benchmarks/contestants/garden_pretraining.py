@@ -55,7 +55,8 @@ def _train(settings: dict[str, Any], num_steps: int) -> None:
     model = garden_step.make_model(config)
     train_steps = garden_step.make_train_steps(model, config, _schedule(config, num_steps))
     data, batch_size = config["data"], config["train"]["global_batch_size"]
-    rows = _rows(settings["train_files"], data["max_seq_length"], data["max_predictions_per_seq"])
+    slots = config["task"]["max_predictions_per_seq"]
+    rows = _rows(settings["train_files"], data["max_seq_length"], slots)
     rows = rows.shuffle(_SHUFFLED_ROWS, seed=config["train"]["seed"]).repeat()
     batches = rows.batch(batch_size, drop_remainder=True)
     iterator = iter(batches.map(garden_step.as_garden_names).prefetch(2))
