@@ -88,9 +88,9 @@ def test_ratios_are_taken_round_by_round():
 def test_two_contestants_of_one_name_or_no_rounds_are_refused():
     contestants, _ = fakes({"A": [1.0]})
     with pytest.raises(ValueError, match="one name: A, A"):
-        harness.measure_in_turn(contestants * 2, rounds=1)
-    with pytest.raises(ValueError, match="rounds is 0"):
-        harness.measure_in_turn(contestants, rounds=0)
+        harness.measure_in_turn(contestants * 2, harness.Rounds(1))
+    with pytest.raises(ValueError, match="0 rounds after 1 warm-up rounds; expected at least 1"):
+        harness.Rounds(0)
 
 
 def test_the_table_has_every_contestant_and_its_ratio():
@@ -116,7 +116,7 @@ def test_the_json_file_holds_what_it_was_given_and_its_version(tmp_path):
 def start(tmp_path):
     """`start(settings)`: a child that runs `TINY_CHILD` through the worker."""
     (tmp_path / "tiny_child.py").write_text(TINY_CHILD)
-    path = os.pathsep.join([str(ROOT), str(tmp_path)])
+    path = os.pathsep.join([str(ROOT), str(ROOT / "scripts"), str(tmp_path)])
     children = []
 
     def start(settings):
@@ -194,7 +194,8 @@ def test_operations_are_six_times_weights_times_tokens_plus_attention_plus_the_h
 def test_synthetic_batches_are_full_and_within_the_vocabulary():
     config = {
         "train": {"global_batch_size": 3},
-        "data": {"max_seq_length": 12, "max_predictions_per_seq": 4},
+        "data": {"max_seq_length": 12},
+        "task": {"max_predictions_per_seq": 4},
         "model": {"vocab_size": 30},
     }
     batches = synthetic.batches(config, count=2)
@@ -261,7 +262,8 @@ def test_our_step_is_measured_on_rows_of_text_too(work, tiny_config, tmp_path):
         config=tiny_config,
         against="",
         train_data=work / "train",
-        rounds=harness.Rounds(1, 0),
+        rounds=1,
+        warmup_rounds=0,
         steps_per_round=2,
         output=tmp_path / "result.json",
     )
