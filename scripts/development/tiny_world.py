@@ -61,7 +61,7 @@ def _train(inputs: pathlib.Path) -> None:
     for name, (recipe, ending) in recipes.items():
         ok_here(
             "finetune",
-            f"--config={ROOT / 'configs' / 'finetune' / recipe}.py",
+            f"--config={ROOT / 'configs' / 'finetune' / recipe}.py.py",
             *finetuning_settings(),
             train_data=inputs / f"train.{ending}",
             eval_data=inputs / f"dev.{ending}",
