@@ -150,8 +150,9 @@ class MaskedLanguageModelHead(keras.layers.Layer):
 
 
 class _TwoScoreHead(keras.layers.Layer):
-    """Two linear scores, with the variables of google-research/bert: output_weights [2, D] (out,
-    in) and output_bias [2]. See the subclasses.
+    """Two linear scores.
+
+    The variables are google-research/bert's: output_weights [2, D] (out, in) and output_bias [2].
     """
 
     def __init__(self, *, hidden_size: int, initializer_range: float = 0.02, **kwargs):
@@ -201,8 +202,7 @@ class NextSentenceHead(_TwoScoreHead):
 
 
 class ClassifierHead(keras.layers.Layer):
-    """Dropout and a dense layer on the pooled output or on every token (Devlin et al. 2018,
-    sections 4.1 and 5.3).
+    """Dropout and a dense layer, on the pooled output or on every token.
 
     Args:
       hidden_size: D.
@@ -216,6 +216,8 @@ class ClassifierHead(keras.layers.Layer):
 
     Returns:
       logits, float [..., L] in the compute dtype.
+
+    Reference: Devlin et al. 2018, sections 4.1 and 5.3.
     """
 
     def __init__(
