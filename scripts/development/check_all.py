@@ -89,6 +89,7 @@ def _run_command(command, world, place: str) -> None:
 
     words = tiny_commands.words_of(command, world, place)
     script = command.script.removeprefix("scripts/").removesuffix(".py")
+    (world.outputs / place).mkdir(parents=True)
     ok_here(script, *words, stdin=command.stdin)
 
 

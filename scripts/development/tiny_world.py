@@ -19,6 +19,8 @@ def make_world(folder: pathlib.Path) -> World:
     if not inputs.exists():
         inputs.mkdir(parents=True)
         cases.write_texts(inputs)
+        for path in inputs.glob("*.conll"):  # configs/finetune/conll2003.py reads documents
+            path.write_text(f"-DOCSTART- O\n\n{path.read_text()}")
         corpus.write_documents(inputs / "train.txt")
         corpus.write_documents(inputs / "valid.txt", num_documents=10, seed=1)
         _make_records(inputs)
@@ -61,7 +63,7 @@ def _train(inputs: pathlib.Path) -> None:
     for name, (recipe, ending) in recipes.items():
         ok_here(
             "finetune",
-            f"--config={ROOT / 'configs' / 'finetune' / recipe}.py.py",
+            f"--config={ROOT / 'configs' / 'finetune' / recipe}.py",
             *finetuning_settings(),
             train_data=inputs / f"train.{ending}",
             eval_data=inputs / f"dev.{ending}",
