@@ -176,7 +176,7 @@ def _mlm_inputs() -> Arrays:
     table_VD = np.random.default_rng(4).normal(scale=0.2, size=(V, D)).astype(np.float32)
     return {
         "sequence_BSD": _hidden(),
-        "word_embeddings_VD": table_VD,
+        "word_embeddings_VW": table_VD,
         **_ids("masked_lm_positions"),
     }
 
@@ -219,7 +219,7 @@ GOLDENS = {
             MaskedLanguageModelHead,
             _built(MaskedLanguageModelHead, hidden_size=D, vocab_size=V, name="predictions"),
             _mlm_inputs(),
-            shared=("word_embeddings_VD",),
+            shared=("word_embeddings_VW",),
         ),
         Golden(
             NextSentenceHead,

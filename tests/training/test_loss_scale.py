@@ -29,7 +29,8 @@ class OverflowingTask(PretrainingTask):
 def overflowing():
     """`run(rows that overflow of each batch, steps)` -> (step, state, values), compiled once."""
     config = layouts.make_config(layouts.Layout(2, 1), "adamw", 0.0, dtype="mixed_float16")
-    task = OverflowingTask(config, WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "a"])))
+    tokenizer = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "a"]))
+    task = OverflowingTask(config, tokenizer, config.task.given_facts(config.data))
     strategy = strategy_of(2)
     with strategy.scope():
         state = TrainState.create(task, config)
