@@ -12,7 +12,7 @@ from bert_tf.config.experiment import BertConfig, ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.records import damaged, shards
 from bert_tf.data.records.manifest import Manifest
-from bert_tf.tasks.pretraining.task import PretrainingTask
+from bert_tf.tasks.task import make_task
 from tests.data.fake_tokenizer import (
     TOKENIZER,
     VOCABULARY,
@@ -178,7 +178,7 @@ def test_other_rows_are_untouched_on_every_layout_and_after_every_resume(whole, 
 
 
 def test_a_training_reports_the_share_that_was_lost_and_only_then():
-    task = PretrainingTask(ExperimentConfig(model=BertConfig(vocab_size=60)), tokenizer())
+    task = make_task(ExperimentConfig(model=BertConfig(vocab_size=60)), tokenizer())
     batch = {
         "masked_lm_ids": tf.zeros((4, 2), tf.int32),
         "masked_lm_weights": tf.constant([[1.0, 1.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]]),
