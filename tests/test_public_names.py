@@ -7,7 +7,15 @@ import pytest
 
 import bert_tf
 
-PUBLIC = ["BertConfig", "BertEncoder", "Tokenizer", "export_saved_model", "load", "train"]
+PUBLIC = [
+    "BertConfig",
+    "BertEncoder",
+    "Session",
+    "Tokenizer",
+    "export_saved_model",
+    "train",
+    "load",
+]
 
 
 def test_the_public_names_are_these():

@@ -2,8 +2,8 @@
 
     python -m tests.garden.other_training FOLDER
 
-The folder holds a checkpoint of Model Garden and config.json; it gets losses.json: the losses of
-every step of bert_tf on synthetic batches from these weights.
+The folder holds a checkpoint of Model Garden and experiment.json. It gets losses.json, the losses
+of every step of bert_tf on synthetic batches from these weights.
 """
 
 import json
@@ -23,14 +23,14 @@ from bert_tf.training.step import TrainState, TrainStep
 
 def main() -> None:
     folder = sys.argv[1]
-    config = from_json(ExperimentConfig, os.path.join(folder, "config.json")).check()
+    config = from_json(ExperimentConfig, os.path.join(folder, "experiment.json")).check()
     task = make_task(config, model_folder.load_tokenizer(folder))
     strategy = distribution.make_strategy("one_device")
     with strategy.scope():
         state = TrainState.create(task, config)
     initial_weights.initialize(state.model, folder, task.tokenizer)
     step = TrainStep(task, config, state, strategy)
-    with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
+    with open(os.path.join(folder, "experiment.json"), encoding="utf-8") as file:
         batches = synthetic.batches(json.load(file))
     iterator = iter(tf.data.Dataset.from_tensor_slices(batches).repeat())
     losses = []

@@ -42,7 +42,8 @@ def test_it_trains_in_the_time_and_is_scored_on_the_stored_rows(tmp_path):
         "config": {
             "model": MODEL,
             "optimizer": OPTIMIZER,
-            "data": {"max_seq_length": LENGTH, "max_predictions_per_seq": SLOTS},
+            "data": {"max_seq_length": LENGTH},
+            "task": {"max_predictions_per_seq": SLOTS},
             "train": {
                 "global_batch_size": BATCH,
                 "dtype": "float32",

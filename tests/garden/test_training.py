@@ -4,6 +4,8 @@ Keras 3 stays out of this process: `other_training` runs in another.
 """
 
 import json
+import os
+import pathlib
 import subprocess
 import sys
 
@@ -13,6 +15,7 @@ import tf_keras
 from benchmarks import synthetic
 from benchmarks.contestants import garden_step
 
+ROOT = pathlib.Path(__file__).parents[2]
 STEPS = 40
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
 CONFIG = {
@@ -67,10 +70,12 @@ def losses_of_garden(folder):
 
 def test_every_loss_of_a_run_is_model_gardens(tmp_path):
     (tmp_path / "vocab.txt").write_text("\n".join(TOKENS) + "\n")
-    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    (tmp_path / "experiment.json").write_text(json.dumps(CONFIG))
     expected = losses_of_garden(tmp_path)
     command = [sys.executable, "-m", "tests.garden.other_training", str(tmp_path)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    paths = [str(ROOT), str(ROOT / "scripts"), os.environ.get("PYTHONPATH", "")]  # `benchmarks`
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    process = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert process.returncode == 0, process.stderr[-3000:]
     found = json.loads((tmp_path / "losses.json").read_text())
     assert sum(expected[-1]) < 0.8 * sum(expected[0])  # it learned its four batches

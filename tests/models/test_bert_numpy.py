@@ -4,12 +4,14 @@ Shape suffixes: B batch, S sequence, T sequence of keys, P predictions, E exampl
 D hidden, N heads, H head size, F intermediate, V vocabulary.
 """
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from bert_tf.tasks import question_answering, token_classification
 from bert_tf.tasks.pretraining.task import PretrainingModel
 from bert_tf.tasks.question_answering.task import QuestionAnsweringModel
 from bert_tf.tasks.token_classification.task import TokenClassificationModel
@@ -196,9 +198,11 @@ def test_the_masked_lm_may_have_another_activation_than_the_blocks():
 def test_scores_of_tokens_and_spans_equal_numpy():
     batch = token_batch()
     config = experiment_config()
+    tags = dataclasses.replace(config, task=token_classification.Config(labels=("A", "B", "C")))
+    answers = dataclasses.replace(config, task=question_answering.Config())
     for model, heads in (
-        (TokenClassificationModel(config), {"logits": "classifier"}),
-        (QuestionAnsweringModel(config), {"start_logits": 0, "end_logits": 1}),
+        (TokenClassificationModel(tags), {"logits": "classifier"}),
+        (QuestionAnsweringModel(answers), {"start_logits": 0, "end_logits": 1}),
     ):
         randomize(model)
         numpy_bert = NumpyBert({w.path: w.numpy() for w in model.weights}, "gelu")
