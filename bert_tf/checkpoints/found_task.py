@@ -1,6 +1,7 @@
 """The task whose head a checkpoint of another project has."""
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 from bert_tf import members
@@ -17,6 +18,16 @@ def found_task(name: str, **found: Any) -> Settings:
     config_class = members.find("tasks", name).Config
     known = {field.name for field in dataclasses.fields(config_class)}
     return config_class(**{key: value for key, value in found.items() if key in known})
+
+
+def task_without_classifier(heads: Collection[str]) -> Settings:
+    """The settings of the task that has these heads of `model_variables.HEADS`.
+
+    Where there is another head beside a classifier, the other says the task.
+    """
+    if "masked_lm" in heads:
+        return found_task("pretraining", next_sentence="next_sentence" in heads)
+    return found_task("question_answering" if "spans" in heads else "embedding")
 
 
 def labels_of(known: Settings | Facts) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from bert_tf.checkpoints import encoders, mapping, own_tokenizer
 from bert_tf.checkpoints.checkpoint import Checkpoint
-from bert_tf.checkpoints.found_task import found_task, labels_of
+from bert_tf.checkpoints.found_task import found_task, labels_of, task_without_classifier
 from bert_tf.checkpoints.mapping import Row, Tensors
 from bert_tf.checkpoints.model_variables import HEADS_OF_TASK, heads_among, variables_among
 from bert_tf.checkpoints.source_files import Files, read_json, write_json
@@ -63,12 +63,8 @@ def _is_slot(name: str) -> bool:
 
 def _task(values: Mapping[str, Any], heads: Collection[str], num_labels: int) -> Settings:
     """The task of the heads; a configuration file that we wrote also says the task and labels."""
-    if "masked_lm" in heads:
-        return found_task("pretraining", next_sentence="next_sentence" in heads)
-    if "spans" in heads:
-        return found_task("question_answering")
-    if "classifier" not in heads:
-        return found_task("embedding")
+    if "classifier" not in heads or {"masked_lm", "spans"} & set(heads):
+        return task_without_classifier(heads)
     name = values.get("finetuning_task")
     name = name if HEADS_OF_TASK.get(str(name)) == ("classifier",) else "classification"
     labels = values.get("id2label")

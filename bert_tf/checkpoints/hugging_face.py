@@ -17,7 +17,7 @@ from absl import logging
 
 from bert_tf.checkpoints import encoders, hugging_face_tokenizer, mapping, tensors
 from bert_tf.checkpoints.checkpoint import Checkpoint
-from bert_tf.checkpoints.found_task import found_task, labels_of
+from bert_tf.checkpoints.found_task import found_task, labels_of, task_without_classifier
 from bert_tf.checkpoints.mapping import Row, Tensors
 from bert_tf.checkpoints.model_variables import heads_among, variables_among
 from bert_tf.checkpoints.source_files import Files, read_json, write_json
@@ -183,12 +183,8 @@ def _task(
 ) -> Settings:
     """Which task the heads are for, and which labels the config gives."""
     dropout = _classifier_dropout(values, config)
-    if "masked_lm" in heads:
-        return found_task("pretraining", next_sentence="next_sentence" in heads)
-    if "spans" in heads:
-        return found_task("question_answering")
-    if "classifier" not in heads:
-        return found_task("embedding")
+    if "classifier" not in heads or {"masked_lm", "spans"} & set(heads):
+        return task_without_classifier(heads)
     classes = " ".join(map(str, values.get("architectures") or []))
     kinds = {"TokenClassification": "token_classification", "MultipleChoice": "multiple_choice"}
     name = next((kinds[kind] for kind in kinds if kind in classes), "classification")
