@@ -298,7 +298,7 @@ class Serve(Task):
         """
         del path
         self.check_has_temperature()
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say its read_calibration()")
 
     def check_has_temperature(self) -> None:
         """ValueError if `decode` gives no `probabilities` of labels of which one is right."""
