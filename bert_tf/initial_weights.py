@@ -119,9 +119,10 @@ def _of_the_same_task(checkpoint: Checkpoint, model: keras.Model) -> Weights:
             *(getattr(settings, name, None) for name in names),
         )
 
-    theirs, facts = checkpoint.task, checkpoint.facts
+    theirs, facts = checkpoint.task.for_encoder(checkpoint.config), checkpoint.facts
+    ours = model.config.task.for_encoder(model.config.model)
     classifier = [path for path in checkpoint.weights if heads_among([path]) == {"classifier"}]
-    if not classifier or learned(theirs, facts) == learned(model.config.task, model.facts):
+    if not classifier or learned(theirs, facts) == learned(ours, model.facts):
         return checkpoint.weights
     logging.warning(
         "%s: its classifier answers %s (classifier_pooling %s) and is LEFT OUT.",

@@ -134,11 +134,12 @@ def losses(checkpoint: Checkpoint, format_name: str) -> list[str]:
     lost = [*names.losses(checkpoint.config, checkpoint.heads)]
     lost += _heads_without_place(checkpoint, format_name)
     lost += _module(format_name).losses(checkpoint)
-    pooling = getattr(checkpoint.task, "classifier_pooling", "pooler")
-    if pooling != "pooler":
+    config = checkpoint.config
+    pooling = getattr(checkpoint.task.for_encoder(config), "classifier_pooling", None)
+    if pooling not in (None, config.CLASSIFIER_POOLING):
         lost.append(
-            f"the classifier sees {pooling!r} of the tokens (classifier_pooling); "
-            "classes of other projects give theirs the output of the pooler."
+            f"the classifier sees {pooling!r} of the tokens (classifier_pooling); classes of other "
+            f"projects give theirs {config.CLASSIFIER_POOLING!r}."
         )
     return lost
 

@@ -30,5 +30,7 @@ def outputs_of(
         head.build()
         for weight in head.weights:
             weight.assign(checkpoint.weights[weight.path])
-        found["logits"] = head(found["pooled_output"])
+        sees_pooler = checkpoint.config.classifier_pooling == "pooler"
+        first_token_BD = found["sequence_output"][:, 0]
+        found["logits"] = head(found["pooled_output"] if sees_pooler else first_token_BD)
     return {name: np.asarray(value, np.float32) for name, value in found.items()}

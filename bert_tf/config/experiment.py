@@ -259,6 +259,10 @@ class ExperimentConfig:
         """The same with `train.num_train_steps`, see `TrainConfig.with_steps`."""
         return dataclasses.replace(self, train=self.train.with_steps(num_rows))
 
+    def for_encoder(self) -> "ExperimentConfig":
+        """The same, with what the task leaves to the encoder filled in."""
+        return dataclasses.replace(self, task=self.task.for_encoder(self.model))
+
     def check(self) -> "ExperimentConfig":
         """Returns itself; ValueError for values that cannot work together."""
         check_handed_over(self)

@@ -78,6 +78,15 @@ class Settings:
         given = {name: getattr(self, name) for name in fields if hasattr(self, name)}
         return self.FACTS(**{**given, "widths": tuple(data.widths)})
 
+    def for_encoder(self, model: Any) -> "Settings":
+        """The same settings, with those that are left to the encoder filled in.
+
+        Args:
+          model: the EncoderConfig beside these settings.
+        """
+        del model
+        return self
+
     def why_not_built(self, facts: Facts) -> str:
         """Why a checkpoint with this head gives no model of this task; "" if it gives one.
 

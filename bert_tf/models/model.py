@@ -43,6 +43,8 @@ class EncoderConfig:
         checkpoint may set them; all others come from the checkpoint.
       READS_UNTYPED_FILES: a configuration file of another project that has no `model_type` is of
         this encoder.
+      CLASSIFIER_POOLING: what the published classifiers of this encoder see of a text: the "pooler"
+        or, as here, the "cls" token.
     """
 
     ROOM, NAME_KEY = "models", "model_type"
@@ -52,6 +54,7 @@ class EncoderConfig:
     TRAINING_FIELDS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
     READS_UNTYPED_FILES = False
+    CLASSIFIER_POOLING = "cls"
 
     use_pooler = False
     inputs = ("input_ids", "input_mask", "position_ids", "example_ids", "cls_positions")
@@ -65,6 +68,14 @@ class EncoderConfig:
     def model_type(self) -> str:
         """The name by which `members.find("models", ...)` gives the module of this config."""
         return members.name_of(type(self))
+
+    @property
+    def classifier_pooling(self) -> str:
+        """What a classifier sees of a text unless its task says otherwise.
+
+        It is `CLASSIFIER_POOLING`, and the "cls" token where there is no pooler.
+        """
+        return self.CLASSIFIER_POOLING if self.use_pooler else "cls"
 
     def with_longest_sequence(self, number: int) -> Self:
         """A copy for sequences of `number` tokens; ValueError if that is no setting of it."""

@@ -14,15 +14,16 @@ from bert_tf.tasks import classification
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
-from tests.checkpoints.models import BATCH, make_checkpoint
+from tests.checkpoints.models import BATCH, make_checkpoint, make_config
 
 _TOKENIZER = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "a"]))
 _LOGITS = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
 _ROWS = np.float32([1, 1, 1, 0])  # the last row fills the batch
 
 
-def task_of(**settings):
+def task_of(model=None, **settings):
     config = experiment.ExperimentConfig(task=classification.Config(**settings))
+    config.model = model or config.model
     return make_task(config, _TOKENIZER)
 
 
@@ -105,9 +106,25 @@ def test_the_classifier_sees_what_the_pooling_says_and_no_padding(how, tmp_path)
     np.testing.assert_allclose(outputs["logits"], expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize(("use_pooler", "how"), [(True, "pooler"), (False, "cls")])
+def test_a_pooling_that_nobody_chose_is_the_encoders_own(use_pooler, how):
+    model_config = make_config(use_pooler=use_pooler)
+    assert model_config.classifier_pooling == how
+    task = task_of(labels=("a", "b"), model=model_config)
+    model = task.build_model()
+    outputs = model({name: tf.constant(value) for name, value in BATCH.items()})
+    expected = pooled(how, outputs, BATCH["input_mask"]) @ model.classifier.kernel.numpy()
+    np.testing.assert_allclose(outputs["logits"], expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("changes", "is_kept"),
-    [({}, True), ({"classifier_pooling": "mean"}, False), ({"labels": ("x", "y", "z")}, False)],
+    [
+        ({}, True),
+        ({"classifier_pooling": "pooler"}, True),  # of BERT it is that anyway
+        ({"classifier_pooling": "mean"}, False),
+        ({"labels": ("x", "y", "z")}, False),
+    ],
 )
 def test_a_run_starts_from_the_classifier_of_the_same_task_alone(changes, is_kept, tmp_path):
     before = make_checkpoint("classification")

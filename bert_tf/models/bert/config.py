@@ -118,6 +118,7 @@ class BertConfig(EncoderConfig):
         "type_vocab_size",
     )
     TRAINING_FIELDS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "use_pooler")
+    CLASSIFIER_POOLING = "pooler"
     inputs = (
         "input_ids",
         "input_mask",

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bert_tf.config import ranges
 from bert_tf.config.task import Facts as BaseFacts
@@ -40,8 +40,9 @@ class Config(Settings):
         spearman.
       classifier_dropout_prob: dropout of the pooled output.
       classifier_pooling: what the classifier sees of a text: "mean" over the tokens, their "max",
-        the "cls" token, or the "pooler". "mean" for encoders that never learned next sentences,
-        whose pooler starts at random.
+        the "cls" token, or the "pooler". Empty: what the encoder's published classifiers see: of
+        BERT the pooler. Use "mean" for a BERT that never learned next sentences: its pooler starts
+        at random.
       text_column, text_pair_column, label_column: columns of the file; empty: found by their usual
         names.
       label_columns: several labels, one 0/1 column each, in place of label_column.
@@ -56,7 +57,7 @@ class Config(Settings):
     balance_classes: bool = False
     metrics: tuple[str, ...] = ()
     classifier_dropout_prob: float = 0.1
-    classifier_pooling: str = "pooler"
+    classifier_pooling: str = ""
     text_column: str = ""
     text_pair_column: str = ""
     label_column: str = ""
@@ -69,6 +70,11 @@ class Config(Settings):
     FACTS: ClassVar[type] = Facts
     RECIPE: ClassVar[str] = "finetune/glue.py"
     SERVED_AS: ClassVar[str] = "classify"
+
+    def for_encoder(self, model: Any) -> "Config":
+        """See `Settings.for_encoder`: `classifier_pooling` is filled in."""
+        pooling = self.classifier_pooling or model.classifier_pooling
+        return dataclasses.replace(self, classifier_pooling=pooling)
 
     def why_not_built(self, facts: Facts) -> str:
         """See `Settings.why_not_built`."""

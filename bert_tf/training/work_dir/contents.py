@@ -61,9 +61,8 @@ def check(work_dir: str, config: ExperimentConfig, facts: Facts) -> None:
         raise ValueError(f"{work_dir} is a file; --work_dir expects a folder.")
     if not (tf.io.gfile.exists(checkpoints_of(work_dir)) and tf.io.gfile.exists(path)):
         return
-    old = as_json.to_dict(as_json.from_json(ExperimentConfig, path))
-    # Through JSON, because a tuple comes back as a list.
-    old, new = _as_json(old), _as_json(as_json.to_dict(config))
+    old = _as_json(as_json.to_dict(as_json.from_json(ExperimentConfig, path).for_encoder()))
+    new = _as_json(as_json.to_dict(config.for_encoder()))
     _compare_as_facts(_facts_of_version_1(path), _as_json(as_json.to_dict(facts)), old, new)
     differing = differences(old, new)
     refused = [d for d in differing if _OF_TRAIN.sub("", d[0]) not in _FREE]
@@ -191,6 +190,7 @@ def skip_rows(state: TrainState, history: History, to_row: int, reason: str) -> 
 
 
 def _as_json(values: dict) -> dict:
+    """The values as they come back from a file: a tuple as a list."""
     return json.loads(json.dumps(values))
 
 
