@@ -4,12 +4,13 @@ import collections
 import os
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bert_tf.tokenization import learn_vocabulary
+from bert_tf.tokenization import learn_vocabulary, piece_merges
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from tests.tokenization import reference_tokenizer as reference
@@ -57,10 +58,16 @@ def replaced(pieces: list[str], pair: tuple[str, str], token: str) -> list[str]:
     ),
     vocab_size=st.integers(11, 60),
     min_frequency=st.integers(1, 4),
+    many_places=st.sampled_from([0, 3, 64]),
 )
 @settings(max_examples=300, deadline=None)
-def test_merges_equal_those_of_recounting_every_time(word_counts, vocab_size, min_frequency):
-    learnt = learn_vocabulary.learn_vocabulary(word_counts, vocab_size, min_frequency=min_frequency)
+def test_merges_equal_those_of_recounting_every_time(
+    word_counts, vocab_size, min_frequency, many_places
+):
+    with mock.patch.object(piece_merges, "_MANY_PLACES", many_places):  # NumPy, both, the loop
+        learnt = learn_vocabulary.learn_vocabulary(
+            word_counts, vocab_size, min_frequency=min_frequency
+        )
     assert list(learnt.tokens) == merged_the_slow_way(word_counts, vocab_size, min_frequency)
 
 
