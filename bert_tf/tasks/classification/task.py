@@ -29,7 +29,7 @@ _HEAD_SEED = 2**20
 
 
 class ClassificationModel(TaskModel):
-    """An encoder with a classifier on what `classifier_pooling` makes of its outputs.
+    """An encoder with a classifier on what `config.task.classifier_pooling` makes of its outputs.
 
     Call arguments:
       batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder.
@@ -44,7 +44,6 @@ class ClassificationModel(TaskModel):
     ):
         super().__init__(config, facts, name=name)
         self.encoder = make_encoder(config)
-        self.classifier_pooling = config.task.for_encoder(config.model).classifier_pooling
         self.classifier = self._make_classifier(
             num_labels=len(self.facts.labels) or 1,
             dropout_prob=config.task.classifier_dropout_prob,
@@ -69,7 +68,8 @@ class ClassificationModel(TaskModel):
         input_mask = batch.get("input_mask")
         if input_mask is None:
             input_mask = tf.ones_like(batch["input_ids"])
-        pooled_BD = pool(outputs, input_mask, self.classifier_pooling)
+        how = self.config.task.for_encoder(self.config.model).classifier_pooling
+        pooled_BD = pool(outputs, input_mask, how)
         return tf.cast(pooled_BD, self.compute_dtype)
 
 
