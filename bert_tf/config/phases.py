@@ -4,6 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+# What a phase says in place of the task.
+TASK_FIELDS = ("max_predictions_per_seq", "masked_lm_prob")
+
 
 @dataclasses.dataclass
 class PhaseConfig:
@@ -19,6 +22,8 @@ class PhaseConfig:
       max_seq_length: in place of that of `data`. The data of the phase must have this length.
         Evaluations and the saved model keep that of `data`.
       max_predictions_per_seq: in place of that of the task.
+      masked_lm_prob: in place of that of the task, for example 30, 15 and 5 % in three phases.
+        Evaluations keep the task's eval_masked_lm_prob.
       learning_rate: a schedule with this peak begins with the phase. It ends where another phase
         begins one, or with the run. 0: the schedule of the phase before goes on.
       warmup_proportion: share of the steps of that schedule in which the rate rises from 0.
@@ -29,6 +34,7 @@ class PhaseConfig:
     num_micro_batches: int = 0
     max_seq_length: int = 0
     max_predictions_per_seq: int = 0
+    masked_lm_prob: float = 0.0
     learning_rate: float = 0.0
     warmup_proportion: float = 0.0
 
@@ -40,7 +46,7 @@ def check_phases(phases: Sequence[PhaseConfig], config: Any) -> None:
     if config.task.TRAINED_BY != "pretrain.py":
         raise ValueError(f"train.phases are for pretraining; the task is {config.task.name!r}.")
     for number, phase in enumerate(phases):
-        _check_phase(f"train.phases[{number}]", phase, config.model.longest_sequence)
+        _check_phase(f"train.phases[{number}]", phase, config)
     total, train = sum(phase.num_train_steps for phase in phases), config.train
     if train.num_train_steps not in (0, total):
         raise ValueError(
@@ -54,7 +60,7 @@ def check_phases(phases: Sequence[PhaseConfig], config: Any) -> None:
         )
 
 
-def _check_phase(where: str, phase: PhaseConfig, longest_sequence: int) -> None:
+def _check_phase(where: str, phase: PhaseConfig, config: Any) -> None:
     if not isinstance(phase, PhaseConfig):
         raise ValueError(f"{where} is {phase!r}; expected a PhaseConfig.")
     for field in dataclasses.fields(phase):
@@ -62,6 +68,17 @@ def _check_phase(where: str, phase: PhaseConfig, longest_sequence: int) -> None:
         least = 1 if field.name == "num_train_steps" else 0
         if value < least:
             raise ValueError(f"{where}.{field.name} is {value}; expected at least {least}.")
+    for name in TASK_FIELDS:
+        if getattr(phase, name) and not hasattr(config.task, name):
+            raise ValueError(
+                f"{where}.{name} is {getattr(phase, name)}, but the task {config.task.name!r} has "
+                f"no task.{name}: leave it out."
+            )
+    if phase.masked_lm_prob > 1:
+        raise ValueError(
+            f"{where}.masked_lm_prob is {phase.masked_lm_prob}; expected a share between 0 and 1."
+        )
+    longest_sequence = config.model.longest_sequence
     if phase.max_seq_length > longest_sequence:
         raise ValueError(
             f"{where}.max_seq_length is {phase.max_seq_length}, but the model takes "

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.config.phases import PhaseConfig
+from bert_tf.config.phases import TASK_FIELDS, PhaseConfig
 from bert_tf.data.hashing import STREAM_PHASE, hash_u32
 
 
@@ -126,7 +126,7 @@ def _config_of(
         optimizer = dataclasses.replace(optimizer, **{n: getattr(schedule, n) for n in names})
     seed = int(hash_u32(train.seed, data_number, STREAM_PHASE)) if data_number else train.seed
     data = _replace_given(data, phase, ("max_seq_length",))
-    task = _replace_given(config.task, phase, ("max_predictions_per_seq",))
+    task = _replace_given(config.task, phase, TASK_FIELDS)
     train = _replace_given(train, phase, ("global_batch_size", "num_micro_batches"))
     train = dataclasses.replace(train, phases=(), num_train_steps=phase.num_train_steps, seed=seed)
     return dataclasses.replace(config, data=data, task=task, train=train, optimizer=optimizer)

@@ -10,7 +10,11 @@ import pytest
 
 from bert_tf.config.experiment import ExperimentConfig, TrainConfig
 from bert_tf.config.phases import PhaseConfig
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.building.builder import create_pretraining_data
+from bert_tf.data.building.settings import DataSettings, StaticMasks
 from bert_tf.tasks import classification
+from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training import estimate, loop
 from bert_tf.training.phases import phase_at, phases_of
 from bert_tf.training.stopping import Stopper
@@ -19,7 +23,9 @@ from tests.devices import strategy_of
 from tests.training.test_loop import SpoilsRows, curve
 
 TWO = (
-    PhaseConfig(num_train_steps=4, max_seq_length=16, max_predictions_per_seq=3),
+    PhaseConfig(
+        num_train_steps=4, max_seq_length=16, max_predictions_per_seq=3, masked_lm_prob=0.3
+    ),
     PhaseConfig(num_train_steps=6, global_batch_size=8, num_micro_batches=2),
 )
 OPTIONS = {"steps_per_loop": 3, "checkpoint_every": 3, "keep_checkpoints": 9, "num_train_steps": 0}
@@ -161,6 +167,65 @@ def test_a_phase_reads_on_where_the_last_one_with_the_same_data_stopped():
     assert [phase.config.train.phases for phase in (first, second, third)] == [()] * 3
 
 
+@pytest.fixture(scope="module")
+def packed_records(records, tmp_path_factory):
+    """The same text, several examples to a row."""
+    folder = str(tmp_path_factory.mktemp("packed") / "data")
+    text, tokenizer = f"{records}/../text.txt", Tokenizer.from_folder(records)
+    settings = DataSettings(max_seq_length=32, objective="none", max_examples_per_row=3)
+    create_pretraining_data(text, tokenizer, folder, settings)
+    return folder
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_each_phase_masks_at_its_own_rate_and_evaluations_at_theirs(
+    make_run, records, packed_records, is_packed
+):
+    rates, task_settings = (0.5, 0.25, 0.05), {"max_predictions_per_seq": 32}
+    data = packed_records if is_packed else records
+    task_settings["next_sentence"] = not is_packed
+    phases = tuple(PhaseConfig(num_train_steps=2, masked_lm_prob=rate) for rate in rates)
+    task, config = make_run(task=task_settings, phases=phases, num_train_steps=0)
+    plain, _ = make_run(task=task_settings)
+    for phase, rate in zip(phases_of(config.check(), data), rates, strict=True):
+        of_phase = task.with_config(phase.config)
+
+        def read(replicas, replica, training=True, of_phase=of_phase):
+            part = BatchSlice(16, replicas, replica, 1)
+            return next(iter(of_phase.make_dataset(data, part, training=training, start_row=0)))
+
+        whole = {name: rows.numpy() for name, rows in read(1, 0).items()}
+        halves = [read(2, 0), read(2, 1)]
+        for name, rows in whole.items():
+            np.testing.assert_array_equal(rows, np.concatenate([half[name] for half in halves]))
+        examples = whole.get("cls_positions", np.zeros((16, 1)))
+        tokens = whole["input_mask"].sum() - 3 * (examples.size - 16 * is_packed)
+        share = whole["masked_lm_weights"].sum() / tokens
+        assert abs(share - rate) < 0.25 * rate + 0.02, (rate, share)
+        mine = read(1, 0, training=False)
+        theirs = next(iter(plain.make_dataset(data, BatchSlice(16), training=False)))
+        for name, rows in theirs.items():
+            np.testing.assert_array_equal(rows, mine[name])
+
+
+def test_a_rate_has_no_effect_on_stored_masks_and_the_log_says_so(
+    make_run, records, tmp_path, caplog
+):
+    text, tokenizer = f"{records}/../text.txt", Tokenizer.from_folder(records)
+    masks = StaticMasks(masked_lm_prob=0.15, max_predictions_per_seq=5)
+    settings = DataSettings(max_seq_length=32, static_masks=masks)
+    create_pretraining_data(text, tokenizer, str(tmp_path / "data"), settings)
+    task, config = make_run(phases=(PhaseConfig(num_train_steps=2, masked_lm_prob=0.3),))
+    (phase,) = phases_of(config)
+    with caplog.at_level("WARNING"):
+        task.check_data(str(tmp_path / "data"), training=True)
+        assert not caplog.text
+        task.with_config(phase.config).check_data(str(tmp_path / "data"), training=True)
+    assert "masks of 0.15 of the tokens are stored; 0.3 (masked_lm_prob) has no effect" in (
+        caplog.text
+    )
+
+
 def test_a_schedule_goes_on_until_a_phase_begins_one(make_run, records, tmp_path):
     def phase(steps, **settings):
         return PhaseConfig(num_train_steps=steps, **settings)
@@ -272,6 +337,11 @@ def test_the_forecast_names_the_phases(make_run):
             (PhaseConfig(num_train_steps=1, warmup_proportion=0.1),),
             {},
             "warmup_proportion is 0.1 and its learning_rate is 0.0; expected",
+        ),
+        (
+            (PhaseConfig(num_train_steps=1, masked_lm_prob=1.5),),
+            {},
+            r"phases\[0\]\.masked_lm_prob is 1.5; expected a share between 0 and 1",
         ),
         (({"num_train_steps": 1},), {}, r"phases\[0\] is \{.*; expected a PhaseConfig"),
         (TWO, {"num_train_steps": 9}, "num_train_steps is 9, but the phases have 10 steps"),

@@ -7,6 +7,7 @@ V vocabulary, K best guesses.
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.config.task import Facts
@@ -114,6 +115,21 @@ class PretrainingTask(Learn, Score, Serve):
             needs_labels=config.task.next_sentence,
             **wanted,
         )
+        if training:
+            self._compare_rates(mixture)
+
+    def _compare_rates(self, mixture: Mixture) -> None:
+        """Says in the log that masks which the data hold already have another rate."""
+        rate = self.config.task.masked_lm_prob
+        for folder, manifest in zip(mixture.folders, mixture.manifests, strict=True):
+            stored = (manifest.static_masks or {}).get("masked_lm_prob", rate)
+            if stored != rate:
+                logging.warning(
+                    "%s: masks of %s of the tokens are stored; %s (masked_lm_prob) has no effect.",
+                    folder,
+                    stored,
+                    rate,
+                )
 
     def make_dataset(
         self, data: str | Mixture, batch_slice, *, training, start_row=0
