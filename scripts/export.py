@@ -49,8 +49,8 @@ flags.DEFINE_string(
 flags.DEFINE_integer("calibration_lines", 200, "How many lines of it to use.", lower_bound=1)
 flags.mark_flags_as_required(["model", "output_dir"])
 
-# Asked of both models before success is reported.
-_SAMPLES = ["a short text", "", "Another one, with [MASK] and accents: ÀÉÎ 中文 🙂", "long " * 600]
+# Asked of both models before success is reported; {mask} is the tokenizer's own mask token.
+_SAMPLES = ["a short text", "", "Another one, with {mask} and accents: ÀÉÎ 中文 🙂", "long " * 600]
 
 
 def main(argv):
@@ -61,8 +61,10 @@ def main(argv):
     dtype = "mixed_bfloat16" if FLAGS.precision == "bfloat16" else "float32"
     task, model = model_folder.load(FLAGS.model, dtype=dtype)
     metrics = model_folder.read_metrics(FLAGS.model)
+    mask = task.tokenizer.tokens[task.tokenizer.mask_id]
+    samples = [text.replace("{mask}", mask) for text in _SAMPLES]
     if FLAGS.format == "saved_model":
-        difference = export_saved_model(task, model, FLAGS.output_dir, _SAMPLES, metrics)
+        difference = export_saved_model(task, model, FLAGS.output_dir, samples, metrics)
         print(f"SavedModel: {FLAGS.output_dir}")
         print(f"checked in a process without bert_tf: largest difference {difference:.1e}")
         return
@@ -72,7 +74,7 @@ def main(argv):
         FLAGS.output_dir,
         format=FLAGS.format,
         precision=FLAGS.precision,
-        samples=_SAMPLES,
+        samples=samples,
         calibration=_calibration_columns(task) if FLAGS.precision == "int8" else (),
         metrics=metrics,
     )

@@ -2,39 +2,41 @@ r"""Runs what the tests leave out: every member with every capability, every doc
 
     python scripts/development/check_all.py                     everything: an hour on two cores
     python scripts/development/check_all.py --only=commands     a part: pairs, commands, layouts
+    python scripts/development/check_all.py --failed            what failed or was never run
 
 pairs       every encoder with every tokenizer: examples of every objective, pretraining, every
             task, every form of export, every format of other projects and back.
 commands    the commands of README and docs/, on tiny data.
 layouts     the table of replicas, micro-batches and packed rows against the plainest run.
 
-It prints a table, and writes it with the date between the marks in docs/development.md. The members
-outside of bert_tf are the toys of tests/family, so the extra `test` is needed.
+The checks of a pair, and those of a document, are a group. What came of a group is kept in --folder
+with the commit and the date. A run that was stopped goes on: a group that passed at this commit is
+not run again. As soon as every group has a result, the table is written between the marks in
+docs/development.md. The members outside of bert_tf are the toys of tests/family, so the extra
+`test` is needed.
 """
 
 import argparse
-import datetime
+import contextlib
 import functools
 import json
 import os
 import pathlib
-import re
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
 
 sys.path[:0] = [str(pathlib.Path(__file__).parents[2]), str(pathlib.Path(__file__).parent)]
 
+import check_results  # noqa: E402
 import documented  # noqa: E402
 import tiny_commands  # noqa: E402
+from check_results import FAILED, NOT_RUN, OK, Result  # noqa: E402
 
 ROOT = documented.ROOT
-PAGE = ROOT / "docs" / "development.md"
-BEGIN, END = "<!-- check_all: begin -->", "<!-- check_all: end -->"
-OK, NOT_RUN = "ok", "not run"
 
 Check = tuple[str, Callable[[], str | None]]  # what, and what does it; it may return a note
 
@@ -59,9 +61,18 @@ def checks_of_pair(encoder: str, tokenizer: str, folder: pathlib.Path) -> Iterat
     for task in ("pretraining", *cases.TASKS):
         yield f"{task}: train, evaluate, answer", lambda t=task: _note(pair.learned(t))
         for form in ("saved_model", "litert", "onnx"):
-            yield f"{task}: {form}", lambda t=task, f=form: _note(pair.exported(t, f))
+            yield f"{task}: {form}", lambda t=task, f=form: _export(pair, t, f)
         for form in FORMATS:
             yield f"{task}: {form} and back", lambda t=task, f=form: pair.converted_or_refused(t, f)
+
+
+def _export(pair, task: str, form: str) -> None:
+    """Exports; only the first SavedModel is asked in a clean process, which takes long to start."""
+    from tests.export.models import without_clean_process
+
+    is_first = task == "pretraining"
+    with contextlib.nullcontext() if is_first else without_clean_process():
+        pair.exported(task, form)
 
 
 def _note(made: object) -> None:
@@ -70,10 +81,10 @@ def _note(made: object) -> None:
 
 
 def checks_of_document(path: pathlib.Path, folder: pathlib.Path) -> Iterator[Check]:
-    """The commands of one document."""
+    """The commands of one document; the files for all documents are made by the first."""
     from tiny_world import make_world
 
-    world = make_world(folder)
+    world = make_world(folder.parent / "world", folder)
     for number, command in enumerate(documented.commands_of(path)):
         name = f"{command.file}:{command.line} {command.text[:70]}"
         reason = tiny_commands.reason_not_to_run(command)
@@ -89,8 +100,11 @@ def _run_command(command, world, place: str) -> None:
 
     words = tiny_commands.words_of(command, world, place)
     script = command.script.removeprefix("scripts/").removesuffix(".py")
-    (world.outputs / place).mkdir(parents=True)
-    ok_here(script, *words, stdin=command.stdin)
+    (world.outputs / place).mkdir()
+    if command.launcher:
+        ok_here(*command.launcher, sys.executable, command.script, *words)
+    else:
+        ok_here(script, *words, stdin=command.stdin)
 
 
 def checks_of_layouts(folder: pathlib.Path) -> Iterator[Check]:
@@ -139,17 +153,20 @@ def run_group(name: str, folder: pathlib.Path) -> None:
             note = check() or ""
             state = NOT_RUN if note.startswith(NOT_RUN) else OK
         except Exception as error:  # the table says which ones failed
-            state, note = "FAILED", f"{type(error).__name__}: {error}"
+            state, note = FAILED, f"{type(error).__name__}: {error}"
             traceback.print_exc()
         row = {"what": what, "state": state, "seconds": time.monotonic() - start, "note": note}
         print("ROW " + json.dumps(row), flush=True)
 
 
-def collect(name: str, folder: pathlib.Path) -> list[dict]:
-    """The rows of a group, from a process of its own; a row says so if that died."""
-    command = [sys.executable, __file__, f"--group={name}", f"--folder={folder}"]
+def collect(name: str, folder: pathlib.Path) -> Result:
+    """The result of a group, from a process of its own; a row says so if that died."""
+    place = folder / "work" / check_results.file_name(name)
+    place.mkdir(parents=True)
+    command = [sys.executable, __file__, f"--group={name}", f"--folder={place}"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}
-    rows, log = [], folder / (re.sub(r"\W+", "_", name) + ".log")
+    log = folder / f"{check_results.file_name(name)}.log"
+    result = Result(name, check_results.commit_now(), check_results.today(), [])
     with (
         log.open("w") as errors,
         subprocess.Popen(
@@ -158,65 +175,67 @@ def collect(name: str, folder: pathlib.Path) -> list[dict]:
     ):
         for line in process.stdout:
             if line.startswith("ROW "):
-                rows.append({"group": name, **json.loads(line[4:])})
-                print(describe(rows[-1]), flush=True)
+                result.rows.append(json.loads(line[4:]))
+                print(describe(name, result.rows[-1]), flush=True)
     if process.returncode:
         note = f"ended with {process.returncode}; see {log}"
-        rows.append({"group": name, "what": "", "state": "FAILED", "seconds": 0.0, "note": note})
-        print(describe(rows[-1]), flush=True)
-    return rows
+        result.rows.append({"what": "", "state": FAILED, "seconds": 0.0, "note": note})
+        print(describe(name, result.rows[-1]), flush=True)
+    if not result.count(FAILED):
+        shutil.rmtree(place)
+    return result
 
 
-def describe(row: dict) -> str:
+def describe(group: str, row: dict) -> str:
     """A row for the terminal."""
-    what = f"{row['group']}: {row['what']}".replace(str(ROOT) + "/", "")
-    return f"{row['state']:8} {row['seconds']:6.1f} s  {what}  {row['note'][:300]}"
+    what = f"{group}: {row['what']}".replace(str(ROOT) + "/", "")
+    note = row["note"].replace("\n", " ")[:300]
+    return f"{row['state']:8} {row['seconds']:6.1f} s  {what}  {note}"
 
 
-def block(rows: list[dict], date: str) -> str:
-    """What docs/development.md says about the last run."""
-    lines = [f"Last run: {date}.", "", "| part | ok | failed | not run | minutes |"]
-    lines.append("|---|---|---|---|---|")
-    for group in dict.fromkeys(row["group"] for row in rows):
-        mine = [row for row in rows if row["group"] == group]
-        counts = [sum(r["state"] == s for r in mine) for s in (OK, "FAILED", NOT_RUN)]
-        minutes = sum(row["seconds"] for row in mine) / 60
-        name = group.replace(str(ROOT) + "/", "")
-        lines.append(f"| {name} | {' | '.join(map(str, counts))} | {minutes:.1f} |")
-    failed = [row for row in rows if row["state"] == "FAILED"]
-    lines += [f"\nFailed: {row['what']}: {row['note'][:200]}" for row in failed]
-    reasons = sorted({row["note"] for row in rows if row["state"] == NOT_RUN})
-    lines += ["", *(f"- {reason}" for reason in reasons)]
-    return "\n".join([BEGIN, "", *lines, "", END])
-
-
-def write_page(text: str) -> None:
-    """Puts the block between the marks of the page, or at its end if it has none."""
-    page = PAGE.read_text(encoding="utf-8")
-    if BEGIN in page:
-        page = page[: page.index(BEGIN)] + text + page[page.index(END) + len(END) :]
-    else:
-        page = f"{page.rstrip()}\n\n{text}\n"
-    PAGE.write_text(page, encoding="utf-8")
+def run(names: list[str], folder: pathlib.Path, is_done: Callable[[Result], bool]) -> int:
+    """Runs the groups one after another and keeps what came of them; returns the failed checks."""
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    known = check_results.load(folder, names)
+    for name in names:
+        if name in known and is_done(known[name]):
+            print(f"{name}: passed at {known[name].commit}", flush=True)
+            continue
+        known[name] = collect(name, folder)
+        check_results.store(folder, known[name])
+    print(f"{sum(len(result.rows) for result in known.values())} checks")
+    return sum(result.count(FAILED) for result in known.values())
 
 
 def main() -> int:
-    """Runs the groups one after another and writes what came of them."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Runs what is asked for, and writes the page if every group has a result."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", default="", choices=["", "pairs", "commands", "layouts"])
+    parser.add_argument(
+        "--failed", action="store_true", help="only the groups that failed or were never run"
+    )
     parser.add_argument("--group", default="", help=argparse.SUPPRESS)
-    parser.add_argument("--folder", default="", help="where to work; default: a temporary folder")
+    parser.add_argument(
+        "--folder", default=str(ROOT / "work" / "check_all"), help="where to work; %(default)s"
+    )
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = pathlib.Path(arguments.folder or temporary)
-        if arguments.group:
-            run_group(arguments.group, folder)
-            return 0
-        rows = [row for name in groups(arguments.only) for row in collect(name, folder)]
-    failed = sum(row["state"] == "FAILED" for row in rows)
-    print(f"{len(rows)} checks, {failed} failed")
-    if not arguments.only:
-        write_page(block(rows, datetime.date.today().isoformat()))
+    folder = pathlib.Path(arguments.folder).absolute()
+    if arguments.group:
+        run_group(arguments.group, folder)
+        return 0
+    commit = check_results.commit_now()
+    failed = run(
+        groups(arguments.only),
+        folder,
+        lambda known: not known.count(FAILED) if arguments.failed else known.holds_for(commit),
+    )
+    results = check_results.load(folder, groups(""))
+    if len(results) == len(groups("")):
+        check_results.write_page(check_results.block(list(results.values())))
+    print(f"{failed} failed")
     return int(failed > 0)
 
 

@@ -38,6 +38,14 @@ class Command:
         return _SCRIPT.findall(self.text)[-1]
 
     @property
+    def launcher(self) -> list[str]:
+        """What stands before the script if launch.py runs it: `launch --num_workers=2 --`."""
+        words = shlex.split(self.text, comments=True)
+        if "--" not in words or "scripts/launch.py" not in words:
+            return []
+        return ["launch", *words[words.index("scripts/launch.py") + 1 : words.index("--") + 1]]
+
+    @property
     def words(self) -> list[str]:
         """The words after the script, without a comment."""
         words = shlex.split(self.text, comments=True)

@@ -35,15 +35,20 @@ _NOT_RUN = {
     r"\.\.\.|<\w+>": "a pattern, not a whole command",
     r"scripts/(quickstart|test)\.sh": "minutes long; run by hand and in CI",
     r"load_test|--grpc|localhost:850": "needs TensorFlow Serving",
-    r"--strategy=(tpu|multi_worker)|--tpu|launch\.py": "needs several workers",
+    r"--strategy=(tpu|multi_worker)|--tpu": "needs several machines, or TPUs",
     r"tfds:|gs://|s3://|beam": "needs the network or an extra",
-    r"benchmark\.py|--task=glue": "a measurement of minutes to hours; tests/scripts has it small",
+    r"benchmark\.py (recipe|finetune|serve)": "a measurement of hours; tests/scripts has it small",
     r"scripts/development/": "for developers: needs torch, runs for an hour, or writes docs",
-    r"\.tfrecord": "reads records of another project; tests/data has some",
-    r"label_columns|text_column": "names the columns of its own data; tests/tasks has some",
     r"two_phases": "needs data of two lengths; tests/scripts has it",
     r"-m tests|time_transformers": "a development tool of its own",
 }
+# Words that make a benchmark short.
+_ONE_ROUND = ["--rounds=1", "--warmup_rounds=0"]
+_SHORT_BENCHMARK = {
+    "train": [*_ONE_ROUND, "--steps_per_round=1", "--against=bert_tf:all", "--noisolate"],
+    "data": [*_ONE_ROUND, "--megabytes=0.01", "--vocab_size=150"],
+}
+_SMALL_GRID = ["--tasks=mrpc,rte", "--seeds=1", "--learning_rates=1e-4", "--from_mnli="]
 _SPANS, _TAGS = r"squad|answers|--task=qa", r"conll|ner\b|entit|tagg"
 _PRETRAINED = r"\b(mini|base|zh\d?|pretrained|bert-|cramming|plain|wiki)"
 
@@ -100,6 +105,11 @@ def words_of(command: Command, world: World, number: int) -> list[str]:
         words += pretraining_settings()
     elif script == "finetune":
         words += finetuning_settings()
+    elif script == "benchmark":
+        is_train = command.words[0] == "train"
+        words += _SHORT_BENCHMARK[command.words[0]] + (pretraining_settings() if is_train else [])
+    if "--task=glue" in words:
+        words += _SMALL_GRID
     if any("time_budget" in word for word in words):
         words += ["--config.train.num_train_steps=0", "--config.train.time_budget_minutes=0.01"]
     return words
@@ -146,11 +156,16 @@ def _place(name: str, value: str, command: Command, script: str, world: World):
     inputs, kind = world.inputs, kind_of(command)
     if name == "input" and script == "convert_checkpoint":
         return world.foreign if "=bert_tf" in command.text else inputs / "labels"
-    if script in ("pretrain", "report_pretraining_data") and name.endswith("data"):
+    if script in ("pretrain", "report_pretraining_data", "benchmark") and name.endswith("data"):
         part = inputs / ("valid" if name == "eval_data" else "train")
+        if ".tfrecord" in value:
+            return inputs / "static" / "*.tfrecord"
         return f"{part}:0.7,{inputs / 'valid'}:0.3" if ":0" in value else part
     is_dev = name in ("eval_data", "test_data", "data")
-    labelled = world.labelled(kind, "dev" if is_dev else "train")
+    part = "dev" if is_dev else "train"
+    labelled = world.labelled(kind, part)
+    for column, file in (("label_columns", "topics.jsonl"), ("text_column=text_a", "text_a.tsv")):
+        labelled = inputs / f"{part}_{file}" if column in command.text else labelled
     if script == "evaluate" and kind == "pretraining":
         labelled = inputs / "valid"
     return {

@@ -1,6 +1,8 @@
 """The tiny files and models on which `check_all.py` runs documented commands."""
 
+import json
 import pathlib
+import shutil
 
 from documented import ROOT
 from tiny_commands import World, finetuning_settings, pretraining_settings
@@ -10,27 +12,44 @@ from tests.family import cases
 from tests.scripts.conftest import ok_here
 
 
-def make_world(folder: pathlib.Path) -> World:
-    """Texts, labelled files, records and a model for each task below `folder`/inputs.
+def make_world(inputs: pathlib.Path, outputs: pathlib.Path) -> World:
+    """Texts, labelled files, records and a model for each task in the folder `inputs`.
 
     Made once: a later call with the same folder finds them there.
     """
-    inputs = folder / "inputs"
-    if not inputs.exists():
+    is_whole = inputs / "is_whole"
+    if not is_whole.exists():
+        shutil.rmtree(inputs, ignore_errors=True)
         inputs.mkdir(parents=True)
         cases.write_texts(inputs)
+        _write_columns(inputs)
         for path in inputs.glob("*.conll"):  # configs/finetune/conll2003.py reads documents
             path.write_text(f"-DOCSTART- O\n\n{path.read_text()}")
         corpus.write_documents(inputs / "train.txt")
         corpus.write_documents(inputs / "valid.txt", num_documents=10, seed=1)
         _make_records(inputs)
         _train(inputs)
+        is_whole.touch()
     return World(
         inputs,
-        outputs=folder / "outputs",
+        outputs=outputs,
         glue=ROOT / "tests" / "testdata" / "glue",
         foreign=ROOT / "tests" / "testdata" / "hugging_face" / "BertForPreTraining",
     )
+
+
+def _write_columns(inputs: pathlib.Path) -> None:
+    """Files whose columns have other names than the usual ones, as some documents show them."""
+    for name in ("train", "dev"):
+        _, *rows = (inputs / f"{name}.tsv").read_text().splitlines()
+        texts = [row.partition("\t")[0] for row in rows]
+        (inputs / f"{name}_text_a.tsv").write_text("\n".join(["text_a\tlabel", *rows]) + "\n")
+        topics = [
+            {"text": text, "sport": n % 2, "politics": n // 2 % 2, "science": n // 4 % 2}
+            for n, text in enumerate(texts)
+        ]
+        lines = [json.dumps(row) for row in topics]
+        (inputs / f"{name}_topics.jsonl").write_text("\n".join(lines) + "\n")
 
 
 def _make_records(inputs: pathlib.Path) -> None:
@@ -44,6 +63,15 @@ def _make_records(inputs: pathlib.Path) -> None:
             output_dir=inputs / part,
             max_seq_length=32,
         )
+    ok_here(
+        "create_pretraining_data",
+        "--static_masks",
+        input=inputs / "train.txt",
+        vocab_file=inputs / "vocab",
+        output_dir=inputs / "static",
+        max_seq_length=32,
+        max_predictions_per_seq=5,
+    )
 
 
 def _train(inputs: pathlib.Path) -> None:

@@ -1,5 +1,6 @@
 """Tiny models of each task with random weights that matter, and the fuzzing of texts."""
 
+import contextlib
 import dataclasses
 import random
 
@@ -53,10 +54,17 @@ def make(task="classification", dtype="float32", **task_settings):
     return made, model
 
 
-def export_in_this_process(*words):
-    """`export_saved_model` without its clean process, which takes long: one test has that."""
+@contextlib.contextmanager
+def without_clean_process():
+    """`export_saved_model` asks the model here: a clean process takes long. One test has that."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(saved_model, "_load_and_ask", _load_and_ask)
+        yield
+
+
+def export_in_this_process(*words):
+    """`export_saved_model` without its clean process."""
+    with without_clean_process():
         return saved_model.export_saved_model(*words)
 
 

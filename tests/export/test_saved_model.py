@@ -228,6 +228,13 @@ def test_a_newer_manifest_is_refused(tmp_path):
         description.read(str(tmp_path))
 
 
+def test_answers_without_a_number_are_compared_too(tmp_path):
+    """No sample has a mask, so there are no guesses: [B, 0, 5] comes back as [[], []]."""
+    task, model = make("pretraining")
+    difference = export_in_this_process(task, model, str(tmp_path / "m"), ["the hen", ""])
+    assert difference == 0
+
+
 def test_bfloat16_is_near_the_original():
     """Without the clean process, which the other exports have."""
     served = ServedModel(*make("classification", dtype="mixed_bfloat16"))

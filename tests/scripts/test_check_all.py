@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "development"))
 
 import check_all  # noqa: E402
+import check_results  # noqa: E402
 import documented  # noqa: E402
 import tiny_commands  # noqa: E402
 
@@ -58,18 +59,61 @@ def test_most_documented_commands_are_run():
     assert all((ROOT / command.script).exists() for command in found)
 
 
-def test_the_result_stands_between_the_marks(tmp_path, monkeypatch):
-    page = tmp_path / "development.md"
-    page.write_text(f"before\n{check_all.BEGIN}\nold\n{check_all.END}\nafter\n")
-    monkeypatch.setattr(check_all, "PAGE", page)
-    row = {"group": "pair a b", "seconds": 60.0}
-    rows = [
-        {**row, "what": "x", "state": check_all.OK, "note": ""},
-        {**row, "what": "y", "state": "FAILED", "note": "ValueError: no"},
-        {**row, "what": "z", "state": check_all.NOT_RUN, "note": "not run: a measurement"},
-    ]
-    check_all.write_page(check_all.block(rows, "2026-12-01"))
+def test_a_launched_command_is_taken_apart(tmp_path):
+    text = "python scripts/launch.py --num_workers=2 -- python scripts/pretrain.py --work_dir=a"
+    command = documented.Command(text, "page.md", 1)
+    assert command.launcher == ["launch", "--num_workers=2", "--"]
+    assert command.script == "scripts/pretrain.py" and command.words == ["--work_dir=a"]
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    path = tmp_path / "development.md"
+    path.write_text(f"before\n{check_results.BEGIN}\nold\n{check_results.END}\nafter\n")
+    monkeypatch.setattr(check_results, "PAGE", path)
+    return path
+
+
+def result(commit="abc1234", state=check_results.FAILED):
+    rows = [("x", check_results.OK, ""), ("y", state, "ValueError: no")]
+    rows.append(("z", check_results.NOT_RUN, "not run: a measurement"))
+    names = ("what", "state", "note")
+    rows = [{**dict(zip(names, row, strict=True)), "seconds": 60.0} for row in rows]
+    return check_results.Result("pair a b", commit, "2026-12-01", rows)
+
+
+def test_the_result_stands_between_the_marks(page):
+    check_results.write_page(check_results.block([result()]))
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
-    assert "| pair a b | 1 | 1 | 1 | 3.0 |" in text and "Failed: y: ValueError: no" in text
-    assert "2026-12-01" in text and "- not run: a measurement" in text
+    assert "| pair a b | abc1234 | 2026-12-01 | 1 | 1 | 1 | 3.0 |" in text
+    assert "Failed: y: ValueError: no" in text and "- not run: a measurement" in text
+
+
+@pytest.mark.parametrize(
+    ("last", "is_run"),
+    [
+        (result(state=check_results.OK), False),
+        (result(), True),
+        (result("other", state=check_results.OK), True),
+        (None, True),
+    ],
+)
+def test_a_group_that_passed_at_this_commit_is_not_run_again(tmp_path, monkeypatch, last, is_run):
+    ran = []
+
+    def collect(name, folder):
+        ran.append(name)
+        return result()
+
+    monkeypatch.setattr(check_all, "collect", collect)
+    if last:
+        check_results.store(tmp_path, last)
+    failed = check_all.run(["pair a b"], tmp_path, lambda known: known.holds_for("abc1234"))
+    assert ran == (["pair a b"] if is_run else []) and failed == int(is_run)
+    (kept,) = check_results.load(tmp_path, ["pair a b", "layouts"]).values()
+    assert kept == (result() if is_run else last)
+
+
+def test_files_that_were_changed_are_checked_again():
+    assert not result("abc1234-dirty", check_results.OK).holds_for("abc1234-dirty")
