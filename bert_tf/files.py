@@ -8,12 +8,16 @@ import contextlib
 import hashlib
 import json
 import os
+import reprlib
 import shutil
-from collections.abc import Iterable, Iterator
+import types as std_types
+import typing
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import IO, Any
 
 TEMPORARY = ".tmp"  # behind the name of a file or folder that is being written
 _BYTES_PER_READ = 1 << 22
+DEEPEST_JSON = 64  # levels; no file of ours or of others comes near, a hostile one has thousands
 
 
 def is_remote(path: str) -> bool:
@@ -58,32 +62,132 @@ def read_text(path: str) -> str:
         return file.read().decode("utf-8")
 
 
-def read_json(path: str, *, highest: int | None = None) -> dict[str, Any]:
+def read_json(
+    path: str,
+    *,
+    highest: int | None = None,
+    types: Mapping[str, Any] | None = None,
+    required: Collection[str] = (),
+) -> dict[str, Any]:
     """The JSON object in a file.
 
     Args:
       path: the file.
       highest: the newest `format_version` that can be read; None if the file carries none. A file
         without a version is as old as can be and is read.
+      types: see `check_types`; keys that are not named may hold anything.
+      required: keys that must be there.
 
     Raises:
-      ValueError: not JSON, not an object, or of a newer version; names the file.
+      ValueError: not JSON, not an object, of a newer version, or a key that is missing or of
+        another type; names the file.
       OSError, tf.errors.OpError: see `open_binary`.
     """
-    try:
-        values = json.loads(read_text(path))
-    except ValueError as error:  # not JSON, or not UTF-8
-        raise ValueError(f"{path}: expected a JSON object, this is not JSON ({error}).") from error
+    with open_binary(path) as file:
+        values = parse_json(file.read(), f"{path}: expected a JSON object, this is")
     if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected a JSON object, received {values!r}.")
+        raise ValueError(f"{path}: expected a JSON object, received {reprlib.repr(values)}.")
     if highest is not None:
         refuse_newer(path, values.get("format_version", 1), highest)
+    missing = [name for name in required if name not in values]
+    if missing:
+        raise ValueError(f"{path}: {', '.join(missing)} missing. It is damaged, or not ours.")
+    check_types(values, types or {}, path)
     return values
+
+
+def parse_json(text: str | bytes, where: str, *, unique_names: bool = False) -> Any:
+    """The one parser of JSON that comes from outside.
+
+    Args:
+      text: UTF-8 if bytes; a byte order mark is dropped.
+      where: begins the message.
+      unique_names: whether a name that an object has twice is an error.
+
+    Returns:
+      A value whose depth is at most `DEEPEST_JSON`, so that code which walks it cannot overflow.
+
+    Raises:
+      ValueError: not UTF-8, not JSON, or deeper than that; `__cause__` says where in the text.
+    """
+    try:
+        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        values = json.loads(text, object_pairs_hook=_unique if unique_names else None)
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{where} not UTF-8 (line {line}). Convert it, for example with iconv -t utf-8."
+        ) from error
+    except RecursionError as error:
+        raise _too_deep(where) from error
+    except ValueError as error:
+        raise ValueError(f"{where} not JSON ({error}).") from error
+    level = [values] if isinstance(values, dict | list) else []
+    for _ in range(DEEPEST_JSON):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    if level:
+        raise _too_deep(where)
+    return values
+
+
+def _too_deep(where: str) -> ValueError:
+    return ValueError(f"{where} not JSON that can be read (over {DEEPEST_JSON} levels deep).")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return values
+
+
+def check_types(values: Mapping[str, Any], types: Mapping[str, Any], where: str) -> None:
+    """Checks values from JSON.
+
+    Args:
+      values: an object.
+      types: {key: type hint}, such as `int`, `list[str]`, `dict[str, float] | None`. A key that is
+        missing is not checked. A whole number is a `float` too; true and false are only `bool`.
+      where: begins the message.
+
+    Raises:
+      ValueError: a value is of another type.
+    """
+    for name, kind in types.items():
+        if name in values and not is_of_type(values[name], kind):
+            found = reprlib.repr(values[name])
+            raise ValueError(f"{where}: {name} is {found}; expected {said(kind)}.")
+
+
+def said(kind: Any) -> str:
+    """A type hint in a message."""
+    return kind.__name__ if type(kind) is type else str(kind).replace("typing.", "")
+
+
+def is_of_type(value: Any, kind: Any) -> bool:
+    """Whether a value from JSON is what a type hint says; a tuple stands as a list there."""
+    outer, inner = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return True
+    if outer in (typing.Union, std_types.UnionType):
+        return any(is_of_type(value, one) for one in inner)
+    if outer is tuple or outer is list:
+        return isinstance(value, list | tuple) and all(is_of_type(v, inner[0]) for v in value)
+    if outer in (dict, Mapping):
+        return isinstance(value, dict) and all(is_of_type(v, inner[1]) for v in value.values())
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    return isinstance(value, kind or type(None))
 
 
 def refuse_newer(path: str, version: Any, highest: int) -> None:
     """ValueError if the `format_version` found in `path` is none that this code can read."""
-    if not isinstance(version, int) or version > highest:
+    if type(version) is not int or version > highest:
         raise ValueError(
             f"{path} has format_version {version}; this bert_tf reads up to {highest}. Install a "
             "newer bert_tf."

@@ -34,6 +34,8 @@ def find(room: str, name: str, where: str = "") -> types.ModuleType:
     Raises:
       ValueError: there is no such member, or it is outside of bert_tf and not imported.
     """
+    if not isinstance(name, str):
+        raise ValueError(f"{where}: expected the name of one of {room}, received {name!r}.")
     package = _package(room)
     inside = {module.name for module in pkgutil.iter_modules(package.__path__)}
     module = None

@@ -31,7 +31,7 @@ from bert_tf.config import as_json
 from bert_tf.config.experiment import DataConfig, ExperimentConfig
 from bert_tf.config.old_names import from_version_1
 from bert_tf.config.task import Facts, Settings
-from bert_tf.files import new_folder
+from bert_tf.files import new_folder, read_json
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tasks import embedding
 from bert_tf.tasks.task import Task, make_task
@@ -146,8 +146,7 @@ def read_metrics(path: str) -> dict[str, Any]:
     file = tf.io.gfile.join(_find(path) or path, "metrics.json")
     if not tf.io.gfile.exists(file):
         return {}
-    with tf.io.gfile.GFile(file) as opened:
-        return json.load(opened)
+    return read_json(file)
 
 
 def _write(folder: str, name: str, content: bytes) -> None:

@@ -114,7 +114,7 @@ def test_the_hash_is_that_of_the_bytes(folder):
     ("content", "message"),
     [
         (b"{", r"file: expected a JSON object, this is not JSON \("),
-        (b'"\xff"', r"file: expected a JSON object, this is not JSON \(.*utf-8"),
+        (b'"\xff"', r"file: expected a JSON object, this is not UTF-8 \(line 1\)"),
         (b"[1]", r"file: expected a JSON object, received \[1\]\."),
         (b'{"format_version": 3}', r"file has format_version 3; .* up to 2\. Install a newer"),
         (b'{"format_version": "two"}', r"file has format_version two; .* up to 2\."),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bert_tf import members
-from bert_tf.checkpoints.source_files import read_json
+from bert_tf.files import read_json
 from bert_tf.models.checkpoint_names import Names
 from bert_tf.models.model import EncoderConfig
 

@@ -20,9 +20,10 @@ from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.found_task import found_task, labels_of, task_without_classifier
 from bert_tf.checkpoints.mapping import Row, Tensors
 from bert_tf.checkpoints.model_variables import heads_among, variables_among
-from bert_tf.checkpoints.source_files import Files, read_json, write_json
+from bert_tf.checkpoints.source_files import Files, write_json
 from bert_tf.config.experiment import DataConfig
 from bert_tf.config.task import Settings
+from bert_tf.files import read_json
 from bert_tf.models.checkpoint_names import HuggingFaceNames
 from bert_tf.models.model import EncoderConfig
 

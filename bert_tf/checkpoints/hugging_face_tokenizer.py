@@ -11,7 +11,8 @@ from absl import logging
 
 from bert_tf.checkpoints import own_tokenizer
 from bert_tf.checkpoints.checkpoint import Checkpoint
-from bert_tf.checkpoints.source_files import Files, read_json, write_json
+from bert_tf.checkpoints.source_files import Files, write_json
+from bert_tf.files import read_json
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer

@@ -15,9 +15,10 @@ from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.found_task import found_task, labels_of
 from bert_tf.checkpoints.mapping import Row, Tensors
 from bert_tf.checkpoints.model_variables import HEADS_OF_TASK, Variables, variables_of
-from bert_tf.checkpoints.source_files import Files, read_json
+from bert_tf.checkpoints.source_files import Files
 from bert_tf.config.experiment import DataConfig
 from bert_tf.config.task import Settings
+from bert_tf.files import read_json
 from bert_tf.models.checkpoint_names import KerasNames
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tokenization.tokenizer import Tokenizer

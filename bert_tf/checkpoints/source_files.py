@@ -8,6 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_tf.files import read_json
+
 # What TensorFlow's checkpoint reader raises for damaged files.
 TENSORFLOW_ERRORS = (
     tf.errors.OpError,
@@ -63,18 +65,6 @@ class Files:
         """The JSON object in the first of `names`; empty if there is none."""
         path = self.find(*names)
         return read_json(path) if path else {}
-
-
-def read_json(path: str) -> dict[str, Any]:
-    """A JSON object; ValueError that names the file if it is not one."""
-    try:
-        with tf.io.gfile.GFile(path, "rb") as file:
-            values = json.loads(file.read().decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not JSON ({error}).") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected a JSON object, received {type(values).__name__}.")
-    return values
 
 
 def write_json(folder: str, name: str, values: Mapping[str, Any]) -> None:

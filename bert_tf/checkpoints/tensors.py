@@ -14,6 +14,8 @@ import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.files import parse_json
+
 _MAX_HEADER = 100_000_000  # bytes, the library's own limit
 _DTYPES = {
     "F64": np.dtype("<f8"),
@@ -112,19 +114,12 @@ def _read_header(file, size: int, path: str) -> tuple[dict, int]:
             f"{length:,})."
         )
     try:
-        header = json.loads(file.read(length).decode("utf-8"), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
+        header = parse_json(file.read(length), "", unique_names=True)
+    except ValueError as error:
         raise ValueError(f"{path}: not a safetensors file: its header is not JSON.") from error
     if not isinstance(header, dict):
         raise ValueError(f"{path}: not a safetensors file: its header is not a JSON object.")
     return header, 8 + length
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return values
 
 
 def write(

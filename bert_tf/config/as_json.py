@@ -74,6 +74,10 @@ def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
         raise ValueError(
             f"{where}: unknown keys {', '.join(unknown)}. Known: {', '.join(sorted(types))}."
         )
+    needed = [f.name for f in dataclasses.fields(cls) if _has_no_default(f)]
+    missing = [name for name in needed if name not in values]
+    if missing:
+        raise ValueError(f"{where}: {', '.join(missing)} missing. It is damaged, or not ours.")
     arguments = {}
     for field in dataclasses.fields(cls):
         if field.name in values:
@@ -81,6 +85,10 @@ def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
                 field, types[field.name], values[field.name], f"{where}: {field.name}"
             )
     return cls(**arguments)
+
+
+def _has_no_default(field: dataclasses.Field) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
 
 
 def parse_setting(cls: type, name: str, text: str, where: str) -> Any:
@@ -109,14 +117,14 @@ def _value(field: dataclasses.Field, declared: type, value: Any, where: str) -> 
     if dataclasses.is_dataclass(declared) or _is_member(declared):
         if not isinstance(value, Mapping):
             raise ValueError(f"{where} is {value!r}; expected an object of keys.")
-        value = _member(field, declared, value, where)
-    elif isinstance(value, list):
-        value = tuple(value)
-    if isinstance(value, tuple):
-        value = _items(declared, value, where)
-    kind = typing.get_origin(declared) or declared
-    if not isinstance(value, (int, float) if kind is float else kind):
-        raise ValueError(f"{where} is {value!r}; expected {kind.__name__}.")
+        return _member(field, declared, value, where)
+    if isinstance(value, list):
+        value = _items(declared, tuple(value), where)
+    items = typing.get_args(declared)
+    if items and dataclasses.is_dataclass(items[0]):
+        declared = tuple
+    if not files.is_of_type(value, declared):
+        raise ValueError(f"{where} is {value!r}; expected {files.said(declared)}.")
     return value
 
 
@@ -126,6 +134,8 @@ def _member(field: dataclasses.Field, declared: type, value: Mapping[str, Any], 
         return from_dict(declared, value, where)
     value = dict(value)
     name = value.pop(declared.NAME_KEY, None)
+    if not isinstance(name, str) and (name is not None or _has_no_default(field)):
+        raise ValueError(f"{where}: {declared.NAME_KEY} is {name!r}; expected a name.")
     if name is None:
         return from_dict(type(field.default_factory()), value, where)
     module = members.find(declared.ROOM, name, f"{where}.{declared.NAME_KEY}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import logging
 
-from bert_tf import members
+from bert_tf import files, members
 from bert_tf.config.task import Settings
 
 # What stood in DataConfig: its name in the settings of the tasks that heed it.
@@ -206,7 +206,9 @@ def from_version_1(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
     Returns:
       (the settings, the facts that stood among them).
     """
+    files.check_types(values, {"data": dict, "task": dict}, "a file of version 1")
     data, task = dict(values.get("data", {})), dict(values.get("task", {}))
+    files.check_types(task, {"name": str}, "a file of version 1: task")
     moved = {new: data.pop(old) for old, new in MOVED_TO_TASK.items() if old in data}
     name = task.get("name", "pretraining")
     config_class = members.find("tasks", name, "task.name").Config

@@ -19,6 +19,20 @@ MANIFEST_FILE = "export.json"
 CARD_FILE = "README.md"
 _PACKAGES = ("tensorflow", "tensorflow-text", "keras", "bert-tf")
 
+FORMATS = ("saved_model", "litert", "onnx")
+_TYPES = {
+    "format": str,
+    "precision": str,
+    "task": str,
+    "labels": list[str],
+    "takes_pairs": bool,
+    "max_seq_length": int,
+    "vocabulary": dict,
+    "signatures": dict,
+    "metrics": dict,
+    "files": dict[str, dict],
+}
+
 Interface = dict[str, dict[str, dict[str, list]]]  # {signature: {"inputs"|"outputs": {name: spec}}}
 
 
@@ -100,12 +114,18 @@ def read(folder: str) -> dict[str, Any] | None:
     """The manifest in `folder`; None if there is none.
 
     Raises:
-      ValueError: not JSON, or of a newer format.
+      ValueError: not JSON, of a newer or an unknown format, or a value of another type.
     """
     path = posixpath.join(folder, MANIFEST_FILE)
     if not tf.io.gfile.exists(path):
         return None
-    return files.read_json(path, highest=FORMAT_VERSION)
+    about = files.read_json(
+        path, highest=FORMAT_VERSION, types=_TYPES, required=("format", "files")
+    )
+    if about["format"] not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise ValueError(f"{path}: format is {about['format']!r}; this bert_tf knows {known}.")
+    return about
 
 
 def model_card(about: Mapping[str, Any]) -> str:

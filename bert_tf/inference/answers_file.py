@@ -11,7 +11,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from bert_tf.files import open_binary, whole_file, write_whole
+from bert_tf.files import open_binary, read_json, whole_file, write_whole
+
+_JOURNAL = {"lines": int, "bytes": int, "input_sha256": str, "settings": dict}
 
 
 class AnswersFile:
@@ -48,11 +50,10 @@ class AnswersFile:
         nothing = (0, 0, "")
         if not tf.io.gfile.exists(self._part) or not tf.io.gfile.exists(self._journal):
             return nothing
-        with tf.io.gfile.GFile(self._journal) as file:
-            try:
-                journal = json.load(file)
-            except json.JSONDecodeError:  # killed while it was written
-                return nothing
+        try:
+            journal = read_json(self._journal, types=_JOURNAL, required=_JOURNAL)
+        except ValueError:  # killed while it was written
+            return nothing
         size = tf.io.gfile.stat(self._part).length
         same = journal["settings"] == self._settings and journal["bytes"] <= size
         return (journal["lines"], journal["bytes"], journal["input_sha256"]) if same else nothing

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
+from bert_tf.files import parse_json
+
 Inputs = Mapping[str, Sequence[str]]
 
 
@@ -57,7 +59,7 @@ class RestClient:
             self._connection.close()  # the next request connects again
             raise
         try:
-            answer = json.loads(content)
+            answer = parse_json(content, "the answer is")
         except ValueError:
             answer = {}
         if response.status != 200 or "outputs" not in answer:

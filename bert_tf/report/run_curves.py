@@ -1,12 +1,13 @@
 """The curves of a run, from the JSON lines that it leaves in its metrics.jsonl."""
 
-import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
+from absl import logging
 
+from bert_tf import files
 from bert_tf.report import page
 
 METRICS = "metrics.jsonl"
@@ -16,12 +17,27 @@ Points = list[tuple[float, float]]  # (step, value)
 
 
 def read_lines(path: str) -> list[dict[str, Any]]:
-    """The objects of a file that may not be there, or end in half a line (of a killed run)."""
+    """The objects of a file that may not be there, or hold half a line (of a killed run)."""
     if not tf.io.gfile.exists(path):
         return []
-    with tf.io.gfile.GFile(path) as file:
-        lines = file.read().splitlines()
-    return [json.loads(line) for line in lines if line.endswith("}")]
+    with tf.io.gfile.GFile(path, "rb") as file:
+        found = [_parsed(line, f"{path}:{n}") for n, line in enumerate(file.read().split(b"\n"), 1)]
+    return [line for line in found if line]
+
+
+def _parsed(line: bytes, where: str) -> dict[str, Any]:
+    """The object of a line; {} with a warning if it is none. A curve may lack a point."""
+    if not line.strip():
+        return {}
+    try:
+        values = files.parse_json(line, f"{where}: left out, because it is")
+    except ValueError as error:
+        logging.warning("%s", error)
+        return {}
+    has_step = isinstance(values, dict) and files.is_of_type(values.get("step"), int)
+    if not has_step:
+        logging.warning("%s: left out, because it is no object with a step.", where)
+    return values if has_step else {}
 
 
 def series_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, Points]:

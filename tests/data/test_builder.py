@@ -284,7 +284,7 @@ def test_bad_records_are_an_error_or_are_counted(tmp_path, monkeypatch):
     (tmp_path / "bad.jsonl").write_bytes("\n".join(lines).encode() + b'\n{"text": "\xff"}')
     (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(b'{"text": "rain"}')[:-3])
     inputs = [str(tmp_path / name) for name in ("bad.jsonl", "cut.jsonl.gz")]
-    with pytest.raises(ValueError, match="bad.jsonl:13: not valid JSON"):
+    with pytest.raises(ValueError, match="bad.jsonl:13: not JSON"):
         build(inputs, tmp_path / "data")
     manifest = build(inputs, tmp_path / "data", skip_bad_records=True)
     assert (manifest.counts["bad_records"], manifest.counts["bad_files"]) == (3, 1)

@@ -82,7 +82,7 @@ def test_a_name_with_glob_characters_is_found_literally(write):
         ("a.txt", b" \n\n", "auto", "only blank lines"),
         ("a.txt", b"good\nb\xff\n", "auto", "a.txt:2: not UTF-8"),
         ("a.txt", "text".encode("utf-16"), "auto", "a.txt:1: not UTF-8"),
-        ("a.jsonl", b'{"text": "a"}\n{"text": \n', "auto", "a.jsonl:2: not valid JSON"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": \n', "auto", "a.jsonl:2: not JSON"),
         ("a.jsonl", b'{"title": "a"}\n', "auto", r"a.jsonl:1: .*'text' expected, .*\['title'\]"),
         ("a.jsonl", b'{"text": 3}\n', "auto", "string field 'text' expected"),
         ("a.jsonl", b'["text"]\n', "auto", "no JSON object found"),

@@ -217,8 +217,8 @@ def test_an_answer_that_is_nowhere_in_its_context_is_an_error_or_counted(write, 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"data": [\n{]}', r"squad.json:2: not JSON"),
-        (b'{"data":\n "\xe9"}', r"squad.json:2: not UTF-8"),
+        ('{"data": [\n{]}', r"squad.json: not JSON .*line 2 "),
+        (b'{"data":\n "\xe9"}', r"squad.json: not UTF-8 .line 2"),
         ("[]", "top level: 'data' is nothing. Expected a list"),
         ('{"data": [{}]}', r"data\[0\]: 'paragraphs' is nothing"),
         ([qa("x", "a?", ("a", 0)), qa("x", "b?")], "two questions have the id 'x'"),

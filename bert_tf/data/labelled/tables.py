@@ -29,6 +29,7 @@ from bert_tf.data.text.lines import (
     read_lines,
     without_compression,
 )
+from bert_tf.files import parse_json
 
 _SUFFIXES = {
     ".tsv": "tsv",
@@ -257,11 +258,9 @@ def _json_records(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[tuple
 
 def _parse_json_object(path: str, number: int, text: str) -> dict:
     try:
-        record = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{path}:{number}: not JSON ({error}). Expected one JSON object a line."
-        ) from error
+        record = parse_json(text, f"{path}:{number}:")
+    except ValueError as error:
+        raise ValueError(f"{error} Expected one JSON object a line.") from error
     if not isinstance(record, dict) or not record:
         raise ValueError(
             f"{path}:{number}: found {text.strip()[:40]!r}. Expected one JSON object a line, "

@@ -3,11 +3,14 @@
 import dataclasses
 import json
 import os
+import typing
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.files import refuse_newer, write_whole
+from bert_tf.files import check_types, read_json, refuse_newer, write_whole
 
 FORMAT_VERSION = 4
 MANIFEST = "manifest.json"
@@ -22,6 +25,8 @@ _SINCE_VERSION = {
 _WORDPIECE = "wordpiece"
 _WORDPIECE_VERSION = 3
 _WORDPIECE_SETTINGS = ("do_lower_case", "max_input_chars_per_word")
+_OF_SHARD = {"file": str, "rows": int, "sha256": str}
+_OF_PART = {"offset": int, "bytes": int, "first_record": int}  # of a file from elsewhere
 HINT = "make the data with scripts/create_pretraining_data.py"
 
 
@@ -90,11 +95,10 @@ class Manifest:
         if not tf.io.gfile.exists(path):
             raise ValueError(f"{folder} holds no {MANIFEST}, so it is no complete data set; {HINT}")
         try:
-            with tf.io.gfile.GFile(path) as file:
-                fields = json.load(file)
-            version = int(fields["format_version"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is not a manifest of bert_tf ({error!r}); {HINT}") from error
+            fields = read_json(path, required=["format_version"], types={"format_version": int})
+        except ValueError as error:
+            raise ValueError(f"{path} is not a manifest of bert_tf ({error}); {HINT}") from error
+        version = fields["format_version"]
         refuse_newer(path, version, FORMAT_VERSION)
         known = {field.name for field in dataclasses.fields(cls)}
         if version <= _WORDPIECE_VERSION:
@@ -103,6 +107,7 @@ class Manifest:
         wrong = (set(fields) - known) | (known - newer - set(fields))
         if wrong:
             raise ValueError(f"{path}: wrong or missing fields {sorted(wrong)}; {HINT}")
+        _check_types(fields, path)
         if fields["kind"] != "pretraining":
             raise ValueError(f"{path}: kind is {fields['kind']!r}, 'pretraining' expected; {HINT}")
         if version <= _WORDPIECE_VERSION:
@@ -184,3 +189,23 @@ class Manifest:
     def shard_rows(self) -> list[int]:
         """The number of rows of each shard, in storage order."""
         return [shard["rows"] for shard in self.shards]
+
+
+def _check_types(fields: Mapping[str, Any], path: str) -> None:
+    """ValueError for a field, or an entry of a list, that is not what readers expect."""
+    check_types(fields, typing.get_type_hints(Manifest), path)
+    if "tokenizer" in fields:
+        _check_entry(fields["tokenizer"], {"kind": str}, f"{path}: tokenizer")
+    for number, shard in enumerate(fields["shards"]):
+        types = {**_OF_SHARD, **(_OF_PART if "offset" in shard else {})}
+        _check_entry(shard, types, f"{path}: shards[{number}]")
+
+
+def _check_entry(values: Mapping[str, Any], types: Mapping[str, type], where: str) -> None:
+    lacking = [name for name in types if name not in values]
+    if lacking:
+        raise ValueError(f"{where}: {', '.join(lacking)} missing; {HINT}")
+    check_types(values, types, where)
+    negative = [name for name, kind in types.items() if kind is int and values[name] < 0]
+    if negative:
+        raise ValueError(f"{where}: {negative[0]} is {values[negative[0]]}; {HINT}")

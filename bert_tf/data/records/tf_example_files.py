@@ -19,6 +19,7 @@ from bert_tf.data.records import mixing, release_format, tf_record_parts
 from bert_tf.data.records.manifest import MANIFEST, Manifest
 from bert_tf.data.records.mixing import Mixture
 from bert_tf.data.text import documents
+from bert_tf.files import is_remote
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 INPUT_FORMAT = "tf_example"
@@ -74,7 +75,11 @@ def index(pattern: str, tokenizer: Tokenizer, folder: str) -> Manifest:
       ValueError: no file matches, a file is no TFRecord file, or a record is not of the format
         (`release_format`), of another length than the first, or of another vocabulary.
     """
-    files = documents.expand_globs(pattern)
+    # Whole names: the index lies elsewhere, and evaluate.py may run in another folder.
+    files = [
+        path if is_remote(path) else os.path.abspath(path)
+        for path in documents.expand_globs(pattern)
+    ]
     inputs = [{"file": path, "bytes": tf.io.gfile.stat(path).length} for path in files]
     if tf.io.gfile.exists(os.path.join(folder, MANIFEST)):
         existing = Manifest.load(folder)

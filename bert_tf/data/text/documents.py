@@ -13,7 +13,6 @@ text comes from, and in which pieces, is the affair of bert_tf.data.text.sources
 """
 
 import dataclasses
-import json
 import re
 from collections.abc import Iterator, Sequence
 
@@ -23,6 +22,7 @@ import tensorflow as tf
 from bert_tf.data.text import sources, tfds
 from bert_tf.data.text.lines import decode_lines
 from bert_tf.data.text.sources import FORMATS, Piece
+from bert_tf.files import parse_json
 
 __all__ = ["FORMATS", "expand_globs", "parse", "read_documents", "read_texts", "split_sentences"]
 
@@ -232,9 +232,9 @@ def _record_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str 
 
 def _text_field(line: str, where: str) -> str:
     try:
-        record = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{where}: not valid JSON ({error})") from error
+        record = parse_json(line, where + ":")
+    except ValueError as error:
+        raise ValueError(f"{error} Expected one JSON object a line.") from error
     text = record.get("text") if isinstance(record, dict) else None
     if not isinstance(text, str):
         found = f"the fields {sorted(record)}" if isinstance(record, dict) else "no JSON object"

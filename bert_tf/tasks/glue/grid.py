@@ -18,7 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.files import write_lines, write_whole
+from bert_tf.files import read_json, write_lines, write_whole
 from bert_tf.processes.children import run_logged
 from bert_tf.tasks import classification
 from bert_tf.tasks.classification.task import ClassificationTask
@@ -199,8 +199,7 @@ def _check_same_grid(grid: Grid, words: Sequence[str]) -> None:
     settings = {"init_checkpoint": grid.init_checkpoint, "flags": sorted(words)}
     path = tf.io.gfile.join(grid.work_dir, "grid.json")
     if tf.io.gfile.exists(path):
-        with tf.io.gfile.GFile(path) as file:
-            old = json.load(file)
+        old = read_json(path)
         if old != settings:
             raise ValueError(
                 f"{grid.work_dir} holds runs with {json.dumps(old)}, now it is "
@@ -238,8 +237,9 @@ def _finished_run(
     checkpoints = tf.io.gfile.join(folder, "checkpoints")
     if tf.io.gfile.exists(checkpoints):  # what they hold is in the model folder
         tf.io.gfile.rmtree(checkpoints)
-    with tf.io.gfile.GFile(results) as file:
-        content = json.load(file)
+    content = read_json(
+        results, types={"known_by": list[str], "scores": dict[str, dict]}, required=("known_by",)
+    )
     metric = content["known_by"][0]
     watched = next(iter(content["scores"].values()), None)
     if watched is None:

@@ -7,12 +7,12 @@ Offsets count characters. Knows nothing of tokens or tensors.
 """
 
 import dataclasses
-import json
 from typing import Any
 
 from absl import logging
 
 from bert_tf.data.text.lines import holds_half_a_surrogate_pair, open_binary
+from bert_tf.files import parse_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,18 +77,9 @@ def _read_json(path: str) -> Any:
     with open_binary(path) as (file, _):
         content = file.read()
     try:
-        return json.loads(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}:{line}: not UTF-8. Convert it, for example with iconv -t utf-8."
-        ) from error
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{path}:{error.lineno}: not JSON ({error.msg}). Expected a file like SQuAD's."
-        ) from error
-    except RecursionError as error:
-        raise ValueError(f"{path}: nested too deeply. Expected a file like SQuAD's.") from error
+        return parse_json(content, f"{path}:")
+    except ValueError as error:
+        raise ValueError(f"{error} Expected a file like SQuAD's.") from error
 
 
 def _question(path: str, qa: Any, place: str, paragraph: int) -> Question:

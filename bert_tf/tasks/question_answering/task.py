@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.text.lines import holds_half_a_surrogate_pair
+from bert_tf.files import parse_json
 from bert_tf.layers.attention import MASKED
 from bert_tf.tasks import losses
 from bert_tf.tasks.from_arrays import LearnFromArrays
@@ -307,8 +308,8 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Serve):
     def read_line(self, line):
         """A JSON object with question and context; all but the context comes back."""
         try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
+            record = parse_json(line, "the line is")
+        except ValueError:
             record = None
         keys = ("question", "context")
         if not isinstance(record, dict) or not all(isinstance(record.get(k), str) for k in keys):

@@ -56,14 +56,16 @@ def check(work_dir: str, config: ExperimentConfig, facts: Facts) -> None:
     Raises:
       ValueError: another run has begun in this folder.
     """
-    path = tf.io.gfile.join(work_dir, "config.json")
     if tf.io.gfile.exists(work_dir) and not tf.io.gfile.isdir(work_dir):
         raise ValueError(f"{work_dir} is a file; --work_dir expects a folder.")
-    if not (tf.io.gfile.exists(checkpoints_of(work_dir)) and tf.io.gfile.exists(path)):
+    found = _old_settings(work_dir) if tf.io.gfile.exists(checkpoints_of(work_dir)) else None
+    if found is None:
         return
-    old = _as_json(as_json.to_dict(as_json.from_json(ExperimentConfig, path).for_encoder()))
+    old_settings, old_facts = found
+    # Through JSON, because a tuple comes back as a list.
+    old = _as_json(as_json.to_dict(old_settings.for_encoder()))
     new = _as_json(as_json.to_dict(config.for_encoder()))
-    _compare_as_facts(_facts_of_version_1(path), _as_json(as_json.to_dict(facts)), old, new)
+    _compare_as_facts(old_facts, _as_json(as_json.to_dict(facts)), old, new)
     differing = differences(old, new)
     refused = [d for d in differing if _OF_TRAIN.sub("", d[0]) not in _FREE]
     if refused:
@@ -76,10 +78,27 @@ def check(work_dir: str, config: ExperimentConfig, facts: Facts) -> None:
         logging.info("continuing with %s = %r (was %r)", key, new_value, old_value)
 
 
-def _facts_of_version_1(path: str) -> dict[str, Any]:
-    """The facts that stood in a config.json of version 1; {} for one of a later version."""
-    values = files.read_json(path)
-    return _as_json(from_version_1(values)[1]) if values.get("format_version", 1) < 2 else {}
+def _old_settings(work_dir: str) -> tuple[ExperimentConfig, dict[str, Any]] | None:
+    """The settings of the run that began here, and the facts that version 1 kept among them.
+
+    They stand in config.json. A power failure can leave that file empty; the checkpoints hold the
+    settings too. None if nothing says them.
+    """
+    path = tf.io.gfile.join(work_dir, "config.json")
+    try:
+        values = files.read_json(path)
+    except (FileNotFoundError, ValueError) as error:
+        found = checkpoint.newest_info(checkpoints_of(work_dir)) or {}
+        if "config" not in found:
+            if isinstance(error, FileNotFoundError):
+                return None
+            raise
+        logging.warning("%s The settings are those of the newest checkpoint.", error)
+        where = f"{checkpoints_of(work_dir)}: config"
+        return as_json.from_dict(ExperimentConfig, found["config"], where), {}
+    is_old = values.get("format_version", 1) == 1
+    facts = _as_json(from_version_1(values)[1]) if is_old else {}
+    return as_json.from_json(ExperimentConfig, path), facts
 
 
 def _compare_as_facts(

@@ -3,13 +3,13 @@
 Everything comes from the files of the work directory, so it can be made of any run, also later.
 """
 
-import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
+from bert_tf import files
 from bert_tf.report import page, run_curves
 from bert_tf.report.run_curves import METRICS, read_lines
 from bert_tf.training.work_dir import checkpoint, contents
@@ -26,8 +26,7 @@ def write(folder: str) -> None:
     lines = read_lines(tf.io.gfile.join(folder, METRICS))
     samples = read_lines(tf.io.gfile.join(folder, SAMPLES))
     found = checkpoint.newest_info(contents.checkpoints_of(folder))
-    with tf.io.gfile.GFile(tf.io.gfile.join(folder, "config.json")) as file:
-        config = json.load(file)
+    config = files.read_json(tf.io.gfile.join(folder, "config.json"))
     sections = _sections(lines, samples, found or {}, config)
     page.write_page(tf.io.gfile.join(folder, NAME), f"Run: {folder}", sections)
 
