@@ -35,6 +35,7 @@ _HEADS_IN_WORDS = {
     "next_sentence": "the next-sentence head",
     "classifier": "the classifier",
     "spans": "the head for answers",
+    "replaced_tokens": "the discriminator's head",
 }
 
 

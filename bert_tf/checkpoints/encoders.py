@@ -18,7 +18,16 @@ def read_config(path: str) -> EncoderConfig:
     """
     values = read_json(path)
     if "model_type" in values:
-        module = members.find("models", str(values["model_type"]), f"{path}: model_type")
+        # Published names have hyphens where names of modules cannot: "xlm-roberta".
+        name = str(values["model_type"]).replace("-", "_")
+        try:
+            module = members.find("models", name)
+        except ValueError as error:
+            raise ValueError(
+                f"{path}: this is a {values['model_type']!r}, an encoder that bert_tf does not "
+                f"have. It has {', '.join(members.known('models'))}. If it is a module of your "
+                f"own, import it first: --members={name}."
+            ) from error
         return module.Config.from_json(path)
     for name in members.known("models"):
         config_class = members.find("models", name).Config

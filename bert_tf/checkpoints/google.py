@@ -18,6 +18,7 @@ from bert_tf.checkpoints.source_files import Files, write_json
 from bert_tf.checkpoints.tensorflow_file import TensorflowFile
 from bert_tf.config.task import Settings
 from bert_tf.files import read_json
+from bert_tf.models.model import EncoderConfig
 
 _NAME = "google"
 _SLOTS = ("/adam_m", "/adam_v", "/Adam", "/Adam_1", "/lamb_m", "/lamb_v")
@@ -28,12 +29,7 @@ def read(files: Files) -> Checkpoint:
     """See `checkpoint.read`."""
     file = TensorflowFile(files)
     config_path = find_config(files)
-    if not config_path:
-        raise ValueError(
-            f"{files.folder}: {' or '.join(_config_files())} is missing beside the checkpoint. "
-            "Copy it there, or name it (--bert_config_file)."
-        )
-    config = encoders.read_config(config_path)
+    config = encoders.read_config(config_path) if config_path else _inferred(file, files)
     names = encoders.names_of(config, _NAME)
     slots = [name for name in (*file.shapes, *file.others) if _is_slot(name)]
     shapes = {name: shape for name, shape in file.shapes.items() if name not in slots}
@@ -41,7 +37,8 @@ def read(files: Files) -> Checkpoint:
     mapping.check_layers(names.rules, found, config)
     paths = mapping.paths_in(names.rules, found, config.num_hidden_layers)
     num_labels = mapping.num_labels(names, found)
-    task = _task(read_json(config_path), heads_among(paths), num_labels)
+    values = read_json(config_path) if config_path else {}
+    task = _task(values, heads_among(paths), num_labels)
     config, variables = variables_among(paths, config, task.name, num_labels)
     weights, rows = mapping.read(names.rules, found, variables, config)
     if slots:
@@ -52,6 +49,17 @@ def read(files: Files) -> Checkpoint:
 def find_config(files: Files) -> str | None:
     """The configuration file that was named, or the one in the folder."""
     return files.config_file or files.find(*_config_files())
+
+
+def _inferred(file: TensorflowFile, files: Files) -> EncoderConfig:
+    """The config of a model whose releases have no configuration file, from its tensors."""
+    for _, names in encoders.known(_NAME):
+        if names.infer is not None and any(mark in file.shapes for mark in names.marks):
+            return names.infer(file.shapes, file.prefix)
+    raise ValueError(
+        f"{files.folder}: {' or '.join(_config_files())} is missing beside the checkpoint. Copy it "
+        "there, or name it (--bert_config_file)."
+    )
 
 
 def _config_files() -> list[str]:

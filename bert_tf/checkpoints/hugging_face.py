@@ -57,7 +57,9 @@ def read(files: Files) -> Checkpoint:
     _keep_dtype(config, {home[full].dtypes[full] for full in plain.values()})
     paths = mapping.paths_in(names.rules, found, config.num_hidden_layers)
     num_labels = mapping.num_labels(names, found)
-    task = _task(read_json(config_path), heads_among(paths), num_labels, config)
+    values = read_json(config_path)
+    dropout = _classifier_dropout(values, names.classifier_dropout, config)
+    task = _task(values, heads_among(paths), num_labels, dropout)
     config, variables = variables_among(paths, config, task.name, num_labels)
     weights, rows = mapping.read(names.rules, found, variables, config)
     rows = [dataclasses.replace(row, theirs=plain[row.theirs]) for row in rows]
@@ -180,11 +182,10 @@ def _tied(config: EncoderConfig, names: HuggingFaceNames, found: Tensors) -> dic
 
 
 def _task(
-    values: Mapping[str, Any], heads: Collection[str], num_labels: int, config: EncoderConfig
+    values: Mapping[str, Any], heads: Collection[str], num_labels: int, dropout: float
 ) -> Settings:
     """Which task the heads are for, and which labels the config gives."""
-    dropout = _classifier_dropout(values, config)
-    if "classifier" not in heads or {"masked_lm", "spans"} & set(heads):
+    if "classifier" not in heads or {"masked_lm", "spans", "replaced_tokens"} & set(heads):
         return task_without_classifier(heads)
     classes = " ".join(map(str, values.get("architectures") or []))
     kinds = {"TokenClassification": "token_classification", "MultipleChoice": "multiple_choice"}
@@ -197,11 +198,11 @@ def _task(
     return found_task(name, **found)
 
 
-def _classifier_dropout(values: Mapping[str, Any], config: EncoderConfig) -> float:
-    given = values.get("classifier_dropout")
+def _classifier_dropout(values: Mapping[str, Any], key: str, config: EncoderConfig) -> float:
+    given = values.get(key)
     dropout = getattr(config, "hidden_dropout_prob", 0.1) if given is None else given
     if not isinstance(dropout, int | float):
-        raise ValueError(f"classifier_dropout is {given!r}; expected a number.")
+        raise ValueError(f"{key} is {given!r}; expected a number.")
     return dropout
 
 
@@ -277,10 +278,12 @@ def _exact_dtype(checkpoint: Checkpoint) -> str:
 
 def _config(checkpoint: Checkpoint, class_name: str, dtype: str) -> dict[str, Any]:
     config, task = checkpoint.config, checkpoint.task
-    values = encoders.names_of(config, _NAME).to_config(config)
+    names = encoders.names_of(config, _NAME)
+    values = names.to_config(config)
     for name in ("id2label", "label2id"):
         values.pop(name, None)
-    values |= {"architectures": [class_name], "model_type": config.model_type, "dtype": dtype}
+    model_type = names.model_type or config.model_type
+    values |= {"architectures": [class_name], "model_type": model_type, "dtype": dtype}
     values["pad_token_id"] = checkpoint.tokenizer.pad_id
     has_classifier = "classifier" in checkpoint.heads
     labels = labels_of(checkpoint.facts)
@@ -290,7 +293,7 @@ def _config(checkpoint: Checkpoint, class_name: str, dtype: str) -> dict[str, An
     elif task.name == "question_answering" or has_classifier:
         values["num_labels"] = 2 if task.name == "question_answering" else 1
     if has_classifier:
-        values["classifier_dropout"] = task.classifier_dropout_prob
+        values[names.classifier_dropout] = task.classifier_dropout_prob
     if hasattr(task, "problem_type"):
         values["problem_type"] = task.problem_type
     return values

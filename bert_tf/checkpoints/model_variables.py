@@ -22,8 +22,9 @@ HEADS = {
     "next_sentence": "cls/seq_relationship/",
     "classifier": "classifier/",
     "spans": "cls/squad/",
+    "replaced_tokens": "discriminator_predictions/",
 }
-# {task: its heads}. Other projects know all of these; bert_tf has no task for multiple choice.
+# {task: its heads}. Other projects know all of these; bert_tf does not train all of them.
 HEADS_OF_TASK = {
     "embedding": (),
     "pretraining": ("masked_lm", "next_sentence"),
@@ -31,6 +32,7 @@ HEADS_OF_TASK = {
     "token_classification": ("classifier",),
     "multiple_choice": ("classifier",),
     "question_answering": ("spans",),
+    "replaced_tokens": ("replaced_tokens",),
 }
 
 
@@ -146,6 +148,7 @@ def _build_head(encoder: keras.Model, head: str, num_labels: int) -> keras.layer
         "classifier": lambda: encoder.classifier_head(num_labels, 0.0),
         "token_classifier": lambda: encoder.token_classifier_head(num_labels, 0.0),
         "spans": encoder.span_head,
+        "replaced_tokens": encoder.replaced_token_head,
     }
     layer = make[head]()
     above = HEADS.get(head, "classifier/").split("/")[:-2]  # the layer has the last name itself

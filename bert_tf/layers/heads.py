@@ -1,8 +1,10 @@
-"""What stands on top of an encoder: pooler, masked LM, next sentence, classifier, spans.
+"""What stands on top of an encoder: pooler, masked LM, classifier, spans and others.
 
 Shape suffixes: B batch, S sequence, P predictions, E examples in a packed row, D hidden,
 V vocabulary, W width of the word embeddings, L labels.
 """
+
+from contextlib import nullcontext
 
 import keras
 import tensorflow as tf
@@ -11,7 +13,7 @@ from keras import ops
 from bert_tf.layers import roles
 from bert_tf.layers.activations import get_activation
 from bert_tf.layers.dense import Dense, LayerNorm, project
-from bert_tf.layers.dropout import dropout
+from bert_tf.layers.dropout import dropout, fold_in
 
 
 class Pooler(keras.layers.Layer):
@@ -252,6 +254,96 @@ class ClassifierHead(keras.layers.Layer):
 
     def get_config(self):
         names = ("hidden_size", "num_labels", "dropout_prob", "initializer_range")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class DenseClassifierHead(ClassifierHead):
+    """A classifier with a dense layer of its own below the scores.
+
+    Args:
+      hidden_act: activation of that layer, see `layers.activations`.
+      drops_input: dropout before that layer too, not only before the scores.
+      scores_name: name above the variables of the scores; "" for none.
+      **kwargs: as of `ClassifierHead`, whose call arguments and result are the same.
+
+    Reference: Liu et al. 2019 (RoBERTa), in the form of fairseq.
+    """
+
+    def __init__(
+        self, *, hidden_act: str, drops_input: bool = True, scores_name: str = "out_proj", **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.hidden_act = hidden_act
+        self.drops_input = drops_input
+        self.scores_name = scores_name
+        self._activation = get_activation(hidden_act)
+        self.dense = Dense(
+            self.hidden_size,
+            initializer_range=self.initializer_range,
+            name="dense",
+            dtype=self.dtype_policy,
+        )
+
+    def build(self, input_shape=None):
+        self.dense.build((None, self.hidden_size))
+        scope = keras.name_scope(self.scores_name) if self.scores_name else nullcontext()
+        with scope:
+            super().build()
+
+    def call(self, inputs, dropout_seed=None):
+        if self.drops_input:
+            inputs = dropout(inputs, self.dropout_prob, fold_in(dropout_seed, 0))
+        hidden = self._activation(self.dense(inputs))
+        return super().call(hidden, fold_in(dropout_seed, 1))
+
+    def get_config(self):
+        names = ("hidden_act", "drops_input", "scores_name")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class ReplacedTokenHead(keras.layers.Layer):
+    """A score for each token: that it is not the original one.
+
+    Args:
+      hidden_size: D.
+      hidden_act: activation of the dense layer below the score, see `layers.activations`.
+      initializer_range: standard deviation of the truncated normal the kernels start from.
+
+    Call arguments:
+      sequence_BSD: float [B, S, D].
+
+    Returns:
+      logits, float [B, S] in the compute dtype.
+
+    Reference: Clark et al. 2020 (ELECTRA), section 2; google-research/electra, run_pretraining.py.
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden_size: int,
+        hidden_act: str = "gelu",
+        initializer_range: float = 0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.hidden_act = hidden_act
+        self.initializer_range = initializer_range
+        self._activation = get_activation(hidden_act)
+        dense = {"initializer_range": initializer_range, "dtype": self.dtype_policy}
+        self.dense = Dense(hidden_size, name="dense", **dense)
+        self.scores = Dense(1, name="dense_prediction", **dense)
+
+    def build(self, input_shape=None):
+        self.dense.build((None, None, self.hidden_size))
+        self.scores.build((None, None, self.hidden_size))
+
+    def call(self, sequence_BSD):
+        return ops.squeeze(self.scores(self._activation(self.dense(sequence_BSD))), -1)
+
+    def get_config(self):
+        names = ("hidden_size", "hidden_act", "initializer_range")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

@@ -67,6 +67,122 @@ def same(names: Iterable[str]) -> list[Rule]:
     return [Rule(name, name) for name in names]
 
 
+def dense(theirs: str, ours: str, heads_axis: int | None = None) -> list[Rule]:
+    """Rules for a dense layer of TensorFlow.
+
+    Args:
+      theirs, ours: where it is in both worlds.
+      heads_axis: of its kernel, see `Rule`: 1 for queries, keys and values, 0 for the output of an
+        attention.
+    """
+    bias_axis = 0 if heads_axis == 1 else None  # the output of the attention has no heads
+    return [
+        Rule(f"{theirs}/kernel", f"{ours}/kernel", heads_axis=heads_axis),
+        Rule(f"{theirs}/bias", f"{ours}/bias", heads_axis=bias_axis),
+    ]
+
+
+def norm(theirs: str, ours: str) -> list[Rule]:
+    """Rules for a LayerNorm of TensorFlow."""
+    return [Rule(f"{theirs}/{name}", f"{ours}/{name}") for name in ("gamma", "beta")]
+
+
+def torch_dense(theirs: str, ours: str) -> list[Rule]:
+    """Rules for a Linear of torch, whose weight is the transpose of ours."""
+    return [
+        Rule(f"{theirs}.weight", f"{ours}/kernel", transposed=True),
+        Rule(f"{theirs}.bias", f"{ours}/bias"),
+    ]
+
+
+def torch_norm(theirs: str, ours: str) -> list[Rule]:
+    """Rules for a LayerNorm of torch."""
+    return [Rule(f"{theirs}.weight", f"{ours}/gamma"), Rule(f"{theirs}.bias", f"{ours}/beta")]
+
+
+def torch_scores(theirs: str, ours: str) -> list[Rule]:
+    """Rules for a Linear of torch that ours has in the same orientation, as Google's scores."""
+    return [
+        Rule(f"{theirs}.weight", f"{ours}/output_weights"),
+        Rule(f"{theirs}.bias", f"{ours}/output_bias"),
+    ]
+
+
+def torch_block(theirs: str, ours: str) -> list[Rule]:
+    """Rules for a transformer block that Hugging Face names as BERT's.
+
+    Args:
+      theirs, ours: where the block with the number `{i}` is.
+    """
+    layers = {
+        **{f"attention.self.{name}": torch_dense for name in ("query", "key", "value")},
+        "attention.output.dense": torch_dense,
+        "attention.output.LayerNorm": torch_norm,
+        "intermediate.dense": torch_dense,
+        "output.dense": torch_dense,
+        "output.LayerNorm": torch_norm,
+    }
+    return [
+        rule
+        for name, rules in layers.items()
+        for rule in rules(f"{theirs}.{name}", f"{ours}/{name.replace('.', '/')}")
+    ]
+
+
+def torch_embeddings(theirs: str, ours: str) -> list[Rule]:
+    """Rules for embeddings that Hugging Face names as BERT's."""
+    tables = ("word_embeddings", "position_embeddings", "token_type_embeddings")
+    return [
+        *(Rule(f"{theirs}.{table}.weight", f"{ours}/{table}") for table in tables),
+        *torch_norm(f"{theirs}.LayerNorm", f"{ours}/LayerNorm"),
+    ]
+
+
+def garden_block(theirs: str, ours: str) -> list[Rule]:
+    """Rules for a TransformerEncoderBlock of Model Garden, where the block `{i}` is."""
+    attention = f"{theirs}/_attention_layer"
+    return [
+        *dense(f"{attention}/_query_dense", f"{ours}/attention/self/query", 1),
+        *dense(f"{attention}/_key_dense", f"{ours}/attention/self/key", 1),
+        *dense(f"{attention}/_value_dense", f"{ours}/attention/self/value", 1),
+        *dense(f"{attention}/_output_dense", f"{ours}/attention/output/dense", 0),
+        *norm(f"{theirs}/_attention_layer_norm", f"{ours}/attention/output/LayerNorm"),
+        *dense(f"{theirs}/_intermediate_dense", f"{ours}/intermediate/dense"),
+        *dense(f"{theirs}/_output_dense", f"{ours}/output/dense"),
+        *norm(f"{theirs}/_output_layer_norm", f"{ours}/output/LayerNorm"),
+    ]
+
+
+def keras_block(theirs: str, ours: str) -> list[Rule]:
+    """Rules for a TransformerEncoder of keras-hub, where the block `{i}` is."""
+    attention = f"{theirs}/self_attention_layer"
+    return [
+        *dense(f"{attention}/query", f"{ours}/attention/self/query", 1),
+        *dense(f"{attention}/key", f"{ours}/attention/self/key", 1),
+        *dense(f"{attention}/value", f"{ours}/attention/self/value", 1),
+        *dense(f"{attention}/attention_output", f"{ours}/attention/output/dense", 0),
+        *norm(f"{attention}_norm", f"{ours}/attention/output/LayerNorm"),
+        *dense(f"{theirs}/feedforward_intermediate_dense", f"{ours}/intermediate/dense"),
+        *dense(f"{theirs}/feedforward_output_dense", f"{ours}/output/dense"),
+        *norm(f"{theirs}/feedforward_layer_norm", f"{ours}/output/LayerNorm"),
+    ]
+
+
+# Google's names of the variables of a block; ours are the same.
+BLOCK = (
+    *(
+        f"attention/{layer}/{name}"
+        for layer in ("self/query", "self/key", "self/value", "output/dense")
+        for name in ("kernel", "bias")
+    ),
+    "attention/output/LayerNorm/gamma",
+    "attention/output/LayerNorm/beta",
+    *(f"{layer}/dense/{n}" for layer in ("intermediate", "output") for n in ("kernel", "bias")),
+    "output/LayerNorm/gamma",
+    "output/LayerNorm/beta",
+)
+
+
 def no_losses(config: Any, heads: Collection[str]) -> list[str]:
     """For a format that holds everything that a config can say."""
     del config, heads
@@ -93,9 +209,11 @@ class Names:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HuggingFaceNames(Names):
-    """A model in Hugging Face's format. Its `model_type` is the name of the member.
+    """A model in Hugging Face's format.
 
     Attributes:
+      model_type: as config.json has it; empty: the name of the member.
+      classifier_dropout: the key of config.json for the dropout rate of the classifier.
       prefix: stands before the names of the encoder's tensors in classes with a head, for example
         "bert."; the rules have the names without it.
       classes: {task: (class that transformers has for it, whether its encoder has a pooler)}. The
@@ -111,6 +229,8 @@ class HuggingFaceNames(Names):
 
     prefix: str
     classes: Mapping[str, tuple[str, bool]]
+    model_type: str = ""
+    classifier_dropout: str = "classifier_dropout"
     older: Mapping[str, str] = dataclasses.field(default_factory=dict)
     ignored: Mapping[str, str] = dataclasses.field(default_factory=dict)
     copies: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -124,10 +244,15 @@ class GoogleNames(Names):
 
     Attributes:
       config_file: name of the file with its configuration.
+      marks: where that file is missing, a checkpoint with one of these names holds this model.
+      infer: makes its config from {their name: shape}. Gets also the source, for messages. None:
+        the file is always there.
       to_config: gives the keys of that file from the config of the model.
     """
 
     config_file: str
+    marks: Collection[str] = ()
+    infer: Callable[[Mapping[str, tuple[int, ...]], str], Any] | None = None
     to_config: Callable[[Any], dict[str, Any]]
 
 

@@ -18,6 +18,7 @@ from bert_tf.layers.heads import (
     ClassifierHead,
     MaskedLanguageModelHead,
     NextSentenceHead,
+    ReplacedTokenHead,
     SpanHead,
 )
 from bert_tf.layers.recompute import recomputed
@@ -44,8 +45,8 @@ class Encoder(keras.Model):
     """Base class of the encoders.
 
     A subclass makes the layers `embeddings`, `blocks` (a list; a layer may stand in it several
-    times) and, if it has one, `pooler` in its constructor, and then calls `self.build()`. It may
-    override:
+    times) and, if it has them, `embeddings_project` (makes narrow embeddings as wide as the blocks)
+    and `pooler` in its constructor, and then calls `self.build()`. It may override:
 
       embed: if the embeddings take something else.
       block_arguments: if blocks take something else, or each takes something of its own.
@@ -82,6 +83,7 @@ class Encoder(keras.Model):
     """
 
     embeddings: keras.layers.Layer
+    embeddings_project: keras.layers.Layer | None = None
     blocks: list[keras.layers.Layer]
     pooler: keras.layers.Layer | None = None
 
@@ -92,7 +94,10 @@ class Encoder(keras.Model):
     def build(self, input_shape=None):
         # All shapes follow from the config: building here makes the variable paths the same however
         # the encoder is called first.
-        self.embeddings.build()
+        if not self.embeddings.built:  # another encoder may share them
+            self.embeddings.build()
+        if self.embeddings_project is not None:
+            self.embeddings_project.build((None, None, self.word_embeddings.shape[-1]))
         with keras.name_scope("encoder"):
             for block in self.blocks:
                 if not block.built:
@@ -142,12 +147,15 @@ class Encoder(keras.Model):
 
     def embed(self, inputs: Mapping[str, tf.Tensor | None], dropout_seed) -> tf.Tensor:
         """The hidden states [B, S, D] below the first block, from the call arguments by name."""
-        return self.embeddings(
+        embedded_BSW = self.embeddings(
             inputs["input_ids"],
             inputs["segment_ids"],
             inputs["position_ids"],
             dropout_seed=dropout_seed,
         )
+        if self.embeddings_project is None:
+            return embedded_BSW
+        return self.embeddings_project(embedded_BSW)
 
     def block_arguments(self, inputs: Mapping[str, tf.Tensor | None]) -> list[dict[str, Any]]:
         """What each block is called with beside the hidden states, by name: here for all the same.
@@ -165,15 +173,18 @@ class Encoder(keras.Model):
     @property
     def parts(self) -> list[Part]:
         """The parts in order of depth. A block that only shares variables is not one of them."""
-        layers = [("embeddings", self.embeddings), *(("block", block) for block in self.blocks)]
+        projection = [] if self.embeddings_project is None else [self.embeddings_project]
+        layers = [("embeddings", [self.embeddings, *projection])]
+        layers += [("block", [block]) for block in self.blocks]
         if self.pooler is not None:
-            layers.append(("pooler", self.pooler))
+            layers.append(("pooler", [self.pooler]))
         parts, taken = [], set()
-        for kind, layer in [*layers, ("top", self)]:
-            own = tuple(variable for variable in layer.variables if id(variable) not in taken)
+        for kind, (first, *others) in [*layers, ("top", [self])]:
+            variables = [v for layer in (first, *others) for v in layer.variables]
+            own = tuple(variable for variable in variables if id(variable) not in taken)
             taken |= {id(variable) for variable in own}
             if own:
-                parts.append(Part(kind, layer.name, own))
+                parts.append(Part(kind, first.name, own))
         return parts
 
     @property
@@ -218,6 +229,14 @@ class Encoder(keras.Model):
             num_labels=num_labels,
             dropout_prob=dropout_prob,
             name="classifier",
+            **self._head_options(),
+        )
+
+    def replaced_token_head(self) -> keras.layers.Layer:
+        """Called as `head(sequence_BSD)`; gives a logit for each token: that it is no original."""
+        return ReplacedTokenHead(
+            hidden_act=getattr(self.config, "hidden_act", "gelu"),
+            name="discriminator_predictions",
             **self._head_options(),
         )
 

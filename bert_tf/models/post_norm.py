@@ -1,0 +1,85 @@
+"""The encoder of BERT's kind: tables, LayerNorm, post-norm blocks. Members differ in details."""
+
+import keras
+
+from bert_tf.layers.dense import Dense
+from bert_tf.layers.embeddings import BertEmbeddings
+from bert_tf.layers.heads import Pooler
+from bert_tf.layers.transformer import TransformerBlock
+from bert_tf.models.encoder import Encoder
+from bert_tf.models.model import EncoderConfig
+
+
+class PostNormEncoder(Encoder):
+    """Builds BERT's embeddings, blocks and pooler; called as every `Encoder`.
+
+    The config has the fields or properties hidden_size, num_hidden_layers, num_attention_heads,
+    intermediate_size, hidden_act, hidden_dropout_prob, attention_probs_dropout_prob,
+    max_position_embeddings, type_vocab_size (0: no segments), initializer_range, layer_norm_eps
+    and, if the embeddings are narrower than the blocks, embedding_size. A subclass may override:
+
+      make_embeddings: another layer of embeddings.
+      make_blocks: other blocks, or some of them several times.
+      PROJECTION: the name of the layer that widens the embeddings.
+
+    Args:
+      config: its shape.
+      embeddings: those of another encoder, to be shared with it; None for own ones.
+      **kwargs: of `Encoder`.
+    """
+
+    PROJECTION = "embeddings_project"
+
+    def __init__(
+        self, config: EncoderConfig, *, embeddings: keras.layers.Layer | None = None, **kwargs
+    ):
+        super().__init__(config, **kwargs)
+        self.embeddings = self.make_embeddings() if embeddings is None else embeddings
+        if getattr(config, "embedding_size", config.hidden_size) != config.hidden_size:
+            self.embeddings_project = Dense(
+                config.hidden_size, name=self.PROJECTION, **self._shared_options()
+            )
+        self.blocks = self.make_blocks()
+        if config.use_pooler:
+            self.pooler = Pooler(
+                hidden_size=config.hidden_size, name="pooler", **self._shared_options()
+            )
+        self.build()
+
+    def make_embeddings(self) -> keras.layers.Layer:
+        """The layer of words, positions and segments, called as `BertEmbeddings`."""
+        return BertEmbeddings(name="embeddings", **self._embeddings_options())
+
+    def _embeddings_options(self) -> dict:
+        config = self.config
+        return {
+            "vocab_size": config.vocab_size,
+            "hidden_size": getattr(config, "embedding_size", config.hidden_size),
+            "max_position_embeddings": config.max_position_embeddings,
+            "type_vocab_size": config.type_vocab_size,
+            "layer_norm_eps": config.layer_norm_eps,
+            "hidden_dropout_prob": config.hidden_dropout_prob,
+            **self._shared_options(),
+        }
+
+    def make_blocks(self) -> list[keras.layers.Layer]:
+        """The blocks in the order in which they run."""
+        return [self.make_block(f"layer_{i}") for i in range(self.config.num_hidden_layers)]
+
+    def make_block(self, name: str) -> keras.layers.Layer:
+        """One block."""
+        config = self.config
+        return TransformerBlock(
+            hidden_size=config.hidden_size,
+            num_attention_heads=config.num_attention_heads,
+            intermediate_size=config.intermediate_size,
+            hidden_act=config.hidden_act,
+            hidden_dropout_prob=config.hidden_dropout_prob,
+            attention_probs_dropout_prob=config.attention_probs_dropout_prob,
+            layer_norm_eps=config.layer_norm_eps,
+            name=name,
+            **self._shared_options(),
+        )
+
+    def _shared_options(self) -> dict:
+        return {"initializer_range": self.config.initializer_range, "dtype": self.dtype_policy}

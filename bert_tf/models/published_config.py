@@ -1,0 +1,155 @@
+"""Configs whose fields are the keys of the model's published configuration file.
+
+Needs neither TensorFlow nor Keras.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Self
+
+from absl import logging
+
+from bert_tf import members
+from bert_tf.layers.activation_names import check_activation
+from bert_tf.models.model import EncoderConfig
+
+# Keys of other projects' files. The first kind has no effect on the numbers and is kept; the second
+# is an error at any other value, because the model would compute something else.
+_WITHOUT_EFFECT = frozenset(
+    [
+        "architectures",
+        "_name_or_path",
+        "torch_dtype",
+        "dtype",
+        "transformers_version",
+        "use_cache",
+        "model_type",
+        "gradient_checkpointing",
+        "pad_token_id",
+        "bos_token_id",
+        "eos_token_id",
+        "id2label",
+        "label2id",
+        "finetuning_task",
+        "problem_type",
+        "classifier_dropout",
+        "attn_implementation",
+        "backward",
+        "output_past",
+        "num_labels",
+        "return_dict",
+        "output_attentions",
+        "output_hidden_states",
+        "torchscript",
+        "use_bfloat16",
+        "sep_token_id",
+        "cls_token_id",
+        "cross_attention_hidden_size",
+        "tokenizer_class",
+        "transformers.js_config",
+        "model_max_length",
+        "do_lower_case",
+        "max_length",
+    ]
+)
+_ONLY_SUPPORTED = {
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+    "is_encoder_decoder": False,
+    "add_cross_attention": False,
+    "chunk_size_feed_forward": 0,
+    "pruned_heads": {},
+}
+
+
+class PublishedConfig(EncoderConfig):
+    """Base class of configs that read and keep the published file of their model.
+
+    A subclass is a dataclass with a field `other_keys`, a dict.
+
+    Class attributes:
+      WITHOUT_EFFECT: further keys that have no effect on the numbers.
+      ONLY_OURS: fields that the published file does not have.
+      SIZES: {name of a published size: the fields of it that are not the default}.
+    """
+
+    WITHOUT_EFFECT = ()
+    ONLY_OURS = ("use_pooler", "other_keys")
+    SIZES = {}
+
+    @classmethod
+    def from_size(cls, name: str, **changes: Any) -> Self:
+        """The published size `name`, one of `SIZES`, with `changes`."""
+        if name not in cls.SIZES:
+            raise ValueError(f"unknown size {name!r}. Known: {', '.join(cls.SIZES)}.")
+        return cls(**{**cls.SIZES[name], **changes})
+
+    @classmethod
+    def only_supported(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """{key: the one value that this encoder can have}, for a file with these values."""
+        del values
+        return dict(_ONLY_SUPPORTED)
+
+    @classmethod
+    def from_foreign(cls, values: Mapping[str, Any], path: str) -> Self:
+        """Reads the content of a config.json of another project.
+
+        Args:
+          values: the JSON object.
+          path: of the file, for messages.
+
+        Raises:
+          ValueError: another model type, or a feature that this encoder does not have.
+        """
+        expected = members.name_of(cls)
+        if str(values.get("model_type", expected)).replace("-", "_") != expected:
+            raise ValueError(
+                f"{path}: model_type is {values['model_type']!r}, expected {expected!r}. This is "
+                "another kind of model."
+            )
+        only_supported = cls.only_supported(values)
+        for key, supported in only_supported.items():
+            if values.get(key, supported) != supported:
+                raise ValueError(
+                    f"{path}: {key} is {values[key]!r}; only {supported!r} is supported."
+                )
+        known = {field.name for field in dataclasses.fields(cls)} - {"other_keys"}
+        config = cls(**{key: value for key, value in values.items() if key in known})
+        config.other_keys = {key: value for key, value in values.items() if key not in known}
+        unknown = set(config.other_keys) - _WITHOUT_EFFECT - set(cls.WITHOUT_EFFECT)
+        unknown -= set(only_supported)
+        if unknown:
+            logging.warning("%s: ignored unknown keys: %s", path, ", ".join(sorted(unknown)))
+        return config.read_in_its_words(values).check(path)
+
+    def read_in_its_words(self, values: Mapping[str, Any]) -> Self:
+        """Itself, where a value means something else in the file than here; here: nothing does.
+
+        Args:
+          values: the JSON object that it was made from.
+        """
+        del values
+        return self
+
+    def published(self) -> dict[str, Any]:
+        """The keys of the published file, with those of another project that were kept."""
+        fields = dataclasses.asdict(self)
+        return {
+            **self.other_keys,
+            **{key: value for key, value in fields.items() if key not in self.ONLY_OURS},
+        }
+
+    def check(self, source: str) -> Self:
+        """Returns itself; ValueError for values of the wrong type or out of range."""
+        super().check(source)
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"{source}: hidden_size ({self.hidden_size}) is not divisible by "
+                f"num_attention_heads ({self.num_attention_heads})."
+            )
+        for name in filter(None, (self.hidden_act, getattr(self, "masked_lm_hidden_act", ""))):
+            try:
+                check_activation(name)
+            except ValueError as error:
+                raise ValueError(f"{source}: {error}") from error
+        return self
