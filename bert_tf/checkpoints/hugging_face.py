@@ -113,8 +113,10 @@ def _weight_files(files: Files) -> list[str]:
 def _plain_names(home: Mapping[str, Any], names: HuggingFaceNames, source: str) -> dict[str, str]:
     """{name as in the rules: name in the file}."""
     plain_names: dict[str, str] = {}
+    usual = {there: name for table in names.renamed.values() for name, there in table.items()}
     for full in home:
         plain = full.removeprefix(names.prefix)
+        plain = usual.get(plain, plain)
         for old, new in names.older.items():
             plain = plain.replace(old, new)
         if plain in plain_names:
@@ -242,7 +244,12 @@ def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
         [] if has_pooler else [path for path in variables.pooler if path in checkpoint.weights]
     )
     entries = mapping.write(names.rules, checkpoint.weights, variables, checkpoint.config)
-    entries = [entry for entry in entries if entry.ours not in left_out]
+    renamed = names.renamed.get(_kind(checkpoint), {})
+    entries = [
+        dataclasses.replace(entry, theirs=renamed.get(entry.theirs, entry.theirs))
+        for entry in entries
+        if entry.ours not in left_out
+    ]
     if class_name != names.classes["embedding"][0]:
         entries = [
             dataclasses.replace(entry, theirs=names.prefix + entry.theirs)

@@ -4,8 +4,6 @@ Shape suffixes: B batch, S sequence, P predictions, E examples in a packed row, 
 V vocabulary, W width of the word embeddings, L labels.
 """
 
-from contextlib import nullcontext
-
 import keras
 import tensorflow as tf
 from keras import ops
@@ -263,19 +261,15 @@ class DenseClassifierHead(ClassifierHead):
     Args:
       hidden_act: activation of that layer, see `layers.activations`.
       drops_input: dropout before that layer too, not only before the scores.
-      scores_name: name above the variables of the scores; "" for none.
       **kwargs: as of `ClassifierHead`, whose call arguments and result are the same.
 
     Reference: Liu et al. 2019 (RoBERTa), in the form of fairseq.
     """
 
-    def __init__(
-        self, *, hidden_act: str, drops_input: bool = True, scores_name: str = "out_proj", **kwargs
-    ):
+    def __init__(self, *, hidden_act: str, drops_input: bool = True, **kwargs):
         super().__init__(**kwargs)
         self.hidden_act = hidden_act
         self.drops_input = drops_input
-        self.scores_name = scores_name
         self._activation = get_activation(hidden_act)
         self.dense = Dense(
             self.hidden_size,
@@ -286,9 +280,7 @@ class DenseClassifierHead(ClassifierHead):
 
     def build(self, input_shape=None):
         self.dense.build((None, self.hidden_size))
-        scope = keras.name_scope(self.scores_name) if self.scores_name else nullcontext()
-        with scope:
-            super().build()
+        super().build()
 
     def call(self, inputs, dropout_seed=None):
         if self.drops_input:
@@ -297,7 +289,7 @@ class DenseClassifierHead(ClassifierHead):
         return super().call(hidden, fold_in(dropout_seed, 1))
 
     def get_config(self):
-        names = ("hidden_act", "drops_input", "scores_name")
+        names = ("hidden_act", "drops_input")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

@@ -168,6 +168,9 @@ def keras_block(theirs: str, ours: str) -> list[Rule]:
     ]
 
 
+# A classifier of texts whose scores Hugging Face calls `out_proj`, those of tokens not.
+OUT_PROJ = {f"classifier.{name}": f"classifier.out_proj.{name}" for name in ("weight", "bias")}
+
 # Google's names of the variables of a block; ours are the same.
 BLOCK = (
     *(
@@ -219,6 +222,7 @@ class HuggingFaceNames(Names):
       classes: {task: (class that transformers has for it, whether its encoder has a pooler)}. The
         tasks are those of `bert_tf.checkpoints.heads`, and "masked_lm" for pretraining without next
         sentence.
+      renamed: {task: {name in the rules: name in the class for this task}}.
       older: {part of a name in older files: the same part in the rules}.
       ignored: {name of what is no weight: why it is left out}.
       copies: {name of a tensor: name of the one in the rules that it must be equal to}.
@@ -231,6 +235,7 @@ class HuggingFaceNames(Names):
     classes: Mapping[str, tuple[str, bool]]
     model_type: str = ""
     classifier_dropout: str = "classifier_dropout"
+    renamed: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     older: Mapping[str, str] = dataclasses.field(default_factory=dict)
     ignored: Mapping[str, str] = dataclasses.field(default_factory=dict)
     copies: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -26,13 +26,16 @@ from bert_tf.layers.dense import Dense, LayerNorm
 from bert_tf.layers.embeddings import BertEmbeddings
 from bert_tf.layers.heads import (
     ClassifierHead,
+    DenseClassifierHead,
     MaskedLanguageModelHead,
     NextSentenceHead,
     Pooler,
+    ReplacedTokenHead,
     SpanHead,
 )
 from bert_tf.layers.transformer import TransformerBlock
 from bert_tf.models.bert import BertEncoder
+from bert_tf.models.electra import ElectraConfig
 from bert_tf.tasks.classification.task import ClassificationModel
 from bert_tf.tasks.embedding.task import EmbeddingModel
 from bert_tf.tasks.pretraining.task import PretrainingModel
@@ -58,6 +61,20 @@ def bert_config(**changes: Any) -> BertConfig:
     }
     return BertConfig(**{**values, **changes})
 
+
+# The other encoders, each with what is its own: embeddings that are narrower, shared blocks.
+FAMILY = (
+    ElectraConfig(
+        vocab_size=V,
+        embedding_size=D // 2,
+        hidden_size=D,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        intermediate_size=INTERMEDIATE,
+        max_position_embeddings=S,
+    ),
+)
+IDS = ("input_ids", "input_mask", "segment_ids")
 
 TASK_SETTINGS = {
     "pretraining": {"max_predictions_per_seq": P},
@@ -233,6 +250,23 @@ GOLDENS = {
             has_dropout=True,
         ),
         Golden(
+            DenseClassifierHead,
+            _built(
+                DenseClassifierHead,
+                hidden_size=D,
+                num_labels=3,
+                hidden_act="tanh",
+                name="classifier",
+            ),
+            {"inputs": _pooled()},
+            has_dropout=True,
+        ),
+        Golden(
+            ReplacedTokenHead,
+            _built(ReplacedTokenHead, hidden_size=D, name="discriminator_predictions"),
+            {"sequence_BSD": _hidden()},
+        ),
+        Golden(
             SpanHead,
             _built(SpanHead, hidden_size=D, name="squad"),
             {"sequence_BSD": _hidden()},
@@ -243,6 +277,15 @@ GOLDENS = {
             lambda dtype: BertEncoder(bert_config(), dtype=dtype),
             _ids("input_ids", "input_mask", "segment_ids"),
             has_dropout=True,
+        ),
+        *(
+            Golden(
+                config.encoder_class(),
+                lambda dtype, config=config: config.encoder_class()(config, dtype=dtype),
+                _ids(*(name for name in IDS if name in config.inputs)),
+                has_dropout=True,
+            )
+            for config in FAMILY
         ),
         Golden(
             PretrainingModel,

@@ -7,8 +7,8 @@ import pathlib
 import pytest
 import tensorflow as tf
 
+from bert_tf.models import published_config
 from bert_tf.models.bert import SIZES, BertConfig, BertEncoder
-from bert_tf.models.bert import config as bert_config
 
 # Encoder and pooler with a vocabulary of 30,522 (Devlin et al. 2018; Turc et al. 2019; counted in
 # the released checkpoints).
@@ -57,7 +57,7 @@ def warnings(monkeypatch):
     """The warnings the config logs, as text."""
     lines = []
     monkeypatch.setattr(
-        bert_config.logging, "warning", lambda text, *values: lines.append(text % values)
+        published_config.logging, "warning", lambda text, *values: lines.append(text % values)
     )
     return lines
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 
 from bert_tf.models.checkpoint_names import (
     BLOCK,
+    OUT_PROJ,
     GoogleNames,
     HuggingFaceNames,
     KerasNames,
@@ -42,11 +43,10 @@ HUGGING_FACE = HuggingFaceNames(
             "discriminator_predictions.dense_prediction", f"{_DISCRIMINATOR}/dense_prediction"
         ),
         *torch_dense("classifier.dense", "classifier/dense"),
-        *torch_dense("classifier.out_proj", "classifier/out_proj"),
-        *torch_dense("classifier", "classifier"),  # of tokens
+        *torch_dense("classifier", "classifier"),
         *torch_scores("qa_outputs", "cls/squad"),
     ],
-    labels=("classifier.out_proj.bias", "classifier.bias"),
+    labels="classifier.bias",
     prefix="electra.",
     classes={
         "embedding": ("ElectraModel", False),
@@ -56,6 +56,7 @@ HUGGING_FACE = HuggingFaceNames(
         "token_classification": ("ElectraForTokenClassification", False),
         "question_answering": ("ElectraForQuestionAnswering", False),
     },
+    renamed={"classification": OUT_PROJ},
     older={".LayerNorm.gamma": ".LayerNorm.weight", ".LayerNorm.beta": ".LayerNorm.bias"},
     ignored=dict.fromkeys(
         ("embeddings.position_ids", "embeddings.token_type_ids"), "a buffer, not a weight"

@@ -1,0 +1,133 @@
+"""Every encoder in every format that has it: what goes out comes back, what cannot is refused."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from bert_tf import members, model_folder
+from bert_tf.checkpoints import checkpoint as foreign
+from bert_tf.checkpoints.found_task import labels_of
+from bert_tf.models.electra import ElectraConfig
+from tests.checkpoints.models import assert_same_weights, make_checkpoint_of, outputs_of
+from tests.scripts.conftest import ok_here
+
+_SHAPE = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "max_position_embeddings": 18,
+}
+CONFIGS = {"electra": ElectraConfig(**{**_SHAPE, "num_attention_heads": 1}, embedding_size=12)}
+TASKS = ("embedding", "pretraining", "classification", "token_classification")
+# (format, encoder, task, changes of the config)
+CASES = [
+    *(("hugging_face", name, task, {}) for name in CONFIGS for task in TASKS),
+    *(("hugging_face", name, "question_answering", {}) for name in CONFIGS),
+    ("hugging_face", "electra", "replaced_tokens", {"embedding_size": 32}),
+    ("hugging_face", "electra", "pretraining", {"tie_word_embeddings": False}),
+    ("google", "electra", "pretraining", {}),
+    ("google", "electra", "replaced_tokens", {"embedding_size": 32}),
+]
+
+
+def make(name, task, **changes):
+    config = dataclasses.replace(CONFIGS[name], **changes)
+    return make_checkpoint_of(config, task, next_sentence=config.use_pooler)
+
+
+@pytest.mark.parametrize(("format_name", "name", "task", "changes"), CASES)
+def test_weights_config_and_labels_come_back(tmp_path, format_name, name, task, changes):
+    before = make(name, task, **changes)
+    folder = str(tmp_path / "there")
+    rows = foreign.write(before, folder, format_name)
+    assert {row.ours for row in rows if row.theirs} == set(before.weights)
+    after = model_folder.read_checkpoint(folder)
+    assert_same_weights(before, after)
+    assert all(row.ours for row in after.rows)
+    kept = {"other_keys": {}}
+    assert dataclasses.replace(after.config, **kept) == dataclasses.replace(before.config, **kept)
+    assert after.task.name == task and labels_of(after.facts) == labels_of(before.facts)
+    if format_name == "hugging_face" and "classification" in task:
+        assert after.task.classifier_dropout_prob == before.task.classifier_dropout_prob
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_classifier_of_hugging_face_answers_in_bert_tf_and_starts_a_run(tmp_path, name):
+    """convert_checkpoint.py there and back; the model of the folder computes what it did."""
+    before = make(name, "classification")
+    foreign.write(before, str(tmp_path / "hf"), "hugging_face")
+    ok_here("convert_checkpoint", input=tmp_path / "hf", output=tmp_path / "own", to="bert_tf")
+    expected = outputs_of(model_folder.build(before)[1])
+    for folder in ("hf", "own"):
+        _, model = model_folder.load(str(tmp_path / folder))
+        np.testing.assert_array_equal(outputs_of(model)["logits"], expected["logits"])
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_missing_and_foreign_tensors_are_named(tmp_path, name):
+    folder = tmp_path / "hf"
+    foreign.write(make(name, "pretraining"), str(folder), "hugging_face")
+    path = folder / "model.safetensors"
+    tensors = safetensors.numpy.load_file(path)
+    safetensors.numpy.save_file({**tensors, "extra.weight": np.zeros(3, np.float32)}, path)
+    (row,) = [row for row in foreign.read(str(folder)).rows if not row.ours]
+    assert (row.theirs, row.note) == ("extra.weight", "NOT USED")
+    lost = next(key for key in tensors if "embeddings" in key and key.endswith("orm.bias"))
+    del tensors[lost]
+    safetensors.numpy.save_file(tensors, path)
+    with pytest.raises(ValueError, match=f"missing, among them {name}/embeddings/LayerNorm/beta"):
+        foreign.read(str(folder))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_config_that_contradicts_its_weights_is_refused(tmp_path, name):
+    folder = tmp_path / "hf"
+    foreign.write(make(name, "pretraining"), str(folder), "hugging_face")
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**values, "vocab_size": 65}))
+    with pytest.raises(ValueError, match="word_embeddings.* has shape .*They do not belong"):
+        foreign.read(str(folder))
+
+
+@pytest.mark.parametrize("model_type", ["gpt2", "t5", "deberta-v2", "no-such"])
+def test_a_member_that_is_not_here_is_named(tmp_path, model_type):
+    folder = tmp_path / "hf"
+    foreign.write(make("electra", "embedding"), str(folder), "hugging_face")
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**values, "model_type": model_type}))
+    with pytest.raises(ValueError, match=f"this is a '{model_type}', an encoder that bert_tf does"):
+        foreign.read(str(folder))
+
+
+REFUSED = [
+    ("google", "electra", "pretraining", {"hidden_act": "gelu_new"}, "has the exact gelu"),
+    ("google", "electra", "pretraining", {"tie_word_embeddings": False}, "Google's is tied"),
+    ("google", "electra", "classification", {}, "the classifier: google has none"),
+    ("keras", "electra", "embedding", {}, "keras-hub always has one, which starts at random"),
+]
+
+
+@pytest.mark.parametrize(("format_name", "name", "task", "changes", "message"), REFUSED)
+def test_what_a_format_cannot_hold_is_refused(tmp_path, format_name, name, task, changes, message):
+    with pytest.raises(ValueError, match=message):
+        foreign.write(make(name, task, **changes), str(tmp_path / "there"), format_name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_release_of_electra_without_a_configuration_file_is_read(tmp_path):
+    before = make("electra", "replaced_tokens", hidden_size=128, num_attention_heads=2)
+    foreign.write(before, str(tmp_path / "there"), "google")
+    (tmp_path / "there" / "electra_config.json").unlink()
+    after = foreign.read(str(tmp_path / "there"))
+    assert_same_weights(before, after)
+    assert after.config == before.config and after.task.name == "replaced_tokens"
+
+
+def test_members_have_a_tiny_config_here():
+    named = {name for name in members.known("models") if name != "bert"}  # it has its own files
+    assert named == set(CONFIGS)
