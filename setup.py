@@ -18,6 +18,7 @@ _GARDEN = [
 ]
 _EXPORT = ["ai-edge-litert>=2.1", "onnxruntime>=1.20", "tf2onnx>=1.17"]
 _SERVING = ["tensorflow-serving-api==2.20.*"]
+_VOCAB = ["sentencepiece>=0.2", "tokenizers>=0.21"]  # learn vocabularies of these kinds
 _DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1.0,<2"]
 
 setuptools.setup(
@@ -56,10 +57,12 @@ setuptools.setup(
         "beam": ["apache-beam"],
         "docs": _DOCS,
         "tfds": ["tensorflow-datasets"],
+        "vocab": _VOCAB,
         "test": _GARDEN
         + _EXPORT
         + _SERVING
         + _DOCS
+        + _VOCAB
         + ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.8", "ruff==0.17.*", "safetensors>=0.5"],
     },
 )

@@ -1,0 +1,383 @@
+"""Byte-level BPE as TensorFlow ops: the tokenizer of GPT-2, RoBERTa and ModernBERT.
+
+Every text can be written with it, and `decode` gives it back as it was. Ids are equal to those of
+the `tokenizers` library.
+
+Shapes: N texts, P pieces of texts, W words of all texts, M of them that are no token, U different
+ones of these, T tokens of all texts, V vocabulary. A dimension in brackets is ragged.
+"""
+
+import functools
+import os
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf.tokenization import byte_level, tokenizer
+from bert_tf.tokenization.byte_pair_merges import Merger
+from bert_tf.tokenization.byte_pair_vocabulary import (
+    MERGES_FILE,
+    NO_TOKEN,
+    VOCABULARY_FILE,
+    BytePairVocabulary,
+)
+from bert_tf.tokenization.row_layout import RowLayout
+
+_DOUBLE, _SINGLE = "double_separator", "single_separator"  # between two texts of a row
+_SPECIAL_TOKENS = {
+    "pad_token": "<pad>",
+    "unk_token": "<unk>",
+    "cls_token": "<s>",
+    "sep_token": "</s>",
+    "mask_token": "<mask>",
+}
+_NONE = -1
+_BORDER = b"\xff"  # no byte of UTF-8
+_as_written = tf.autograph.experimental.do_not_convert
+
+
+class BytePairTokenizer(tokenizer.Tokenizer):
+    """Cuts text into byte-level BPE ids, in the graph. For what it offers see the base class.
+
+    A blank before the mask token belongs to it, where special tokens are kept.
+
+    Args:
+      vocabulary: tokens and merges.
+      add_prefix_space: a text begins like a word in the middle of one, with a space before it.
+      row_layout: "double_separator" (RoBERTa's `<s> A </s></s> B </s>`, without segments) or
+        "single_separator" (ModernBERT's, the second text is segment 1).
+      special_tokens: {"pad_token", "unk_token", "cls_token", "sep_token", "mask_token": spelling};
+        what is missing is spelled as in RoBERTa.
+
+    Example:
+      tokenizer = Tokenizer.from_folder("roberta-base")
+      inputs = tokenizer.encode(["A sentence."], ["Another."], max_seq_length=128)
+    """
+
+    FILES = (VOCABULARY_FILE, MERGES_FILE)
+    SETTINGS = {
+        "add_prefix_space": bool,
+        "row_layout": str,
+        **dict.fromkeys(_SPECIAL_TOKENS, str),
+    }
+
+    def __init__(
+        self,
+        vocabulary: BytePairVocabulary,
+        *,
+        add_prefix_space: bool = False,
+        row_layout: str = _DOUBLE,
+        special_tokens: Mapping[str, str] | None = None,
+    ):
+        if row_layout not in (_DOUBLE, _SINGLE):
+            raise ValueError(f"row_layout is {row_layout!r}; expected {_DOUBLE!r} or {_SINGLE!r}")
+        self.vocabulary = vocabulary
+        self.add_prefix_space = bool(add_prefix_space)
+        self.row_layout = row_layout
+        for name, spelling in {**_SPECIAL_TOKENS, **(special_tokens or {})}.items():
+            if spelling not in vocabulary:
+                raise ValueError(
+                    f"{name} is {spelling!r}, which is no token of the vocabulary; name the right "
+                    "one in tokenizer_config.json"
+                )
+            setattr(self, name, spelling)
+        super().__init__()
+        self._bytes_V = tf.constant(self._token_bytes)
+        self._num_bytes_V = tf.constant(self._lengths())
+        self._merger, self._whole_words = _merger_and_words(vocabulary, self.unk_id)
+
+    @classmethod
+    def read(cls, path: str, settings: Mapping[str, Any]) -> "BytePairTokenizer":
+        """The tokenizer in a folder, or of a `vocab.json` with `merges.txt` beside it.
+
+        Raises:
+          ValueError: a file is missing or malformed, or a special token is not in the vocabulary.
+        """
+        folder = path if tf.io.gfile.isdir(path) else os.path.dirname(path)
+        file = path if path.endswith(".json") else os.path.join(folder, VOCABULARY_FILE)
+        vocabulary = BytePairVocabulary.from_files(file, os.path.join(folder, MERGES_FILE))
+        spellings = {name: settings[name] for name in _SPECIAL_TOKENS if settings.get(name)}
+        return cls(
+            vocabulary,
+            add_prefix_space=settings.get("add_prefix_space") or False,
+            row_layout=settings.get("row_layout") or _DOUBLE,
+            special_tokens=spellings,
+        )
+
+    def save_vocabulary(self, folder: str) -> None:
+        """See the base class."""
+        self.vocabulary.save(folder)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The tokens in GPT-2's alphabet of bytes; "" for an id that stands for nothing."""
+        return self.vocabulary.tokens
+
+    @functools.cached_property
+    def _token_bytes(self) -> tuple[bytes, ...]:
+        """The bytes that each token stands for; special tokens are themselves."""
+        special = set(self.special_ids)
+        return tuple(
+            token.encode("utf-8") if i in special else self.vocabulary.bytes_of(token)
+            for i, token in enumerate(self.tokens)
+        )
+
+    def _lengths(self) -> np.ndarray:
+        """Int32 [V], how many bytes of a text each token takes: the unknown token one."""
+        lengths = np.array([len(content) for content in self._token_bytes], np.int32)
+        lengths[self.unk_id] = 1
+        return lengths
+
+    @functools.cached_property
+    def token_texts(self) -> tuple[str, ...]:
+        """The tokens as text, without a space before it; U+FFFD for parts of characters."""
+        texts = (content.decode("utf-8", errors="replace") for content in self._token_bytes)
+        return tuple(text.removeprefix(" ") for text in texts)
+
+    @functools.cached_property
+    def begins_word(self) -> np.ndarray:
+        """Bool [V], read-only: the token begins with a blank or a sign, or is special."""
+        special = set(self.special_ids)
+        begins_word = np.array(
+            [i in special or _begins_word(text) for i, text in enumerate(self._token_bytes)]
+        )
+        begins_word.flags.writeable = False
+        return begins_word
+
+    @property
+    def pad_id(self) -> int:
+        """The id of `pad_token`."""
+        return self.vocabulary.id_of(self.pad_token)
+
+    @property
+    def unk_id(self) -> int:
+        """The id of `unk_token`. A text needs it only if the vocabulary lacks single bytes."""
+        return self.vocabulary.id_of(self.unk_token)
+
+    @property
+    def cls_id(self) -> int:
+        """The id of `cls_token`."""
+        return self.vocabulary.id_of(self.cls_token)
+
+    @property
+    def sep_id(self) -> int:
+        """The id of `sep_token`."""
+        return self.vocabulary.id_of(self.sep_token)
+
+    @property
+    def mask_id(self) -> int:
+        """The id of `mask_token`."""
+        return self.vocabulary.id_of(self.mask_token)
+
+    @property
+    def layout(self) -> RowLayout:
+        """`<s> A </s>`, and of two texts what `row_layout` says."""
+        sep, is_double = (self.sep_id,), self.row_layout == _DOUBLE
+        return RowLayout(
+            before=(self.cls_id,),
+            between=2 * sep if is_double else sep,
+            after=sep,
+            pad=self.pad_id,
+            second_segment=int(not is_double),
+        )
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of tokens and merges."""
+        return self.vocabulary.sha256
+
+    @_as_written
+    def tokenize(self, texts: tf.Tensor, *, keep_special_tokens: bool = False) -> tf.RaggedTensor:
+        """See the base class. Bytes that are not UTF-8 count as U+FFFD."""
+        texts = byte_level.as_utf8(tokenizer.as_vector(texts, "texts"))
+        if not keep_special_tokens:
+            return self._tokenize(texts)
+        return tf.cond(
+            tf.reduce_any(tf.strings.regex_full_match(texts, self._holds_special)),
+            lambda: self._tokenize_pieces(texts)[0],
+            lambda: self._tokenize(texts),
+        )
+
+    @_as_written
+    def tokenize_with_offsets(
+        self, texts: tf.Tensor, *, keep_special_tokens: bool = False
+    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+        """See the base class.
+
+        Spaces before a token are left out of its span; a token of spaces alone has an empty one. A
+        token that is a part of a character has all of it.
+        """
+        texts = byte_level.as_utf8(tokenizer.as_vector(texts, "texts"))
+        if not keep_special_tokens:
+            return self._with_offsets(texts)
+        return tf.cond(
+            tf.reduce_any(tf.strings.regex_full_match(texts, self._holds_special)),
+            lambda: self._tokenize_pieces(texts),
+            lambda: self._with_offsets(texts),
+        )
+
+    @_as_written
+    def decode(self, input_ids: tf.Tensor) -> tf.Tensor:
+        """Puts ids back together as text, without the special tokens.
+
+        Args:
+          input_ids: int32 [N, S] or [N, (S)].
+
+        Returns:
+          string [N]: the text as it was, without a space that was put before it. What is no whole
+          character becomes U+FFFD.
+        """
+        if not isinstance(input_ids, tf.RaggedTensor):
+            input_ids = tf.RaggedTensor.from_tensor(input_ids)
+        ids = input_ids.with_values(tf.cast(input_ids.values, tf.int32))
+        is_special_T = tf.reduce_any(ids.values[:, tf.newaxis] == self.special_ids, axis=-1)
+        contents_T = tf.where(is_special_T, b"", tf.gather(self._bytes_V, ids.values))
+        texts = tf.strings.reduce_join(ids.with_values(contents_T), axis=-1)
+        if self.add_prefix_space:
+            texts = tf.strings.regex_replace(texts, "^ ", "")
+        return byte_level.as_utf8(texts)
+
+    def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Tokens of UTF-8 texts [N], int32 [N, (tokens)]."""
+        if self.add_prefix_space:
+            texts = byte_level.with_prefix_space(texts)
+        words = byte_level.split(texts)
+        ids_W = self._whole_words.lookup(words.values)
+        missing_M = tf.where(ids_W == _NONE)[:, 0]
+
+        def with_merges() -> tuple[tf.Tensor, tf.Tensor]:
+            unique_U, which_M = tf.unique(tf.gather(words.values, missing_M))
+            merged = self._merger(unique_U)
+            num_M = tf.gather(tf.cast(merged.row_lengths(), tf.int32), which_M)
+            begin_M = tf.gather(tf.cast(merged.row_starts(), tf.int32), which_M)
+            begin_W = tf.tensor_scatter_nd_update(
+                tf.range(tf.size(ids_W)), missing_M[:, tf.newaxis], tf.size(ids_W) + begin_M
+            )
+            num_W = tf.tensor_scatter_nd_update(
+                tf.ones_like(ids_W), missing_M[:, tf.newaxis], num_M
+            )
+            read_T = tf.ragged.range(begin_W, begin_W + num_W).values
+            splits_W = tf.concat([[0], tf.cumsum(num_W)], axis=0)
+            ids_T = tf.gather(tf.concat([ids_W, merged.values], axis=0), read_T)
+            return ids_T, tf.cast(tf.gather(splits_W, words.row_splits), tf.int64)
+
+        ids_T, splits = tf.cond(
+            tf.size(missing_M) > 0, with_merges, lambda: (ids_W, words.row_splits)
+        )
+        return tf.RaggedTensor.from_row_splits(ids_T, splits, validate=False)
+
+    def _with_offsets(
+        self, texts: tf.Tensor
+    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+        """`_tokenize` with the first character of each token, and the one after its last."""
+        ids = self._tokenize(texts)
+        rows_T = ids.value_rowids()
+        padded = byte_level.with_prefix_space(texts) if self.add_prefix_space else texts
+        starts_T, ends_T = byte_level.character_borders(
+            padded, tf.gather(self._num_bytes_V, ids.values), rows_T
+        )
+        starts_T = tf.minimum(starts_T + tf.gather(self._num_spaces_V, ids.values), ends_T)
+        if self.add_prefix_space:
+            added_N = tf.strings.length(padded) - tf.strings.length(texts)
+            added_T = tf.gather(added_N, rows_T)
+            starts_T, ends_T = starts_T - added_T, ends_T - added_T
+        return ids, ids.with_values(starts_T), ids.with_values(ends_T)
+
+    @functools.cached_property
+    def _num_spaces_V(self) -> np.ndarray:
+        """Int32 [V], with how many spaces each token begins."""
+        return np.array([len(b) - len(b.lstrip(b" ")) for b in self._token_bytes], np.int32)
+
+    @functools.cached_property
+    def _special_pattern(self) -> str:
+        blanks = f"[{byte_level.BLANKS}]*"
+        spellings = {getattr(self, name) for name in _SPECIAL_TOKENS}
+        pattern = "|".join(map(re.escape, sorted(spellings - {self.mask_token}, key=len)[::-1]))
+        return f"{pattern}|{blanks}{re.escape(self.mask_token)}"
+
+    @property
+    def _holds_special(self) -> str:
+        return f"(?s:.*(?:{self._special_pattern}).*)"
+
+    def _tokenize_pieces(
+        self, texts: tf.Tensor
+    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+        """Tokens with offsets of UTF-8 texts [N], in which special tokens are kept."""
+        border = _BORDER + rb"\0" + _BORDER
+        marked = tf.strings.regex_replace(texts, self._special_pattern, border)
+        found = tf.raw_ops.StringSplit(input=marked, delimiter=_BORDER, skip_empty=True)
+        pieces = tf.RaggedTensor.from_value_rowids(
+            found.values, found.indices[:, 0], nrows=tf.size(texts, tf.int64), validate=False
+        )
+        blanks = f"^[{byte_level.BLANKS}]*"
+        special_P = tf.fill(tf.shape(pieces.values), _NONE)
+        for name, i in zip(_SPECIAL_TOKENS, self.special_ids, strict=True):
+            spelling = re.escape(getattr(self, name))
+            if name == "mask_token":
+                spelling = blanks + spelling
+            is_this_P = tf.strings.regex_full_match(pieces.values, spelling)
+            special_P = tf.where(is_this_P, i, special_P)
+        length_P = tf.strings.length(pieces.values, "UTF8_CHAR")
+        stripped_P = tf.strings.regex_replace(pieces.values, blanks, "")
+        num_blanks_P = length_P - tf.strings.length(stripped_P, "UTF8_CHAR")
+        is_special_P = special_P != _NONE
+        ids, starts, ends = self._with_offsets(tf.where(is_special_P, b"", pieces.values))
+        number_P = tf.cumsum(length_P, exclusive=True)
+        rows_P = pieces.value_rowids()
+        length_N = tf.math.unsorted_segment_sum(length_P, rows_P, tf.size(texts))
+        begin_P = number_P - tf.gather(tf.cumsum(length_N, exclusive=True), rows_P)
+
+        def joined(special_values_P: tf.Tensor, values: tf.RaggedTensor) -> tf.RaggedTensor:
+            mine = tf.RaggedTensor.from_row_lengths(
+                tf.boolean_mask(special_values_P, is_special_P),
+                tf.cast(is_special_P, tf.int64),
+                validate=False,
+            )
+            both = tf.concat([mine, values], axis=1)  # a piece has one of the two
+            return tf.RaggedTensor.from_row_splits(
+                both.values, tf.gather(both.row_splits, pieces.row_splits), validate=False
+            )
+
+        starts = starts.with_values(starts.values + tf.gather(begin_P, starts.value_rowids()))
+        ends = ends.with_values(ends.values + tf.gather(begin_P, ends.value_rowids()))
+        return (
+            joined(special_P, ids),
+            joined(begin_P + num_blanks_P, starts),
+            joined(begin_P + length_P, ends),
+        )
+
+
+def _begins_word(content: bytes) -> bool:
+    """Whether a token begins with a blank or a sign: no letter, number or part of a character."""
+    first = content.decode("utf-8", errors="replace")[:1]
+    return bool(first) and first != "\ufffd" and unicodedata.category(first)[0] not in "LMN"
+
+
+@functools.lru_cache(maxsize=2)
+def _merger_and_words(
+    vocabulary: BytePairVocabulary, unk_id: int
+) -> tuple[Merger, tf.lookup.StaticHashTable]:
+    """Merges, and a table of the words that become a single token."""
+    with tf.init_scope():  # not inside the graph of the first caller
+        merger = Merger(vocabulary, unk_id)
+        tokens = [token for token in vocabulary.tokens if token != NO_TOKEN]
+        contents = [vocabulary.bytes_of(token) for token in tokens]
+        merged = merger(tf.constant(contents))
+        firsts = tf.gather(merged.values, merged.row_starts()).numpy().tolist()
+        lengths = merged.row_lengths().numpy().tolist()
+        words = {
+            content: first
+            for content, first, length in zip(contents, firsts, lengths, strict=True)
+            if length == 1 and first != unk_id
+        }
+        initializer = tf.lookup.KeyValueTensorInitializer(
+            tf.constant(list(words)), tf.constant(list(words.values()), tf.int32)
+        )
+        return merger, tf.lookup.StaticHashTable(initializer, default_value=_NONE)
+
+
+Tokenizer = BytePairTokenizer  # the name under which `tokenizer.find` looks for it

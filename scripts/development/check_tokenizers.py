@@ -1,0 +1,121 @@
+"""Compares a tokenizer with the `tokenizers` library, line by line, on files of any text.
+
+Needs the package `tokenizers` (`pip install -e .[vocab]`). Prints a row of a table for each corpus;
+exits with 1 if a line differs.
+
+    python scripts/development/check_tokenizers.py --vocab_file=roberta-base --corpora=books=*.gz
+"""
+
+import glob
+import gzip
+import itertools
+import json
+import pathlib
+import sys
+import tarfile
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from benchmarks.contestants import reference_tokenizers
+
+from bert_tf.tokenization.tokenizer import Tokenizer
+
+_VOCAB_FILE = flags.DEFINE_string(
+    "vocab_file", None, "Folder or file of the tokenizer.", required=True
+)
+_CORPORA = flags.DEFINE_multi_string(
+    "corpora",
+    None,
+    "name=pattern: the files of a corpus. Of JSON every string is read, of a tar archive every "
+    "file, of others every line. Name it once for each corpus.",
+    required=True,
+)
+_MAX_LINES = flags.DEFINE_integer("max_lines", None, "Lines of each corpus; all by default.")
+_BATCH = 1024
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    tokenizer = Tokenizer.from_folder(_VOCAB_FILE.value)
+    reference = reference_tokenizers.make(tokenizer)
+    print("| corpus | lines | lines with other ids | with other offsets | MB | seconds |")
+    print("|---|---|---|---|---|---|", flush=True)
+    differences = 0
+    for corpus in _CORPORA.value:
+        name, _, pattern = corpus.partition("=")
+        if not glob.glob(pattern):
+            raise app.UsageError(f"--corpora={corpus}: no such file")
+        lines = itertools.chain.from_iterable(map(_lines, sorted(glob.glob(pattern))))
+        lines = itertools.islice(filter(None, lines), _MAX_LINES.value)
+        differences += _compare(name, lines, tokenizer, reference)
+    sys.exit(1 if differences else 0)
+
+
+def _compare(name: str, lines: Iterable[str], tokenizer: Tokenizer, reference: Any) -> int:
+    """Prints the row of a corpus; the number of lines that differ."""
+    encode = tf.function(tokenizer.tokenize_with_offsets, autograph=False).get_concrete_function(
+        tf.TensorSpec([None], tf.string)
+    )
+    num_lines = num_bytes = other_ids = other_offsets = 0
+    begin = time.monotonic()
+    while batch := list(itertools.islice(lines, _BATCH)):
+        ids, starts, ends = (x.to_list() for x in encode(tf.constant(batch)))
+        for i, expected in enumerate(reference.encode_batch(batch, add_special_tokens=False)):
+            if ids[i] != expected.ids:
+                other_ids += 1
+                if other_ids <= 3:
+                    print(f"{name}: {batch[i]!r}\n  here {ids[i]}\n  there {expected.ids}")
+            elif list(zip(starts[i], ends[i], strict=True)) != expected.offsets:
+                other_offsets += 1
+                if other_offsets <= 3:
+                    place = _first_other(starts[i], ends[i], expected.offsets)
+                    print(f"{name}: {batch[i]!r}\n  offsets differ from token {place}")
+        num_lines += len(batch)
+        num_bytes += sum(len(line.encode()) for line in batch)
+    seconds = time.monotonic() - begin
+    megabytes = f"{num_bytes / 1e6:.1f} | {seconds:.0f}"
+    print(f"| {name} | {num_lines:,} | {other_ids} | {other_offsets} | {megabytes} |", flush=True)
+    return other_ids + other_offsets
+
+
+def _first_other(starts: list[int], ends: list[int], expected: list[tuple[int, int]]) -> str:
+    own = np.stack([starts, ends], axis=-1)
+    place = int(np.argmax(np.any(own != np.array(expected), axis=-1)))
+    return f"{place}: here {own[place].tolist()}, there {list(expected[place])}"
+
+
+def _lines(path: str) -> Iterator[str]:
+    if path.endswith((".tar", ".tar.gz", ".tgz")):
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if file := archive.extractfile(member):
+                    yield from file.read().decode("utf-8", "replace").splitlines()
+        return
+    opened = gzip.open if path.endswith(".gz") else open
+    with opened(path, "rb") as file:
+        if ".jsonl" in path:
+            for line in file:
+                yield from _strings(json.loads(line))
+        elif ".json" in path:
+            yield from _strings(json.load(file))
+        else:
+            for line in file:
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from value.split("\n")
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings(item)
+
+
+if __name__ == "__main__":
+    app.run(main)
