@@ -3,6 +3,9 @@
 python scripts/evaluate.py --model=work/mini --data=data/valid
 python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --output=scores.json
 python scripts/evaluate.py --model=work/squad --data=dev-v1.1.json --predictions_dir=answers
+
+The file is read as the training file was. Settings that say how a file is read may change:
+--config.task.text_column=review, for example.
 """
 
 import dataclasses
@@ -14,6 +17,7 @@ from absl import flags
 from bert_tf import app, model_folder
 from bert_tf.config.experiment import DTYPES
 from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.labelled import records
 from bert_tf.tasks.results import write_files
 from bert_tf.tasks.task import Score
 from bert_tf.training import distribution
@@ -29,6 +33,13 @@ flags.DEFINE_list(
     [],
     "Names of the columns, if the file has no header line and the training file had one.",
 )
+flags.DEFINE_enum(
+    "input_format",
+    "auto",
+    records.FORMATS[:1] + records.KINDS,
+    "How the file is read: a table in this format, whatever its name. auto: the name says it.",
+)
+flags.DEFINE_string("encoding", "utf-8", "Encoding of the file: cp1252, for example.")
 flags.DEFINE_string("output", None, "Also write the scores to this JSON file.")
 flags.DEFINE_string(
     "predictions_dir", None, "Also write the predictions for all data into this folder."
@@ -45,6 +56,13 @@ flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.
 flags.mark_flags_as_required(["model", "data"])
 
 
+_READING_SETTINGS: dict[str, str] = {}  # what --config.task. says
+
+
+def _edit_command(argv: list[str]) -> None:
+    _READING_SETTINGS.update(app.take_flags(argv, "config.task."))
+
+
 def main(argv):
     del argv
     app.check_output(FLAGS.output, [FLAGS.data])
@@ -56,7 +74,8 @@ def main(argv):
             f"{FLAGS.model}: a {task.config.task.name} model has no scores. Expected a model with "
             "a head that was trained."
         )
-    task = _with_header(task)
+    reading = records.Reading(FLAGS.input_format, FLAGS.encoding)
+    task = _with_header(task).with_reading(reading, _READING_SETTINGS)
     with tempfile.TemporaryDirectory() as scratch:
         data = task.read(FLAGS.data, scratch).arrays
         scores, rows = Evaluator(task, model, strategy, FLAGS.batch_size).run_with_rows(data)
@@ -85,4 +104,4 @@ def _with_header(task: Score) -> Score:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, _edit_command)

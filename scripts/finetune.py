@@ -35,6 +35,7 @@ from ml_collections import config_flags
 
 from bert_tf import app, initial_weights, members, model_folder
 from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.labelled import records
 from bert_tf.data.text import tfds
 from bert_tf.files import sha256
 from bert_tf.tasks.glue import grid as glue_runs
@@ -83,8 +84,16 @@ flags.DEFINE_list(
 flags.DEFINE_list(
     "test_data",
     [],
-    "Files to predict, with or without labels. Files of tagged words always need tags; O will do.",
+    "Files to predict, with or without labels. Those that have labels are scored too.",
 )
+flags.DEFINE_enum(
+    "input_format",
+    "auto",
+    records.FORMATS[:1] + records.KINDS,
+    "How all these files are read: a table of labelled texts in this format, whatever its name. "
+    "auto: the name says it.",
+)
+flags.DEFINE_string("encoding", "utf-8", "Encoding of all these files: cp1252, for example.")
 flags.DEFINE_string("work_dir", None, "Folder for everything that the run writes.")
 flags.DEFINE_string(
     "init_checkpoint",
@@ -243,14 +252,15 @@ def _glue_task() -> bool:
 
 def _files(strategy) -> Files:
     """The files that the flags name, or those of a task of GLUE."""
+    reading = records.Reading(FLAGS.input_format, FLAGS.encoding)
     if _glue_task():
         found = tasks.find_files(_glue_folder([FLAGS.task], strategy), FLAGS.task)
         train_file = FLAGS.train_data or found.train
         dev = _named(FLAGS.eval_data, "dev") or found.dev
-        files = Files(train_file, dev, _named(FLAGS.test_data, "test") or found.test)
+        files = Files(train_file, dev, _named(FLAGS.test_data, "test") or found.test, reading)
     else:
         dev, test = _named(FLAGS.eval_data, "dev"), _named(FLAGS.test_data, "test")
-        files = Files(FLAGS.train_data, dev, test)
+        files = Files(FLAGS.train_data, dev, test, reading)
     if not files.train:
         raise ValueError("--train_data is missing; --help shows all flags.")
     return files
@@ -279,7 +289,7 @@ def _named(paths: list[str], name: str) -> dict[str, str]:
 
 
 def _evaluate(task, trained, strategy, data) -> tuple[Score, dict[str, Result]]:
-    """(the task, {name of the set: scores and answers}); test sets have answers alone.
+    """(the task, {name of the set: scores and answers}); scores of sets that have labels.
 
     An evaluation of the first set at the end of the training is not repeated. What is chosen on
     evaluation data (a threshold) is chosen on the first set, before its scores.
@@ -295,16 +305,17 @@ def _evaluate(task, trained, strategy, data) -> tuple[Score, dict[str, Result]]:
         if not results and data.dev:
             task = task.with_facts(task.calibrate(rows, part_of.arrays))
             scores |= task.score(rows, part_of.arrays)
-        if name in data.dev:
+        if part_of.is_labelled:
             scores |= task.baselines(task.make_dataset(part_of.arrays, part, training=False))
-        results[name] = Result(scores if name in data.dev else {}, rows)
+        results[name] = Result(scores if part_of.is_labelled else {}, rows)
     return task, results
 
 
 def _save(task, model, data, results, scores) -> None:
-    first = next(iter(scores.values()), {})
-    others = dict(list(scores.items())[1:])
-    model_folder.save(f"{FLAGS.work_dir}/model", task, model, {"eval": first, **others})
+    first = next(iter(data.dev), None)
+    others = {name: values for name, values in scores.items() if name != first}
+    metrics = {"eval": scores.get(first, {}), **others}
+    model_folder.save(f"{FLAGS.work_dir}/model", task, model, metrics)
     if _glue_task():
         glue_runs.write_submission_files(FLAGS.work_dir, FLAGS.task, task, results)
     write_results(FLAGS.work_dir, task, data, results)

@@ -38,6 +38,8 @@ class Settings:
       RECIPE: the config file, below configs/, that finetune.py takes for `--task` without
         `--config`; "": the default settings of the task in finetune/default.py.
       SERVED_AS: what `--task` of predict.py calls the task; "" if it cannot be asked for.
+      READING: the settings that say how files are read. A model may be asked about a file that is
+        written in another way than its training file, so evaluate.py may change them.
     """
 
     ROOM: ClassVar[str] = "tasks"
@@ -47,6 +49,7 @@ class Settings:
     TRAINED_BY: ClassVar[str] = "finetune.py"
     RECIPE: ClassVar[str] = ""
     SERVED_AS: ClassVar[str] = ""
+    READING: ClassVar[tuple[str, ...]] = ()
 
     @property
     def name(self) -> str:

@@ -86,6 +86,7 @@ def _sections(
     folder: str, task: Score, prepared: Prepared, results: Mapping[str, Result]
 ) -> Iterable[tuple[str, str]]:
     scored = {name: result for name, result in results.items() if result.scores}
+    sets = {**prepared.dev, **prepared.test}
     if scored:
         # A column a set: a task may have many scores.
         names = list(dict.fromkeys(name for result in scored.values() for name in result.scores))
@@ -93,7 +94,7 @@ def _sections(
         yield "Scores", page.table(["", *scored], rows)
     yield from _curve_sections(folder)
     for name, result in scored.items():
-        yield from task.sections(prepared.dev[name], result, name)
+        yield from task.sections(sets[name], result, name)
     yield "Data", page.preformatted("\n".join(prepared.look_lines))
     yield "Config", page.preformatted(json.dumps(as_json.to_dict(task.config), indent=2))
     yield "Facts", page.preformatted(json.dumps(as_json.to_dict(task.facts), indent=2))

@@ -11,6 +11,7 @@ from absl import logging
 from bert_tf.config.experiment import DataConfig
 from bert_tf.config.task import Facts
 from bert_tf.data.batches import length_buckets
+from bert_tf.data.labelled.records import AS_NAMED, Reading
 from bert_tf.tasks import hold_out
 
 AnyFacts = TypeVar("AnyFacts", bound=Facts)
@@ -25,11 +26,13 @@ class Files:
       train: the file to train on.
       dev: {name of the set: path} of sets to evaluate; the first is also evaluated in training.
       test: the same of sets to predict.
+      reading: format and encoding of all of them.
     """
 
     train: str
     dev: Mapping[str, str] = dataclasses.field(default_factory=dict)
     test: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    reading: Reading = AS_NAMED
 
 
 @dataclasses.dataclass
@@ -39,10 +42,12 @@ class Split:
     Attributes:
       examples: as they were read; their length is the number of rows.
       arrays: the data for `make_dataset` of the task.
+      is_labelled: whether the right answers are known, so that it can be scored.
     """
 
     examples: Any
     arrays: Any
+    is_labelled: bool = True
 
 
 @dataclasses.dataclass

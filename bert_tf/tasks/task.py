@@ -12,21 +12,27 @@ Shape suffixes: B batch, S sequence.
 
 import abc
 import copy
+import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Sequence
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.config.task import Facts
 from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.labelled import columns
+from bert_tf.data.labelled.records import AS_NAMED, Reading
 from bert_tf.tasks.sets import Files, Prepared, Result, Split
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 Batch = dict[str, tf.Tensor]
+NOTHING: Mapping[str, str] = types.MappingProxyType({})
 Sums = dict[str, tuple[tf.Tensor, tf.Tensor]]  # name -> (sum, weight), float32 scalars
 
 
@@ -37,7 +43,12 @@ class Task(abc.ABC):
       config: the settings; a task reads `model`, `data` and `task`.
       tokenizer: turns text into the ids of the model's vocabulary.
       facts: what was found in the data, such as labels.
+
+    Attributes:
+      reading: format and encoding of the files that the task reads.
     """
+
+    reading: Reading = AS_NAMED
 
     def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts):
         self.config = config
@@ -60,6 +71,31 @@ class Task(abc.ABC):
         """The same task with other facts, for example a fitted threshold."""
         other = copy.copy(self)
         other.facts = facts
+        return other
+
+    def with_reading(self, reading: Reading, given: Mapping[str, str] = NOTHING) -> Self:
+        """The same task for files that are written in another way.
+
+        Args:
+          reading: their format and encoding.
+          given: {setting: text} of the command line, of those in `Settings.READING`.
+
+        Raises:
+          ValueError: another setting, or a bad value.
+        """
+        settings, values = self.config.task, {}
+        for name, text in given.items():
+            where = f"--config.task.{name}={text}"
+            if name not in settings.READING:
+                known = ", ".join(settings.READING) or "none"
+                raise ValueError(
+                    f"{where}: a trained model keeps its settings; of a {settings.name} model only "
+                    f"those may change that say how a file is read: {known}."
+                )
+            values[name] = as_json.parse_setting(type(settings), name, text, where)
+        config = dataclasses.replace(self.config, task=dataclasses.replace(settings, **values))
+        other = self.with_config(config)
+        other.reading = reading
         return other
 
     @abc.abstractmethod
@@ -174,7 +210,7 @@ class Score(Task):
 
     @abc.abstractmethod
     def read(self, path: str, scratch: str) -> Split:
-        """Reads a set to be scored.
+        """Reads a set to be scored, as `self.reading` and the settings say.
 
         Args:
           path: a file, or what else the task is evaluated on.
@@ -282,6 +318,11 @@ class Serve(Task):
                 f"{len(texts)} column(s); this model takes two texts with a tab between them."
             )
         return texts, {"text": line}
+
+    @property
+    def columns(self) -> columns.Known:
+        """Which columns of a table are the texts for `encode`; by default those of usual names."""
+        return columns.Known()
 
     def from_ids(self, outputs: Batch, batch: Batch) -> Batch:
         """The outputs of a model called with ids alone (`export.ids`), as `decode` takes them."""

@@ -74,14 +74,16 @@ def test_named_columns_are_taken(write):
 
 
 def test_a_pair_column_alone_is_an_error(write):
-    with pytest.raises(ValueError, match="name text_column as well"):
+    with pytest.raises(ValueError, match="set --config.task.text_column as well"):
         classification.read_examples(
             write("sentence\tb\nx\ty\n"), TableFormat(text_pair_column="b")
         )
 
 
 def test_a_table_without_a_usual_name_lists_its_columns(write):
-    message = r"The columns are: foo, label. Say which one .* --config.task.header=\"\('sentence'"
+    message = (
+        r"The columns are: foo, label. Say which to read.* --config.task.header=\"\('sentence'"
+    )
     with pytest.raises(ValueError, match=message):
         classification.read_examples(write("foo\tlabel\nx\ty\n"))
 

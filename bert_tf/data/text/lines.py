@@ -1,56 +1,92 @@
 """Lines of text files, plain or compressed, on disk or object storage.
 
-The one place where bytes become text: UTF-8, a byte order mark is dropped, and every complaint is a
-`ValueError` that begins with `file:line`. The extension says how a file is compressed: `.gz`,
-`.bz2`, `.xz` or `.zst`.
+The one place where bytes become text: UTF-8 unless the reader is told another encoding, a byte
+order mark is dropped, and every complaint is a `ValueError` that begins with `file:line`. The
+extension says how a file is compressed: `.gz`, `.bz2`, `.xz` or `.zst`.
 """
 
 import bz2
+import codecs
 import contextlib
 import gzip
 import io
+import itertools
 import lzma
 import os
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
+
+from bert_tf.data.text import encodings
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 _BYTES_PER_READ = 1 << 20
 _BOM = b"\xef\xbb\xbf"
+STANDARD_INPUT = "standard input"  # its name in messages
 
 
-def read_lines(path: str) -> Iterator[tuple[int, str]]:
+def read_lines(path: str | None, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
     """Yields (number from 1, text with its line end). Only LF ends a line, as in csv and JSON.
 
     Args:
-      path: a name that ends in one of `COMPRESSIONS` is unpacked.
+      path: a name that ends in one of `COMPRESSIONS` is unpacked; None: standard input.
+      encoding: how bytes are read, a name that Python knows.
 
     Raises:
-      ValueError: no such file, not UTF-8, or not a whole compressed file.
+      ValueError: no such file, another encoding, or not a whole compressed file.
     """
+    if path is None:
+        yield from _decoded(STANDARD_INPUT, sys.stdin.buffer, encoding)
+        return
     with open_binary(path) as (file, _):
-        for number, line in enumerate(file, start=1):
-            yield number, decode_lines(path, number, line)
+        yield from _decoded(path, file, encoding)
 
 
-def decode_lines(path: str, number: int, data: bytes) -> str:
+def _decoded(name: str, file: Iterable[bytes], encoding: str) -> Iterator[tuple[int, str]]:
+    codec = encodings.check(encoding)
+    if encodings.is_wide(codec):  # LF is no single byte
+        yield from _wide_lines(name, file, codec)
+        return
+    for number, line in enumerate(file, start=1):
+        yield number, decode_lines(name, number, line, codec)
+
+
+def _wide_lines(name: str, file: Iterable[bytes], codec: str) -> Iterator[tuple[int, str]]:
+    """Lines of UTF-16 and UTF-32."""
+    decoder, number, rest = codecs.getincrementaldecoder(codec)(), 1, ""
+    try:
+        for block in itertools.chain(file, [b""]):
+            *lines, rest = (rest + decoder.decode(block, final=not block)).split("\n")
+            for line in lines:
+                yield number, line.removeprefix("\ufeff" * (number == 1)) + "\n"
+                number += 1
+    except UnicodeError as error:
+        raise ValueError(f"{name}:{number}: not {codec} ({error.reason}).") from error
+    if rest:
+        yield number, rest
+
+
+def decode_lines(path: str, number: int, data: bytes, codec: str = "utf-8") -> str:
     """The text of whole lines, of which the first is line `number` of `path`.
 
     Raises:
-      ValueError: a line is not UTF-8; names it.
+      ValueError: a line is not of that encoding; names it, and says what it may be.
     """
     if number == 1:
         data = data.removeprefix(_BOM)
+        if codec == "utf-8" and encodings.is_wide(encodings.suggest(data)):
+            raise ValueError(f"{path}:1: not UTF-8 (zero bytes). {encodings.hint(data)}")
     try:
-        return data.decode("utf-8")
+        return data.decode(codec)
     except UnicodeDecodeError as error:
         begin = data.rfind(b"\n", 0, error.start) + 1
         line = number + data.count(b"\n", 0, begin)
+        name = "UTF-8" if codec == "utf-8" else codec
         raise ValueError(
-            f"{path}:{line}: not UTF-8 (byte {error.start - begin + 1} of the line is "
-            f"0x{data[error.start]:02x}). Convert the file to UTF-8, for example with iconv."
+            f"{path}:{line}: not {name} (byte {error.start - begin + 1} of the line is "
+            f"0x{data[error.start]:02x}). {encodings.hint(data)}"
         ) from error
 
 

@@ -17,11 +17,16 @@ class Facts(BaseFacts):
       labels: in the order of the logits; empty for a regression.
       text_pairs: an example is a pair of texts.
       class_weights: weight of each label in the loss; empty: all 1.
+      text_column, text_pair_column, label_column: where texts and labels stood, as in `Config`;
+        empty in models that an older version trained.
     """
 
     labels: tuple[str, ...] = ()
     text_pairs: bool = False
     class_weights: tuple[float, ...] = ()
+    text_column: str = ""
+    text_pair_column: str = ""
+    label_column: str = ""
 
 
 @dataclasses.dataclass
@@ -44,11 +49,12 @@ class Config(Settings):
         BERT the pooler. Use "mean" for a BERT that never learned next sentences: its pooler starts
         at random.
       text_column, text_pair_column, label_column: columns of the file; empty: found by their usual
-        names.
+        names. A text may be a template of several columns: "{Subject}: {Body}".
       label_columns: several labels, one 0/1 column each, in place of label_column.
       label_separator: stands between several labels in one column.
       header: names of the columns of a file that has no header line.
-      skip_faulty_rows: leave out (and count) rows that are ragged or hold an empty text.
+      skip_faulty_rows: leave out (and count) rows that are ragged, or whose first text or label is
+        empty.
     """
 
     problem_type: str = "single_label_classification"
@@ -70,6 +76,15 @@ class Config(Settings):
     FACTS: ClassVar[type] = Facts
     RECIPE: ClassVar[str] = "finetune/glue.py"
     SERVED_AS: ClassVar[str] = "classify"
+    READING: ClassVar[tuple[str, ...]] = (
+        "text_column",
+        "text_pair_column",
+        "label_column",
+        "label_columns",
+        "label_separator",
+        "header",
+        "skip_faulty_rows",
+    )
 
     def for_encoder(self, model: Any) -> "Config":
         """See `Settings.for_encoder`: `classifier_pooling` is filled in."""

@@ -7,6 +7,7 @@ Shapes: E examples, S tokens, b rows of one replica's batch.
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -15,25 +16,15 @@ from absl import logging
 from bert_tf import progress
 from bert_tf.data.batches import order
 from bert_tf.data.batches.in_memory import make_array_dataset
-from bert_tf.data.labelled import tables
+from bert_tf.data.labelled import columns as text_columns
+from bert_tf.data.labelled import records, tables
+from bert_tf.data.labelled.columns import TextColumns
+from bert_tf.data.labelled.records import AS_NAMED, Reading
 from bert_tf.tasks.classification import labels as label_columns_of
 from bert_tf.tasks.classification.labels import MULTI, REGRESSION, SINGLE
 from bert_tf.tokenization.tokenizer import Tokenizer
 
-# Columns as GLUE and other well-known tables call them; the first that a file has is taken.
-_TEXT_COLUMNS = (
-    ("sentence1", "sentence2"),
-    ("question1", "question2"),
-    ("question", "sentence"),
-    ("premise", "hypothesis"),
-    ("#1 String", "#2 String"),
-    ("text_a", "text_b"),
-    ("text", "text_pair"),
-    ("sentence", None),
-    ("text", None),
-    ("text_a", None),
-    ("content", None),
-)
+# As GLUE and other well-known tables call them; the first that a file has is taken.
 _LABEL_COLUMNS = {
     SINGLE: ("label", "gold_label", "is_duplicate", "Quality"),
     MULTI: ("labels", "label"),
@@ -49,16 +40,20 @@ class TableFormat:
     """Which columns of a table are what.
 
     Attributes:
-      text_column: the first (or only) text; None: found by the usual names (`sentence`, `text`,
-        `sentence1` and `sentence2`, `question` and `sentence`, ...), a pair before a single.
+      text_column: the first (or only) text, a column or a template; None: found by the usual names
+        (`sentence`, `text`, `sentence1` and `sentence2`, `question` and `sentence`, ...), a pair
+        before a single.
       text_pair_column: the second text; only together with `text_column`.
       label_column: the label; None: found by its usual names.
       label_columns: several labels, one 0/1 column each; in place of `label_column`.
       label_separator: stands between several labels in one text.
       header: names of the columns of a file without header line, see `tables.iterate_table`.
       problem_type: one of `labels.PROBLEM_TYPES`.
-      skip_faulty_rows: leave out labelled rows that are ragged or hold an empty text, and say how
-        many (GLUE's QQP has some).
+      skip_faulty_rows: leave out labelled rows that are ragged or whose first text or label is
+        empty, and say how many (GLUE's QQP has some).
+      trained: the columns of the training file, and `trained_label` its label; they stand in for
+        settings that say nothing, where a file has them.
+      reading: format and encoding of the file.
     """
 
     text_column: str | None = None
@@ -69,6 +64,9 @@ class TableFormat:
     header: tuple[str, ...] = ()
     problem_type: str = SINGLE
     skip_faulty_rows: bool = False
+    trained: TextColumns = TextColumns()
+    trained_label: str = ""
+    reading: Reading = AS_NAMED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +81,8 @@ class Examples:
       label_ids: int32 [E]; float32 0/1 [E,L] of several labels; float32 [E] of numbers; None
         without labels.
       lines: E lines on which the examples begin.
+      columns: where the texts stood.
+      label_column: where the labels stood; "" without labels, or with a column for each.
     """
 
     path: str
@@ -91,6 +91,8 @@ class Examples:
     labels: tuple[str, ...] | None
     label_ids: np.ndarray | None
     lines: list[int]
+    columns: TextColumns = TextColumns()
+    label_column: str = ""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -114,7 +116,10 @@ def read_examples(
     with_labels: bool | None = None,
     in_pairs: bool | None = None,
 ) -> Examples:
-    """Reads a table of texts (kinds of files: see `bert_tf.data.labelled.tables`).
+    """Reads a table of texts (kinds of files: see `bert_tf.data.labelled.records`).
+
+    An empty second text is a text like any other. An empty first text is an error (or a faulty row)
+    in a file that must have labels, and a text in one that is only answered.
 
     Args:
       path: the file.
@@ -122,7 +127,8 @@ def read_examples(
       labels: the labels of the training data, in the order of their ids. None makes the list from
         this file: sorted, and by value if all of them are numbers.
       with_labels: True: a file without labels is an error; False: labels are not read, whatever
-        the file has (for predictions); None: read if there.
+        the file has; None: read if there. Then a column that holds nothing, or -1 in every row,
+        has no labels.
       in_pairs: whether the training data were pairs of texts; None if these are they.
 
     Raises:
@@ -130,55 +136,104 @@ def read_examples(
         in pairs and should not be, or the other way round; a label is not among `labels` (names
         the line); a file from which labels are made holds only one.
     """
-    text, pair = table_format.text_column, table_format.text_pair_column
-    named = [name for name in (text, pair) if name]
-    names = tables.read_column_names(path, table_format.header, named)
-    if text is None:
-        if pair is not None:
-            raise ValueError(f"text_pair_column is {pair!r}: name text_column as well.")
-        text, pair = _find_text_columns(path, names)
-    if in_pairs is not None and in_pairs != bool(pair):
-        found = f"pairs of texts ({text}, {pair})" if pair else f"single texts ({text})"
-        trained = "pairs of texts" if in_pairs else "single texts"
-        raise ValueError(
-            f"{path}:1: {found}, but the model was trained on {trained}. Say which columns to read "
-            "with text_column and text_pair_column."
-        )
-    found = _columns_of_labels(path, names, table_format, with_labels)
-    texts = [name for name in (text, pair) if name]
-    faulty = [] if table_format.skip_faulty_rows and found else None
-    rows = tables.read_table(
-        path,
-        columns=[*texts, *found],
-        header=table_format.header if names == list(table_format.header) else (),
-        lists=found if table_format.problem_type == MULTI else (),
-        faulty=faulty,
+    wanted = TextColumns(table_format.text_column or "", table_format.text_pair_column or "")
+    names = tables.read_column_names(
+        path, table_format.header, wanted.names(), table_format.reading
     )
-    if faulty:
-        logging.warning("%s: LEFT OUT %d faulty rows, first: %s", path, len(faulty), faulty[0])
+    texts = text_columns.find(path, names, wanted, table_format.trained)
+    if in_pairs is not None:
+        text_columns.check_pairs(path, texts, in_pairs, names)
+    texts_of = text_columns.reader(path, names, texts)
+    found = _columns_of_labels(path, names, table_format, with_labels)
+    rows = _read_rows(path, names, table_format, texts, found, with_labels)
+    both = [texts_of(row.values) for row in rows]
     label_ids = None
-    if found:
-        labels, label_ids = _read_labels(path, rows, found, labels, table_format)
+    if found and (with_labels or _has_labels(path, rows, found)):
+        values = [tables.Row(row.line, tuple(row.values[name] for name in found)) for row in rows]
+        labels, label_ids = _read_labels(path, values, found, labels, table_format)
+    _say(path, table_format, texts, found)
     return Examples(
         path,
-        [row.values[0] for row in rows],
-        [row.values[1] for row in rows] if pair else None,
+        [text for text, *_ in both],
+        [pair for _, pair in both] if texts.pair else None,
         tuple(labels) if labels else None,
         label_ids,
         [row.line for row in rows],
+        texts,
+        found[0] if found and not table_format.label_columns else "",
     )
 
 
-def _find_text_columns(path: str, names: Sequence[str]) -> tuple[str, str | None]:
-    for text, pair in _TEXT_COLUMNS:
-        if text in names and (pair is None or pair in names):
-            return text, pair
-    usual = ", ".join(f"{text}+{pair}" if pair else text for text, pair in _TEXT_COLUMNS)
-    raise ValueError(
-        f"{path}:1: no column has a usual name for text ({usual}). "
-        f"The columns are: {', '.join(names)}. Say which one it is with text_column. "
-        f"{tables.HEADER_HINT}"
+class _Row(NamedTuple):
+    """The columns of a row by their names, and the line on which it begins."""
+
+    line: int
+    values: dict[str, Any]
+
+
+def _read_rows(
+    path: str,
+    names: Sequence[str],
+    table_format: TableFormat,
+    texts: TextColumns,
+    labels: tuple[str, ...],
+    with_labels: bool | None,
+) -> list[_Row]:
+    """The rows without those that are faulty and may be left out."""
+    columns = list(dict.fromkeys([*texts.names(names), *labels]))
+    faulty = [] if table_format.skip_faulty_rows and with_labels else None
+    first = text_columns.names_in(texts.text, names)
+    rows = []
+    for row in tables.iterate_table(
+        path,
+        columns=columns,
+        header=table_format.header if names == list(table_format.header) else (),
+        lists=labels if table_format.problem_type == MULTI else (),
+        empty=[*texts.names(names), *(() if with_labels else labels)],
+        faulty=faulty,
+        reading=table_format.reading,
+    ):
+        values = dict(zip(columns, row.values, strict=True))
+        if with_labels and not any(values[name] for name in first):
+            records.complain(_empty_text(path, row.line, first), faulty)
+            continue
+        rows.append(_Row(row.line, values))
+    if faulty:
+        logging.warning("%s: LEFT OUT %d faulty rows, first: %s", path, len(faulty), faulty[0])
+    if not rows:
+        raise ValueError(f"{path}: no row has a text. Expected at least one.")
+    return rows
+
+
+def _empty_text(path: str, line: int, columns: Sequence[str]) -> str:
+    what = " and ".join(map(repr, columns))
+    return (
+        f"{path}:{line}: column {what} is empty. Expected a text to learn or score; "
+        "--config.task.skip_faulty_rows=true leaves such rows out."
     )
+
+
+def _has_labels(path: str, rows: Sequence[_Row], columns: tuple[str, ...]) -> bool:
+    """Whether a file that is only answered has labels; ValueError if some rows have."""
+    missing = [row.line for row in rows if not any(row.values[name] for name in columns)]
+    nothing = len(missing) == len(rows) or all(
+        row.values[name] == "-1" for row in rows for name in columns
+    )
+    if nothing:
+        logging.info("%s: column %r has no labels: it is not scored", path, columns[0])
+    return not nothing
+
+
+def _say(path: str, table_format: TableFormat, texts: TextColumns, labels: tuple[str, ...]) -> None:
+    """One line about columns that no setting names."""
+    settings = table_format.text_column, table_format.label_column or table_format.label_columns
+    if not all(settings):
+        logging.info(
+            "%s: texts from %s, labels from %s",
+            path,
+            texts,
+            ", ".join(map(repr, labels)) or "no column",
+        )
 
 
 def _columns_of_labels(
@@ -193,12 +248,13 @@ def _columns_of_labels(
     if table_format.label_column:
         there = table_format.label_column in names
         return (table_format.label_column,) if there or with_labels else ()
-    usual = _LABEL_COLUMNS[table_format.problem_type]
+    usual = (table_format.trained_label, *_LABEL_COLUMNS[table_format.problem_type])
     found = next((name for name in usual if name in names), None)
     if found is None and with_labels:
         raise ValueError(
-            f"{path}:1: no column has a usual name for labels ({', '.join(usual)}): a test file? "
-            f"The columns are: {', '.join(names)}. Say which one it is with label_column."
+            f"{path}:1: no column has a usual name for labels ({', '.join(filter(None, usual))}): "
+            f"a test file? The columns are: {', '.join(names)}. Say which one it is, for example "
+            f"--config.task.label_column='{names[-1]}'."
         )
     return (found,) if found else ()
 

@@ -3,11 +3,13 @@
 Shapes: E examples, L labels.
 """
 
+import ast
 import decimal
+import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from absl import logging
@@ -22,6 +24,9 @@ PROBLEM_TYPES = (SINGLE, MULTI, REGRESSION)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _YES, _NO = ("1", "1.0", "true", "True"), ("0", "0.0", "false", "False", "")
 _SHOWN_LABELS = 20
+# What stands at the ends of a label only if a list or a quoted text was cut in pieces.
+_BRACKETS = "[](){}\"'`"
+_NO_COMMA = re.compile(r"""['"]\s+['"]""")  # as NumPy prints arrays
 
 
 def single_labels(
@@ -39,6 +44,12 @@ def single_labels(
     Raises ValueError: an unknown label, or a list made of one label.
     """
     values = [row.values[-1].strip() for row in rows]
+    for row, value in zip(rows, values, strict=True):
+        if value.startswith("[") and _parse_list(value) is not None:
+            raise ValueError(
+                f"{path}:{row.line}: column {column!r} holds the list {value}. A text with several "
+                f"labels needs --config.task.problem_type={MULTI}."
+            )
     if labels is None:
         labels = _sorted_labels(path, column, set(values))
         if len(labels) < 2:
@@ -46,13 +57,59 @@ def single_labels(
                 f"{path}: every one of the {len(rows)} rows has the label {values[0]!r}. "
                 "A classifier needs at least two labels."
             )
+    ids = _ids_of(path, rows, column, [[value] for value in values], labels)
+    return tuple(labels), np.array([row_ids[0] for row_ids in ids], np.int32)
+
+
+def _ids_of(
+    path: str,
+    rows: Sequence[Row],
+    column: str,
+    sets: Sequence[Sequence[str]],
+    labels: Sequence[str],
+) -> list[list[int]]:
+    """The ids of the labels of each row. A number may be spelled in another way than in training.
+
+    Raises ValueError: a label that is not known.
+    """
     id_of = {label: index for index, label in enumerate(labels)}
-    for row, value in zip(rows, values, strict=True):
-        _check_known(path, row, column, value, id_of)
-    return tuple(labels), np.array([id_of[value] for value in values], np.int32)
+    same = _spelled_otherwise({value for values in sets for value in values}, labels)
+    if same:
+        logging.warning(
+            "%s: column %r: %s, to which they are equal as numbers",
+            path,
+            column,
+            ", ".join(f"{found!r} is read as the label {known!r}" for found, known in same.items()),
+        )
+    ids = []
+    for row, values in zip(rows, sets, strict=True):
+        values = [same.get(value, value) for value in values]
+        for value in values:
+            _check_known(path, row, column, value, id_of)
+        ids.append([id_of[value] for value in values])
+    return ids
 
 
-def _check_known(path: str, row: Row, column: str, label: str, known: dict[str, int]) -> None:
+def _spelled_otherwise(found: Iterable[str], labels: Sequence[str]) -> dict[str, str]:
+    """{spelling in a file: the only label of training that is the same number}."""
+    known = _by_number(labels)
+    spellings = {}
+    for label in sorted(set(found) - set(labels)):
+        equal = known.get(decimal.Decimal(label), []) if _NUMBER.fullmatch(label) else []
+        if len(equal) == 1:
+            spellings[label] = equal[0]
+    return spellings
+
+
+def _by_number(labels: Iterable[str]) -> dict[decimal.Decimal, list[str]]:
+    """{number: the labels that spell it}."""
+    spellings = defaultdict(list)
+    for label in sorted(filter(_NUMBER.fullmatch, labels)):
+        spellings[decimal.Decimal(label)].append(label)
+    return spellings
+
+
+def _check_known(path: str, row: Row, column: str, label: str, known: Iterable[str]) -> None:
     if label in known:
         return
     names = list(known)
@@ -66,16 +123,14 @@ def _check_known(path: str, row: Row, column: str, label: str, known: dict[str, 
 
 def _sorted_labels(path: str, column: str, found: set[str]) -> tuple[str, ...]:
     _warn_of_equal_numbers(path, column, found)
+    _warn_of_pieces(path, column, found)
     are_numbers = all(_NUMBER.fullmatch(label) for label in found)
     return tuple(sorted(found, key=lambda label: (float(label) if are_numbers else 0, label)))
 
 
 def _warn_of_equal_numbers(path: str, column: str, labels: set[str]) -> None:
     """They may be meant, as house numbers are; mostly two programs wrote one label."""
-    spellings = defaultdict(list)
-    for label in sorted(filter(_NUMBER.fullmatch, labels)):
-        spellings[decimal.Decimal(label)].append(label)
-    for names in spellings.values():
+    for names in _by_number(labels).values():
         if len(names) > 1:
             logging.warning(
                 "%s: column %r: the labels %s are equal as numbers, but different labels. If they "
@@ -84,6 +139,21 @@ def _warn_of_equal_numbers(path: str, column: str, labels: set[str]) -> None:
                 column,
                 " and ".join(map(repr, names)),
             )
+
+
+def _warn_of_pieces(path: str, column: str, labels: set[str]) -> None:
+    """Brackets and quotes at the ends of labels: mostly something was cut in the wrong places."""
+    odd = sorted(x for x in labels if len(x) > 1 and (x[0] in _BRACKETS or x[-1] in _BRACKETS))
+    if odd:
+        shown = ", ".join(odd[:_SHOWN_LABELS]) + (", ..." if len(odd) > _SHOWN_LABELS else "")
+        logging.warning(
+            "%s: column %r: brackets or quotes are part of the labels %s. If they are not meant, "
+            "write each label alone, or several as a list such as %s",
+            path,
+            column,
+            shown,
+            '["a", "b"]',
+        )
 
 
 def label_sets(
@@ -95,11 +165,14 @@ def label_sets(
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """(labels, float32 [E,L] of 0 and 1) of rows whose last value is a list or a text of labels.
 
-    Args: as `single_labels`; `separator` stands between the labels of a text.
+    A text in brackets is a list as JSON or Python write it: `["a", "b"]`, `['a', 'b']`.
 
-    Raises ValueError: an unknown label, or a list made of fewer than two.
+    Args: as `single_labels`; `separator` stands between the labels of another text.
+
+    Raises ValueError: an unknown label, a list made of fewer than two, or a text that begins as a
+      list and is none.
     """
-    sets = [_members(row.values[-1], separator) for row in rows]
+    sets = [_members(path, row.line, column, row.values[-1], separator) for row in rows]
     if labels is None:
         labels = _sorted_labels(path, column, {label for members in sets for label in members})
         if len(labels) < 2:
@@ -107,18 +180,40 @@ def label_sets(
                 f"{path}: column {column!r} holds the labels {list(labels)}; expected at least "
                 f"two, as lists or with {separator!r} between them (task.label_separator)."
             )
-    id_of = {label: index for index, label in enumerate(labels)}
     targets_EL = np.zeros((len(rows), len(labels)), np.float32)
-    for number, (row, members) in enumerate(zip(rows, sets, strict=True)):
-        for label in members:
-            _check_known(path, row, column, label, id_of)
-            targets_EL[number, id_of[label]] = 1.0
+    for number, ids in enumerate(_ids_of(path, rows, column, sets, labels)):
+        targets_EL[number, ids] = 1.0
     return tuple(labels), targets_EL
 
 
-def _members(value: str | list[str], separator: str) -> list[str]:
-    parts = value if isinstance(value, list) else value.split(separator)
+def _members(
+    path: str, line: int, column: str, value: str | list[str], separator: str
+) -> list[str]:
+    parts = value
+    if isinstance(value, str):
+        text = value.strip()
+        parts = _parse_list(text) if text.startswith("[") else text.split(separator)
+        if parts is None:
+            raise ValueError(
+                f"{path}:{line}: column {column!r} is {text[:60]}, which begins as a list and is "
+                'none. Expected a list such as ["a", "b"], or labels with '
+                f"{separator!r} between them (task.label_separator)."
+            )
     return [part.strip() for part in parts if part.strip()]
+
+
+def _parse_list(text: str) -> list[str] | None:
+    """The items of a list of texts or numbers as JSON or Python write it; None for no such list."""
+    if _NO_COMMA.search(text):
+        return None
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            items = parse(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            continue
+        if isinstance(items, list) and all(isinstance(x, str | int | float) for x in items):
+            return [x if isinstance(x, str) else json.dumps(x) for x in items]
+    return None
 
 
 def label_flags(path: str, rows: Sequence[Row], columns: Sequence[str]) -> np.ndarray:

@@ -9,6 +9,8 @@ import numpy as np
 from absl import logging
 
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.labelled.columns import TextColumns
+from bert_tf.data.labelled.records import AS_NAMED, Reading
 from bert_tf.tasks import sets
 from bert_tf.tasks.classification import look as look_labels
 from bert_tf.tasks.classification.config import Config, Facts
@@ -24,8 +26,11 @@ from bert_tf.tasks.sets import Files, Prepared, Split
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 
-def table_format(task: Config) -> TableFormat:
-    """Which columns of a file are what, from the settings."""
+def table_format(
+    task: Config, facts: Facts | None = None, reading: Reading = AS_NAMED
+) -> TableFormat:
+    """Which columns of a file are what, from the settings and from what training found."""
+    facts = facts or Facts()
     return TableFormat(
         text_column=task.text_column or None,
         text_pair_column=task.text_pair_column or None,
@@ -35,15 +40,25 @@ def table_format(task: Config) -> TableFormat:
         header=tuple(task.header),
         problem_type=task.problem_type,
         skip_faulty_rows=task.skip_faulty_rows,
+        trained=TextColumns(facts.text_column, facts.text_pair_column),
+        trained_label=facts.label_column,
+        reading=reading,
     )
 
 
-def read(path: str, task: Config, facts: Facts, *, with_labels: bool | None = True) -> Examples:
+def read(
+    path: str,
+    task: Config,
+    facts: Facts,
+    *,
+    reading: Reading = AS_NAMED,
+    with_labels: bool | None = True,
+) -> Examples:
     """The examples of a file for a model whose labels and kind of texts are known."""
     labels = [str(label) for label in facts.labels] or None
     return read_examples(
         path,
-        table_format(task),
+        table_format(task, facts, reading),
         labels=labels,
         in_pairs=facts.text_pairs,
         with_labels=with_labels,
@@ -52,7 +67,8 @@ def read(path: str, task: Config, facts: Facts, *, with_labels: bool | None = Tr
 
 def encode(examples: Examples, tokenizer: Tokenizer, max_seq_length: int) -> Split:
     """The examples and their tokens."""
-    return Split(examples, encode_examples(examples, tokenizer, max_seq_length)[0])
+    arrays = encode_examples(examples, tokenizer, max_seq_length)[0]
+    return Split(examples, arrays, is_labelled=examples.label_ids is not None)
 
 
 def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Prepared:
@@ -64,16 +80,25 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
     task, data = config.task, config.data
     _check_problem_type(task)
     labels = [str(label) for label in task.labels] or None
-    examples = read_examples(files.train, table_format(task), labels=labels, with_labels=True)
+    own_format = table_format(task, reading=files.reading)
+    examples = read_examples(files.train, own_format, labels=labels, with_labels=True)
     facts = dataclasses.replace(
         task.given_facts(data),
         labels=tuple(examples.labels or ()),
         text_pairs=examples.text_pairs is not None,
+        text_column=examples.columns.text,
+        text_pair_column=examples.columns.pair,
+        label_column=examples.label_column,
     )
     if data.max_train_examples:
         examples = examples.take(range(min(len(examples), data.max_train_examples)))
-    dev = {name: read(path, task, facts) for name, path in files.dev.items()}
-    test = {name: read(path, task, facts, with_labels=False) for name, path in files.test.items()}
+    dev, test = (
+        {
+            name: read(path, task, facts, reading=files.reading, with_labels=with_labels)
+            for name, path in part.items()
+        }
+        for part, with_labels in ((files.dev, True), (files.test, None))
+    )
     held_out = not dev and data.dev_fraction > 0
     if held_out:
         examples, dev["dev"] = split_examples(examples, data.dev_fraction, sets.SPLIT_SEED)
@@ -138,21 +163,17 @@ def _balanced(task: Config, labels: Sequence[str], label_ids: np.ndarray) -> tup
 
 
 def _as_records(examples: Examples, task: Config) -> Iterable[str]:
-    """Examples as a file that is read as the training file was."""
-    names = _record_columns(task, bool(examples.text_pairs))
+    """Examples as a file that is read as the training file was.
+
+    What a template made of several columns stands in one, whose name is the template.
+    """
     for index, text in enumerate(examples.texts):
-        record = {names[0]: text}
+        record = {examples.columns.text: text}
         if examples.text_pairs:
-            record[names[1]] = examples.text_pairs[index]
+            record[examples.columns.pair] = examples.text_pairs[index]
         label = in_words(examples.label_ids[index], examples.labels)
         if task.label_columns:
             record |= {name: int(name in label) for name in task.label_columns}
         else:
-            record[names[2]] = label
+            record[examples.label_column] = label
         yield json.dumps(record, ensure_ascii=False)
-
-
-def _record_columns(task: Config, in_pairs: bool) -> Sequence[str]:
-    """Names of text, second text and label: those of the settings, else usual ones."""
-    text = task.text_column or ("sentence1" if in_pairs else "sentence")
-    return text, task.text_pair_column or "sentence2", task.label_column or "label"

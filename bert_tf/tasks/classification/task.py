@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.labelled import columns
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.pooling import check_pooling, pool
 from bert_tf.report import page
@@ -189,7 +190,7 @@ class ClassificationTask(Learn, Score, Serve):
     def read(self, path, scratch):
         """The labelled examples of a file; see `Score.read`."""
         del scratch
-        examples = prepare.read(path, self.config.task, self.facts)
+        examples = prepare.read(path, self.config.task, self.facts, reading=self.reading)
         return prepare.encode(examples, self.tokenizer, self.config.data.max_seq_length)
 
     def row_outputs(self, outputs, batch):
@@ -250,6 +251,16 @@ class ClassificationTask(Learn, Score, Serve):
         """Whether an example is a pair of texts."""
         return self.facts.text_pairs
 
+    @property
+    def columns(self):
+        """See `Serve.columns`: those of the settings, else those of the training file."""
+        task, facts = self.config.task, self.facts
+        return columns.Known(
+            columns.TextColumns(task.text_column, task.text_pair_column),
+            columns.TextColumns(facts.text_column, facts.text_pair_column),
+            tuple(task.header),
+        )
+
     def decode(self, outputs, batch):
         """`label` string [B] and `probabilities` float32 [B, L] in the order of the labels.
 
@@ -291,9 +302,9 @@ class ClassificationTask(Learn, Score, Serve):
     def read_calibration(self, path):
         """See `Serve.read_calibration`."""
         self.check_has_temperature()
-        examples = prepare.read(path, self.config.task, self.facts)
-        columns = [examples.texts] + ([examples.text_pairs] if examples.text_pairs else [])
-        return columns, examples.label_ids
+        examples = prepare.read(path, self.config.task, self.facts, reading=self.reading)
+        texts = [examples.texts] + ([examples.text_pairs] if examples.text_pairs else [])
+        return texts, examples.label_ids
 
     def baselines(self, dataset):
         """`majority_accuracy`: always answering the commonest label of the evaluation data."""

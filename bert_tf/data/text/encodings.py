@@ -1,0 +1,66 @@
+"""Which encoding a file may be in: a reader is told, or refuses the file with a suggestion."""
+
+import codecs
+import re
+
+# Multi-byte encodings in the order in which they are tried, each with the range of the code points
+# that most of its letters have.
+_CANDIDATES = (
+    ("shift_jis", "\u3040", "\u30ff"),
+    ("euc_jp", "\u3040", "\u30ff"),
+    ("euc_kr", "\uac00", "\ud7a3"),
+    ("gb18030", "\u4e00", "\u9fff"),
+    ("big5", "\u4e00", "\u9fff"),
+    ("cp1251", "\u0410", "\u044f"),
+)
+_LETTERS_A_RUN = 2.0
+_SHARE = 0.5  # of the characters beyond ASCII that must be in that range
+
+
+def check(encoding: str) -> str:
+    """The name of a codec; ValueError for one that Python does not know."""
+    try:
+        "".encode(encoding)  # refuses codecs that are none of text
+    except LookupError as error:
+        raise ValueError(
+            f"--encoding={encoding}: no such encoding. Expected a name such as utf-8, utf-16, "
+            "cp1252, gb18030 or shift_jis."
+        ) from error
+    name = codecs.lookup(encoding).name
+    return "utf-8" if name == "utf-8-sig" else name
+
+
+def is_wide(codec: str) -> bool:
+    """Whether its line ends are more than one byte."""
+    return codec.startswith(("utf-16", "utf-32"))
+
+
+def hint(data: bytes) -> str:
+    """What to do about lines that are not UTF-8, with what they may be."""
+    return (
+        f"The file may be {suggest(data)}: pass --encoding={suggest(data)}, or convert it to "
+        "UTF-8, for example with iconv."
+    )
+
+
+def suggest(data: bytes) -> str:
+    """The encoding that bytes beyond ASCII look like; cp1252 where nothing speaks for another."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    zeros = [data[first::2].count(0) for first in (0, 1)]
+    if 4 * max(zeros) > len(data) // 2 > 0:
+        return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+    runs = re.findall(rb"[\x80-\xff]+", data)
+    if sum(map(len, runs)) < _LETTERS_A_RUN * len(runs):
+        return "cp1252"  # letters that stand alone among those of ASCII
+    return next((name for name, *ends in _CANDIDATES if _looks_like(data, name, *ends)), "cp1252")
+
+
+def _looks_like(data: bytes, codec: str, first: str, last: str) -> bool:
+    try:
+        text = data.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    beyond = [character for character in text if character > "\x7f"]
+    inside = sum(first <= character <= last for character in beyond)
+    return inside >= _SHARE * len(beyond)
