@@ -20,19 +20,19 @@ recipe  pretraining recipes (--recipes, config files) for --minutes each, on the
 
 Examples:
     python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py --output=train.json
-    python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py \\
+    python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py \
         --against=mixed_bfloat16,garden:mixed_bfloat16 --garden_python=garden/bin/python
-    python scripts/benchmark.py finetune --config=configs/finetune/glue.py --task=mrpc \\
-        --data_dir=glue --init_checkpoint=MINILM \\
+    python scripts/benchmark.py finetune --config=configs/finetune/glue.py --task=mrpc \
+        --data_dir=glue --init_checkpoint=MINILM \
         --peer_python=torch/bin/python
     python scripts/benchmark.py data --input='books/*.txt' --output=data.json
     python scripts/benchmark.py data --config=configs/pretrain/mini.py --output=data.json
-    python scripts/benchmark.py data --config=configs/benchmark/create_pretraining_data.py \\
+    python scripts/benchmark.py data --config=configs/benchmark/create_pretraining_data.py \
         --input='books/*.txt' --vocab_file=vocab.txt --garden_python=garden/bin/python
-    python scripts/benchmark.py serve --served=served/mrpc,small/mrpc_int8 --texts=MRPC/dev.tsv \\
+    python scripts/benchmark.py serve --served=served/mrpc,small/mrpc_int8 --texts=MRPC/dev.tsv \
         --hugging_face_model=mrpc_hf --transformers_python=torch/bin/python
-    python scripts/benchmark.py recipe --recipes=configs/pretrain/plain.py,mine.py \\
-        --input='books/train*.jsonl.gz' --valid_input=books/valid.jsonl.gz --vocab_file=vocab \\
+    python scripts/benchmark.py recipe --recipes=configs/pretrain/plain.py,mine.py \
+        --input='books/train*.jsonl.gz' --valid_input=books/valid.jsonl.gz --vocab_file=vocab \
         --data_dir=glue --work_dir=work/recipes --minutes=40
 """
 

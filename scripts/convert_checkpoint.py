@@ -2,7 +2,7 @@ r"""Converts a BERT between bert_tf, Google, Model Garden, Keras and Hugging Fac
 
     python scripts/convert_checkpoint.py --input=bert-base-uncased --output=work/base --to=bert_tf
     python scripts/convert_checkpoint.py --input=work/sst2 --output=sst2_hf --to=hugging_face
-    python scripts/convert_checkpoint.py --input=work/base --output=work/medical --to=bert_tf \\
+    python scripts/convert_checkpoint.py --input=work/base --output=work/medical --to=bert_tf \
         --new_vocab_file=medical/vocab.txt --max_position_embeddings=1024
 
 --input is a folder, a file of safetensors or the prefix of a TensorFlow checkpoint; its format is

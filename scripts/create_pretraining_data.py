@@ -8,7 +8,7 @@ are read, unless --static_masks asks for them. The same text, settings and seed 
 whatever the number of workers; a run that was killed goes on when the command is given again.
 
 Example:
-    python scripts/create_pretraining_data.py --input='books/train-*.jsonl.gz' \\
+    python scripts/create_pretraining_data.py --input='books/train-*.jsonl.gz' \
         --vocab_file=vocab.txt --output_dir=records/train --max_seq_length=128
 """
 

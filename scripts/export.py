@@ -1,9 +1,9 @@
 r"""Exports a model: as a SavedModel that takes raw text, or as LiteRT or ONNX that take token ids.
 
     python scripts/export.py --model=work/sst2 --output_dir=served/sst2
-    python scripts/export.py --model=work/sst2 --output_dir=small/sst2 --format=onnx \\
+    python scripts/export.py --model=work/sst2 --output_dir=small/sst2 --format=onnx \
         --precision=int8
-    python scripts/export.py --model=work/sst2 --output_dir=small/sst2 --format=litert \\
+    python scripts/export.py --model=work/sst2 --output_dir=small/sst2 --format=litert \
         --precision=int8 --calibration_data=train.txt
 
 saved_model   float32, bfloat16 (about twice as fast on processors with AVX512-BF16 or AMX). Needs

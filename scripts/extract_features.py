@@ -1,6 +1,6 @@
 r"""Writes what chosen layers say about every token of a text file, for use by other programs.
 
-    python scripts/extract_features.py --model=bert-base-uncased --input=texts.txt \\
+    python scripts/extract_features.py --model=bert-base-uncased --input=texts.txt \
         --output_dir=features --layers=-1,-2,-3,-4 --format=npy
 
 One text a line, plain or .gz. Each token comes with the number of its word and its place in the

@@ -1,15 +1,15 @@
 r"""Fine-tunes a pretrained model on labelled texts, tagged words or questions, and scores it.
 
-    python scripts/finetune.py --config=configs/finetune/sst2.py \\
-        --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \\
+    python scripts/finetune.py --config=configs/finetune/sst2.py \
+        --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \
         --init_checkpoint=work/mini --work_dir=work/sst2
-    python scripts/finetune.py --task=mrpc --data_dir=glue \\
+    python scripts/finetune.py --task=mrpc --data_dir=glue \
         --init_checkpoint=MODEL --work_dir=work/mrpc
-    python scripts/finetune.py --task=glue --data_dir=glue --seeds=1,2,3 \\
+    python scripts/finetune.py --task=glue --data_dir=glue --seeds=1,2,3 \
         --learning_rates=3e-5,5e-5 --init_checkpoint=MODEL --work_dir=work/glue
-    python scripts/finetune.py --config=configs/finetune/conll2003.py --train_data=eng.train \\
+    python scripts/finetune.py --config=configs/finetune/conll2003.py --train_data=eng.train \
         --eval_data=eng.testa --init_checkpoint=MODEL --work_dir=work/ner
-    python scripts/finetune.py --config=configs/finetune/squad.py --train_data=train-v1.1.json \\
+    python scripts/finetune.py --config=configs/finetune/squad.py --train_data=train-v1.1.json \
         --eval_data=dev-v1.1.json --init_checkpoint=MODEL --work_dir=work/squad
 
 Labelled texts are .tsv, .csv, .jsonl (also compressed) or .parquet files. Columns with usual names
@@ -30,6 +30,7 @@ import os
 import pathlib
 import tempfile
 
+import run_flags
 from absl import flags
 from ml_collections import config_flags
 
@@ -46,7 +47,7 @@ from bert_tf.tasks.task import Score, make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training import distribution, find_batch
 from bert_tf.training.evaluate import Evaluator
-from bert_tf.training.loop import Session, train
+from bert_tf.training.loop import train
 
 _ROOT = pathlib.Path(__file__).parents[1]
 
@@ -103,8 +104,7 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "vocab_file", None, "vocab.txt or the folder of a tokenizer; only without --init_checkpoint."
 )
-flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
-flags.DEFINE_string("tpu", "", "Name or address of the TPU; 'local' on a TPU VM.")
+run_flags.define()
 flags.DEFINE_list("seeds", ["1", "2", "3"], "For --task=glue: the seeds of the runs.")
 flags.DEFINE_list(
     "learning_rates",
@@ -119,24 +119,6 @@ flags.DEFINE_list(
     [],
     "For --task=glue: these tasks start from the best model of MNLI in place of --init_checkpoint, "
     "for example rte,mrpc,stsb.",
-)
-flags.DEFINE_bool(
-    "dry_run", False, "Run two steps, print what the run would do, and write nothing."
-)
-flags.DEFINE_bool(
-    "find_batch",
-    False,
-    "Find the smallest train.num_micro_batches that fits in memory, by trying it in child "
-    "processes. The global batch size does not change.",
-)
-flags.DEFINE_string("trial", "", "Used by --find_batch: the PHASE:NUM_MICRO_BATCHES to try.")
-flags.DEFINE_float(
-    "max_hours",
-    0.0,
-    "Save a checkpoint and stop after this many hours. The same command continues. 0: no limit.",
-)
-flags.DEFINE_list(
-    "profile_steps", None, "FIRST,LAST: write a profile of these steps for TensorBoard."
 )
 flags.mark_flags_as_required(["work_dir"])
 
@@ -220,12 +202,7 @@ def main(argv):
             "data": _data_id(files.train, data),
             "initial weights": initial_weights.identity(FLAGS.init_checkpoint),
         },
-        session=Session(
-            strategy,
-            time_limit=FLAGS.max_hours * 3600,
-            profile_steps=FLAGS.profile_steps or (),
-            dry_run=FLAGS.dry_run,
-        ),
+        session=run_flags.session(strategy),
     )
     if FLAGS.dry_run:
         return 0

@@ -1,6 +1,6 @@
 r"""Starts N workers on this machine, and starts them all again when one of them is lost.
 
-    python scripts/launch.py --num_workers=2 -- python scripts/pretrain.py \\
+    python scripts/launch.py --num_workers=2 -- python scripts/pretrain.py \
         --config=configs/pretrain/mini.py --train_data=data/train --work_dir=work/mini
 
 Every worker gets TF_CONFIG, with the others on the loopback interface. When one is killed, or ends

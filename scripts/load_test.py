@@ -1,7 +1,7 @@
 r"""Puts bounded load on a model in TensorFlow Serving and prints how long answers take.
 
     python scripts/load_test.py --url=http://localhost:8501 --served_model=sst2 --input=texts.txt
-    python scripts/load_test.py --grpc=localhost:8500 --served_model=sst2 --input=texts.txt \\
+    python scripts/load_test.py --grpc=localhost:8500 --served_model=sst2 --input=texts.txt \
         --concurrency=1,4,16 --batch_size=8 --output=load.json
 
 For each level of --concurrency so many requests are under way at a time, never more: a level ends

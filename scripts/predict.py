@@ -5,7 +5,7 @@ r"""Answers lines of text with lines of JSON, in the order of the input.
     echo "The [MASK] sat on the mat." | python scripts/predict.py --model=work/mini
     python scripts/predict.py --model=all-MiniLM-L6-v2 --task=embed --input=texts.txt
     echo "Anna lives in Paris." | python scripts/predict.py --model=work/ner
-    echo '{"question": "Who lives?", "context": "Anna lives."}' | \\
+    echo '{"question": "Who lives?", "context": "Anna lives."}' | \
         python scripts/predict.py --model=work/squad
     python scripts/predict.py --model=work/sst2 --interactive
     python scripts/predict.py --model=served/sst2 --calibration_data=dev.tsv --input=texts.txt

@@ -1,6 +1,6 @@
 r"""Pretrains an encoder on data made by create_pretraining_data.py: masked LM, next sentence.
 
-    python scripts/pretrain.py --config=configs/pretrain/mini.py \\
+    python scripts/pretrain.py --config=configs/pretrain/mini.py \
         --train_data=data/train --eval_data=data/valid --work_dir=work/mini
 
 Run the same command again to continue a run. The work directory gets checkpoints/, config.json,
@@ -24,6 +24,7 @@ import os
 import pathlib
 import tempfile
 
+import run_flags
 from absl import flags, logging
 from ml_collections import config_flags
 
@@ -33,7 +34,7 @@ from bert_tf.data.records import tf_example_files
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training import distribution, find_batch
-from bert_tf.training.loop import Session, train
+from bert_tf.training.loop import train
 from bert_tf.training.phases import phases_of
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -65,26 +66,7 @@ flags.DEFINE_string(
     None,
     "Start from these weights: a model folder, work directory or checkpoint of another project.",
 )
-flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
-flags.DEFINE_string("tpu", "", "Name or address of the TPU; 'local' on a TPU VM.")
-flags.DEFINE_bool(
-    "dry_run", False, "Run two steps, print what the run would do, and write nothing."
-)
-flags.DEFINE_bool(
-    "find_batch",
-    False,
-    "Find the smallest train.num_micro_batches that fits in memory, by trying it in child "
-    "processes. The global batch size does not change.",
-)
-flags.DEFINE_string("trial", "", "Used by --find_batch: the PHASE:NUM_MICRO_BATCHES to try.")
-flags.DEFINE_float(
-    "max_hours",
-    0.0,
-    "Save a checkpoint and stop after this many hours. The same command continues. 0: no limit.",
-)
-flags.DEFINE_list(
-    "profile_steps", None, "FIRST,LAST: write a profile of these steps for TensorBoard."
-)
+run_flags.define()
 flags.mark_flags_as_required(["config", "train_data", "work_dir"])
 
 
@@ -149,12 +131,7 @@ def main(argv):
             "data": ",".join(data.identity for data in train_data),
             "initial weights": initial_weights.identity(FLAGS.init_checkpoint),
         },
-        session=Session(
-            strategy,
-            time_limit=FLAGS.max_hours * 3600,
-            profile_steps=FLAGS.profile_steps or (),
-            dry_run=FLAGS.dry_run,
-        ),
+        session=run_flags.session(strategy),
     )
     if FLAGS.dry_run:
         return

@@ -5,7 +5,7 @@ its words as the tokenizer sees them and learns the pieces. Writes vocab.txt and
 tokenizer_config.json. The same text and settings give the same bytes on every run.
 
 Example:
-    python scripts/train_vocab.py --input='books/train-*.jsonl.gz' --output_dir=vocab \\
+    python scripts/train_vocab.py --input='books/train-*.jsonl.gz' --output_dir=vocab \
         --vocab_size=30522
 """
 

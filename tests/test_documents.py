@@ -6,7 +6,6 @@ import os
 import pathlib
 import re
 import runpy
-import shlex
 import subprocess
 import sys
 
@@ -15,7 +14,11 @@ import pytest
 from bert_tf import config, members
 
 ROOT = pathlib.Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "WORKSPACE_NOTES.md", *sorted((ROOT / "docs").glob("*.md"))]
+sys.path.insert(0, str(ROOT / "scripts" / "development"))
+
+import documented  # noqa: E402
+
+DOCUMENTS = [ROOT / "WORKSPACE_NOTES.md", *documented.documents()]
 SHORT = ("README.md", "WORKSPACE_NOTES.md")
 DEFAULT_CONFIGS = {"scripts/finetune.py": "configs/finetune/glue.py"}
 
@@ -53,21 +56,19 @@ def code_of(text: str) -> list[str]:
     return [block or " ".join(span.split()) for block, span in _CODE.findall(text)]
 
 
-def commands_of(text: str) -> list[list[str]]:
-    """The words of each command in a document that runs one of our scripts, the script first."""
-    found = []
-    for code in code_of(text):
-        for line in code.replace("\\\n", " ").splitlines():
-            for part in re.split(r"python3? (?=scripts/|-m tests)", line)[1:]:
-                words = shlex.split(part.partition(" | ")[0].removesuffix(" -- "), comments=True)
-                found.append(words[1:] if words[0] == "-m" else words)
-    return found
+def programs_in(text: str) -> list[list[str]]:
+    """The words of each command of a document, the script first."""
+    found = [words for command in documented.commands_in(text) for words in command.programs]
+    return [words for words in found if not words[0].endswith(".sh")]
 
 
 def flags_of(script: str) -> set[str]:
     """The names of the flags that a script defines, without importing it."""
     names, path = set(_ABSL), _file_of(script)
-    for source in (path, ROOT / "bert_tf" / "app.py"):
+    sources = [path, ROOT / "bert_tf" / "app.py"]
+    if "run_flags.define()" in path.read_text(encoding="utf-8"):
+        sources.append(ROOT / "scripts" / "run_flags.py")
+    for source in sources:
         tree = ast.parse(source.read_text(encoding="utf-8"))
         constants = {
             node.targets[0].id: node.value.value
@@ -108,6 +109,7 @@ def settings() -> dict[str, set[str]]:
 def wrong_words(words: list[str]) -> list[str]:
     """Flags and settings of a command that its script, or its config, does not have."""
     script, *words = words
+    words = words[: words.index("--")] if "--" in words else words  # behind it: of another script
     if not _file_of(script).exists():
         return [script]
     known = flags_of(script)
@@ -170,8 +172,20 @@ def _exists(path: str) -> bool:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_have_the_flags_and_settings_of_their_script(path):
-    commands = commands_of(path.read_text(encoding="utf-8"))
+    commands = programs_in(path.read_text(encoding="utf-8"))
     assert [wrong for words in commands for wrong in wrong_words(words)] == []
+
+
+@pytest.mark.parametrize("folder", ["scripts", "scripts/development", "configs"])
+def test_help_shows_commands_that_can_be_copied(folder):
+    """A backslash too many at the end of a line, for example, makes another word of the next."""
+    wrong, commands = [], 0
+    for path in (ROOT / folder).glob("**/*.py" if folder == "configs" else "*.py"):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        programs = programs_in(text)
+        commands += len(programs)
+        wrong += [(path.name, word) for words in programs for word in wrong_words(words)]
+    assert wrong == [] and commands > 5
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -180,9 +194,13 @@ def test_flags_settings_and_files_that_are_named_exist(path):
 
 
 def test_the_guides_show_commands():
-    shown = {words[0] for path in DOCUMENTS for words in commands_of(path.read_text())}
+    shown = {words[0] for path in DOCUMENTS for words in programs_in(path.read_text())}
     scripts = {f"scripts/{path.name}" for path in (ROOT / "scripts").glob("*.py")}
-    assert scripts - shown == {"scripts/quickstart.py", "scripts/quickstart_corpus.py"}
+    assert scripts - shown == {
+        "scripts/quickstart.py",  # quickstart.sh runs it
+        "scripts/quickstart_corpus.py",
+        "scripts/run_flags.py",
+    }
 
 
 @pytest.mark.parametrize(
@@ -196,7 +214,7 @@ def test_the_guides_show_commands():
     ],
 )
 def test_the_checker_of_commands_catches(text):
-    assert len([wrong for words in commands_of(text) for wrong in wrong_words(words)]) == 1
+    assert len([wrong for words in programs_in(text) for wrong in wrong_words(words)]) == 1
 
 
 @pytest.mark.parametrize(

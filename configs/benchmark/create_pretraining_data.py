@@ -1,7 +1,7 @@
 r"""Building pretraining data, whole commands: ours against Model Garden's script.
 
-    python scripts/benchmark.py data --config=configs/benchmark/create_pretraining_data.py \\
-        --input='books/train-*.txt' --vocab_file=vocab.txt --num_workers=2 --rounds=3 \\
+    python scripts/benchmark.py data --config=configs/benchmark/create_pretraining_data.py \
+        --input='books/train-*.txt' --vocab_file=vocab.txt --num_workers=2 --rounds=3 \
         --warmup_rounds=0 --garden_python=garden/bin/python --output=create.json
 
 Next-sentence examples of up to 128 tokens, 20 predictions, static masks, one pass (dupe_factor 1).

@@ -1,7 +1,7 @@
 r"""Entities of CoNLL-2003, or of any file of words and tags in columns.
 
-    python scripts/finetune.py --config=configs/finetune/conll2003.py \\
-        --train_data=eng.train --eval_data=eng.testa \\
+    python scripts/finetune.py --config=configs/finetune/conll2003.py \
+        --train_data=eng.train --eval_data=eng.testa \
         --init_checkpoint=MODEL --work_dir=work/ner
 
 Rows reach over whole documents, as in Devlin et al. 2018, section 5.3. Files without -DOCSTART-

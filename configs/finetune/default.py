@@ -1,6 +1,6 @@
 r"""The default settings of any task that scripts/finetune.py trains.
 
-    python scripts/finetune.py --config=configs/finetune/default.py:classification \\
+    python scripts/finetune.py --config=configs/finetune/default.py:classification \
         --train_data=train.tsv --init_checkpoint=MODEL --work_dir=work/labels
 
 The name of the task stands behind the colon: one of bert_tf/tasks, or a module of your own that

@@ -1,6 +1,6 @@
 r"""The recipe of Hugging Face's run_glue example, for every task of GLUE and files like them.
 
-    python scripts/finetune.py --config=configs/finetune/glue.py --task=mrpc --data_dir=glue \\
+    python scripts/finetune.py --config=configs/finetune/glue.py --task=mrpc --data_dir=glue \
         --init_checkpoint=MODEL --work_dir=work/mrpc
 
 --task sets columns, labels and metrics of the task. scripts/finetune.py uses this file when neither

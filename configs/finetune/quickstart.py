@@ -1,7 +1,7 @@
 r"""The classifier of the quickstart: which Python package does a docstring come from?
 
-python scripts/finetune.py --config=configs/finetune/quickstart.py \\
-        --train_data=quickstart/corpus/train.tsv --eval_data=quickstart/corpus/dev.tsv \\
+python scripts/finetune.py --config=configs/finetune/quickstart.py \
+        --train_data=quickstart/corpus/train.tsv --eval_data=quickstart/corpus/dev.tsv \
         --init_checkpoint=quickstart/pretrain --work_dir=quickstart/finetune
 """
 

@@ -1,7 +1,7 @@
 r"""Answers as parts of a context: SQuAD 1.1 and 2.0, and files like theirs in other languages.
 
-    python scripts/finetune.py --config=configs/finetune/squad.py \\
-        --train_data=train-v1.1.json --eval_data=dev-v1.1.json \\
+    python scripts/finetune.py --config=configs/finetune/squad.py \
+        --train_data=train-v1.1.json --eval_data=dev-v1.1.json \
         --init_checkpoint=MODEL --work_dir=work/squad
 
 If the training file has questions without an answer, as in SQuAD 2.0, the threshold for "no answer"

@@ -1,7 +1,7 @@
 r"""A classifier on SST-2, or on any file with the columns `sentence` and `label`.
 
-python scripts/finetune.py --config=configs/finetune/sst2.py \\
-        --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \\
+python scripts/finetune.py --config=configs/finetune/sst2.py \
+        --train_data=SST-2/train.tsv --eval_data=SST-2/dev.tsv \
         --init_checkpoint=work/mini --work_dir=work/sst2
 """
 

@@ -1,11 +1,11 @@
 r"""The best model of an hour of one core: two layers, short rows first, Muon, 30 % masks, no pairs.
 
     for length in 32 64 128; do
-      python scripts/create_pretraining_data.py --input='train*.jsonl.gz' --vocab_file=vocab \\
+      python scripts/create_pretraining_data.py --input='train*.jsonl.gz' --vocab_file=vocab \
           --objective=none --output_dir=data/train_$length --max_seq_length=$length
     done
-    python scripts/pretrain.py --config=configs/pretrain/cramming.py --train_data=data/train_32 \\
-        --train_data=data/train_64 --train_data=data/train_128 --eval_data=data/valid \\
+    python scripts/pretrain.py --config=configs/pretrain/cramming.py --train_data=data/train_32 \
+        --train_data=data/train_64 --train_data=data/train_128 --eval_data=data/valid \
         --work_dir=work/cramming
 
 It takes 63 minutes of one core with AVX512-BF16 while the other core is busy

@@ -1,6 +1,6 @@
 r"""The default settings of any encoder, pretrained with masked words.
 
-    python scripts/pretrain.py --config=configs/pretrain/default.py:bert \\
+    python scripts/pretrain.py --config=configs/pretrain/default.py:bert \
         --train_data=data/train --eval_data=data/valid --work_dir=work/pretrained
 
 The name of the encoder stands behind the colon: one of bert_tf/models, or a module of your own that

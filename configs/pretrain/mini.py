@@ -1,9 +1,9 @@
 r"""BERT-mini (4 layers of 256), masked LM and next sentence, 8,000 words, length 64.
 
     python scripts/train_vocab.py --input='train*.jsonl.gz' --output_dir=vocab --vocab_size=8000
-    python scripts/create_pretraining_data.py --input='train*.jsonl.gz' --vocab_file=vocab \\
+    python scripts/create_pretraining_data.py --input='train*.jsonl.gz' --vocab_file=vocab \
         --output_dir=data/train --max_seq_length=64
-    python scripts/pretrain.py --config=configs/pretrain/mini.py \\
+    python scripts/pretrain.py --config=configs/pretrain/mini.py \
         --train_data=data/train --eval_data=data/valid --work_dir=work/mini
 
 A recipe for two hours of a small machine, which sees each example 1.2 times. The vocabulary is

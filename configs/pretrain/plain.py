@@ -1,7 +1,7 @@
 r"""The plain recipe of BERT on 4 layers of 256: what `benchmark.py recipe` compares with.
 
-    python scripts/pretrain.py --config=configs/pretrain/plain.py \\
-        --train_data=data/train --eval_data=data/valid --work_dir=work/plain \\
+    python scripts/pretrain.py --config=configs/pretrain/plain.py \
+        --train_data=data/train --eval_data=data/valid --work_dir=work/plain \
         --config.train.num_train_steps=0 --config.train.time_budget_minutes=40
 
 Masks of 15 %, next sentence, 128 tokens, dropout 0.1, and Adam without bias correction at 1e-4,

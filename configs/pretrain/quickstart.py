@@ -1,7 +1,7 @@
 r"""A tiny BERT on the documentation that comes with Python: minutes on two cores.
 
-    python scripts/pretrain.py --config=configs/pretrain/quickstart.py \\
-        --train_data=quickstart/records/train --eval_data=quickstart/records/heldout \\
+    python scripts/pretrain.py --config=configs/pretrain/quickstart.py \
+        --train_data=quickstart/records/train --eval_data=quickstart/records/heldout \
         --work_dir=quickstart/pretrain
 
 The optimizer is Muon: it predicts 22.6 % of the masked tokens of held-out text and 67.3 % of the

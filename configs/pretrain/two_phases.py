@@ -1,12 +1,12 @@
 r"""BERT-base as published: nine tenths of the steps at length 128, the last tenth at 512.
 
-    python scripts/create_pretraining_data.py --input='train*.jsonl.gz' --vocab_file=vocab.txt \\
+    python scripts/create_pretraining_data.py --input='train*.jsonl.gz' --vocab_file=vocab.txt \
         --output_dir=data/128 --max_seq_length=128
-    python scripts/create_pretraining_data.py --input='train*.jsonl.gz' --vocab_file=vocab.txt \\
+    python scripts/create_pretraining_data.py --input='train*.jsonl.gz' --vocab_file=vocab.txt \
         --output_dir=data/512 --max_seq_length=512
-    python scripts/create_pretraining_data.py --input='valid*.jsonl.gz' --vocab_file=vocab.txt \\
+    python scripts/create_pretraining_data.py --input='valid*.jsonl.gz' --vocab_file=vocab.txt \
         --output_dir=data/valid --max_seq_length=512
-    python scripts/pretrain.py --config=configs/pretrain/two_phases.py --train_data=data/128 \\
+    python scripts/pretrain.py --config=configs/pretrain/two_phases.py --train_data=data/128 \
         --train_data=data/512 --eval_data=data/valid --work_dir=work/two_phases
 
 Short rows are cheaper; the long rows teach the positions (Devlin et al. 2018, appendix A.2). One

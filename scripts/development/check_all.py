@@ -29,7 +29,8 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
-sys.path[:0] = [str(pathlib.Path(__file__).parents[2]), str(pathlib.Path(__file__).parent)]
+_FOLDER = pathlib.Path(__file__).parent
+sys.path[:0] = [str(_FOLDER.parents[1]), str(_FOLDER.parent), str(_FOLDER)]
 
 import check_results  # noqa: E402
 import documented  # noqa: E402
@@ -99,12 +100,12 @@ def _run_command(command, world, place: str) -> None:
     from tests.scripts.conftest import ok_here
 
     words = tiny_commands.words_of(command, world, place)
-    script = command.script.removeprefix("scripts/").removesuffix(".py")
     (world.outputs / place).mkdir()
+    words = [command.script, *words]
     if command.launcher:
-        ok_here(*command.launcher, sys.executable, command.script, *words)
-    else:
-        ok_here(script, *words, stdin=command.stdin)
+        words = [*command.launcher, sys.executable, *words]
+    script = pathlib.PurePosixPath(words[0]).stem
+    ok_here(script, *words[1:], stdin=command.stdin)
 
 
 def checks_of_layouts(folder: pathlib.Path) -> Iterator[Check]:

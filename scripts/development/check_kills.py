@@ -1,7 +1,7 @@
 r"""Kills a pretraining run with SIGKILL at random moments and compares it with an unbroken one.
 
-    python scripts/development/check_kills.py --output_dir=work/kills --num_kills=20 -- \\
-        --config=configs/pretrain/quickstart.py --train_data=quickstart/records/train \\
+    python scripts/development/check_kills.py --output_dir=work/kills --num_kills=20 -- \
+        --config=configs/pretrain/quickstart.py --train_data=quickstart/records/train \
         --eval_data=quickstart/records/heldout --config.train.checkpoint_every=10
 
 What stands behind -- are flags of pretrain.py, without --work_dir. The unbroken run is done first.

@@ -1,6 +1,6 @@
 r"""Stores the first losses of a fine-tuning with transformers on torch, for tests/finetuning.
 
-    PYTHONPATH=. python scripts/development/make_hugging_face_goldens.py \\
+    PYTHONPATH=. python scripts/development/make_hugging_face_goldens.py \
         --output_dir=tests/testdata/hugging_face/finetuning
 
 Needs torch and transformers, and nothing of TensorFlow: the model is a tiny

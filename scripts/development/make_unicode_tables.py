@@ -5,7 +5,7 @@ version of an interpreter or a library. There is no reason to run this again, ex
 the committed file comes from. Needs Python 3.11, whose `unicodedata` is Unicode 14.
 
 Example:
-    python3.11 scripts/development/make_unicode_tables.py \\
+    python3.11 scripts/development/make_unicode_tables.py \
         --output=bert_tf/tokenization/unicode_tables.py
 """
 

@@ -1,0 +1,46 @@
+"""The flags that pretrain.py and finetune.py have in common. This is no script."""
+
+import tensorflow as tf
+from absl import flags
+
+from bert_tf.training import distribution
+from bert_tf.training.loop import Session
+
+FLAGS = flags.FLAGS
+flags.disclaim_key_flags()  # --help of the script that calls `define` shows them as its own
+
+
+def define() -> None:
+    """Defines the flags, as if they stood in the script."""
+    flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
+    flags.DEFINE_string("tpu", "", "Name or address of the TPU; 'local' on a TPU VM.")
+    flags.DEFINE_bool(
+        "dry_run", False, "Run two steps, print what the run would do, and write nothing."
+    )
+    flags.DEFINE_bool(
+        "find_batch",
+        False,
+        "Find the smallest train.num_micro_batches that fits in memory, by trying it in child "
+        "processes. The global batch size does not change.",
+    )
+    flags.DEFINE_string("trial", "", "Used by --find_batch: the PHASE:NUM_MICRO_BATCHES to try.")
+    flags.DEFINE_float(
+        "max_hours",
+        0.0,
+        "Save a checkpoint and stop after this many hours. The same command continues. 0: no "
+        "limit.",
+        lower_bound=0.0,
+    )
+    flags.DEFINE_list(
+        "profile_steps", None, "FIRST,LAST: write a profile of these steps for TensorBoard."
+    )
+
+
+def session(strategy: tf.distribute.Strategy) -> Session:
+    """What the flags say of this start of the run."""
+    return Session(
+        strategy,
+        time_limit=FLAGS.max_hours * 3600,
+        profile_steps=FLAGS.profile_steps or (),
+        dry_run=FLAGS.dry_run,
+    )
