@@ -16,14 +16,15 @@ class BertEmbeddings(keras.layers.Layer):
     """Word + position + segment embeddings, LayerNorm, dropout (Devlin et al. 2018, figure 2).
 
     Args:
-      vocab_size, hidden_size, max_position_embeddings, type_vocab_size: sizes of the tables.
+      vocab_size, hidden_size, max_position_embeddings, type_vocab_size: sizes of the tables; there
+        is no table of segments if type_vocab_size is 0.
       initializer_range: standard deviation of the truncated normal the tables start from.
       layer_norm_eps: epsilon of the LayerNorm.
       hidden_dropout_prob: dropout rate after the LayerNorm.
 
     Call arguments:
       input_ids: int32 [B, S].
-      segment_ids: int32 [B, S].
+      segment_ids: int32 [B, S]; not used without a table of segments.
       position_ids: int32 [B, S], or None for 0..S-1 in every row.
       dropout_seed: int32 [2], or None for no dropout.
 
@@ -60,7 +61,10 @@ class BertEmbeddings(keras.layers.Layer):
         self.position_embeddings = self._add_table(
             "position_embeddings", self.max_position_embeddings
         )
-        self.token_type_embeddings = self._add_table("token_type_embeddings", self.type_vocab_size)
+        if self.type_vocab_size:
+            self.token_type_embeddings = self._add_table(
+                "token_type_embeddings", self.type_vocab_size
+            )
         self.layer_norm.build((None, None, self.hidden_size))
 
     def _add_table(self, name: str, rows: int):
@@ -75,13 +79,17 @@ class BertEmbeddings(keras.layers.Layer):
         )
 
     def call(self, input_ids, segment_ids, position_ids=None, dropout_seed=None):
-        words_BSD = tf.gather(ops.convert_to_tensor(self.word_embeddings), input_ids)
+        sum_BSD = tf.gather(ops.convert_to_tensor(self.word_embeddings), input_ids)
+        if self.type_vocab_size:
+            sum_BSD += self._segments(segment_ids)
+        sum_BSD += self._positions(input_ids, position_ids)
+        return dropout(self.layer_norm(sum_BSD), self.hidden_dropout_prob, dropout_seed)
+
+    def _segments(self, segment_ids):
         # A product with one-hot rows: its gradient is a product too, not a scatter of B*S rows
         # onto two.
         segments_BSK = ops.one_hot(segment_ids, self.type_vocab_size, dtype="float32")
-        segments_BSD = ops.matmul(segments_BSK, self.token_type_embeddings)
-        sum_BSD = words_BSD + segments_BSD + self._positions(input_ids, position_ids)
-        return dropout(self.layer_norm(sum_BSD), self.hidden_dropout_prob, dropout_seed)
+        return ops.matmul(segments_BSK, self.token_type_embeddings)
 
     def _positions(self, input_ids, position_ids):
         table_MD = ops.convert_to_tensor(self.position_embeddings)

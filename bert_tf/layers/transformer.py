@@ -59,6 +59,7 @@ class TransformerBlock(keras.layers.Layer):
         self.attention_probs_dropout_prob = attention_probs_dropout_prob
         self.layer_norm_eps = layer_norm_eps
         self.initializer_range = initializer_range
+        self.attended_dropout_prob = hidden_dropout_prob  # DistilBERT has none there
         self._activation = get_activation(hidden_act)
         norm = {"epsilon": layer_norm_eps, "name": "LayerNorm", "dtype": self.dtype_policy}
         dense = {"initializer_range": initializer_range, "dtype": self.dtype_policy}
@@ -93,7 +94,7 @@ class TransformerBlock(keras.layers.Layer):
             inputs_BSD, bias, dropout_seed=fold_in(dropout_seed, 0), rotate=rotate
         )
         attended_BSD = dropout(
-            self.attention_output(context_BSD), self.hidden_dropout_prob, fold_in(dropout_seed, 1)
+            self.attention_output(context_BSD), self.attended_dropout_prob, fold_in(dropout_seed, 1)
         )
         attended_BSD = self.attention_norm(inputs_BSD + attended_BSD)
         intermediate_BSF = self._activation(self.intermediate(attended_BSD))

@@ -140,7 +140,7 @@ class EncoderConfig:
         for name in _field_names(type(self)):
             value = getattr(self, name)
             problem = _problem(value, types[name])
-            if not problem and name.endswith("dropout_prob") and value >= 1:
+            if not problem and "dropout" in name and value >= 1:
                 problem = "less than 1"
             if not problem and name in self.AT_LEAST_ONE and value < 1:
                 problem = "at least 1"

@@ -29,10 +29,19 @@ _SMALL = {**_SHAPE, "hidden_size": 8, "intermediate_size": 12, "num_attention_he
 # {encoder: keys of its config.json}
 _SHAPES = {
     "bert": _SHAPE,
+    "distilbert": {
+        "vocab_size": 20,
+        "dim": 8,
+        "n_layers": 2,
+        "n_heads": 2,
+        "hidden_dim": 12,
+        "max_position_embeddings": 12,
+    },
     "electra": {**_SMALL, "embedding_size": 6},
 }
 # {encoder: {what is odd: (task of the class, keys of its config.json)}}
 _ODD = {
+    "distilbert": {"untied": ("masked_lm", {"tie_word_embeddings": False})},
     "electra": {
         "wide": ("embedding", {"embedding_size": 8}),
         "untied": ("masked_lm", {"tie_word_embeddings": False}),

@@ -10,6 +10,7 @@ import safetensors.numpy
 from bert_tf import members, model_folder
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints.found_task import labels_of
+from bert_tf.models.distilbert import DistilBertConfig
 from bert_tf.models.electra import ElectraConfig
 from tests.checkpoints.models import assert_same_weights, make_checkpoint_of, outputs_of
 from tests.scripts.conftest import ok_here
@@ -22,14 +23,22 @@ _SHAPE = {
     "intermediate_size": 48,
     "max_position_embeddings": 18,
 }
-CONFIGS = {"electra": ElectraConfig(**{**_SHAPE, "num_attention_heads": 1}, embedding_size=12)}
+CONFIGS = {
+    "distilbert": DistilBertConfig(
+        vocab_size=64, dim=32, n_layers=2, n_heads=4, hidden_dim=48, max_position_embeddings=18
+    ),
+    "electra": ElectraConfig(**{**_SHAPE, "num_attention_heads": 1}, embedding_size=12),
+}
 TASKS = ("embedding", "pretraining", "classification", "token_classification")
 # (format, encoder, task, changes of the config)
 CASES = [
     *(("hugging_face", name, task, {}) for name in CONFIGS for task in TASKS),
     *(("hugging_face", name, "question_answering", {}) for name in CONFIGS),
+    ("hugging_face", "distilbert", "multiple_choice", {}),
     ("hugging_face", "electra", "replaced_tokens", {"embedding_size": 32}),
     ("hugging_face", "electra", "pretraining", {"tie_word_embeddings": False}),
+    ("keras", "distilbert", "pretraining", {"masked_lm_layer_norm_eps": 1e-5}),
+    ("keras", "distilbert", "classification", {"masked_lm_layer_norm_eps": 1e-5}),
     ("google", "electra", "pretraining", {}),
     ("google", "electra", "replaced_tokens", {"embedding_size": 32}),
 ]
@@ -49,9 +58,11 @@ def test_weights_config_and_labels_come_back(tmp_path, format_name, name, task, 
     after = model_folder.read_checkpoint(folder)
     assert_same_weights(before, after)
     assert all(row.ours for row in after.rows)
-    kept = {"other_keys": {}}
+    kept = {"other_keys": {}, "initializer_range": 0.0}
     assert dataclasses.replace(after.config, **kept) == dataclasses.replace(before.config, **kept)
-    assert after.task.name == task and labels_of(after.facts) == labels_of(before.facts)
+    assert after.task.name == task and len(labels_of(after.facts)) == len(labels_of(before.facts))
+    if format_name == "hugging_face":
+        assert labels_of(after.facts) == labels_of(before.facts)
     if format_name == "hugging_face" and "classification" in task:
         assert after.task.classifier_dropout_prob == before.task.classifier_dropout_prob
 
@@ -105,6 +116,9 @@ def test_a_member_that_is_not_here_is_named(tmp_path, model_type):
 
 
 REFUSED = [
+    ("hugging_face", "distilbert", "pretraining", {"masked_lm_layer_norm_eps": 1e-5}, "has 1e-12"),
+    ("keras", "distilbert", "pretraining", {}, "keras-hub's has 1e-5"),
+    ("keras", "distilbert", "token_classification", {}, "the head for token_classification: keras"),
     ("google", "electra", "pretraining", {"hidden_act": "gelu_new"}, "has the exact gelu"),
     ("google", "electra", "pretraining", {"tie_word_embeddings": False}, "Google's is tied"),
     ("google", "electra", "classification", {}, "the classifier: google has none"),

@@ -35,6 +35,7 @@ from bert_tf.layers.heads import (
 )
 from bert_tf.layers.transformer import TransformerBlock
 from bert_tf.models.bert import BertEncoder
+from bert_tf.models.distilbert import DistilBertConfig
 from bert_tf.models.electra import ElectraConfig
 from bert_tf.tasks.classification.task import ClassificationModel
 from bert_tf.tasks.embedding.task import EmbeddingModel
@@ -64,6 +65,14 @@ def bert_config(**changes: Any) -> BertConfig:
 
 # The other encoders, each with what is its own: embeddings that are narrower, shared blocks.
 FAMILY = (
+    DistilBertConfig(
+        vocab_size=V,
+        dim=D,
+        n_layers=LAYERS,
+        n_heads=HEADS,
+        hidden_dim=INTERMEDIATE,
+        max_position_embeddings=S,
+    ),
     ElectraConfig(
         vocab_size=V,
         embedding_size=D // 2,

@@ -12,6 +12,7 @@ from bert_tf import members
 from bert_tf.checkpoints.model_variables import variables_of
 
 PARAMETERS = {
+    "distilbert": {"base": 66_362_880},
     "electra": {
         "small": 13_483_008,
         "base": 108_891_648,
