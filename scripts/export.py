@@ -22,10 +22,11 @@ import itertools
 from absl import flags
 
 from bert_tf import app, model_folder
-from bert_tf.data.text.lines import read_lines
+from bert_tf.data.labelled import records
 from bert_tf.export import litert, onnx_model
 from bert_tf.export.ids_model import export_ids_model
 from bert_tf.export.saved_model import export_saved_model
+from bert_tf.inference import rows, stream
 
 FLAGS = flags.FLAGS
 _PRECISIONS = {
@@ -44,13 +45,29 @@ flags.DEFINE_enum(
     "Form of the numbers; see above which format has which.",
 )
 flags.DEFINE_string(
-    "calibration_data", None, "litert int8: text of the kind to be expected, one example a line."
+    "calibration_data",
+    None,
+    "litert int8: texts of the kind to be expected, in a file as predict.py takes it.",
 )
 flags.DEFINE_integer("calibration_lines", 200, "How many lines of it to use.", lower_bound=1)
+flags.DEFINE_enum(
+    "input_format",
+    "auto",
+    records.FORMATS,
+    "How --calibration_data is read: lines, or a table in this format. auto: the name says it.",
+)
+flags.DEFINE_string("encoding", "utf-8", "Encoding of --calibration_data: cp1252, for example.")
 flags.mark_flags_as_required(["model", "output_dir"])
 
 # Asked of both models before success is reported; {mask} is the tokenizer's own mask token.
 _SAMPLES = ["a short text", "", "Another one, with {mask} and accents: ÀÉÎ 中文 🙂", "long " * 600]
+
+
+_READING_SETTINGS: dict[str, str] = {}  # what --config.task. says
+
+
+def _edit_command(argv: list[str]) -> None:
+    _READING_SETTINGS.update(app.take_flags(argv, "config.task."))
 
 
 def main(argv):
@@ -60,6 +77,8 @@ def main(argv):
         raise ValueError(f"--format={FLAGS.format} has no {FLAGS.precision}; it has: {known}.")
     dtype = "mixed_bfloat16" if FLAGS.precision == "bfloat16" else "float32"
     task, model = model_folder.load(FLAGS.model, dtype=dtype)
+    reading = records.Reading(FLAGS.input_format, FLAGS.encoding)
+    samples_task = rows.for_reading(task, reading, _READING_SETTINGS)
     metrics = model_folder.read_metrics(FLAGS.model)
     mask = task.tokenizer.tokens[task.tokenizer.mask_id]
     samples = [text.replace("{mask}", mask) for text in _SAMPLES]
@@ -75,7 +94,7 @@ def main(argv):
         format=FLAGS.format,
         precision=FLAGS.precision,
         samples=samples,
-        calibration=_calibration_columns(task) if FLAGS.precision == "int8" else (),
+        calibration=_calibration_columns(samples_task) if FLAGS.precision == "int8" else (),
         metrics=metrics,
     )
     print(f"{FLAGS.format}, {FLAGS.precision}: {FLAGS.output_dir}")
@@ -88,19 +107,11 @@ def _calibration_columns(task) -> list[list[str]]:
         return []
     if not FLAGS.calibration_data:
         raise ValueError("--precision=int8 needs --calibration_data: a file of texts.")
-    lines = itertools.islice(read_lines(FLAGS.calibration_data), FLAGS.calibration_lines)
-    rows = [text.rstrip("\r\n").split("\t") for _, text in lines]
-    if not rows:
-        raise ValueError(f"{FLAGS.calibration_data} is empty; expected one text a line.")
-    if not task.takes_pairs:
-        return [["\t".join(row) for row in rows]]
-    wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 2), None)
-    if wrong:
-        raise ValueError(
-            f"{FLAGS.calibration_data}:{wrong}: expected two texts with a tab between them."
-        )
-    return [list(column) for column in zip(*rows, strict=True)]
+    lines = rows.read(FLAGS.calibration_data, task, task.reading, _READING_SETTINGS)
+    lines = itertools.islice(lines, FLAGS.calibration_lines)
+    texts = [stream.texts_of(task, line, FLAGS.calibration_data) for line in lines]
+    return [list(column) for column in zip(*texts, strict=True)]
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, _edit_command)

@@ -1,7 +1,8 @@
-r"""Answers lines of text with lines of JSON, in the order of the input.
+r"""Answers lines of text, or the rows of a table, in the order of the input.
 
     echo "a moving film" | python scripts/predict.py --model=work/sst2
     python scripts/predict.py --model=work/sst2 --input=texts.txt --output=answers.jsonl
+    python scripts/predict.py --model=work/tickets --input=tickets.csv --output=answered.csv
     echo "The [MASK] sat on the mat." | python scripts/predict.py --model=work/mini
     python scripts/predict.py --model=all-MiniLM-L6-v2 --task=embed --input=texts.txt
     echo "Anna lives in Paris." | python scripts/predict.py --model=work/ner
@@ -15,14 +16,21 @@ export.py wrote: SavedModel, LiteRT or ONNX. A classifier gives a label and prob
 pretrained model guesses each [MASK]. An encoder gives a vector for each text. A tagger gives
 entities, a model for questions the answer, both with their characters in the text [start, end).
 
-Each line is a text. For a classifier of pairs a line holds two texts with a tab between them. For a
-model for questions it is a JSON object with question and context; its other keys are repeated in
-the answer, under the name given_KEY if the answer has KEY itself.
+Of a table (.tsv, .csv, .jsonl, also compressed, or .parquet) the texts are the columns that the
+model was trained with; all columns come back in the answer, under the name given_COLUMN if the
+answer has COLUMN itself. Other columns: --config.task.text_column=review, a template such as
+--config.task.text_column='{title}: {body}', and --config.task.text_pair_column for pairs. For a
+model for questions they are question and context; the context does not come back.
+
+Of other files, and of standard input, each line is a text. For a classifier of pairs a line holds
+two texts with a tab between them. For a model for questions it is a JSON object with question and
+context.
 
 Input of any size is read, answered and written in parts. With --output, the same command continues
 a run that was killed.
 """
 
+import dataclasses
 import hashlib
 import itertools
 import sys
@@ -34,7 +42,9 @@ import numpy as np
 from absl import flags
 
 from bert_tf import progress
-from bert_tf.inference import answerers, calibration, stream
+from bert_tf.data.labelled import records
+from bert_tf.data.text.lines import STANDARD_INPUT
+from bert_tf.inference import answer_formats, answerers, calibration, rows, stream
 from bert_tf.inference.answers_file import AnswersFile
 
 FLAGS = flags.FLAGS
@@ -46,8 +56,23 @@ flags.DEFINE_string(
     "for. embed: one vector a text from any model (that of sentence-transformers where its folder "
     "says how; else mean over the tokens, length 1).",
 )
-flags.DEFINE_string("input", None, "Text file, one example a line; default: standard input.")
+flags.DEFINE_string("input", None, "A file of texts or a table; default: standard input.")
+flags.DEFINE_enum(
+    "input_format",
+    "auto",
+    records.FORMATS,
+    "How the input is read: lines, or a table in this format. auto: the name says it; a name that "
+    "says nothing and standard input are lines.",
+)
+flags.DEFINE_string("encoding", "utf-8", "Encoding of the input: cp1252, for example.")
 flags.DEFINE_string("output", None, "Where to write; default: standard output.")
+flags.DEFINE_enum(
+    "output_format",
+    "auto",
+    answer_formats.FORMATS,
+    "jsonl: an object a line. csv, tsv: a table with a header. auto: what the name of --output "
+    "says, else jsonl.",
+)
 flags.DEFINE_bool("interactive", False, "Answer each line of standard input when it is typed.")
 flags.DEFINE_integer("batch_size", 32, "Lines of a batch.", lower_bound=1)
 flags.DEFINE_integer(
@@ -67,10 +92,19 @@ flags.DEFINE_string(
 flags.mark_flags_as_required(["model"])
 
 
+_READING_SETTINGS: dict[str, str] = {}  # what --config.task. says
+
+
+def _edit_command(argv: list[str]) -> None:
+    _READING_SETTINGS.update(app.take_flags(argv, "config.task."))
+
+
 def main(argv):
     del argv
     app.check_output(FLAGS.output, [FLAGS.input, FLAGS.calibration_data])
     answerer = answerers.load(FLAGS.model, FLAGS.task, FLAGS.num_threads)
+    task = rows.for_reading(answerer.task, _reading(), _READING_SETTINGS)
+    answerer = dataclasses.replace(answerer, task=task)
     temperature = _temperature(answerer)
     if temperature:
         answerer = _calibrated(answerer, temperature)
@@ -79,16 +113,30 @@ def main(argv):
     elif FLAGS.output:
         _answer_into_file(answerer, temperature)
     else:
-        lines = stream.read(FLAGS.input)
-        for window in stream.windows(lines, FLAGS.batch_size):
-            for line in _answer(answerer, window):
+        written = _answer_format()
+        for window in stream.windows(_lines(answerer), FLAGS.batch_size):
+            for line in _answer(answerer, window, written):
                 print(line)
             sys.stdout.flush()
 
 
-def _answer(answerer, window) -> list[str]:
-    name = FLAGS.input or "standard input"
-    return stream.answer_window(answerer, window, FLAGS.batch_size, name)
+def _reading() -> records.Reading:
+    return records.Reading(FLAGS.input_format, FLAGS.encoding)
+
+
+def _lines(answerer):
+    return rows.read(FLAGS.input, answerer.task, _reading(), _READING_SETTINGS)
+
+
+def _answer_format(num_done: int = 0) -> answer_formats.AnswerFormat:
+    kind = answer_formats.format_of(FLAGS.output_format, FLAGS.output)
+    return answer_formats.AnswerFormat(kind, with_header=not num_done)
+
+
+def _answer(answerer, window, written: answer_formats.AnswerFormat) -> list[str]:
+    name = FLAGS.input or STANDARD_INPUT
+    answers = stream.answer_window(answerer, window, FLAGS.batch_size, name)
+    return written.lines(answers, [line.number for line in window])
 
 
 def _answer_into_file(answerer, temperature: float | None) -> None:
@@ -98,16 +146,19 @@ def _answer_into_file(answerer, temperature: float | None) -> None:
         "task": FLAGS.task,
         "input": FLAGS.input,
         "temperature": temperature,
+        "formats": [FLAGS.input_format, FLAGS.encoding, FLAGS.output_format],
+        "settings": _READING_SETTINGS,
     }
-    lines, digest = stream.read(FLAGS.input), hashlib.sha256()
+    lines, digest = _lines(answerer), hashlib.sha256()
     with AnswersFile(FLAGS.output, settings) as file:
         done = file.num_lines
+        written = _answer_format(done)
         if done:
             _skip(lines, file, digest)
         with progress.bar(unit="lines", description="predicting", initial=done) as bar:
             for window in stream.windows(lines, FLAGS.batch_size):
                 _add(digest, window)
-                file.write(_answer(answerer, window), digest.hexdigest())
+                file.write(_answer(answerer, window, written), digest.hexdigest())
                 bar.update(len(window))
 
 
@@ -129,13 +180,16 @@ def _add(digest, lines) -> None:
 
 def _converse(answerer) -> None:
     """One answer after each line, until the input ends or an empty line; mistakes do not end it."""
+    if _reading().kind(None) != records.LINES:
+        raise ValueError("--interactive reads lines. Leave out --input_format.")
     print("a line of text, then Enter; an empty line ends", file=sys.stderr, flush=True)
+    written = answer_formats.AnswerFormat("jsonl")
     for number, text in enumerate(sys.stdin, start=1):
         text = text.rstrip("\r\n")
         if not text:
             return
         try:
-            lines = _answer(answerer, [stream.Line(number, text)])
+            lines = _answer(answerer, [stream.Line(number, text)], written)
         except ValueError as error:
             print(f"error: {error}", file=sys.stderr, flush=True)
             continue
@@ -176,4 +230,4 @@ def _calibrated(answerer, temperature: float):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, _edit_command)

@@ -91,6 +91,7 @@ _MAY_IMPORT = {
     "inference": [
         "members",
         "config",
+        "data.labelled",
         "data.text.lines",
         "export",
         "files",

@@ -4,9 +4,7 @@ Lines are taken in windows. A window is answered in batches of lines of like len
 is padding, and written as a whole.
 """
 
-import json
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,38 +19,39 @@ _BYTES_PER_WINDOW = 16 << 20
 
 
 class Line(NamedTuple):
-    """A text and its number, from 1."""
+    """A text and its number, or a row of a table.
+
+    Attributes:
+      number: of the line on which it begins, from 1.
+      text: the line; of a row all that it holds, as one text.
+      texts: of a row, one or two texts for `encode`; None: the task reads the line.
+      given: of a row, what the answer repeats.
+    """
 
     number: int
     text: str
+    texts: tuple[str, ...] | None = None
+    given: Mapping[str, Any] | None = None
 
 
-def read(path: str | None) -> Iterator[Line]:
+def read(path: str | None, encoding: str = "utf-8") -> Iterator[Line]:
     """The lines of a file or, without a path, of standard input; read as they are asked for.
 
     Only LF and CRLF end a line: every other character is part of it, but a byte order mark. `.gz`
     and the like are unpacked.
 
     Raises:
-      ValueError: no lines, or a line that is not UTF-8; names file and line.
+      ValueError: no lines, or a line of another encoding; names file and line.
     """
-    if path is None:
-        yield from _decoded("standard input", sys.stdin.buffer)
-        return
-    if tf.io.gfile.isdir(path):
+    if path is not None and tf.io.gfile.isdir(path):
         raise ValueError(f"{path}; Is a directory")
-    if not tf.io.gfile.exists(path):
+    if path is not None and not tf.io.gfile.exists(path):
         raise ValueError(f"{path}; No such file or directory")
-    with lines_lib.open_binary(path) as (file, _):
-        yield from _decoded(path, file)
-
-
-def _decoded(name: str, file: Iterable[bytes]) -> Iterator[Line]:
     number = 0
-    for number, data in enumerate(file, start=1):
-        text = lines_lib.decode_lines(name, number, data)
+    for number, text in lines_lib.read_lines(path, encoding):
         yield Line(number, text.removesuffix("\n").removesuffix("\r"))
     if not number:
+        name = path or lines_lib.STANDARD_INPUT
         raise ValueError(f"{name} is empty; expected one text a line.")
 
 
@@ -71,8 +70,8 @@ def windows(lines: Iterable[Line], batch_size: int) -> Iterator[list[Line]]:
 
 def answer_window(
     answerer: Answerer, window: Sequence[Line], batch_size: int, name: str
-) -> list[str]:
-    """One JSON object for each line of a window, in order: what the line was, what is answered.
+) -> list[dict[str, Any]]:
+    """One answer to each line of a window, in order: what the line was, what is answered.
 
     Args:
       answerer: answers.
@@ -92,18 +91,25 @@ def answer_window(
         outputs = answerer.answer(columns)
         for row, index in enumerate(chosen):
             said = answerer.task.describe({key: rows[row] for key, rows in outputs.items()})
-            answers[index] = json.dumps(_joined(records[index][1], said), ensure_ascii=False)
+            answers[index] = _joined(records[index][1], said)
     return answers
 
 
-def _joined(record: dict[str, Any], said: dict[str, Any]) -> dict[str, Any]:
+def _joined(record: Mapping[str, Any], said: dict[str, Any]) -> dict[str, Any]:
     """What comes back of a line, then its answer. What both have is the line's as `given_KEY`."""
     given = {f"given_{key}" if key in said else key: value for key, value in record.items()}
     return {**given, **said}
 
 
-def _record(task: Serve, line: Line, name: str) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """`Serve.read_line`; an error names the line."""
+def texts_of(task: Serve, line: Line, name: str) -> tuple[str, ...]:
+    """One or two texts of a line of the input `name`; ValueError for another form."""
+    return _record(task, line, name)[0]
+
+
+def _record(task: Serve, line: Line, name: str) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+    """The texts of a line and what comes back; an error names the line."""
+    if line.texts is not None:
+        return line.texts, line.given
     try:
         return task.read_line(line.text)
     except ValueError as error:

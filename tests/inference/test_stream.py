@@ -31,7 +31,6 @@ def test_answers_come_in_the_order_of_the_lines(answerer):
     answers = stream.answer_window(answerer, lines_of(TEXTS), 4, "x")
     alone = [stream.answer_window(answerer, [line], 1, "x")[0] for line in lines_of(TEXTS[:7])]
     for text, answer, other in zip(TEXTS, answers, alone * 3, strict=True):
-        answer, other = json.loads(answer), json.loads(other)
         assert answer["text"] == text and answer["label"] == other["label"]
         assert answer["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
 
@@ -69,7 +68,7 @@ def test_input_is_read_no_further_than_it_is_answered():
 def test_pairs_have_a_tab_between_them(pair_answerer):
     lines = [stream.Line(7, "the hen\tthe cow"), stream.Line(8, "alone")]
     (answer,) = stream.answer_window(pair_answerer, lines[:1], 8, "x.txt")
-    assert json.loads(answer)["text"] == "the hen\tthe cow"
+    assert answer["text"] == "the hen\tthe cow"
     with pytest.raises(ValueError, match=re.escape("x.txt:8: 1 column(s); this model takes two")):
         stream.answer_window(pair_answerer, lines, 8, "x.txt")
 
@@ -82,7 +81,7 @@ def question_answerer():
 def test_other_keys_of_a_question_come_back_even_those_of_its_answer(question_answerer):
     record = {"id": 7, "question": "the hen", "context": "the cow sees the hen", "answer": "mine"}
     line = stream.Line(1, json.dumps({**record, "score": 0.5}))
-    answer = json.loads(stream.answer_window(question_answerer, [line], 1, "x")[0])
+    (answer,) = stream.answer_window(question_answerer, [line], 1, "x")
     assert (answer["id"], answer["given_answer"], answer["given_score"]) == (7, "mine", 0.5)
     begin, end = answer["start"], answer["end"]
     assert answer["answer"] == record["context"][begin:end] and "context" not in answer

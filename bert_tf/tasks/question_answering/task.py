@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.labelled import columns
 from bert_tf.data.text.lines import holds_half_a_surrogate_pair
 from bert_tf.files import parse_json
 from bert_tf.layers.attention import MASKED
@@ -304,6 +305,12 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Serve):
     def takes_pairs(self) -> bool:
         """A question and its context."""
         return True
+
+    @property
+    def columns(self):
+        """See `Serve.columns`; contexts are long, so they do not come back."""
+        texts = columns.TextColumns("question", "context")
+        return columns.Known(texts, hidden=("context",))
 
     def read_line(self, line):
         """A JSON object with question and context; all but the context comes back."""
