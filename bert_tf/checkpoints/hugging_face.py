@@ -44,7 +44,7 @@ def read(files: Files) -> Checkpoint:
         raise ValueError(f"{files.folder}: config.json is missing beside the safetensors.")
     # What the file is comes before what is wrong with it: a GPT-2 has other keys and tensors.
     config = encoders.read_config(config_path)
-    names = encoders.names_of(config, _NAME)
+    names = _names(config)
     home = _open(files)
     plain = _plain_names(home, names, files.path)
     found = Tensors(
@@ -68,6 +68,23 @@ def read(files: Files) -> Checkpoint:
         task = dataclasses.replace(task, **hugging_face_tokenizer.read_pooling(files))
     data = DataConfig(max_seq_length=_length(files))
     return Checkpoint(files.path, config, task, weights, tokenizer, data, rows)
+
+
+def _names(config: EncoderConfig) -> HuggingFaceNames:
+    """The names of the model; of an untied one with both biases of the masked-LM head.
+
+    Only where the tables are tied is the decoder's bias a copy of the head's. Otherwise the
+    decoder's is used, and the head's is a second one that is of no use.
+    """
+    names = encoders.names_of(config, _NAME)
+    if getattr(config, "tie_word_embeddings", True) or not names.copies:
+        return names
+    table = {rule.theirs: rule for rule in names.rules}
+    for copy, name in names.copies.items():
+        rule = table[name]
+        table[copy] = dataclasses.replace(rule, theirs=copy)
+        table[name] = dataclasses.replace(rule, spare=f"{_NAME}/{name}")
+    return dataclasses.replace(names, rules=list(table.values()), copies={})
 
 
 def _open(files: Files) -> dict[str, tensors.SafetensorsFile]:
@@ -223,10 +240,18 @@ def _length(files: Files) -> int:
 
 def losses(checkpoint: Checkpoint) -> list[str]:
     """See `checkpoint.losses`."""
-    names = encoders.names_of(checkpoint.config, _NAME)
-    if _kind(checkpoint) in names.classes:
-        return []
-    return [f"the head for {checkpoint.task.name}: Hugging Face has no such class of this encoder."]
+    config, lost = checkpoint.config, []
+    if _kind(checkpoint) not in encoders.names_of(config, _NAME).classes:
+        lost.append(
+            f"the head for {checkpoint.task.name}: Hugging Face has no such class of this encoder."
+        )
+    ours, theirs = checkpoint.tokenizer.pad_id, getattr(config, "pad_token_id", None)
+    if theirs not in (None, ours):
+        lost.append(
+            f"the padding of the tokenizer, {ours}: pad_token_id is {theirs}, and Hugging Face's "
+            "positions skip that id."
+        )
+    return lost
 
 
 def _kind(checkpoint: Checkpoint) -> str:
@@ -237,7 +262,7 @@ def _kind(checkpoint: Checkpoint) -> str:
 
 def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
     """See `checkpoint.write`."""
-    names = encoders.names_of(checkpoint.config, _NAME)
+    names = _names(checkpoint.config)
     class_name, has_pooler = names.classes.get(_kind(checkpoint), names.classes["embedding"])
     variables = checkpoint.variables()
     left_out = (
@@ -291,7 +316,8 @@ def _config(checkpoint: Checkpoint, class_name: str, dtype: str) -> dict[str, An
         values.pop(name, None)
     model_type = names.model_type or config.model_type
     values |= {"architectures": [class_name], "model_type": model_type, "dtype": dtype}
-    values["pad_token_id"] = checkpoint.tokenizer.pad_id
+    if not hasattr(config, "pad_token_id"):
+        values["pad_token_id"] = checkpoint.tokenizer.pad_id
     has_classifier = "classifier" in checkpoint.heads
     labels = labels_of(checkpoint.facts)
     if labels:

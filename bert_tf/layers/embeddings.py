@@ -86,6 +86,8 @@ class BertEmbeddings(keras.layers.Layer):
         return dropout(self.layer_norm(sum_BSD), self.hidden_dropout_prob, dropout_seed)
 
     def _segments(self, segment_ids):
+        if self.type_vocab_size == 1:
+            return self.token_type_embeddings
         # A product with one-hot rows: its gradient is a product too, not a scatter of B*S rows
         # onto two.
         segments_BSK = ops.one_hot(segment_ids, self.type_vocab_size, dtype="float32")
@@ -95,13 +97,16 @@ class BertEmbeddings(keras.layers.Layer):
         table_MD = ops.convert_to_tensor(self.position_embeddings)
         if position_ids is not None:
             return tf.gather(table_MD, position_ids)
-        length = input_ids.shape[1]
-        if length is not None and length > self.max_position_embeddings:
+        self._check_length(input_ids.shape[1], self.max_position_embeddings)
+        return table_MD[: ops.shape(input_ids)[1]]
+
+    def _check_length(self, length: int | None, longest: int) -> None:
+        if length is not None and length > longest:
             raise ValueError(
                 f"received sequences of {length} tokens, but max_position_embeddings is "
-                f"{self.max_position_embeddings}. Shorten the sequences (max_seq_length)."
+                f"{self.max_position_embeddings}, enough for {longest}. Shorten the sequences "
+                "(max_seq_length)."
             )
-        return table_MD[: ops.shape(input_ids)[1]]
 
     def get_config(self):
         names = (
@@ -114,3 +119,39 @@ class BertEmbeddings(keras.layers.Layer):
             "hidden_dropout_prob",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+class OffsetEmbeddings(BertEmbeddings):
+    """Embeddings whose positions begin behind the id of the padding and skip the padding.
+
+    The first token that is no padding has the row `pad_token_id + 1` of the table of positions, and
+    padding has the row `pad_token_id`, wherever it stands.
+
+    Args:
+      pad_token_id: the id of the padding where the model is from.
+      **kwargs: as of `BertEmbeddings`. All tokens are of the first segment, if there is one.
+
+    Call arguments:
+      input_ids: int32 [B, S].
+      input_mask: int32 [B, S], 1 for tokens and 0 for padding.
+      position_ids: int32 [B, S], counted from 0; None for 0..S-1 without the padding.
+      dropout_seed: int32 [2], or None for no dropout.
+
+    Returns:
+      float [B, S, D] in the compute dtype.
+
+    Reference: Liu et al. 2019 (RoBERTa), in the form of fairseq.
+    """
+
+    def __init__(self, *, pad_token_id: int, **kwargs):
+        super().__init__(**kwargs)
+        self.pad_token_id = pad_token_id
+
+    def call(self, input_ids, input_mask, position_ids=None, dropout_seed=None):
+        self._check_length(input_ids.shape[1], self.max_position_embeddings - self.pad_token_id - 1)
+        number_BS = tf.cumsum(input_mask, axis=1) if position_ids is None else position_ids + 1
+        rows_BS = number_BS * input_mask + self.pad_token_id
+        return super().call(input_ids, tf.zeros_like(input_ids), rows_BS, dropout_seed)
+
+    def get_config(self):
+        return {**super().get_config(), "pad_token_id": self.pad_token_id}

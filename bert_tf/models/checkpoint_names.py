@@ -10,8 +10,11 @@ neither TensorFlow nor Keras.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
+
+LARGEST_GROUP = 16  # layers that stand in a group (`{j}`); no published model has more than one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +23,9 @@ class Rule:
 
     Attributes:
       theirs: its name there. `{i}` is the number of the layer, `{n}` the number of layers; `{i+4}`
-        and `{n+4}` are these plus 4.
-      ours: the path of our variable; `{i}` is the number of the layer.
+        and `{n+4}` are these plus 4. `{j}` is the number within a group of layers, where `{i}` is
+        that of the group.
+      ours: the path of our variable; `{i}` is the number of the layer, or `{i}` and `{j}`.
       transposed: theirs is the transpose of ours.
       heads_axis: the axis of ours that is two axes there, [number of heads, head size]. None: the
         axes are the same.
@@ -37,9 +41,11 @@ class Rule:
 
     def for_layers(self, num_layers: int) -> Iterator["Rule"]:
         """The rule for each layer; only itself if it is not one of layers."""
-        for i in range(num_layers if "{i}" in self.ours else 1):
-            theirs = in_layer(self.theirs, i, num_layers)
-            yield dataclasses.replace(self, theirs=theirs, ours=self.ours.replace("{i}", str(i)))
+        inner = LARGEST_GROUP if "{j}" in self.ours else 1
+        for i, j in itertools.product(range(num_layers if "{i}" in self.ours else 1), range(inner)):
+            theirs = in_layer(self.theirs, i, num_layers).replace("{j}", str(j))
+            ours = self.ours.replace("{i}", str(i)).replace("{j}", str(j))
+            yield dataclasses.replace(self, theirs=theirs, ours=ours)
 
     def their_shape(self, shape: tuple[int, ...], num_heads: int) -> tuple[int, ...]:
         """Its shape there, from the shape of ours.

@@ -18,6 +18,7 @@ class PostNormEncoder(Encoder):
     max_position_embeddings, type_vocab_size (0: no segments), initializer_range, layer_norm_eps
     and, if the embeddings are narrower than the blocks, embedding_size. A subclass may override:
 
+      ALWAYS_PROJECTS: there is a layer between embeddings and blocks even if both are as wide.
       make_embeddings: another layer of embeddings.
       make_blocks: other blocks, or some of them several times.
       PROJECTION: the name of the layer that widens the embeddings.
@@ -29,13 +30,15 @@ class PostNormEncoder(Encoder):
     """
 
     PROJECTION = "embeddings_project"
+    ALWAYS_PROJECTS = False
 
     def __init__(
         self, config: EncoderConfig, *, embeddings: keras.layers.Layer | None = None, **kwargs
     ):
         super().__init__(config, **kwargs)
         self.embeddings = self.make_embeddings() if embeddings is None else embeddings
-        if getattr(config, "embedding_size", config.hidden_size) != config.hidden_size:
+        width = getattr(config, "embedding_size", config.hidden_size)
+        if self.ALWAYS_PROJECTS or width != config.hidden_size:
             self.embeddings_project = Dense(
                 config.hidden_size, name=self.PROJECTION, **self._shared_options()
             )

@@ -21,7 +21,6 @@ from bert_tf import app, members, model_folder
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints.parity import TOLERANCE, outputs_of
 from scripts.development import parity_models
-from scripts.development.parity_models import INPUTS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("minilm", "", "Folder of a sentence-transformers model, to compare too.")
@@ -75,30 +74,30 @@ def _check(case: parity_models.Case, seed: int, folder: str) -> float:
     theirs = case.make(seed)
     theirs.save_pretrained(there)
     parity_models.write_tokenizer(case.encoder, there)
-    expected = _their_outputs(theirs)
+    expected = _their_outputs(theirs, case.inputs)
     checkpoint = model_folder.read_checkpoint(there)
-    found = outputs_of(checkpoint, model_folder.build(checkpoint)[1], INPUTS)
+    found = outputs_of(checkpoint, model_folder.build(checkpoint)[1], case.inputs)
     foreign.write(checkpoint, back, "hugging_face")
     returned, loading = type(theirs).from_pretrained(back, output_loading_info=True)
     problems = {key: value for key, value in loading.items() if value}
     if problems:
         raise ValueError(f"{case}: from_pretrained complains about what was written: {problems}.")
     bits = _same_bits(theirs, returned)
-    again, worst = _their_outputs(returned.eval()), 0.0
+    again, worst = _their_outputs(returned.eval(), case.inputs), 0.0
     for ours in expected:
         difference = float(np.abs(found[ours] - expected[ours]).max())
         back_difference = float(np.abs(again[ours] - expected[ours]).max())
         print(f"{case.name:40}{ours:24}{difference:12.1e}{back_difference:12.1e}{bits:>6}")
         worst = max(worst, difference, back_difference)
     if FLAGS.golden_dir:
-        _store(os.path.join(FLAGS.golden_dir, case.name), there, expected)
+        _store(os.path.join(FLAGS.golden_dir, case.name), there, case.inputs, expected)
     return worst if bits == "same" else 1.0
 
 
-def _their_outputs(model) -> dict[str, np.ndarray]:
+def _their_outputs(model, inputs: dict) -> dict[str, np.ndarray]:
     import torch
 
-    ids, mask, types = (torch.tensor(INPUTS[name]) for name in INPUTS)
+    ids, mask, types = (torch.tensor(values) for values in inputs.values())
     batch = {"input_ids": ids, "attention_mask": mask}
     if getattr(model.config, "type_vocab_size", 0) > 1:
         batch["token_type_ids"] = types
@@ -147,7 +146,7 @@ def _check_embeddings(folder: str) -> float:
     return difference
 
 
-def _store(folder: str, there: str, expected: dict[str, np.ndarray]) -> None:
+def _store(folder: str, there: str, inputs: dict, expected: dict[str, np.ndarray]) -> None:
     """The files of a model, as transformers wrote them, and its inputs and outputs."""
     os.makedirs(folder)
     for name in sorted(os.listdir(there)):
@@ -157,7 +156,7 @@ def _store(folder: str, there: str, expected: dict[str, np.ndarray]) -> None:
             target.write(content)
     outputs = {name: _digits(value.tolist()) for name, value in expected.items()}
     with open(os.path.join(folder, "expected.json"), "w") as file:
-        json.dump({"inputs": INPUTS, "outputs": outputs}, file)
+        json.dump({"inputs": inputs, "outputs": outputs}, file)
 
 
 def _digits(values):

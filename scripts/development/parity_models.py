@@ -1,13 +1,14 @@
 """The small models of check_parity.py: every class of every encoder, made by transformers."""
 
 import dataclasses
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from bert_tf import members
 
-INPUTS = {
+_INPUTS = {
     "input_ids": [[2, 5, 6, 9, 3, 15, 3], [2, 12, 19, 3, 0, 0, 0]],
     "input_mask": [[1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0, 0]],
     "segment_ids": [[0, 0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0, 0]],
@@ -26,6 +27,15 @@ _SHAPE = {
     "max_position_embeddings": 12,
 }
 _SMALL = {**_SHAPE, "hidden_size": 8, "intermediate_size": 12, "num_attention_heads": 2}
+_ROBERTA = {
+    **_SMALL,
+    "max_position_embeddings": 14,
+    "type_vocab_size": 1,
+    "layer_norm_eps": 1e-5,
+    "pad_token_id": 1,
+    "bos_token_id": 0,
+    "eos_token_id": 2,
+}
 # {encoder: keys of its config.json}
 _SHAPES = {
     "bert": _SHAPE,
@@ -38,9 +48,20 @@ _SHAPES = {
         "max_position_embeddings": 12,
     },
     "electra": {**_SMALL, "embedding_size": 6},
+    "albert": {**_SMALL, "embedding_size": 6},
+    "roberta": _ROBERTA,
+    "xlm_roberta": _ROBERTA,
 }
 # {encoder: {what is odd: (task of the class, keys of its config.json)}}
 _ODD = {
+    "albert": {
+        "2x2": ("pretraining", {"num_hidden_groups": 2, "inner_group_num": 2}),
+        "untied": ("masked_lm", {"tie_word_embeddings": False}),
+    },
+    "roberta": {
+        "segments": ("embedding", {"type_vocab_size": 2}),
+        "untied": ("masked_lm", {"tie_word_embeddings": False}),
+    },
     "distilbert": {"untied": ("masked_lm", {"tie_word_embeddings": False})},
     "electra": {
         "wide": ("embedding", {"embedding_size": 8}),
@@ -65,13 +86,24 @@ class Case:
     class_name: str
     shape: Mapping[str, Any]
 
+    @property
+    def inputs(self) -> dict[str, list[list[int]]]:
+        """Two rows, the second with padding."""
+        if "pad_token_id" not in self.shape:
+            return _INPUTS
+        roles = {0: 1, 1: 3, 2: 0, 3: 2}  # <s> <pad> </s> <unk> for [PAD] [UNK] [CLS] [SEP]
+        ids = [[roles.get(token, token) for token in row] for row in _INPUTS["input_ids"]]
+        segments = [[0] * len(row) for row in ids]
+        return {**_INPUTS, "input_ids": ids, "segment_ids": segments}
+
     def make(self, seed: int):
         """The model, of random numbers where transformers would have zeros and ones too."""
         import torch
         import transformers
 
         torch.manual_seed(seed)
-        labels = 2 if "QuestionAnswering" in self.class_name else 3
+        has_two = "QuestionAnswering" in self.class_name or "PreTraining" in self.class_name
+        labels = 2 if has_two else 3
         model_class = getattr(transformers, self.class_name)
         config = model_class.config_class(
             **self.shape, num_labels=labels, attn_implementation="eager"
@@ -96,7 +128,16 @@ def cases_of(encoder: str) -> list[Case]:
 
 
 def write_tokenizer(encoder: str, folder: str) -> None:
-    """The files of a tokenizer of the kind that the encoder is published with."""
-    del encoder
-    with open(os.path.join(folder, "vocab.txt"), "w") as file:
-        file.write("\n".join(_VOCABULARY) + "\n")
+    """The files of a small tokenizer with the ids of the encoder's special tokens."""
+    if "pad_token_id" not in _SHAPES[encoder]:
+        _write(folder, "vocab.txt", "\n".join(_VOCABULARY) + "\n")
+        return
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *"abcdefghijklmno"]
+    _write(folder, "vocab.json", json.dumps({token: i for i, token in enumerate(tokens)}))
+    _write(folder, "merges.txt", "#version: 0.2\n")
+    _write(folder, "tokenizer_config.json", json.dumps({"kind": "byte_pair"}))
+
+
+def _write(folder: str, name: str, text: str) -> None:
+    with open(os.path.join(folder, name), "w") as file:
+        file.write(text)

@@ -10,8 +10,11 @@ import safetensors.numpy
 from bert_tf import members, model_folder
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints.found_task import labels_of
+from bert_tf.models.albert import AlbertConfig
 from bert_tf.models.distilbert import DistilBertConfig
 from bert_tf.models.electra import ElectraConfig
+from bert_tf.models.roberta import RobertaConfig
+from bert_tf.models.xlm_roberta import XlmRobertaConfig
 from tests.checkpoints.models import assert_same_weights, make_checkpoint_of, outputs_of
 from tests.scripts.conftest import ok_here
 
@@ -23,17 +26,36 @@ _SHAPE = {
     "intermediate_size": 48,
     "max_position_embeddings": 18,
 }
+# The tokenizer of these tests has the padding at 0.
+_ROBERTA = {**_SHAPE, "type_vocab_size": 1, "pad_token_id": 0}
 CONFIGS = {
+    "albert": AlbertConfig(**_SHAPE, embedding_size=12),
+    "roberta": RobertaConfig(**_ROBERTA),
+    "xlm_roberta": XlmRobertaConfig(**_ROBERTA),
     "distilbert": DistilBertConfig(
         vocab_size=64, dim=32, n_layers=2, n_heads=4, hidden_dim=48, max_position_embeddings=18
     ),
     "electra": ElectraConfig(**{**_SHAPE, "num_attention_heads": 1}, embedding_size=12),
 }
-TASKS = ("embedding", "pretraining", "classification", "token_classification")
+TASKS = (
+    "embedding",
+    "pretraining",
+    "classification",
+    "token_classification",
+    "question_answering",
+)
 # (format, encoder, task, changes of the config)
 CASES = [
-    *(("hugging_face", name, task, {}) for name in CONFIGS for task in TASKS),
-    *(("hugging_face", name, "question_answering", {}) for name in CONFIGS),
+    *(("hugging_face", name, task, {}) for name in CONFIGS for task in TASKS[:3]),
+    *(
+        ("hugging_face", name, task, {"use_pooler": False} if name == "albert" else {})
+        for name in CONFIGS
+        for task in TASKS[3:]
+    ),
+    ("hugging_face", "roberta", "embedding", {"use_pooler": True}),
+    ("hugging_face", "albert", "classification", {"num_hidden_groups": 2, "inner_group_num": 3}),
+    ("hugging_face", "albert", "multiple_choice", {"embedding_size": 32}),
+    ("hugging_face", "roberta", "pretraining", {"tie_word_embeddings": False}),
     ("hugging_face", "distilbert", "multiple_choice", {}),
     ("hugging_face", "electra", "replaced_tokens", {"embedding_size": 32}),
     ("hugging_face", "electra", "pretraining", {"tie_word_embeddings": False}),
@@ -116,6 +138,8 @@ def test_a_member_that_is_not_here_is_named(tmp_path, model_type):
 
 
 REFUSED = [
+    ("hugging_face", "roberta", "embedding", {"pad_token_id": 1}, "positions skip that id"),
+    ("hugging_face", "roberta", "embedding", {"type_vocab_size": 0}, "always has one"),
     ("hugging_face", "distilbert", "pretraining", {"masked_lm_layer_norm_eps": 1e-5}, "has 1e-12"),
     ("keras", "distilbert", "pretraining", {}, "keras-hub's has 1e-5"),
     ("keras", "distilbert", "token_classification", {}, "the head for token_classification: keras"),
@@ -140,6 +164,40 @@ def test_a_release_of_electra_without_a_configuration_file_is_read(tmp_path):
     after = foreign.read(str(tmp_path / "there"))
     assert_same_weights(before, after)
     assert after.config == before.config and after.task.name == "replaced_tokens"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (RobertaConfig(max_position_embeddings=2), "expected at least 3"),
+        (AlbertConfig(num_hidden_groups=13), "at most a group for each layer"),
+        (AlbertConfig(inner_group_num=17), "expected at most 16"),
+        (ElectraConfig(hidden_size=255), "not divisible by num_attention_heads"),
+        (DistilBertConfig(activation="swish"), "unknown activation 'swish'"),
+        (DistilBertConfig(dropout=1.0), "dropout is 1.0; expected less than 1"),
+    ],
+)
+def test_shapes_that_cannot_be_are_refused_in_one_line(config, message):
+    with pytest.raises(ValueError, match=message) as error:
+        config.check("config.json")
+    assert "\n" not in str(error.value)
+
+
+def test_an_untied_head_keeps_both_biases_of_hugging_face(tmp_path):
+    """Untied, the decoder's bias is used and the head's is not; tied, they must be equal."""
+    folder = tmp_path / "hf"
+    before = make("roberta", "pretraining", tie_word_embeddings=False)
+    foreign.write(before, str(folder), "hugging_face")
+    tensors = safetensors.numpy.load_file(folder / "model.safetensors")
+    own = np.arange(64, dtype=np.float32)
+    safetensors.numpy.save_file({**tensors, "lm_head.bias": own}, folder / "model.safetensors")
+    after = foreign.read(str(folder))
+    used = after.weights["cls/predictions/output_bias"]
+    np.testing.assert_array_equal(used, tensors["lm_head.decoder.bias"])
+    foreign.write(after, str(tmp_path / "back"), "hugging_face")
+    back = safetensors.numpy.load_file(tmp_path / "back" / "model.safetensors")
+    np.testing.assert_array_equal(back["lm_head.bias"], own)
+    np.testing.assert_array_equal(back["lm_head.decoder.bias"], used)
 
 
 def test_members_have_a_tiny_config_here():

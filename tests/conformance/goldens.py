@@ -23,7 +23,7 @@ from bert_tf.config.experiment import (
 )
 from bert_tf.layers.attention import SelfAttention
 from bert_tf.layers.dense import Dense, LayerNorm
-from bert_tf.layers.embeddings import BertEmbeddings
+from bert_tf.layers.embeddings import BertEmbeddings, OffsetEmbeddings
 from bert_tf.layers.heads import (
     ClassifierHead,
     DenseClassifierHead,
@@ -34,9 +34,11 @@ from bert_tf.layers.heads import (
     SpanHead,
 )
 from bert_tf.layers.transformer import TransformerBlock
+from bert_tf.models.albert import AlbertConfig
 from bert_tf.models.bert import BertEncoder
 from bert_tf.models.distilbert import DistilBertConfig
 from bert_tf.models.electra import ElectraConfig
+from bert_tf.models.xlm_roberta import XlmRobertaConfig
 from bert_tf.tasks.classification.task import ClassificationModel
 from bert_tf.tasks.embedding.task import EmbeddingModel
 from bert_tf.tasks.pretraining.task import PretrainingModel
@@ -63,8 +65,23 @@ def bert_config(**changes: Any) -> BertConfig:
     return BertConfig(**{**values, **changes})
 
 
+_SHAPE = {
+    "vocab_size": V,
+    "hidden_size": D,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": HEADS,
+    "intermediate_size": INTERMEDIATE,
+}
 # The other encoders, each with what is its own: embeddings that are narrower, shared blocks.
 FAMILY = (
+    AlbertConfig(
+        **_SHAPE,
+        embedding_size=D // 2,
+        hidden_dropout_prob=0.1,
+        attention_probs_dropout_prob=0.1,
+        max_position_embeddings=S,
+    ),
+    XlmRobertaConfig(**_SHAPE, max_position_embeddings=S + 2),
     DistilBertConfig(
         vocab_size=V,
         dim=D,
@@ -73,15 +90,7 @@ FAMILY = (
         hidden_dim=INTERMEDIATE,
         max_position_embeddings=S,
     ),
-    ElectraConfig(
-        vocab_size=V,
-        embedding_size=D // 2,
-        hidden_size=D,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS,
-        intermediate_size=INTERMEDIATE,
-        max_position_embeddings=S,
-    ),
+    ElectraConfig(**_SHAPE, embedding_size=D // 2, max_position_embeddings=S),
 )
 IDS = ("input_ids", "input_mask", "segment_ids")
 
@@ -224,6 +233,20 @@ GOLDENS = {
                 name="embeddings",
             ),
             _ids("input_ids", "segment_ids"),
+            has_dropout=True,
+        ),
+        Golden(
+            OffsetEmbeddings,
+            _built(
+                OffsetEmbeddings,
+                pad_token_id=1,
+                vocab_size=V,
+                hidden_size=D,
+                max_position_embeddings=S + 2,
+                type_vocab_size=1,
+                name="embeddings",
+            ),
+            _ids("input_ids", "input_mask"),
             has_dropout=True,
         ),
         Golden(

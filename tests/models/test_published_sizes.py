@@ -4,6 +4,7 @@ The numbers are those of the encoder alone, counted by transformers from the con
 models (`sum(p.numel() for p in AutoModel.from_config(config).parameters())`).
 """
 
+import dataclasses
 import math
 
 import pytest
@@ -12,6 +13,12 @@ from bert_tf import members
 from bert_tf.checkpoints.model_variables import variables_of
 
 PARAMETERS = {
+    "albert": {
+        "base": 11_683_584,
+        "large": 17_683_968,
+        "xlarge": 58_724_864,
+        "xxlarge": 222_595_584,
+    },
     "distilbert": {"base": 66_362_880},
     "electra": {
         "small": 13_483_008,
@@ -21,6 +28,8 @@ PARAMETERS = {
         "base_generator": 33_511_168,
         "large_generator": 50_999_552,
     },
+    "roberta": {"base": 124_645_632, "large": 355_359_744, "distil": 82_118_400},
+    "xlm_roberta": {"base": 278_043_648, "large": 559_890_432},
 }
 CASES = [(name, size) for name, sizes in PARAMETERS.items() for size in sizes]
 
@@ -32,6 +41,9 @@ def test_every_published_size_is_counted():
 
 @pytest.mark.parametrize(("name", "size"), CASES)
 def test_number_of_parameters(name, size):
-    config = members.find("models", name).Config.from_size(size)
+    config_class = members.find("models", name).Config
+    # transformers counts a pooler where the class can have one.
+    has_pooler = "use_pooler" in {field.name for field in dataclasses.fields(config_class)}
+    config = config_class.from_size(size, **({"use_pooler": True} if has_pooler else {}))
     shapes = variables_of(config, (), "embedding").shapes.values()
     assert sum(map(math.prod, shapes)) == PARAMETERS[name][size]

@@ -1,0 +1,35 @@
+"""The encoder of RoBERTa.
+
+Reference: Liu et al. 2019; what is computed is as in fairseq and transformers.
+"""
+
+import keras
+
+from bert_tf.layers.embeddings import OffsetEmbeddings
+from bert_tf.layers.heads import DenseClassifierHead
+from bert_tf.models.post_norm import PostNormEncoder
+
+
+class RobertaEncoder(PostNormEncoder):
+    """BERT without segments, whose positions skip the padding; called as every `Encoder`."""
+
+    def make_embeddings(self) -> keras.layers.Layer:
+        """See `PostNormEncoder`."""
+        return OffsetEmbeddings(
+            pad_token_id=self.config.pad_token_id, name="embeddings", **self._embeddings_options()
+        )
+
+    def embed(self, inputs, dropout_seed):
+        """See `Encoder`: the positions need the mask."""
+        names = ("input_ids", "input_mask", "position_ids")
+        return self.embeddings(*(inputs[name] for name in names), dropout_seed=dropout_seed)
+
+    def classifier_head(self, num_labels: int, dropout_prob: float) -> DenseClassifierHead:
+        """See `Encoder`: a dense layer and tanh below the scores."""
+        return DenseClassifierHead(
+            num_labels=num_labels,
+            dropout_prob=dropout_prob,
+            hidden_act="tanh",
+            name="classifier",
+            **self._head_options(),
+        )
