@@ -78,7 +78,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _rows(path: str | None, task: Serve, reading: Reading, known: Known) -> Iterator[Line]:
-    objects = records.iterate_objects(path, reading, known.header, known.wanted.names())
+    objects = task.iterate_objects(path, reading, known)
     name, texts_of, wanted = path or STANDARD_INPUT, None, []
     for number, record in objects:
         if texts_of is None:
@@ -86,17 +86,25 @@ def _rows(path: str | None, task: Serve, reading: Reading, known: Known) -> Iter
             texts_of = text_columns.reader(name, list(record), texts)
             wanted = texts.names(record)
         values = {
-            column: tables.text_or_nothing(name, number, column, record.get(column))
-            for column in wanted
+            column: _text(name, number, column, record.get(column), known) for column in wanted
         }
         yield _line(name, number, record, texts_of(values), task, known)
     if texts_of is None:
         raise ValueError(f"{name}: no rows below the header line. Expected at least one.")
 
 
+def _text(name: str, number: int, column: str, value: Any, known: Known) -> str:
+    is_list = column in known.word_lists and isinstance(value, list)
+    if is_list and all(isinstance(word, str) for word in value):
+        return " ".join(value)
+    return tables.text_or_nothing(name, number, column, value)
+
+
 def _columns_of(name: str, names: list[str], task: Serve, known: Known) -> TextColumns:
+    lists = [column for column in known.word_lists if column in names]
+    trained = TextColumns(lists[0]) if lists else known.trained
     try:
-        texts = text_columns.find(name, names, known.wanted, known.trained)
+        texts = text_columns.find(name, names, known.wanted, trained)
         text_columns.check_pairs(name, texts, task.takes_pairs, names)
     except ValueError as error:
         raise ValueError(f"{error} --input_format=lines answers each line as a text.") from error

@@ -34,7 +34,7 @@ class Line(NamedTuple):
     given: Mapping[str, Any] | None = None
 
 
-def read(path: str | None, encoding: str = "utf-8") -> Iterator[Line]:
+def read(path: str | None, encoding: str | None = None) -> Iterator[Line]:
     """The lines of a file or, without a path, of standard input; read as they are asked for.
 
     Only LF and CRLF end a line: every other character is part of it, but a byte order mark. `.gz`

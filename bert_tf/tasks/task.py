@@ -26,7 +26,8 @@ from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.config.task import Facts
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.labelled import columns
+from bert_tf.data.labelled import records
+from bert_tf.data.labelled.columns import Known
 from bert_tf.data.labelled.records import AS_NAMED, Reading
 from bert_tf.tasks.sets import Files, Prepared, Result, Split
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -320,9 +321,20 @@ class Serve(Task):
         return texts, {"text": line}
 
     @property
-    def columns(self) -> columns.Known:
+    def columns(self) -> Known:
         """Which columns of a table are the texts for `encode`; by default those of usual names."""
-        return columns.Known()
+        return Known()
+
+    def iterate_objects(
+        self, path: str | None, reading: Reading, known: Known
+    ) -> Iterable[tuple[int, dict[str, Any]]]:
+        """Yields (line or number, record) of every row of a table that is to be answered.
+
+        Args:
+          path, reading: the file; None: standard input.
+          known: as `columns`, with what the command line says.
+        """
+        return records.iterate_objects(path, reading, known.header, known.wanted.names())
 
     def from_ids(self, outputs: Batch, batch: Batch) -> Batch:
         """The outputs of a model called with ids alone (`export.ids`), as `decode` takes them."""

@@ -42,7 +42,7 @@ from bert_tf.models.xlm_roberta import XlmRobertaConfig
 from bert_tf.tasks.classification.task import ClassificationModel
 from bert_tf.tasks.embedding.task import EmbeddingModel
 from bert_tf.tasks.pretraining.task import PretrainingModel
-from bert_tf.tasks.question_answering.task import QuestionAnsweringModel
+from bert_tf.tasks.question_answering.model import QuestionAnsweringModel
 from bert_tf.tasks.token_classification.task import TokenClassificationModel
 
 B, S, P, D, V = 4, 16, 3, 32, 100

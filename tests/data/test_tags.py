@@ -103,3 +103,11 @@ def test_all_tags_are_all_that_valid_sequences_use():
             for tag in tags
         }
         assert used == set(labels)
+
+
+def test_special_tokens_among_the_labels_are_no_entities():
+    labels = ["[PAD]", "O", "B_PER", "I_PER", "[CLS]", "</s>"]
+    assert lib.scheme_of_labels(labels) == "iob2"
+    assert lib.spans(["[CLS]", "B_PER", "I_PER", "O", "[SEP]"]) == [("PER", 1, 3)]
+    assert not lib.may_follow("[CLS]", "I_PER", "iob2")
+    assert not lib.is_outside("B-[x]") and not lib.is_outside("PER")

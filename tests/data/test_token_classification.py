@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bert_tf.tasks.token_classification.columns import read_sentences
-from bert_tf.tasks.token_classification.rows import encode_tagged, read_tagged
+from bert_tf.tasks.token_classification.rows import encode_tagged
+from bert_tf.tasks.token_classification.tagged_files import TagFormat, read_tagged
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
@@ -70,7 +71,7 @@ def test_a_hash_is_a_word_if_it_has_a_tag(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a O\nb\n", ":2: one column .*A file to be answered needs tags too"),
+        ("a O\nb\n", ":2: one column .*they go into --test_data"),
         ("a O\n\nb x O\n", ":3: 3 columns where the rows before have 2"),
         ("a\tO\nb\t\n", ":2: column 2 is empty"),
         ("\n\n", ": no words"),
@@ -87,12 +88,14 @@ def test_a_hash_is_a_word_if_it_has_a_tag(write):
 )
 def test_bad_files_are_named_with_their_line(write, text, message):
     with pytest.raises(ValueError, match=message) as error:
-        read_tagged(write(text))
+        read_tagged(write(text), TagFormat(strict=True))
     assert "\n" not in str(error.value) and "tags.txt" in str(error.value)
 
 
-def test_faulty_tags_may_be_repaired(write):
-    sentences, labels, scheme = read_tagged(write("a B-X\nb B-X\nc O\nd I-X\n"), repair=True)
+def test_faulty_tags_are_read_as_others_read_them_and_counted(write, caplog):
+    sentences, labels, scheme = read_tagged(write("a B-X\nb B-X\nc O\nd I-X\n\nb B-X\n"))
+    assert "1 of 2 sentences have tags that cannot stand where they do" in caplog.text
+    assert "tags.txt:4: the tag 'I-X' stands behind 'O'" in caplog.text
     assert (sentences[0].tags, scheme) == (["B-X", "B-X", "O", "B-X"], "iob2")
     assert labels == ("O", "B-X", "I-X")
 
@@ -101,8 +104,8 @@ def test_what_is_no_tag_of_an_entity_is_not_repaired_but_may_be_plain(write):
     path = write("a B-X\nb 0\n")
     for scheme in ("auto", "iob2"):
         with pytest.raises(ValueError, match=":2: the tag '0' of 'b' is neither"):
-            read_tagged(path, scheme=scheme, repair=True)
-    assert read_tagged(path, scheme="plain")[1:] == (("0", "B-X"), "plain")
+            read_tagged(path, TagFormat(scheme=scheme))
+    assert read_tagged(path, TagFormat(scheme="plain"))[1:] == (("0", "B-X"), "plain")
     assert read_tagged(path, labels=("0", "B-X"))[2] == "plain"  # as the model that it trained
 
 
@@ -123,7 +126,7 @@ def test_tags_are_written_in_the_scheme_of_the_labels(write, scheme):
 
 
 def test_parts_of_speech_are_plain(write):
-    sentences, labels, scheme = read_tagged(write(CONLL), tag_column=2)
+    sentences, labels, scheme = read_tagged(write(CONLL), TagFormat(tag_column="2"))
     assert (labels, scheme) == (("IN", "NN", "NNP"), "plain")
     assert sentences[0].tags == ["NNP", "NNP", "IN"]
 
@@ -169,3 +172,89 @@ def test_a_row_without_room_is_refused(write, length):
     sentences, labels, _ = read_tagged(write(CONLL))
     with pytest.raises(ValueError, match=f"a row of {length} tokens has no room for a word"):
         encode(sentences, labels, length, 8)
+
+
+RECORDS = """{"id": 1, "tokens": ["Anna", "sleeps"], "ner_tags": ["B-PER", "O"]}
+{"id": 2, "tokens": ["in", "New", "York"], "ner_tags": ["O", "B-LOC", "I-LOC"]}
+"""
+NAMES = ("O", "B-PER", "B-LOC", "I-LOC")
+
+
+def test_sentences_as_json_lines_are_read(write):
+    sentences, labels, scheme = read_tagged(write(RECORDS, "tags.jsonl"))
+    assert [s.words for s in sentences] == [["Anna", "sleeps"], ["in", "New", "York"]]
+    assert [s.tags for s in sentences] == [["B-PER", "O"], ["O", "B-LOC", "I-LOC"]]
+    assert (sentences[1].lines, scheme) == ([2] * 3, "iob2")
+    assert labels == ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
+
+
+def test_tags_that_are_numbers_have_the_names_that_the_settings_give(write, tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
+    rows = [
+        {"tokens": ["Anna", "sleeps"], "ner_tags": [1, 0]},
+        {"tokens": ["in", "New", "York"], "ner_tags": [0, 2, 3]},
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "tags.parquet")
+    expected = read_tagged(write(RECORDS, "tags.jsonl"))
+    assert read_tagged(str(tmp_path / "tags.parquet"), TagFormat(tag_names=NAMES)) == expected
+    with pytest.raises(ValueError, match="tags.parquet:1: the tags are numbers.*tag_names="):
+        read_tagged(str(tmp_path / "tags.parquet"))
+    with pytest.raises(ValueError, match="tags.parquet:2: 'ner_tags' holds 3. .* from 0 to 2"):
+        read_tagged(str(tmp_path / "tags.parquet"), TagFormat(tag_names=NAMES[:3]))
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ('{"tokens": ["a", "b"], "ner_tags": ["O"]}', "2 words .tokens., but 1 tags"),
+        ('{"tokens": "a b", "ner_tags": ["O"]}', "'tokens' is 'a b'. Expected a list"),
+        ('{"tokens": ["a", ""], "ner_tags": ["O", "O"]}', "'tokens' holds ''. Expected words"),
+        ('{"tokens": ["a"], "ner_tags": [null]}', "'ner_tags' holds None. Expected tags"),
+        ('{"tokens": ["a"], "x": ["O"]}', "no list of tags .*: tokens, x. .*label_column=KEY"),
+        ('{"text": "a", "tags": ["O"]}', "no list of words .*: text, tags. .*text_column=KEY"),
+    ],
+)
+def test_bad_records_are_named_with_their_line(write, record, message):
+    with pytest.raises(ValueError, match=f"tags.jsonl:1: {message}"):
+        read_tagged(write(record, "tags.jsonl"))
+
+
+@pytest.mark.parametrize("name", ["tags.jsonl", "tags.txt"])
+def test_words_alone_are_read_where_no_tags_are_needed(write, name):
+    path = write('{"tokens": ["a", "b"]}' if name == "tags.jsonl" else "a\nb\n", name)
+    sentences, labels, _ = read_tagged(path, TagFormat(needs_tags=False), labels=("O", "B-X"))
+    assert (sentences[0].words, sentences[0].tags) == (["a", "b"], [])
+    data = encode(sentences, labels, 16, 8)
+    assert data.arrays["label_weights"].sum() == 2
+
+
+def test_an_underscore_separates_as_a_hyphen_does(write):
+    sentences, labels, scheme = read_tagged(write("a B_PER\nb I_PER\nc O\n\nd B_LOC\n"))
+    assert sentences[0].tags == ["B-PER", "I-PER", "O"] and scheme == "iob2"
+    assert labels == ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
+    path = write("a B-PER\nb I-PER\nc O\n", "dev.txt")  # for a model of others
+    sentences, _, _ = read_tagged(path, labels=("B_PER", "I_PER", "O"))
+    data = encode(sentences, ("B_PER", "I_PER", "O"), 16, 8)
+    assert data.arrays["label_ids"][0, 1:4].tolist() == [0, 1, 2]
+
+
+def test_plain_tags_beside_o_are_said(write, caplog):
+    assert read_tagged(write("a PER\nb O\n"))[2] == "plain"
+    assert "the tags are PLAIN (O, PER)" in caplog.text
+
+
+def test_a_line_of_nothing_but_a_byte_order_mark_is_a_blank_one(write, caplog):
+    sentences = read_sentences(write("a\tO\n\ufeff\nb\tB-X\n"))
+    assert [s.words for s in sentences] == [["a"], ["b"]]
+    assert "1 lines hold U+FEFF alone and are read as blank ones, first: line 2" in caplog.text
+
+
+def test_a_prefix_of_every_word_is_left_out_when_it_is_named(write, caplog):
+    path = write("en:Anna\tB-X\nen:sleeps\tO\n")
+    assert read_tagged(path)[0][0].words == ["en:Anna", "en:sleeps"]
+    assert "pass --config.task.word_prefix=en:" in caplog.text
+    assert read_tagged(path, TagFormat(word_prefix="en:"))[0][0].words == ["Anna", "sleeps"]
+    with pytest.raises(ValueError, match=":1: the word 'en:Anna' does not begin with 'de:'"):
+        read_tagged(path, TagFormat(word_prefix="de:"))

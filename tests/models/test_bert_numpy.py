@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from bert_tf.tasks import question_answering, token_classification
 from bert_tf.tasks.pretraining.task import PretrainingModel
-from bert_tf.tasks.question_answering.task import QuestionAnsweringModel
+from bert_tf.tasks.question_answering.model import QuestionAnsweringModel
 from bert_tf.tasks.token_classification.task import TokenClassificationModel
 from tests.conformance.goldens import (
     HEADS,

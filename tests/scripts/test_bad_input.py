@@ -330,7 +330,7 @@ CASES = {
         *MODEL,
         ({"input": "{b}/no.txt"}, "{b}/no.txt; No such file"),
         ({"input": "{b}/empty.txt"}, "{b}/empty.txt is empty; expected one text a line"),
-        ({"input": "{b}/latin1.txt"}, "{b}/latin1.txt:3: not UTF-8 .*Convert the file"),
+        ({"input": "{b}/latin1.txt"}, "{b}/latin1.txt:3: not UTF-8 .*--encoding=cp1252"),
         ({"input": "{b}/a_folder"}, "{b}/a_folder; Is a directory"),
         ({"output": "{b}/a_folder"}, "{b}/a_folder is a folder; expected the name of a file"),
         ({"output": "{b}/no/x.jsonl"}, "{b}/no/x.jsonl"),

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
+from bert_tf.data.labelled.records import Reading
 from bert_tf.tasks import question_answering
 from bert_tf.tasks.question_answering import Facts
 from bert_tf.tasks.question_answering.rows import encode_squad
@@ -218,11 +219,23 @@ def test_an_answer_that_is_nowhere_in_its_context_is_an_error_or_counted(write, 
     ("content", "message"),
     [
         ('{"data": [\n{]}', r"squad.json: not JSON .*line 2 "),
-        (b'{"data":\n "\xe9"}', r"squad.json: not UTF-8 .line 2"),
-        ("[]", "top level: 'data' is nothing. Expected a list"),
+        (b'{"data":\n "\xe9"}', r"squad.json:2: not UTF-8 .*--encoding=cp1252"),
+        ("3", "top level: 'data' is nothing. Expected a list"),
+        ("[]", "no questions"),
+        (
+            '[{"id": 1, "context": "a", "question": "b", "answers": {"text": ["a"]}}]',
+            r"data\[0\] \(id 1\): answers: 'answer_start' is nothing",
+        ),
+        (
+            '{"id": 1, "context": "a", "question": "b", '
+            '"answers": {"text": [], "answer_start": [1]}}',
+            r"line 1 \(id 1\): 0 texts of answers, but 1 starts",
+        ),
+        ('{"id": 1, "question": "b", "answers": []}', "line 1: 'context' is None"),
         ('{"data": [{}]}', r"data\[0\]: 'paragraphs' is nothing"),
         ([qa("x", "a?", ("a", 0)), qa("x", "b?")], "two questions have the id 'x'"),
         ([{"question": "a?"}], r"qas\[0\] \(id None\): expected an object with an id"),
+        ([3], r"qas\[0\]: expected an object"),
         ([{"id": "x", "question": 3, "answers": []}], r"\(id 'x'\): 'question' is 3"),
         ([qa("x", "a?", ("a", "0"))], r"\(id 'x'\): answer_start is '0'"),
         (
@@ -243,3 +256,63 @@ def test_a_row_without_room_is_refused():
     task.config.data.max_seq_length = 4
     with pytest.raises(ValueError, match="no room for a question"):
         task.encode(["a"], ["b"])
+
+
+def _answers(texts, starts):
+    return {"answers": {"text": texts, "answer_start": starts}}
+
+
+FLAT = [
+    {
+        "id": 1,
+        "context": "a b c",
+        "question": "b?",
+        "answers": {"text": ["b"], "answer_start": [2]},
+    },
+    {"id": 2, "context": "a b c", "question": "d?"} | _answers([], []),
+    {"id": 3, "context": "d", "question": "d?", "answers": [{"text": "d", "answer_start": 0}]},
+]
+
+
+@pytest.mark.parametrize("form", ["data", "list", "lines", "parquet"])
+def test_flat_rows_are_read_in_every_form(form, tmp_path):
+    rows = FLAT
+    path = tmp_path / ("squad.parquet" if form == "parquet" else "squad.json")
+    if form == "parquet":
+        import pyarrow
+        from pyarrow import parquet
+
+        rows = FLAT[:2]
+        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    elif form == "lines":
+        path.write_text("\n".join(map(json.dumps, rows)))
+    else:
+        path.write_text(json.dumps(rows if form == "list" else {"version": "1", "data": rows}))
+    squad = read_squad(str(path))
+    assert squad.contexts == ["a b c", "d"][: len(rows) - 1] and squad.has_answers
+    assert [(q.id, q.paragraph, q.answers, q.starts) for q in squad.questions] == [
+        ("1", 0, ("b",), (2,)),
+        ("2", 0, (), ()),
+        ("3", 1, ("d",), (0,)),
+    ][: len(rows)]
+
+
+def test_questions_without_answers_are_read_where_none_are_needed(write):
+    path = write('{"id": 1, "context": "a", "question": "b"}')
+    with pytest.raises(ValueError, match="'answers' is nothing"):
+        read_squad(path)
+    assert not read_squad(path, with_answers=False).has_answers
+
+
+def test_the_file_that_trains_is_answered(write):
+    from bert_tf.inference import rows
+
+    task = make()
+    for path in (write(QUESTIONS), write("\n".join(map(json.dumps, FLAT)))):
+        lines = list(rows.read(path, task, Reading()))
+        read = read_squad(path)
+        assert [line.texts for line in lines] == [
+            (q.question, read.contexts[q.paragraph]) for q in read.questions
+        ]
+        assert str(lines[0].given["id"]) == read.questions[0].id
+        assert "context" not in lines[0].given

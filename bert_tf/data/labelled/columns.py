@@ -65,12 +65,15 @@ class Known(NamedTuple):
       wanted, trained: see `find`.
       header: names of the columns of a file without header line.
       hidden: columns that do not come back in the answer.
+      word_lists: columns that may hold the words of a text as a list; the first that a file has
+        stands in for a text.
     """
 
     wanted: TextColumns = TextColumns()
     trained: TextColumns = TextColumns()
     header: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    word_lists: tuple[str, ...] = ()
 
 
 def names_in(setting: str, known: Collection[str] = ()) -> list[str]:

@@ -35,12 +35,11 @@ def is_wide(codec: str) -> bool:
     return codec.startswith(("utf-16", "utf-32"))
 
 
-def hint(data: bytes) -> str:
+def hint(data: bytes, may_choose: bool) -> str:
     """What to do about lines that are not UTF-8, with what they may be."""
-    return (
-        f"The file may be {suggest(data)}: pass --encoding={suggest(data)}, or convert it to "
-        "UTF-8, for example with iconv."
-    )
+    found = suggest(data)
+    flag = f"pass --encoding={found}, or " if may_choose else ""
+    return f"It may be {found}: {flag}convert the file, for example with iconv -f {found} -t utf-8."
 
 
 def suggest(data: bytes) -> str:

@@ -27,12 +27,13 @@ _BOM = b"\xef\xbb\xbf"
 STANDARD_INPUT = "standard input"  # its name in messages
 
 
-def read_lines(path: str | None, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+def read_lines(path: str | None, encoding: str | None = None) -> Iterator[tuple[int, str]]:
     """Yields (number from 1, text with its line end). Only LF ends a line, as in csv and JSON.
 
     Args:
       path: a name that ends in one of `COMPRESSIONS` is unpacked; None: standard input.
-      encoding: how bytes are read, a name that Python knows.
+      encoding: how bytes are read, a name that Python knows. None: UTF-8, and the command has no
+        --encoding that a message could recommend.
 
     Raises:
       ValueError: no such file, another encoding, or not a whole compressed file.
@@ -44,13 +45,13 @@ def read_lines(path: str | None, encoding: str = "utf-8") -> Iterator[tuple[int,
         yield from _decoded(path, file, encoding)
 
 
-def _decoded(name: str, file: Iterable[bytes], encoding: str) -> Iterator[tuple[int, str]]:
-    codec = encodings.check(encoding)
+def _decoded(name: str, file: Iterable[bytes], encoding: str | None) -> Iterator[tuple[int, str]]:
+    codec = encodings.check(encoding or "utf-8")
     if encodings.is_wide(codec):  # LF is no single byte
         yield from _wide_lines(name, file, codec)
         return
     for number, line in enumerate(file, start=1):
-        yield number, decode_lines(name, number, line, codec)
+        yield number, decode_lines(name, number, line, codec, may_choose=bool(encoding))
 
 
 def _wide_lines(name: str, file: Iterable[bytes], codec: str) -> Iterator[tuple[int, str]]:
@@ -68,8 +69,15 @@ def _wide_lines(name: str, file: Iterable[bytes], codec: str) -> Iterator[tuple[
         yield number, rest
 
 
-def decode_lines(path: str, number: int, data: bytes, codec: str = "utf-8") -> str:
+def decode_lines(
+    path: str, number: int, data: bytes, codec: str = "utf-8", *, may_choose: bool = False
+) -> str:
     """The text of whole lines, of which the first is line `number` of `path`.
+
+    Args:
+      path, number, data: what, and where it is from.
+      codec: of `encodings.check`.
+      may_choose: whether the command has an --encoding.
 
     Raises:
       ValueError: a line is not of that encoding; names it, and says what it may be.
@@ -77,7 +85,9 @@ def decode_lines(path: str, number: int, data: bytes, codec: str = "utf-8") -> s
     if number == 1:
         data = data.removeprefix(_BOM)
         if codec == "utf-8" and encodings.is_wide(encodings.suggest(data)):
-            raise ValueError(f"{path}:1: not UTF-8 (zero bytes). {encodings.hint(data)}")
+            raise ValueError(
+                f"{path}:1: not UTF-8 (zero bytes). {encodings.hint(data, may_choose)}"
+            )
     try:
         return data.decode(codec)
     except UnicodeDecodeError as error:
@@ -86,7 +96,7 @@ def decode_lines(path: str, number: int, data: bytes, codec: str = "utf-8") -> s
         name = "UTF-8" if codec == "utf-8" else codec
         raise ValueError(
             f"{path}:{line}: not {name} (byte {error.start - begin + 1} of the line is "
-            f"0x{data[error.start]:02x}). {encodings.hint(data)}"
+            f"0x{data[error.start]:02x}). {encodings.hint(data, may_choose)}"
         ) from error
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.data.labelled import columns
+from bert_tf.data.labelled.columns import Known, TextColumns
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.pooling import check_pooling, pool
 from bert_tf.report import page
@@ -255,9 +255,9 @@ class ClassificationTask(Learn, Score, Serve):
     def columns(self):
         """See `Serve.columns`: those of the settings, else those of the training file."""
         task, facts = self.config.task, self.facts
-        return columns.Known(
-            columns.TextColumns(task.text_column, task.text_pair_column),
-            columns.TextColumns(facts.text_column, facts.text_pair_column),
+        return Known(
+            TextColumns(task.text_column, task.text_pair_column),
+            TextColumns(facts.text_column, facts.text_pair_column),
             tuple(task.header),
         )
 

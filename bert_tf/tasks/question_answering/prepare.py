@@ -7,6 +7,7 @@ import json
 from absl import logging
 
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.labelled.records import AS_NAMED, Reading
 from bert_tf.tasks import sets
 from bert_tf.tasks.question_answering import look
 from bert_tf.tasks.question_answering.config import Facts
@@ -16,14 +17,14 @@ from bert_tf.tasks.sets import Files, Prepared, Split
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 
-def read(path: str, facts: Facts) -> Squad:
+def read(path: str, facts: Facts, reading: Reading = AS_NAMED) -> Squad:
     """The questions and contexts of a file to be scored.
 
     Raises:
       ValueError: what `read_squad` raises; no question has an answer, and the model always gives
         one.
     """
-    squad = read_squad(path)
+    squad = read_squad(path, reading)
     if not facts.null_answers:
         _check_answers(squad)
     return squad
@@ -65,15 +66,18 @@ def encode(
 
 def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Prepared:
     """Reads all files and finds the facts: whether there are questions without answer, widths."""
-    squad = read_squad(files.train)
+    squad = read_squad(files.train, files.reading)
     if config.data.max_train_examples:
         squad = _of(squad, squad.questions[: config.data.max_train_examples])
     facts = dataclasses.replace(
         config.task.given_facts(config.data),
         null_answers=any(not question.answers for question in squad.questions),
     )
-    dev = {name: read(path, facts) for name, path in files.dev.items()}
-    test = {name: read_squad(path, with_answers=False) for name, path in files.test.items()}
+    dev = {name: read(path, facts, files.reading) for name, path in files.dev.items()}
+    test = {
+        name: read_squad(path, files.reading, with_answers=False)
+        for name, path in files.test.items()
+    }
     held_out = {}
     if not dev and config.data.dev_fraction > 0:
         squad, dev["dev"] = _hold_out(squad, config.data.dev_fraction)
@@ -81,6 +85,8 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
     encoded = {"train": encode(squad, config, tokenizer, training=True)}
     for name, part in {**dev, **test}.items():
         encoded[name] = encode(part, config, tokenizer)
+    for name, part in test.items():
+        encoded[name].is_labelled = _can_be_scored(part, facts)
     looked = look.look({name: part.arrays for name, part in encoded.items()})
     return Prepared.of(
         sets.with_widths(facts, config.data, encoded["train"].arrays.arrays["input_mask"]),
@@ -91,6 +97,11 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
         look_lines=look.report(looked),
         held_out=held_out,
     )
+
+
+def _can_be_scored(squad: Squad, facts: Facts) -> bool:
+    """Whether a file that is only answered has the answers too."""
+    return squad.has_answers and (facts.null_answers or any(q.answers for q in squad.questions))
 
 
 def _of(squad: Squad, questions: list) -> Squad:

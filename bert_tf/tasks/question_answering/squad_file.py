@@ -3,16 +3,26 @@
     {"data": [{"paragraphs": [{"context": "...", "qas": [{"id": "...", "question": "...",
         "answers": [{"text": "...", "answer_start": 0}], "is_impossible": false}]}]}]}
 
+and the same as flat rows, in {"data": [...]}, as a list, as JSON lines or in Parquet:
+
+    {"id": "...", "context": "...", "question": "...",
+        "answers": {"text": ["..."], "answer_start": [0]}}
+
 Offsets count characters. Knows nothing of tokens or tensors.
 """
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 from absl import logging
 
-from bert_tf.data.text.lines import holds_half_a_surrogate_pair, open_binary
+from bert_tf.data.labelled import records
+from bert_tf.data.labelled.records import AS_NAMED, Reading
+from bert_tf.data.text.lines import holds_half_a_surrogate_pair, read_lines
 from bert_tf.files import parse_json
+
+_ANSWER_KEYS = ("text", "answer_start")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,50 +46,99 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class Squad:
-    """One file: its contexts and questions."""
+    """One file.
+
+    Attributes:
+      path: the file.
+      contexts: each once, if rows are flat.
+      questions: about them.
+      has_answers: whether the file says the answers, be it that there are none.
+    """
 
     path: str
     contexts: list[str]
     questions: list[Question]
+    has_answers: bool = True
 
 
-def read_squad(path: str, *, with_answers: bool = True) -> Squad:
+def read_squad(path: str, reading: Reading = AS_NAMED, *, with_answers: bool = True) -> Squad:
     """Reads a file, also compressed.
 
     Args:
       path: the file.
+      reading: its encoding, and its format where the name does not say it.
       with_answers: False: questions may lack their list of answers, as in files for tests.
 
     Raises:
-      ValueError: no such file, not UTF-8 or not JSON (with the line), something missing or of
-        another kind (with its place), an id that comes twice, or no questions.
+      ValueError: no such file, of another encoding or not JSON (with the line), something missing
+        or of another kind (with its place), an id that comes twice, or no questions.
     """
-    contexts, questions, seen = [], [], set()
-    for number, article in enumerate(_items(path, _read_json(path), "", "data")):
-        where = f"data[{number}]"
-        for index, paragraph in enumerate(_items(path, article, where, "paragraphs")):
-            place = f"{where}.paragraphs[{index}]"
-            contexts.append(_text(path, paragraph, place, "context"))
-            for place_in, qa in enumerate(_items(path, paragraph, place, "qas")):
-                if not with_answers and isinstance(qa, dict):
-                    qa = {"answers": [], **qa}
-                question = _question(path, qa, f"{place}.qas[{place_in}]", len(contexts) - 1)
-                if question.id in seen:
-                    raise ValueError(f"{path}: two questions have the id {question.id!r}.")
-                seen.add(question.id)
-                questions.append(question)
+    contexts, questions, seen, has_answers = {}, [], set(), False
+    for place, record in iterate_questions(path, reading):
+        context = _text(path, record, place, "context")
+        has_answers |= record.get("answers") is not None
+        if not with_answers and record.get("answers") is None:
+            record = {**record, "answers": []}
+        paragraph = contexts.setdefault(context, len(contexts))
+        question = _question(path, record, place, paragraph)
+        if question.id in seen:
+            raise ValueError(f"{path}: two questions have the id {question.id!r}.")
+        seen.add(question.id)
+        questions.append(question)
     if not questions:
         raise ValueError(f"{path}: no questions. Expected at least one.")
-    return Squad(path, contexts, questions)
+    return Squad(path, list(contexts), questions, has_answers)
 
 
-def _read_json(path: str) -> Any:
-    with open_binary(path) as (file, _):
-        content = file.read()
+def iterate_questions(
+    path: str, reading: Reading = AS_NAMED
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields (place in the file, flat record) of every question; only their form is checked."""
+    if reading.kind(path) == "parquet":
+        yield from _rows(path, reading, "row")
+    elif _is_of_lines(path, reading):
+        yield from _rows(path, dataclasses.replace(reading, format="jsonl"), "line")
+    else:
+        yield from _flat(path, _read_json(path, reading))
+
+
+def _rows(path: str, reading: Reading, unit: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line, record in records.iterate_objects(path, reading):
+        yield f"{unit} {line}", record
+
+
+def _is_of_lines(path: str, reading: Reading) -> bool:
+    """Whether the first line is a question; a whole file may be a line too."""
+    _, first = next(read_lines(path, reading.encoding), (1, ""))
     try:
-        return parse_json(content, f"{path}:")
+        record = parse_json(first, "")
+    except ValueError:
+        return False
+    return isinstance(record, dict) and "question" in record
+
+
+def _flat(path: str, content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    items = content if isinstance(content, list) else _items(path, content, "", "data")
+    for number, article in enumerate(items):
+        where = f"data[{number}]"
+        if isinstance(article, dict) and "question" in article:
+            yield where, article
+            continue
+        for index, paragraph in enumerate(_items(path, article, where, "paragraphs")):
+            place = f"{where}.paragraphs[{index}]"
+            context = _text(path, paragraph, place, "context")
+            for place_in, qa in enumerate(_items(path, paragraph, place, "qas")):
+                if not isinstance(qa, dict):
+                    raise ValueError(f"{path}: {place}.qas[{place_in}]: expected an object.")
+                yield f"{place}.qas[{place_in}]", {**qa, "context": context}
+
+
+def _read_json(path: str, reading: Reading) -> Any:
+    text = "".join(line for _, line in read_lines(path, reading.encoding))
+    try:
+        return parse_json(text, f"{path}:")
     except ValueError as error:
-        raise ValueError(f"{error} Expected a file like SQuAD's.") from error
+        raise ValueError(f"{error} Expected a file like SQuAD's, or JSON lines.") from error
 
 
 def _question(path: str, qa: Any, place: str, paragraph: int) -> Question:
@@ -87,7 +146,7 @@ def _question(path: str, qa: Any, place: str, paragraph: int) -> Question:
     place = f"{place} (id {identity!r})"
     if not isinstance(identity, str | int):
         raise ValueError(f"{path}: {place}: expected an object with an id.")
-    answers = [] if _is_impossible(path, qa, place) else _items(path, qa, place, "answers")
+    answers = [] if _is_impossible(path, qa, place) else _answers(path, qa, place)
     texts = tuple(_text(path, answer, place, "text") for answer in answers)
     starts = tuple(answer.get("answer_start") for answer in answers)
     for start in starts:
@@ -101,8 +160,23 @@ def _question(path: str, qa: Any, place: str, paragraph: int) -> Question:
     return Question(str(identity), text, paragraph, texts, starts)
 
 
+def _answers(path: str, qa: dict, place: str) -> list:
+    """A list of objects, made of an object of lists where that is what the file has."""
+    columns = qa.get("answers")
+    if not isinstance(columns, dict):
+        return _items(path, qa, place, "answers")
+    texts, starts = (_items(path, columns, f"{place}: answers", k) for k in _ANSWER_KEYS)
+    if len(texts) != len(starts):
+        raise ValueError(
+            f"{path}: {place}: {len(texts)} texts of answers, but {len(starts)} starts. Expected "
+            "one for each."
+        )
+    return [dict(zip(_ANSWER_KEYS, pair, strict=True)) for pair in zip(texts, starts, strict=True)]
+
+
 def _is_impossible(path: str, qa: dict, place: str) -> bool:
-    value = qa.get("is_impossible", False)
+    value = qa.get("is_impossible")
+    value = False if value is None else value  # Parquet has every column in every row
     if not isinstance(value, bool):  # the text "false" would be true and drop the answers
         raise ValueError(
             f"{path}: {place}: is_impossible is {value!r}. Expected true or false, without quotes."

@@ -7,12 +7,11 @@ question.
 import dataclasses
 import json
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.data.labelled import columns
+from bert_tf.data.labelled.columns import Known, TextColumns
 from bert_tf.data.text.lines import holds_half_a_surrogate_pair
 from bert_tf.files import parse_json
 from bert_tf.layers.attention import MASKED
@@ -20,45 +19,13 @@ from bert_tf.tasks import losses
 from bert_tf.tasks.from_arrays import LearnFromArrays
 from bert_tf.tasks.question_answering import prepare, scores, sections
 from bert_tf.tasks.question_answering.config import Facts
+from bert_tf.tasks.question_answering.model import QuestionAnsweringModel
 from bert_tf.tasks.question_answering.rows import BEGIN, SquadData, Tokens, lay_out_spans
+from bert_tf.tasks.question_answering.squad_file import iterate_questions
 from bert_tf.tasks.task import Batch, Score, Serve
-from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 _QUESTIONS_PER_CALL = 512
-
-
-class QuestionAnsweringModel(TaskModel):
-    """An encoder with a span head.
-
-    Call arguments:
-      batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder.
-      dropout_seed: int32 [2]; None for no dropout.
-
-    Returns:
-      The encoder's outputs, `start_logits` and `end_logits` [B, S].
-    """
-
-    def __init__(
-        self,
-        config: ExperimentConfig,
-        facts: Facts | None = None,
-        *,
-        name: str = "question_answering",
-    ):
-        super().__init__(config, facts, name=name)
-        self.encoder = make_encoder(config)
-        self.spans = self.encoder.span_head()
-        with keras.name_scope("cls"):
-            self.spans.build()
-        self.built = True
-
-    def call(self, batch, dropout_seed=None):
-        outputs = self.encoder(
-            **encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
-        )
-        starts, ends = self.spans(outputs["sequence_output"])
-        return {**outputs, "start_logits": starts, "end_logits": ends}
 
 
 class QuestionAnsweringTask(LearnFromArrays, Score, Serve):
@@ -114,7 +81,9 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Serve):
     def read(self, path, scratch):
         """The questions and contexts of a file; see `Score.read`."""
         del scratch
-        return prepare.encode(prepare.read(path, self.facts), self.config, self.tokenizer)
+        return prepare.encode(
+            prepare.read(path, self.facts, self.reading), self.config, self.tokenizer
+        )
 
     def row_outputs(self, outputs, batch):
         """The best spans of each row, see `_best_spans`."""
@@ -309,8 +278,14 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Serve):
     @property
     def columns(self):
         """See `Serve.columns`; contexts are long, so they do not come back."""
-        texts = columns.TextColumns("question", "context")
-        return columns.Known(texts, hidden=("context",))
+        texts = TextColumns("question", "context")
+        return Known(texts, hidden=("context",))
+
+    def iterate_objects(self, path, reading, known):
+        """See `Serve.iterate_objects`: files of questions in every form that trains."""
+        if path is None or reading.kind(path) not in ("jsonl", "parquet"):
+            return super().iterate_objects(path, reading, known)
+        return enumerate((record for _, record in iterate_questions(path, reading)), start=1)
 
     def read_line(self, line):
         """A JSON object with question and context; all but the context comes back."""

@@ -1,18 +1,23 @@
 """Tagged words in columns: a word a line, a blank line behind each sentence (CoNLL and the like).
 
-Knows nothing of labels or tokens. Two or more columns, between tabs (then a word may hold spaces)
+Knows nothing of labels or tokens; sentences as records are read by `sentence_records`. Two or more
+columns, between tabs (then a word may hold spaces)
 or between spaces. `-DOCSTART-` as a word begins a document. Lines that begin with `#` before the
 first word of a sentence are comments, unless they have as many columns as the words; which of the
-two stands between columns, and how many there are, the first line says that does not begin so.
+two stands between columns, and how many there are, the first line says that does not begin so. A
+line that holds nothing but U+FEFF is a blank one: WNUT-2017's development set has such a line.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from absl import logging
+
 from bert_tf.data.text.lines import read_lines
 
 DOCUMENT_START = "-DOCSTART-"
+_MARK = "\ufeff"  # a byte order mark, where it is none
 _BLANKS = re.compile(r"[ \t]+")
 
 
@@ -21,7 +26,7 @@ class Sentence(NamedTuple):
 
     Attributes:
       words: its words.
-      tags: the tag of each.
+      tags: the tag of each; none in a file without tags.
       lines: the line of each word in the file, from 1.
       document: number of its document, from 0; -1 if the file does not say where they begin.
     """
@@ -33,14 +38,21 @@ class Sentence(NamedTuple):
 
 
 def read_sentences(
-    path: str, *, word_column: int | None = None, tag_column: int | None = None
+    path: str,
+    *,
+    word_column: int | None = None,
+    tag_column: int | None = None,
+    encoding: str = "utf-8",
+    needs_tags: bool = True,
 ) -> list[Sentence]:
     """Reads a file, also compressed.
 
     Args:
-      path: the file, UTF-8.
+      path: the file.
       word_column: number from 1; None: the first.
       tag_column: number from 1; None: the last.
+      encoding: of the file.
+      needs_tags: False: a file of one column holds words alone.
 
     Raises:
       ValueError: what `read_lines` raises; a row has another number of columns than the first
@@ -48,7 +60,7 @@ def read_sentences(
     """
     sentences, document = [], -1
     words, tags, lines = [], [], []
-    for number, row in _rows(path):
+    for number, row in _rows(path, encoding, needs_tags):
         if row is None or row[0] == DOCUMENT_START:
             if words:
                 sentences.append(Sentence(words, tags, lines, document))
@@ -56,7 +68,8 @@ def read_sentences(
             document += row is not None
             continue
         words.append(row[_index(path, number, row, word_column, 0)])
-        tags.append(row[_index(path, number, row, tag_column, len(row) - 1)])
+        if len(row) > 1:
+            tags.append(row[_index(path, number, row, tag_column, len(row) - 1)])
         lines.append(number)
     if words:
         sentences.append(Sentence(words, tags, lines, document))
@@ -76,15 +89,23 @@ def _index(path: str, line: int, row: list[str], column: int | None, usual: int)
     return column - 1
 
 
-def _rows(path: str) -> Iterator[tuple[int, list[str] | None]]:
+def _rows(path: str, encoding: str, needs_tags: bool) -> Iterator[tuple[int, list[str] | None]]:
     """(line, fields) of each word, (line, None) for blank lines."""
-    lines = [(number, text.rstrip("\r\n")) for number, text in read_lines(path)]
+    lines = [(number, text.rstrip("\r\n")) for number, text in read_lines(path, encoding)]
+    marks = [number for number, text in lines if _MARK in text and not text.strip(" \t" + _MARK)]
+    if marks:
+        logging.warning(
+            "%s: %d lines hold U+FEFF alone and are read as blank ones, first: line %d",
+            path,
+            len(marks),
+            marks[0],
+        )
     first = _first_words([text for _, text in lines])
     by_tabs = "\t" in first
     num_columns = len(_fields(first, by_tabs))
     is_inside = False
     for number, text in lines:
-        if not text.strip(" \t"):
+        if not text.strip(" \t" + _MARK):
             is_inside = False
             yield number, None
             continue
@@ -95,7 +116,8 @@ def _rows(path: str) -> Iterator[tuple[int, list[str] | None]]:
         if text.startswith("#") and not is_inside and len(row) != num_columns:
             continue
         is_inside = True
-        _check_row(path, number, row, num_columns)
+        if needs_tags or num_columns > 1:
+            _check_row(path, number, row, num_columns)
         yield number, row
 
 
@@ -120,8 +142,8 @@ def _check_row(path: str, line: int, row: list[str], num_columns: int) -> None:
     if len(row) == 1:
         raise ValueError(
             f"{path}:{line}: one column ({row[0][:40]!r}). Expected a word and its tag, with a "
-            "space or tab between them. A file to be answered needs tags too: write one that the "
-            "model knows, O for example, behind each word."
+            "space or tab between them. Words without tags can be answered: they go into "
+            "--test_data of finetune.py."
         )
     if len(row) != num_columns:
         raise ValueError(

@@ -31,9 +31,13 @@ class Config(Settings):
       tag_scheme: scheme of the labels: "iob1", "iob2", "bioes", "plain", or "auto": iob2 for a
         training file with entities, else the scheme that the labels show.
       file_tag_scheme: scheme of the tags in the files, of the same names; "auto": detected.
-      repair_tags: read a tag that cannot stand where it does as the beginning of an entity.
+      strict_tags: refuse a tag that cannot stand where it does; else it is read as the beginning of
+        an entity, and a warning counts such sentences.
+      repair_tags: an older name for what is done unless strict_tags; it has no effect.
       text_column, label_column: numbers of the columns of words and tags, from 1; empty: the first
-        and the last.
+        and the last. Of JSON lines and Parquet, the names of the two lists; empty: usual ones.
+      tag_names: what tags mean that are numbers, beginning with 0.
+      word_prefix: stands before every word of the files and is no part of it: "en:" in WikiANN.
       document_context: rows reach over whole documents, not single sentences.
       doc_stride: tokens between the beginnings of two windows over a text that is longer than a
         row.
@@ -43,9 +47,12 @@ class Config(Settings):
     labels: tuple[str, ...] = ()
     tag_scheme: str = "auto"
     file_tag_scheme: str = "auto"
+    strict_tags: bool = False
     repair_tags: bool = False
     text_column: str = ""
     label_column: str = ""
+    tag_names: tuple[str, ...] = ()
+    word_prefix: str = ""
     document_context: bool = False
     doc_stride: int = 64
     classifier_dropout_prob: float = 0.1
@@ -57,6 +64,15 @@ class Config(Settings):
     FACTS: ClassVar[type] = Facts
     RECIPE: ClassVar[str] = "finetune/conll2003.py"
     SERVED_AS: ClassVar[str] = "tag"
+    READING: ClassVar[tuple[str, ...]] = (
+        "file_tag_scheme",
+        "strict_tags",
+        "repair_tags",
+        "text_column",
+        "label_column",
+        "tag_names",
+        "word_prefix",
+    )
 
     def why_not_built(self, facts: Facts) -> str:
         """See `Settings.why_not_built`."""

@@ -1,33 +1,48 @@
 """Tagged words before training: read, held out, looked at."""
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator
 
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.labelled.records import AS_NAMED, Reading
 from bert_tf.tasks import sets
 from bert_tf.tasks.sets import Files, Prepared, Split
-from bert_tf.tasks.token_classification import look
+from bert_tf.tasks.token_classification import look, sentence_records
 from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import DOCUMENT_START, Sentence
 from bert_tf.tasks.token_classification.config import Config, Facts
-from bert_tf.tasks.token_classification.rows import check_documents, encode_tagged, read_tagged
+from bert_tf.tasks.token_classification.rows import check_documents, encode_tagged
+from bert_tf.tasks.token_classification.tagged_files import TagFormat, read_tagged
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 
-def read(path: str, task: Config, facts: Facts) -> tuple[list[Sentence], Facts]:
+def read(
+    path: str,
+    task: Config,
+    facts: Facts,
+    *,
+    reading: Reading = AS_NAMED,
+    needs_tags: bool = True,
+) -> tuple[list[Sentence], Facts]:
     """The sentences of a file, with the tags of the labels in the facts.
 
     Returns:
       (sentences, facts). Facts without labels get those of this file, with their scheme.
     """
+    tag_format = TagFormat(
+        task.text_column,
+        task.label_column,
+        tuple(task.tag_names),
+        task.word_prefix,
+        task.file_tag_scheme,
+        task.strict_tags,
+        needs_tags,
+        reading,
+    )
+    labels = [str(label) for label in facts.labels] or None
     sentences, labels, scheme = read_tagged(
-        path,
-        word_column=_number("text_column", task.text_column),
-        tag_column=_number("label_column", task.label_column),
-        scheme=task.file_tag_scheme,
-        model_scheme=facts.tag_scheme,
-        labels=[str(label) for label in facts.labels] or None,
-        repair=task.repair_tags,
+        path, tag_format, model_scheme=facts.tag_scheme, labels=labels
     )
     return sentences, dataclasses.replace(facts, labels=tuple(labels), tag_scheme=scheme)
 
@@ -49,28 +64,35 @@ def encode(
         stride=config.task.doc_stride,
         document_context=config.task.document_context,
     )
-    return Split(data, data)
+    return Split(data, data, is_labelled=all(sentence.tags for sentence in sentences))
 
 
 def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Prepared:
     """Reads all files and finds the facts: the labels, their scheme, widths."""
     task, data = config.task, config.data
-    sentences, facts = read(files.train, task, task.given_facts(data))
+    sentences, facts = read(files.train, task, task.given_facts(data), reading=files.reading)
     if data.max_train_examples:
         sentences = sentences[: data.max_train_examples]
     dev, test = (
-        {name: (path, read(path, task, facts)[0]) for name, path in part.items()}
-        for part in (files.dev, files.test)
+        {
+            name: (path, read(path, task, facts, reading=files.reading, needs_tags=needs)[0])
+            for name, path in part.items()
+        }
+        for part, needs in ((files.dev, True), (files.test, False))
     )
     held_out = {}
     if not dev and data.dev_fraction > 0:
         sentences, own_dev = _hold_out(files.train, sentences, config)
-        dev, held_out = (
-            {"dev": (files.train, own_dev)},
-            {"dev.conll": list(_columns(own_dev, task))},
-        )
+        dev = {"dev": (files.train, own_dev)}
+        if sentence_records.is_of_records(files.train, files.reading):
+            held_out = {"dev.jsonl": list(_records(own_dev, task))}
+        else:
+            held_out = {"dev.conll": list(_columns(own_dev, task))}
     every = {"train": (files.train, sentences), **dev, **test}
     encoded = {name: encode(*part, config, facts, tokenizer) for name, part in every.items()}
+    for name in test:  # tags that are all O were asked of files to be answered once
+        has_others = any(set(sentence.tags) - {tag_lib.OUTSIDE} for sentence in test[name][1])
+        encoded[name].is_labelled &= has_others
     looked = look.look(
         {name: part.arrays for name, part in encoded.items()}, plain=facts.tag_scheme == "plain"
     )
@@ -83,12 +105,6 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
         look_lines=look.report(looked),
         held_out=held_out,
     )
-
-
-def _number(name: str, value: str) -> int | None:
-    if value and not value.isdecimal():
-        raise ValueError(f"task.{name} is {value!r}; expected the number of a column, from 1.")
-    return int(value) if value else None
 
 
 def _hold_out(
@@ -118,11 +134,24 @@ def _columns(sentences: Iterable[Sentence], task: Config) -> Iterator[str]:
         if sentence.document != document:
             document = sentence.document
             yield from ("\t".join([DOCUMENT_START, *["O"] * (width - 1)]), "")
-        own_tags = sentence.tags
-        if task.file_tag_scheme not in ("auto", "plain"):
-            own_tags = tag_lib.convert(own_tags, task.file_tag_scheme)
-        for word, tag in zip(sentence.words, own_tags, strict=True):
+        for word, tag in zip(sentence.words, _file_tags(sentence, task), strict=True):
             row = ["_"] * width
-            row[words], row[tags] = word, tag
+            row[words], row[tags] = task.word_prefix + word, tag
             yield "\t".join(row)
         yield ""
+
+
+def _records(sentences: Iterable[Sentence], task: Config) -> Iterator[str]:
+    """The same for a file of records."""
+    keys = task.text_column or "tokens", task.label_column or "ner_tags"
+    for sentence in sentences:
+        words = [task.word_prefix + word for word in sentence.words]
+        record = dict(zip(keys, (words, _file_tags(sentence, task)), strict=True))
+        yield json.dumps(record, ensure_ascii=False)
+
+
+def _file_tags(sentence: Sentence, task: Config) -> list[str]:
+    """The tags in the scheme of the files."""
+    if task.file_tag_scheme in ("auto", "plain"):
+        return sentence.tags
+    return tag_lib.convert(sentence.tags, task.file_tag_scheme)

@@ -16,8 +16,8 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import progress
-from bert_tf.tasks.token_classification import tags as tag_lib
-from bert_tf.tasks.token_classification.columns import DOCUMENT_START, Sentence, read_sentences
+from bert_tf.tasks.token_classification.columns import DOCUMENT_START, Sentence
+from bert_tf.tasks.token_classification.tags import with_hyphens
 from bert_tf.tokenization.model_inputs import lay_out
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.windows import Windows, cut_windows
@@ -118,116 +118,6 @@ class TaggedData:
         return len(self.arrays["input_ids"])
 
 
-def read_tagged(
-    path: str,
-    *,
-    word_column: int | None = None,
-    tag_column: int | None = None,
-    scheme: str = "auto",
-    model_scheme: str = "auto",
-    labels: Sequence[str] | None = None,
-    repair: bool = False,
-) -> tuple[list[Sentence], tuple[str, ...], str]:
-    """Reads a file, checks its tags and writes them in the scheme of the model.
-
-    Args:
-      path, word_column, tag_column: see `columns.read_sentences`.
-      scheme: of the file; "auto" finds out.
-      model_scheme: of the labels; plain tags stay plain. "auto": what the labels say, iob2
-        without labels.
-      labels: those of the training data; None makes them from this file.
-      repair: read a tag that cannot stand where it does as the beginning of an entity.
-
-    Returns:
-      (sentences, labels, the scheme of the labels).
-
-    Raises:
-      ValueError: what `read_sentences` raises; a scheme that does not exist; a tag that is no
-        entity's where others are, not valid where it stands, or not among the labels: names the
-        line.
-    """
-    for name in (scheme, model_scheme):
-        if name not in ("auto", *tag_lib.SCHEMES):
-            raise ValueError(f"tag scheme {name!r}. Known: auto, {', '.join(tag_lib.SCHEMES)}.")
-    sentences = read_sentences(path, word_column=word_column, tag_column=tag_column)
-    if model_scheme == "auto":
-        model_scheme = tag_lib.scheme_of_labels(labels) if labels else "iob2"
-    if scheme == "auto":
-        scheme = tag_lib.detect_scheme([sentence.tags for sentence in sentences])
-        # A model is scored on what it was trained on: plain tags, or entities in whatever scheme.
-        if model_scheme == "plain":
-            scheme = "plain"
-        elif scheme == "plain" and labels:
-            scheme = "iob2"
-        logging.info("%s: the tags are %s", path, scheme)
-    if (scheme == "plain") != (model_scheme == "plain") and labels:
-        raise ValueError(f"{path}: {scheme} tags, but the model has {model_scheme} ones.")
-    if scheme == "plain":
-        model_scheme = "plain"
-    else:
-        sentences = _in_scheme(path, sentences, scheme, model_scheme, repair)
-    labels = tuple(labels or _labels_of(path, sentences, model_scheme))
-    _check_known(path, sentences, labels)
-    return sentences, labels, model_scheme
-
-
-def _in_scheme(
-    path: str, sentences: list[Sentence], scheme: str, model_scheme: str, repair: bool
-) -> list[Sentence]:
-    num_faults = 0
-    for sentence in sentences:
-        _check_entity_tags(path, sentence)
-        place = tag_lib.first_fault(sentence.tags, scheme)
-        if place is not None:
-            num_faults += 1
-            if not repair:
-                raise ValueError(_fault(path, sentence, place, scheme))
-    if num_faults:
-        logging.warning("%s: %d sentences with tags that are not valid", path, num_faults)
-    return [s._replace(tags=tag_lib.convert(s.tags, model_scheme)) for s in sentences]
-
-
-def _check_entity_tags(path: str, sentence: Sentence) -> None:
-    """What is no entity's tag cannot be repaired, and must not make all tags plain ones."""
-    for word, tag, line in zip(sentence.words, sentence.tags, sentence.lines, strict=True):
-        if not tag_lib.is_entity_tag(tag):
-            raise ValueError(
-                f"{path}:{line}: the tag {tag!r} of {word!r} is neither 'O' nor B-, I-, E- or S- "
-                "and a type, as tags of entities are (BILOU's L- and U- are E- and S-). Mend it, "
-                "or pass --config.task.file_tag_scheme=plain if the tags spell no entities."
-            )
-
-
-def _fault(path: str, sentence: Sentence, place: int, scheme: str) -> str:
-    before = f"behind {sentence.tags[place - 1]!r}" if place else "at the beginning of a sentence"
-    mend = "Mend it, or pass --config.task.repair_tags=true to read it as the first of an entity."
-    if place == len(sentence.tags):
-        line, what = sentence.lines[-1], f"a sentence ends {before}"
-    else:
-        line, what = sentence.lines[place], f"the tag {sentence.tags[place]!r} stands {before}"
-    return f"{path}:{line}: {what}, which is not valid in {scheme}. {mend}"
-
-
-def _labels_of(path: str, sentences: list[Sentence], scheme: str) -> tuple[str, ...]:
-    tags = {tag for sentence in sentences for tag in sentence.tags}
-    if len(tags) < 2:
-        raise ValueError(f"{path}: every word has the tag {tags.pop()!r}. Expected two or more.")
-    if scheme == "plain":
-        return tuple(sorted(tags))
-    return tag_lib.all_tags({tag_lib.split_tag(tag)[1] for tag in tags} - {""}, scheme)
-
-
-def _check_known(path: str, sentences: list[Sentence], labels: tuple[str, ...]) -> None:
-    known = set(labels)
-    for sentence in sentences:
-        for tag, line in zip(sentence.tags, sentence.lines, strict=True):
-            if tag not in known:
-                raise ValueError(
-                    f"{path}:{line}: the tag {tag!r} was not seen in training. "
-                    f"The known tags are: {', '.join(labels)}."
-                )
-
-
 def check_documents(path: str, sentences: list[Sentence]) -> None:
     """ValueError for the sentences of a file that does not say where documents begin."""
     if sentences[0].document < 0:
@@ -272,8 +162,9 @@ def encode_tagged(
     arrays["label_ids"] = np.zeros_like(arrays["input_ids"])
     arrays["label_weights"] = np.zeros(arrays["input_ids"].shape, np.float32)
     places = rows.word_rows.numpy(), rows.word_positions.numpy()
-    id_of = {label: index for index, label in enumerate(labels)}
-    arrays["label_ids"][places] = [id_of[tag] for s in sentences for tag in s.tags]
+    if all(s.tags for s in sentences):
+        id_of = {label: index for index, label in enumerate(with_hyphens(labels))}
+        arrays["label_ids"][places] = [id_of[tag] for s in sentences for tag in s.tags]
     arrays["label_weights"][places] = 1.0
     logging.info(
         "%s: %d sentences, %d words, %d rows of %d tokens",

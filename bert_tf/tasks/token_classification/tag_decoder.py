@@ -15,7 +15,7 @@ class TagDecoder:
 
     Args:
       labels: the tags in the order of the scores.
-      scheme: which of them may follow which.
+      scheme: which of them may follow which. `O` and special tokens are never entities.
     """
 
     def __init__(self, labels: list[str], scheme: str):
@@ -28,7 +28,10 @@ class TagDecoder:
         self._between_LL, self._first_L = penalties[:-1], penalties[-1]
         may_end = [is_plain or tag_lib.may_follow(tag, tag_lib.OUTSIDE, scheme) for tag in labels]
         self._last_L = np.where(may_end, 0.0, MASKED).astype(np.float32)
-        pairs = [("S", label) if is_plain else tag_lib.split_tag(label) for label in labels]
+        pairs = [
+            ("S", label) if is_plain and not tag_lib.is_outside(label) else tag_lib.split_tag(label)
+            for label in labels
+        ]
         types = sorted({kind for _, kind in pairs} - {""})
         self._types = ["", *types]
         self._type_L = np.array([self._types.index(kind) for _, kind in pairs], np.int32)

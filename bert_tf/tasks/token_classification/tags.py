@@ -1,6 +1,7 @@
 """Tags of words: entities in IOB1, IOB2 or BIOES, or plain tags such as parts of speech.
 
-Pure Python; knows nothing of files or tensors. A tag is `O` or a prefix, a hyphen and a type.
+Pure Python; knows nothing of files or tensors. A tag is `O` or a prefix, a hyphen and a type; other
+people's models have an underscore for the hyphen.
 
     iob1    I- inside; B- where an entity follows another of its type, and allowed at the first word
             of any entity, as CoNLL-2003 has it twice
@@ -15,17 +16,28 @@ from collections.abc import Iterable, Sequence
 OUTSIDE = "O"
 SCHEMES = ("iob1", "iob2", "bioes", "plain")
 _PREFIXES = {"iob1": "BI", "iob2": "BI", "bioes": "BIES"}
-_ENTITY_TAG = re.compile(r"[BIES]-.+", re.DOTALL)
+_ENTITY_TAG = re.compile(r"[BIES][-_].+", re.DOTALL)
+_SPECIAL = re.compile(r"\[[A-Za-z]+\]|</?[A-Za-z]+>")  # labels named like special tokens
 
 
 def split_tag(tag: str) -> tuple[str, str]:
-    """(prefix, type); ("O", "") for `O`."""
-    return (tag[0], tag[2:]) if tag != OUTSIDE else (OUTSIDE, "")
+    """(prefix, type); ("O", "") for what is no entity."""
+    return (OUTSIDE, "") if is_outside(tag) else (tag[0], tag[2:])
+
+
+def is_outside(tag: str) -> bool:
+    """Whether it is `O`, or a label for special tokens, which some models have."""
+    return tag == OUTSIDE or bool(_SPECIAL.fullmatch(tag))
+
+
+def with_hyphens(tags: Sequence[str]) -> list[str]:
+    """The same tags, `B_PER` as `B-PER`."""
+    return [f"{tag[0]}-{tag[2:]}" if _ENTITY_TAG.fullmatch(tag) else tag for tag in tags]
 
 
 def is_entity_tag(tag: str) -> bool:
     """Whether it is `O` or has one of the four prefixes."""
-    return tag == OUTSIDE or bool(_ENTITY_TAG.fullmatch(tag))
+    return is_outside(tag) or bool(_ENTITY_TAG.fullmatch(tag))
 
 
 def all_tags(types: Iterable[str], scheme: str) -> tuple[str, ...]:
@@ -50,7 +62,7 @@ def first_fault(tags: Sequence[str], scheme: str) -> int | None:
     """The place of the first tag that cannot stand where it does; `len(tags)` if the end cannot."""
     before = OUTSIDE
     for place, tag in enumerate((*tags, OUTSIDE)):
-        known = scheme == "plain" or tag == OUTSIDE or tag[0] in _PREFIXES[scheme]
+        known = scheme == "plain" or is_outside(tag) or tag[0] in _PREFIXES[scheme]
         if not known or not may_follow(before, tag, scheme):
             return place
         before = tag
@@ -120,7 +132,9 @@ def scheme_of_labels(labels: Sequence[str]) -> str:
     """The scheme that a model's labels are of."""
     if OUTSIDE not in labels or not all(map(is_entity_tag, labels)):
         return "plain"
-    prefixes = {label[0] for label in labels} - {OUTSIDE}
+    prefixes = {split_tag(label)[0] for label in labels} - {OUTSIDE}
+    if not prefixes:
+        return "plain"
     if prefixes & {"E", "S"}:
         return "bioes"
     pairs = set(map(split_tag, labels))

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.labelled.columns import Known
 from bert_tf.tasks import losses
 from bert_tf.tasks.classification.task import ClassificationModel
 from bert_tf.tasks.from_arrays import LearnFromArrays
@@ -23,6 +24,7 @@ from bert_tf.tasks.token_classification.columns import Sentence
 from bert_tf.tasks.token_classification.config import Facts
 from bert_tf.tasks.token_classification.rows import TaggedData, lay_out_words
 from bert_tf.tasks.token_classification.scores import entity_scores
+from bert_tf.tasks.token_classification.sentence_records import WORD_KEYS
 from bert_tf.tasks.token_classification.tag_decoder import TagDecoder
 from bert_tf.tokenization.tokenizer import Tokenizer
 
@@ -82,8 +84,9 @@ class TokenClassificationTask(LearnFromArrays, Score, Serve):
                 f"task.tag_scheme is {scheme!r}, but the labels are {', '.join(labels)}; expected "
                 "O and tags such as B-PER, or --config.task.tag_scheme=plain."
             )
-        self.labels, self.is_plain = labels, scheme == "plain"
-        self._decoder = TagDecoder(labels, scheme)
+        self.is_plain = scheme == "plain"
+        self.labels = labels if self.is_plain else tag_lib.with_hyphens(labels)
+        self._decoder = TagDecoder(self.labels, scheme)
 
     @classmethod
     def prepare(cls, config, files, tokenizer):
@@ -110,7 +113,7 @@ class TokenClassificationTask(LearnFromArrays, Score, Serve):
     def read(self, path, scratch):
         """The tagged sentences of a file; see `Score.read`."""
         del scratch
-        sentences, _ = prepare.read(path, self.config.task, self.facts)
+        sentences, _ = prepare.read(path, self.config.task, self.facts, reading=self.reading)
         return prepare.encode(path, sentences, self.config, self.facts, self.tokenizer)
 
     def row_outputs(self, outputs, batch):
@@ -123,10 +126,10 @@ class TokenClassificationTask(LearnFromArrays, Score, Serve):
         }
 
     def score(self, rows, data: TaggedData):
-        """`precision`, `recall`, `f1` of entities, or nothing for plain tags."""
-        if self.is_plain:
-            return {}
+        """`precision`, `recall`, `f1` of entities, or nothing for plain tags and words alone."""
         tags = [sentence.tags for sentence in data.sentences]
+        if self.is_plain or not all(tags):
+            return {}
         predicted = self.tags_of(rows, data)
         return entity_scores(
             [tag_lib.convert(row, "iob2") for row in tags],
@@ -146,12 +149,12 @@ class TokenClassificationTask(LearnFromArrays, Score, Serve):
     def prediction_files(self, rows, data: TaggedData):
         """Predictions as conlleval reads them, and the errors.
 
-        `predictions.txt`: word, tag, predicted tag. `errors.txt`: the entities that were missed or
-        made up, each with its sentence.
+        `predictions.txt`: word, tag (`_` where none is known), predicted tag. `errors.txt`: the
+        entities that were missed or made up, each with its sentence.
         """
         predicted = self.tags_of(rows, data)
         files = {"predictions.txt": _columns(data.sentences, predicted)}
-        if not self.is_plain:
+        if not self.is_plain and all(sentence.tags for sentence in data.sentences):
             files["errors.txt"] = map("\t".join, sections.entity_errors(data.sentences, predicted))
         return files
 
@@ -175,6 +178,11 @@ class TokenClassificationTask(LearnFromArrays, Score, Serve):
     def best_tags(self, scores_NWL: tf.Tensor, mask_NW: tf.Tensor) -> tf.Tensor:
         """int32 [N, W]: for each text the valid sequence of tags with the largest sum of scores."""
         return self._decoder.best(scores_NWL, mask_NW)
+
+    @property
+    def columns(self):
+        """See `Serve.columns`: a text, or the words of a sentence as data sets publish them."""
+        return Known(word_lists=WORD_KEYS)
 
     def encode(self, texts, text_pairs=None):
         """Texts of any length: windows [B, S], and where each word of each text is predicted.
@@ -255,6 +263,7 @@ class TokenClassificationTask(LearnFromArrays, Score, Serve):
 
 def _columns(sentences: list[Sentence], predicted: list[list[str]]) -> Iterator[str]:
     for sentence, answers in zip(sentences, predicted, strict=True):
-        for columns in zip(sentence.words, sentence.tags, answers, strict=True):
-            yield " ".join(columns)
+        tags = sentence.tags or ["_"] * len(answers)
+        for fields in zip(sentence.words, tags, answers, strict=True):
+            yield " ".join(fields)
         yield ""
