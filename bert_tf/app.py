@@ -22,7 +22,7 @@ from typing import Any
 from absl import app as absl_app
 from absl import flags, logging
 
-from bert_tf import files, members
+from bert_tf import files, locks, members
 from bert_tf.config import old_names
 from bert_tf.processes.exits import EndRun
 
@@ -255,4 +255,5 @@ def write_lines(path: str, lines: Iterable[str]) -> None:
     """Writes `lines` to a temporary file that takes the place of `path` when it is whole."""
     if files.is_folder(path):
         raise ValueError(f"{path} is a folder; expected the name of a file to write.")
-    files.write_lines(path, lines)
+    with locks.beside(path):
+        files.write_lines(path, lines)

@@ -15,7 +15,10 @@ import typing
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import IO, Any
 
+from bert_tf import locks
+
 TEMPORARY = ".tmp"  # behind the name of a file or folder that is being written
+_REPLACED = ".old"  # behind the name of a folder while a new one takes its place
 _BYTES_PER_READ = 1 << 22
 DEEPEST_JSON = 64  # levels; no file of ours or of others comes near, a hostile one has thousands
 
@@ -239,10 +242,7 @@ def renamed_when_whole(path: str, temporary: str = TEMPORARY) -> Iterator[str]:
     name = path + temporary
     with removed_on_failure(name):
         yield name
-        if is_remote(path):
-            _gfile().rename(name, path, overwrite=True)
-        else:
-            os.replace(name, path)
+        _rename(name, path)
 
 
 @contextlib.contextmanager
@@ -254,21 +254,28 @@ def new_folder(path: str, *, replace: bool = False) -> Iterator[str]:
       replace: whether an older folder gives way.
 
     Raises:
-      ValueError: there is a file at `path`, or a folder and `replace` is false.
+      ValueError: there is a file at `path`, or a folder and `replace` is false, or another
+        process writes it.
     """
     path = path.rstrip("/")
-    if not replace:
-        refuse_existing(path)
-    elif exists(path) and not is_folder(path):
-        raise ValueError(f"{path} is a file; expected a folder.")
-    name = path + TEMPORARY
-    remove(name)  # of a run that was killed
-    with removed_on_failure(name):
-        make_folder(name)
-        yield name
-        if replace:
-            remove(path)
-        _gfile().rename(name, path) if is_remote(path) else os.rename(name, path)
+    name, old = path + TEMPORARY, path + _REPLACED
+    parent = path.rpartition("/")[0]
+    if parent:
+        make_folder(parent)
+    with locks.beside(path):
+        if not replace:
+            refuse_existing(path)
+        elif exists(path) and not is_folder(path):
+            raise ValueError(f"{path} is a file; expected a folder.")
+        for rest in (name, old):  # of a run that was killed
+            remove(rest)
+        with removed_on_failure(name):
+            make_folder(name)
+            yield name
+            if replace and exists(path):  # at no moment half of it is there
+                _rename(path, old)
+            _rename(name, path)
+        remove(old)
 
 
 def refuse_existing(path: str) -> None:
@@ -302,6 +309,13 @@ def remove(path: str) -> None:
         shutil.rmtree(path)
     elif os.path.lexists(path):
         os.remove(path)
+
+
+def _rename(name: str, path: str) -> None:
+    if is_remote(path):
+        _gfile().rename(name, path, overwrite=True)
+    else:
+        os.replace(name, path)
 
 
 def _open_for_writing(path: str) -> IO[bytes]:

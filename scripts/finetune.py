@@ -34,7 +34,7 @@ import run_flags
 from absl import flags
 from ml_collections import config_flags
 
-from bert_tf import app, initial_weights, members, model_folder
+from bert_tf import app, initial_weights, locks, members, model_folder
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.labelled import records
 from bert_tf.data.text import tfds
@@ -169,51 +169,52 @@ def main(argv):
             f"the task of --config is {config.task.name!r}, which "
             + (f"{script} trains." if script else "has no objective to train.")
         )
-    if bool(FLAGS.init_checkpoint) == bool(FLAGS.vocab_file):
-        raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
-    if _glue_task():
-        config = glue_runs.with_format(config, FLAGS.task)
-    files = _files(strategy)
-    if FLAGS.init_checkpoint:
-        config.model = initial_weights.config_of_checkpoint(
-            FLAGS.init_checkpoint, config.model, _MODEL_SETTINGS
+    with distribution.owning(FLAGS.work_dir, strategy, writes=not FLAGS.dry_run):
+        if bool(FLAGS.init_checkpoint) == bool(FLAGS.vocab_file):
+            raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
+        if _glue_task():
+            config = glue_runs.with_format(config, FLAGS.task)
+        files = _files(strategy)
+        if FLAGS.init_checkpoint:
+            config.model = initial_weights.config_of_checkpoint(
+                FLAGS.init_checkpoint, config.model, _MODEL_SETTINGS
+            )
+            tokenizer = model_folder.load_tokenizer(FLAGS.init_checkpoint)
+        else:
+            tokenizer = Tokenizer.from_folder(FLAGS.vocab_file)
+        config.check()
+        if FLAGS.trial:
+            config, _ = find_batch.try_phase(config, None, FLAGS.trial)
+        data = config.task.task_class().prepare(config, files, tokenizer)
+        check_held_out(FLAGS.work_dir, data.held_out)
+        print("\n".join(data.look_lines), flush=True)
+        config = config.with_steps(len(data.train.examples))
+        task = make_task(config, tokenizer, data.facts)
+        # Without evaluations in between there is none in the loop: `_evaluate` follows.
+        watched = next(iter(data.dev.values()), None) if config.train.eval_every else None
+        trained = train(
+            task,
+            config,
+            train_data=data.train.arrays,
+            eval_data=watched and watched.arrays,
+            work_dir=FLAGS.work_dir,
+            initialize=initial_weights.initializer(FLAGS.init_checkpoint, tokenizer),
+            made_of={
+                "data": _data_id(files.train, data),
+                "initial weights": initial_weights.identity(FLAGS.init_checkpoint),
+            },
+            session=run_flags.session(strategy),
         )
-        tokenizer = model_folder.load_tokenizer(FLAGS.init_checkpoint)
-    else:
-        tokenizer = Tokenizer.from_folder(FLAGS.vocab_file)
-    config.check()
-    if FLAGS.trial:
-        config, _ = find_batch.try_phase(config, None, FLAGS.trial)
-    data = config.task.task_class().prepare(config, files, tokenizer)
-    check_held_out(FLAGS.work_dir, data.held_out)
-    print("\n".join(data.look_lines), flush=True)
-    config = config.with_steps(len(data.train.examples))
-    task = make_task(config, tokenizer, data.facts)
-    # Without evaluations in between there is none in the loop: `_evaluate` follows.
-    watched = next(iter(data.dev.values()), None) if config.train.eval_every else None
-    trained = train(
-        task,
-        config,
-        train_data=data.train.arrays,
-        eval_data=watched and watched.arrays,
-        work_dir=FLAGS.work_dir,
-        initialize=initial_weights.initializer(FLAGS.init_checkpoint, tokenizer),
-        made_of={
-            "data": _data_id(files.train, data),
-            "initial weights": initial_weights.identity(FLAGS.init_checkpoint),
-        },
-        session=run_flags.session(strategy),
-    )
-    if FLAGS.dry_run:
+        if FLAGS.dry_run:
+            return 0
+        task, results = _evaluate(task, trained, strategy, data)
+        scores = {name: result.scores for name, result in results.items() if result.scores}
+        if distribution.is_chief(strategy):
+            _save(task, trained.model, data, results, scores)
+        for name, values in scores.items():
+            for metric, value in values.items():
+                print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
         return 0
-    task, results = _evaluate(task, trained, strategy, data)
-    scores = {name: result.scores for name, result in results.items() if result.scores}
-    if distribution.is_chief(strategy):
-        _save(task, trained.model, data, results, scores)
-    for name, values in scores.items():
-        for metric, value in values.items():
-            print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
-    return 0
 
 
 def _data_id(path: str, data) -> str:
@@ -311,7 +312,8 @@ def _run_grid(script: str) -> int:
         learning_rates=tuple(FLAGS.learning_rates) or (str(FLAGS.config.optimizer.learning_rate),),
         from_mnli=tuple(FLAGS.from_mnli),
     )
-    print(glue_runs.run(grid, script, glue_runs.passed_on(_COMMAND[1:])))
+    with locks.folder(FLAGS.work_dir):
+        print(glue_runs.run(grid, script, glue_runs.passed_on(_COMMAND[1:])))
     return 0
 
 

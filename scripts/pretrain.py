@@ -107,43 +107,44 @@ def main(argv):
             f"the task of --config is {config.task.name!r}; expected one that pretrain.py trains, "
             "such as 'pretraining'. For labelled texts there is finetune.py."
         )
-    tokenizer, train_data, eval_data = _find_data(strategy)
-    if FLAGS.trial:
-        config, *train_data = find_batch.try_phase(config, train_data, FLAGS.trial)
-    phases = phases_of(config, train_data)
-    task = make_task(config, tokenizer)
-    for phase in phases:
-        task.with_config(phase.config).check_data(phase.data, training=True)
-    if eval_data:
-        task.check_data(eval_data, training=False)
-    config = config.with_steps(train_data[0].rows)
-    task = task.with_config(config)
-    for phase in phases_of(config, train_data):
-        _log_shares(phase)
-    trained = train(
-        task,
-        config,
-        train_data=train_data,
-        eval_data=eval_data,
-        work_dir=FLAGS.work_dir,
-        initialize=initial_weights.initializer(FLAGS.init_checkpoint, tokenizer),
-        made_of={
-            "data": ",".join(data.identity for data in train_data),
-            "initial weights": initial_weights.identity(FLAGS.init_checkpoint),
-        },
-        session=run_flags.session(strategy),
-    )
-    if FLAGS.dry_run:
-        return
-    metrics = dict(trained.metrics)
-    if eval_data:
-        part = BatchSlice(config.train.eval_batch_size)
-        metrics |= task.baselines(task.make_dataset(eval_data, part, training=False))
-    if distribution.is_chief(strategy):
-        model_folder.save(f"{FLAGS.work_dir}/model", task, trained.model, {"eval": metrics})
-        print(f"model: {FLAGS.work_dir}/model")
-    for name, value in metrics.items():
-        print(f"{name}: {value:.4f}")
+    with distribution.owning(FLAGS.work_dir, strategy, writes=not FLAGS.dry_run):
+        tokenizer, train_data, eval_data = _find_data(strategy)
+        if FLAGS.trial:
+            config, *train_data = find_batch.try_phase(config, train_data, FLAGS.trial)
+        phases = phases_of(config, train_data)
+        task = make_task(config, tokenizer)
+        for phase in phases:
+            task.with_config(phase.config).check_data(phase.data, training=True)
+        if eval_data:
+            task.check_data(eval_data, training=False)
+        config = config.with_steps(train_data[0].rows)
+        task = task.with_config(config)
+        for phase in phases_of(config, train_data):
+            _log_shares(phase)
+        trained = train(
+            task,
+            config,
+            train_data=train_data,
+            eval_data=eval_data,
+            work_dir=FLAGS.work_dir,
+            initialize=initial_weights.initializer(FLAGS.init_checkpoint, tokenizer),
+            made_of={
+                "data": ",".join(data.identity for data in train_data),
+                "initial weights": initial_weights.identity(FLAGS.init_checkpoint),
+            },
+            session=run_flags.session(strategy),
+        )
+        if FLAGS.dry_run:
+            return
+        metrics = dict(trained.metrics)
+        if eval_data:
+            part = BatchSlice(config.train.eval_batch_size)
+            metrics |= task.baselines(task.make_dataset(eval_data, part, training=False))
+        if distribution.is_chief(strategy):
+            model_folder.save(f"{FLAGS.work_dir}/model", task, trained.model, {"eval": metrics})
+            print(f"model: {FLAGS.work_dir}/model")
+        for name, value in metrics.items():
+            print(f"{name}: {value:.4f}")
 
 
 def _log_shares(phase) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from bert_tf import app
+from bert_tf import app, locks
 from bert_tf.data.report import measure
 
 _DATA = flags.DEFINE_string("data", None, "The folder of the data set.", required=True)
@@ -33,6 +33,11 @@ _NUM_WORKERS = flags.DEFINE_integer("num_workers", os.cpu_count() or 1, "Threads
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    with locks.folder(_DATA.value):
+        _report()
+
+
+def _report() -> None:
     found = measure.measure(
         _DATA.value,
         masked_lm_prob=_MASKED_LM_PROB.value,

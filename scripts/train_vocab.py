@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from absl import flags
 
-from bert_tf import app, progress
+from bert_tf import app, locks, progress
 from bert_tf.data.text import documents
 from bert_tf.tokenization import learn_vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
@@ -42,6 +42,11 @@ _TEXTS_BETWEEN_UPDATES = 100
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    with locks.folder(_OUTPUT_DIR.value):
+        _train()
+
+
+def _train() -> None:
     start = time.monotonic()
     texts = _Counted(documents.read_texts(_INPUT.value, _INPUT_FORMAT.value))
     word_counts = learn_vocabulary.count_words(texts, _DO_LOWER_CASE.value)

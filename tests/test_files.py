@@ -62,7 +62,7 @@ def test_lines_that_end_in_an_error_leave_the_old_file(folder):
 def test_a_folder_gets_its_name_when_it_is_whole(folder):
     with files.new_folder(f"{folder}/new/") as temporary:
         put(f"{temporary}/part", b"x")
-        assert names(folder) == ["new.tmp"]
+        assert names(folder) == ["new.lock", "new.tmp"]
     assert names(folder) == ["new"] and names(f"{folder}/new") == ["part"]
 
 

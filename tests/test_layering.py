@@ -16,8 +16,9 @@ _FILES = sorted(_ROOT.rglob("*.py"))
 # What each package (or file beside the packages) may import of bert_tf besides itself. `training`
 # and `checkpoints` never meet: scripts join them.
 _MAY_IMPORT = {
-    "app": ["config.old_names", "files", "members", "processes"],
-    "files": [],
+    "app": ["config.old_names", "files", "locks", "members", "processes"],
+    "files": ["locks"],
+    "locks": [],
     # Imports every room by name, and none when it is imported itself.
     "members": [],
     "machine": [],
@@ -25,7 +26,7 @@ _MAY_IMPORT = {
     "processes": [],
     "tokenization": ["files", "members", "progress"],
     "report": ["files"],
-    "data": ["files", "progress", "report", "tokenization"],
+    "data": ["files", "locks", "progress", "report", "tokenization"],
     "layers": [],
     "models": ["files", "layers", "members"],
     "config": ["files", "members", "models"],
@@ -33,6 +34,7 @@ _MAY_IMPORT = {
         "config",
         "data",
         "files",
+        "locks",
         "layers",
         "models",
         "processes",
@@ -47,6 +49,7 @@ _MAY_IMPORT = {
         "data.batches.order",
         "data.hashing",
         "files",
+        "locks",
         "layers.dropout",
         "layers.fused",
         "layers.roles",
@@ -95,6 +98,7 @@ _MAY_IMPORT = {
         "data.text.lines",
         "export",
         "files",
+        "locks",
         "model_folder",
         "progress",
         "tasks",

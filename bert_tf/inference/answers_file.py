@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_tf import locks
 from bert_tf.files import open_binary, read_json, whole_file, write_whole
 
 _JOURNAL = {"lines": int, "bytes": int, "input_sha256": str, "settings": dict}
@@ -28,12 +29,21 @@ class AnswersFile:
       input_sha256: of the input lines that they answer, as `write` was told.
 
     Raises:
-      ValueError: `path` is a folder.
+      ValueError: `path` is a folder, or another process writes it.
     """
 
     def __init__(self, path: str, settings: dict[str, Any]):
         if tf.io.gfile.isdir(path):
             raise ValueError(f"{path} is a folder; expected the name of a file to write.")
+        self._lock = contextlib.ExitStack()
+        self._lock.enter_context(locks.beside(path))
+        try:
+            self._open(path, settings)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _open(self, path: str, settings: dict[str, Any]) -> None:
         self._path, self._part, self._journal = path, path + ".part", path + ".part.json"
         self._settings = settings
         self.num_lines, size, self.input_sha256 = self._find()
@@ -88,7 +98,11 @@ class AnswersFile:
         return self
 
     def __exit__(self, kind, error, trace) -> None:
-        if kind is None:
+        with self._lock:
+            self._close(is_whole=kind is None)
+
+    def _close(self, *, is_whole: bool) -> None:
+        if is_whole:
             self._file.close()
             tf.io.gfile.rename(self._part, self._path, overwrite=True)
             self._remove(self._journal)

@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf import files, progress
+from bert_tf import files, locks, progress
 from bert_tf.tokenization.row_layout import RowLayout
 from bert_tf.tokenization.tokenizer import Tokenizer
 
@@ -86,7 +86,19 @@ def extract(
       ValueError: a layer that the encoder does not have, or a folder made with other settings.
     """
     settings.check(encoder.config.num_hidden_layers)
-    _keep_settings(folder, settings)
+    with locks.folder(folder):
+        _keep_settings(folder, settings)
+        return _extract(encoder, tokenizer, lines, folder, settings, batch_size)
+
+
+def _extract(
+    encoder: keras.Model,
+    tokenizer: Tokenizer,
+    lines: Iterable[str],
+    folder: str,
+    settings: Settings,
+    batch_size: int,
+) -> int:
     vectors = _Vectors(encoder, tokenizer, settings.layers, settings.max_seq_length)
     size, truncated = settings.lines_per_shard, 0
     with progress.bar(unit="lines", description="extracting") as bar:

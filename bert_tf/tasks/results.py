@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import tensorflow as tf
 
+from bert_tf import locks
 from bert_tf.config import as_json
 from bert_tf.files import write_lines
 from bert_tf.report import page, run_curves
@@ -77,9 +78,11 @@ def check_held_out(folder: str, held_out: Mapping[str, Iterable[str]]) -> None:
 
 def write_files(folder: str, files: Mapping[str, Iterable[str]]) -> None:
     """Writes {file name: its lines} into `folder`, which is made."""
-    for name, lines in files.items():
-        tf.io.gfile.makedirs(folder)
-        write_lines(tf.io.gfile.join(folder, name), lines)
+    if not files:
+        return
+    with locks.folder(folder):
+        for name, lines in files.items():
+            write_lines(tf.io.gfile.join(folder, name), lines)
 
 
 def _sections(

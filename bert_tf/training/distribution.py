@@ -1,10 +1,12 @@
 """Which devices a run uses, chosen by name."""
 
+import contextlib
 import functools
 
 import tensorflow as tf
 from absl import logging
 
+from bert_tf import locks
 from bert_tf.training import peers
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
@@ -68,6 +70,25 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
         return True
     has_chief = "chief" in resolver.cluster_spec().jobs
     return resolver.task_type == "chief" or (not has_chief and resolver.task_id == 0)
+
+
+def owning(
+    work_dir: str, strategy: tf.distribute.Strategy, *, writes: bool = True
+) -> contextlib.AbstractContextManager[None]:
+    """The work directory belongs to this job alone while the block runs.
+
+    Its chief holds the lock; the other workers write nothing.
+
+    Args:
+      work_dir: is made if it is missing.
+      strategy: of the job.
+      writes: False of a dry run.
+
+    Raises:
+      ValueError: another job trains there, or nothing can be written there.
+    """
+    holds = writes and is_chief(strategy)
+    return locks.folder(work_dir) if holds else contextlib.nullcontext()
 
 
 def is_on_cpu(strategy: tf.distribute.Strategy) -> bool:

@@ -4,6 +4,7 @@ Own loop rather than `fit`: under MirroredStrategy `fit` can neither compile, no
 a call, nor accumulate gradients, and it does not know the position in the data.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,7 @@ from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.processes.exits import TERMINATED, EndRun
 from bert_tf.tasks.task import Task
 from bert_tf.training import estimate, peers
+from bert_tf.training.distribution import owning
 from bert_tf.training.job import Job
 from bert_tf.training.optimizers.layerwise import keep_top_random
 from bert_tf.training.phases import phases_of
@@ -90,7 +92,9 @@ def train(
     }
     phases = phases_of(config, train_data)
     job = Job(task, config, phases, eval_data, work_dir, identities, strategy, agreement)
+    owned = contextlib.ExitStack()
     try:
+        owned.enter_context(owning(work_dir, strategy, writes=not session.dry_run))
         run = start(job, keep_top_random(initialize, config.train.num_reinitialized_layers))
         estimate.log(run.state, phases, strategy.num_replicas_in_sync)
         if session.dry_run:
@@ -136,6 +140,7 @@ def train(
         watch.end_process(f"another worker is gone ({str(error).splitlines()[0]}).")
         raise  # not reached
     finally:
+        owned.close()
         peers.unwatch()
 
 

@@ -191,7 +191,7 @@ CONFIG = [
         {"init_checkpoint": "{b}/unknown_model"},
         "model_module: models has no 'no_such_model'. Known",
     ),
-    ({"work_dir": "{b}/a_file"}, "{b}/a_file is a file; --work_dir expects a folder"),
+    ({"work_dir": "{b}/a_file"}, "{b}/a_file is a file; expected a folder"),
     ({"work_dr": "x"}, "Unknown command line flag 'work_dr'. Did you mean: work_dir"),
 ]
 MODEL = [

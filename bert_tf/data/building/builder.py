@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 
 from absl import logging
 
-from bert_tf import progress
+from bert_tf import locks, progress
 from bert_tf.data.building import shard_writing, work_folder
 from bert_tf.data.building.chunk_tokenizer import make_chunk_tokenizer
 from bert_tf.data.building.cluster import Cluster
@@ -90,36 +90,42 @@ def create_pretraining_data(
         (path, "auto") for path in excluded
     ]:
         sources.format_of(path, kind)
-    wanted = Manifest(
-        **settings.of_manifest(),
-        vocab_size=len(tokenizer),
-        vocabulary_sha256=tokenizer.identity,
-        tokenizer=tokenizer.settings(),
-        inputs=list(map_in_order(work_folder.describe_input, files, num_workers)),
-        exclude=list(map_in_order(work_folder.describe_input, excluded, num_workers)),
-    )
-    objectives = make_objectives(wanted, tokenizer.layout)
-    work_dir = work_dir or work_folder.default_work_dir(output_dir)
-    if existing := find_existing(output_dir, wanted):
-        logging.info("%s already holds this data set, complete and intact", output_dir)
-        shutil.rmtree(work_dir, ignore_errors=True)
-        return existing
-    check_free(output_dir, tokenizer)
-    build = _Build(
-        files=files,
-        excluded=excluded,
-        tokenizer=tokenizer,
-        output_dir=output_dir,
-        work_dir=work_dir,
-        objectives=objectives,
-        wanted=wanted,
-        num_workers=num_workers,
-        masker=masker,
-        deduplicate=settings.deduplicate,
-        cluster=cluster,
-    )
-    with build.tidy_up():
-        return build.run(skip_bad_records)
+    with contextlib.ExitStack() as owned:
+        owned.enter_context(locks.folder(output_dir))
+        if work_dir:
+            os.makedirs(os.path.dirname(os.path.abspath(work_dir)), exist_ok=True)
+            owned.enter_context(locks.beside(work_dir))
+        else:
+            work_dir = work_folder.default_work_dir(output_dir)
+        wanted = Manifest(
+            **settings.of_manifest(),
+            vocab_size=len(tokenizer),
+            vocabulary_sha256=tokenizer.identity,
+            tokenizer=tokenizer.settings(),
+            inputs=list(map_in_order(work_folder.describe_input, files, num_workers)),
+            exclude=list(map_in_order(work_folder.describe_input, excluded, num_workers)),
+        )
+        objectives = make_objectives(wanted, tokenizer.layout)
+        if existing := find_existing(output_dir, wanted):
+            logging.info("%s already holds this data set, complete and intact", output_dir)
+            shutil.rmtree(work_dir, ignore_errors=True)
+            return existing
+        check_free(output_dir, tokenizer)
+        build = _Build(
+            files=files,
+            excluded=excluded,
+            tokenizer=tokenizer,
+            output_dir=output_dir,
+            work_dir=work_dir,
+            objectives=objectives,
+            wanted=wanted,
+            num_workers=num_workers,
+            masker=masker,
+            deduplicate=settings.deduplicate,
+            cluster=cluster,
+        )
+        with build.tidy_up():
+            return build.run(skip_bad_records)
 
 
 @dataclasses.dataclass

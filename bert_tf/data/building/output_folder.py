@@ -5,7 +5,7 @@ import re
 
 import tensorflow as tf
 
-from bert_tf import files
+from bert_tf import files, locks
 from bert_tf.data.corpus import unknown_words
 from bert_tf.data.records import manifest
 from bert_tf.data.records.manifest import Manifest
@@ -51,6 +51,7 @@ def check_free(output_dir: str, tokenizer: Tokenizer) -> None:
         raise ValueError(f"{output_dir} is a file; a folder was expected")
     names = {name.rstrip("/") for name in tf.io.gfile.listdir(output_dir)}
     others = {n for n in names if not SHARD.fullmatch(n)} - _own_names(tokenizer)
+    others -= {locks.IN_FOLDER}
     if others:
         raise ValueError(
             f"{output_dir} holds other files ({', '.join(sorted(others)[:3])}); choose a new folder"
