@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.tokenization import stretches
 from bert_tf.tokenization.byte_pair_vocabulary import BytePairVocabulary, spell
+from bert_tf.tokenization.stretches import GONE
 
 _NEVER = np.int32(2**31 - 1)  # the rank of a pair that is not merged
-_GONE = -1
 
 
 class _State(NamedTuple):
@@ -23,7 +24,7 @@ class _State(NamedTuple):
       words: int32 [B], ascending: the word of each.
       places: int32 [B], where the bytes of each begin in `result`.
       ranks: int32 [B], the rank of the merge with the next symbol, `_NEVER` if there is none.
-      result: int32 [bytes of all words], the symbol that begins at each byte, or `_GONE`.
+      result: int32 [bytes of all words], the symbol that begins at each byte, or `GONE`.
     """
 
     ids: tf.Tensor
@@ -63,8 +64,32 @@ class Merger(tf.Module):
         """The tokens of words, string [U], as int32 [U, (tokens)]."""
         lengths_U = tf.strings.length(words)
         bytes_B = tf.io.decode_raw(tf.strings.reduce_join(words), tf.uint8)
-        ids_B = tf.gather(self._byte_ids, tf.cast(bytes_B, tf.int32))
-        words_B = tf.repeat(tf.range(tf.size(words)), lengths_U)
+        ids = tf.gather(self._byte_ids, tf.cast(bytes_B, tf.int32))
+        ids = tf.RaggedTensor.from_row_lengths(ids, lengths_U, validate=False)
+        if not self._all_at_once:
+            return self._merge(ids)
+        is_long = tf.reduce_any(lengths_U > stretches.LENGTH)
+        return tf.cond(is_long, lambda: self._merge_long(ids), lambda: self._merge(ids))
+
+    def _merge_long(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
+        """The same as `_merge`, in a time that grows with the length of a word and not faster."""
+        cut = stretches.cut(ids)
+        joined, fits_U = stretches.join(cut, self._merge_places(cut.ids))
+        whole = self._merge(tf.ragged.boolean_mask(ids, tf.logical_not(fits_U)))
+        both = tf.concat([joined, whole], axis=0)
+        rank_U = tf.cumsum(tf.cast(tf.logical_not(fits_U), tf.int32), exclusive=True)
+        return tf.gather(
+            both, tf.where(fits_U, tf.range(tf.size(fits_U)), tf.size(fits_U) + rank_U)
+        )
+
+    def _merge(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
+        """Merges symbols, int32 [U, (bytes)], until no pair is left that can be."""
+        result = ids.with_values(self._merge_places(ids))
+        return tf.ragged.boolean_mask(result, result != GONE)
+
+    def _merge_places(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        """Int32 [bytes of all words], the token that begins at each byte, or `GONE`."""
+        ids_B, words_B = ids.values, tf.cast(ids.value_rowids(), tf.int32)
         places_B = tf.range(tf.size(ids_B))
         ranks_B = self._ranks_of(ids_B, words_B, places_B)
         state = _only_unfinished(_State(ids_B, words_B, places_B, ranks_B, ids_B))
@@ -74,13 +99,7 @@ class Merger(tf.Module):
             state,
             shape_invariants=_State(*[tf.TensorShape([None])] * len(_State._fields)),
         )
-        stays_B = state.result != _GONE
-        return tf.RaggedTensor.from_value_rowids(
-            tf.boolean_mask(state.result, stays_B),
-            tf.boolean_mask(words_B, stays_B),
-            nrows=tf.size(words),
-            validate=False,
-        )
+        return state.result
 
     def _ranks_of(self, ids_B: tf.Tensor, words_B: tf.Tensor, places_K: tf.Tensor) -> tf.Tensor:
         """The ranks of the pairs that begin at some places; the last of a word begins none."""
@@ -104,7 +123,7 @@ class Merger(tf.Module):
         result = tf.tensor_scatter_nd_update(
             result,
             tf.concat([tf.gather(places_B, chosen_K), gone_K], 0)[:, tf.newaxis],
-            tf.concat([merged_K, tf.fill(tf.shape(gone_K), _GONE)], 0),
+            tf.concat([merged_K, tf.fill(tf.shape(gone_K), GONE)], 0),
         )
         ids_B = tf.tensor_scatter_nd_update(ids_B, chosen_K[:, tf.newaxis], merged_K)
         stays_B = tf.tensor_scatter_nd_update(

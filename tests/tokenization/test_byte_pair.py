@@ -1,5 +1,8 @@
 """Byte-level BPE: the ids and offsets of `tokenizers`, special tokens, rows, files and limits."""
 
+import random
+import time
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -182,6 +185,38 @@ def test_merges_in_any_order_give_the_ids_of_tokenizers(merges, words):
     assert tokenizer.tokenize(tf.constant(texts)).to_list() == [x.ids for x in expected]
 
 
+def _doubling(times: int) -> BytePairTokenizer:
+    """Merges a to aa, aa to aaaa and so on."""
+    merges = [("a" * 2**i,) * 2 for i in range(times)]
+    tokens = [*byte_alphabet(), "<s>", "<pad>", "</s>", "<unk>", "<mask>", *map("".join, merges)]
+    return BytePairTokenizer(BytePairVocabulary({t: i for i, t in enumerate(tokens)}, merges))
+
+
+@pytest.mark.parametrize("times", [3, 8])  # 8: tokens are longer than what stretches share
+def test_long_words_have_the_ids_of_tokenizers(times):
+    letters = random.Random(0)
+    words = ["a" * n for n in (255, 256, 257, 383, 384, 385, 1001)] + ["ba" * 300, "short"]
+    words += ["".join(letters.choices("ab", (9, 1), k=2000)) for _ in range(3)]
+    words += ["".join(letters.choices("foxesdogandcat", k=1500)) for _ in range(2)]
+    for tokenizer in (_doubling(times), byte_pair_vocabularies.tokenizer()):
+        reference = reference_tokenizers.make(tokenizer)
+        expected = reference.encode_batch(words, add_special_tokens=False)
+        assert tokenizer.tokenize(tf.constant(words)).to_list() == [x.ids for x in expected]
+
+
+def test_a_word_of_100_000_letters_costs_little_more_than_its_length():
+    tokenizer = byte_pair_vocabularies.tokenizer()
+    word = "".join(random.Random(0).choices("foxesdogandcat", k=100_000))
+    tokenize = tf.function(tokenizer.tokenize, autograph=False)
+    seconds = []
+    for length in (20, 10_000, 100_000):
+        text = tf.constant([word[:length]])
+        begin = time.process_time()
+        tokenize(text)
+        seconds.append(time.process_time() - begin)
+    assert seconds[2] < 30 * seconds[1] + 1  # were it quadratic, 100 times
+
+
 def test_only_core_ops_are_used():
     tokenizer = byte_pair_vocabularies.tokenizer(add_prefix_space=True)
     text, ids = tf.TensorSpec([None], tf.string), tf.RaggedTensorSpec([None, None], tf.int32)
@@ -194,8 +229,8 @@ def test_only_core_ops_are_used():
 
 CONFIG = '{"kind": "byte_pair", "%s": "%s"}'
 _OWN_OPS = """
-    DecodeRaw DenseBincount LookupTableFindV2 OnesLike RaggedGather ReduceJoin SegmentMin
-    StringSplit Transpose UnicodeTranscode Unique While
+    DecodeRaw DenseBincount FloorDiv LookupTableFindV2 OnesLike RaggedGather ReduceJoin SegmentMin
+    StringSplit Transpose UnicodeTranscode Unique UnsortedSegmentMin While
 """
 OWN_OPS = set(_OWN_OPS.split())
 
