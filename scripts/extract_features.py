@@ -16,12 +16,18 @@ from bert_tf.inference import features
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 FLAGS = flags.FLAGS
+_DEFAULT_LENGTH = 128
 flags.DEFINE_string("model", None, "Model folder, work directory or foreign checkpoint.")
 flags.DEFINE_string("input", None, "Text file, one text a line, plain or .gz.")
 flags.DEFINE_string("output_dir", None, "Where the shards go.")
 flags.DEFINE_list("layers", ["-1"], "0: the embeddings, 1: the first block, -1: the last block.")
 flags.DEFINE_enum("format", "jsonl", features.FORMATS, "JSON lines, or NumPy and JSON lines.")
-flags.DEFINE_integer("max_seq_length", 128, "Longer texts lose their end.", lower_bound=3)
+flags.DEFINE_integer(
+    "max_seq_length",
+    None,
+    "Longer texts lose their end. The default is 128, or what the model takes if that is less.",
+    lower_bound=3,
+)
 flags.DEFINE_integer("lines_per_shard", 10_000, "Lines of a file.", lower_bound=1)
 flags.DEFINE_integer("batch_size", 32, "Lines of a step.", lower_bound=1)
 flags.mark_flags_as_required(["model", "input", "output_dir"])
@@ -32,8 +38,11 @@ def main(argv):
     task, model = model_folder.load(FLAGS.model)
     tokenizer: Tokenizer = task.tokenizer
     longest = model.encoder.config.longest_sequence
-    if FLAGS.max_seq_length > longest:
-        raise ValueError(f"--max_seq_length is {FLAGS.max_seq_length}; this model has {longest}.")
+    max_seq_length = FLAGS.max_seq_length or min(_DEFAULT_LENGTH, longest)
+    if max_seq_length > longest:
+        raise ValueError(
+            f"--max_seq_length is {max_seq_length}, but the model takes at most {longest} tokens."
+        )
     truncated = features.extract(
         model.encoder,
         tokenizer,
@@ -43,14 +52,14 @@ def main(argv):
             source=f"{FLAGS.model} {FLAGS.input}",
             layers=_layers(FLAGS.layers),
             format=FLAGS.format,
-            max_seq_length=FLAGS.max_seq_length,
+            max_seq_length=max_seq_length,
             lines_per_shard=FLAGS.lines_per_shard,
         ),
         batch_size=FLAGS.batch_size,
     )
     print(f"features: {FLAGS.output_dir}")
     if truncated:
-        print(f"texts that lost their end (--max_seq_length={FLAGS.max_seq_length}): {truncated}")
+        print(f"texts that lost their end (--max_seq_length={max_seq_length}): {truncated}")
 
 
 def _layers(words: list[str]) -> tuple[int, ...]:

@@ -24,7 +24,10 @@ def make_world(inputs: pathlib.Path, outputs: pathlib.Path) -> World:
         cases.write_texts(inputs)
         _write_columns(inputs)
         for path in inputs.glob("*.conll"):  # configs/finetune/conll2003.py reads documents
-            path.write_text(f"-DOCSTART- O\n\n{path.read_text()}")
+            sentences = path.read_text().strip().split("\n\n")
+            documents = [sentences[i : i + 4] for i in range(0, len(sentences), 4)]
+            text = "\n\n".join("\n\n".join(["-DOCSTART- O", *some]) for some in documents)
+            path.write_text(text + "\n")
         corpus.write_documents(inputs / "train.txt")
         corpus.write_documents(inputs / "valid.txt", num_documents=10, seed=1)
         _make_records(inputs)

@@ -1,7 +1,7 @@
 """Runs the scripts as a user does, on a small corpus; the slow steps are done once a session.
 
-Each script is started as a process of its own by some test. Where a test is about what a script
-does rather than about its process, it runs in this one: it takes seconds to start TensorFlow.
+Where a test is about what a script does rather than about its process, the script runs in this one:
+it takes seconds to start TensorFlow. `test_start.py` shows that every script starts on its own.
 """
 
 import contextlib
@@ -142,7 +142,7 @@ def work(tmp_path_factory):
 @pytest.fixture(scope="session")
 def pretrained(work):
     """The work directory of a short pretraining run."""
-    run_ok(
+    ok_here(
         "pretrain",
         config=work / "pretraining.py",
         train_data=work / "train",
@@ -155,7 +155,7 @@ def pretrained(work):
 @pytest.fixture(scope="session")
 def finetuned(work, pretrained):
     """The work directory of a short fine-tuning run from `pretrained`."""
-    run_ok(
+    ok_here(
         "finetune",
         config=work / "classification.py",
         train_data=work / "train.tsv",

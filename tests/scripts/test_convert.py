@@ -8,7 +8,7 @@ import pytest
 from bert_tf import model_folder
 from bert_tf.checkpoints import checkpoint
 from tests.checkpoints.models import assert_same_weights, make_checkpoint
-from tests.scripts.conftest import ok_here, run_here, run_ok
+from tests.scripts.conftest import ok_here, run_here
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def hugging_face(tmp_path_factory):
 
 
 def test_convert_prints_every_tensor_and_the_way_back_gives_the_same(tmp_path, hugging_face):
-    out = run_ok("convert_checkpoint", input=hugging_face, output=tmp_path / "own", to="bert_tf")
+    out = ok_here("convert_checkpoint", input=hugging_face, output=tmp_path / "own", to="bert_tf")
     assert out.count("46 matched, 0 not") == 2
     words = "bert.embeddings.word_embeddings.weight"
     assert f"{words}" in out and "bert/embeddings/word_embeddings" in out and "64x32" in out
@@ -67,7 +67,7 @@ def test_finetune_starts_from_a_foreign_checkpoint(tmp_path, work, hugging_face)
 def test_extract_features_writes_shards(tmp_path, hugging_face):
     (tmp_path / "in.txt").write_text("cat a dog\nb\n")
     flags = {"model": hugging_face, "input": tmp_path / "in.txt", "output_dir": tmp_path / "f"}
-    run_ok("extract_features", layers="-1,0", format="npy", max_seq_length=16, **flags)
+    ok_here("extract_features", layers="-1,0", format="npy", **flags)
     assert np.load(tmp_path / "f" / "features-00000.npy").shape == (8, 2, 32)
-    process = run_here("extract_features", layers="-1,0", format="npy", **flags)
-    assert "--max_seq_length is 128; this model has 16" in process.stderr
+    process = run_here("extract_features", max_seq_length=17, **flags)
+    assert "--max_seq_length is 17, but the model takes at most 16" in process.stderr

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from tests.scripts.conftest import ROOT, ok_here, run_ok
+from tests.scripts.conftest import ROOT, ok_here
 
 _ASK = """
 import json, sys
@@ -49,9 +49,8 @@ def test_pretraining_leaves_a_model_folder_with_scores(pretrained):
 
 
 def test_evaluate_repeats_the_scores_from_the_model_folder_alone(work, pretrained, finetuned):
-    of_models = ((run_ok, pretrained, work / "valid"), (ok_here, finetuned, work / "dev.tsv"))
-    for run, model, data in of_models:
-        run("evaluate", model=model, data=data, output=work / "scores.json")
+    for model, data in ((pretrained, work / "valid"), (finetuned, work / "dev.tsv")):
+        ok_here("evaluate", model=model, data=data, output=work / "scores.json")
         again = json.loads((work / "scores.json").read_text())
         assert again == pytest.approx(scores_of(model), rel=1e-5)
 
@@ -107,14 +106,14 @@ def test_predict_writes_json_lines_in_order(work, finetuned):
 
 def test_predict_guesses_each_mask_of_a_line(pretrained):
     texts = "The [MASK] sees the [MASK] at noon.\nNothing to guess.\n"
-    lines = run_ok("predict", model=pretrained, stdin=texts).splitlines()
+    lines = ok_here("predict", model=pretrained, stdin=texts).splitlines()
     first, second = (json.loads(line)["masks"] for line in lines)
     assert [len(guesses) for guesses in first] == [5, 5] and second == []
 
 
 def test_the_exported_model_answers_the_same_without_bert_tf(work, finetuned):
     relative = os.path.relpath(work / "served", ROOT)  # as a user types it
-    run_ok("export", model=finetuned, output_dir=relative)
+    ok_here("export", model=finetuned, output_dir=relative)
     texts = ["The hen sees the cat at noon.", "", "The fox " * 100]
     process = subprocess.run(
         [sys.executable, "-I", "-c", _ASK, str(work / "served"), json.dumps(texts)],

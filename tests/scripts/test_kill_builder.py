@@ -3,7 +3,7 @@
 import functools
 import signal
 
-from tests.scripts.conftest import end_when, ok_here, run_ok
+from tests.scripts.conftest import end_when, ok_here
 
 
 def flags(work, output):
@@ -35,6 +35,6 @@ def test_killed_while_tokenizing_and_while_writing_ends_with_the_same_bytes(work
         assert code == -signal.SIGKILL
         assert not (broken / "manifest.json").exists()
         assert (between / "journal.jsonl").stat().st_size > 0
-    run_ok("create_pretraining_data", **flags(work, broken))
+    ok_here("create_pretraining_data", **flags(work, broken))
     assert content(broken) == content(tmp_path / "unbroken")
     assert not between.exists()

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import safetensors.numpy
 
-from tests.scripts.conftest import ROOT, command_of, run_ok
+from tests.scripts.conftest import ROOT, command_of, ok_here
 
 _HOLD_SECONDS = 2.0  # a step takes a fraction of one
 _CLOCK = ("examples_per_second", "tokens_per_second", "mfu")
@@ -76,7 +76,7 @@ def test_a_job_whose_worker_is_killed_inside_a_collective_ends_like_one_process(
     assert re.search(r"\[0\] .*is gone.*exit code 75: start all workers again", output)
     assert "the workers ended with [75, -9]" in output
     assert re.search(r"\[1\] .*continuing from .*step-000000", output)
-    run_ok("pretrain", **flags(work, tmp_path / "one", **{"config.train.num_micro_batches": 2}))
+    ok_here("pretrain", **flags(work, tmp_path / "one", **{"config.train.num_micro_batches": 2}))
     (two, two_weights), (one, one_weights) = result(tmp_path / "two"), result(tmp_path / "one")
     assert len(one) == 25
     for a, b in zip(two, one, strict=True):

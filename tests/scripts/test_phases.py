@@ -2,7 +2,7 @@
 
 import json
 
-from tests.scripts.conftest import ok_here, run_ok
+from tests.scripts.conftest import ok_here
 
 PHASES = """
         train=TrainConfig(
@@ -26,11 +26,10 @@ def test_two_lengths_in_one_run_with_micro_batches_found_in_child_processes(work
     text = (work / "pretraining.py").read_text()
     line = next(line for line in text.splitlines(keepends=True) if "TrainConfig(" in line)
     (tmp_path / "config.py").write_text(text.replace(line, PHASES))
-    output = run_ok(
+    output = ok_here(
         "pretrain",
         "--find_batch",
         f"--train_data={tmp_path}/short",
-        timeout=900,
         train_data=work / "train",
         config=tmp_path / "config.py",
         work_dir=tmp_path / "run",

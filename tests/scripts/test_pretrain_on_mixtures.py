@@ -8,7 +8,7 @@ from bert_tf.data.building.settings import DataSettings
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.records.release_format import StaticMasks
 from bert_tf.tokenization.tokenizer import Tokenizer
-from tests.scripts.conftest import ok_here, run_ok
+from tests.scripts.conftest import ok_here
 
 
 def test_records_with_static_masks_of_two_origins_are_trained_on_together(work, tmp_path):
@@ -28,7 +28,7 @@ def test_records_with_static_masks_of_two_origins_are_trained_on_together(work, 
         "vocab_file": work / "vocab",
         "work_dir": tmp_path / "run",
     }
-    output = run_ok("pretrain", **flags)
+    output = ok_here("pretrain", **flags)
     assert "masked_lm_loss" in output
     (index,) = (tmp_path / "run" / "data").iterdir()
     assert Manifest.load(str(index)).rows == Manifest.load(str(tmp_path / "ours")).rows

@@ -7,7 +7,7 @@ from benchmarks import recipes
 
 from bert_tf.config import experiment
 from bert_tf.training.phases import phases_of
-from tests.scripts.conftest import config_text, ok_here, run_here, run_ok
+from tests.scripts.conftest import config_text, ok_here, run_here
 
 
 def test_minutes_are_those_of_training_and_evaluations_do_not_count():
@@ -54,7 +54,7 @@ def compared(work, tmp_path_factory):
         "max_seq_length": 32,
         "output": folder / "result.json",
     }
-    return folder, flags, run_ok("benchmark", "recipe", **flags)
+    return folder, flags, ok_here("benchmark", "recipe", **flags)
 
 
 def test_each_recipe_is_scored_on_the_same_stored_examples(compared):
