@@ -1,1 +1,1 @@
-"""Child processes: started, supervised, and how they end."""
+"""Starting and supervising child processes, and the exit codes they end with."""

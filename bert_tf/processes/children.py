@@ -15,26 +15,26 @@ _LAST_LINES = 3
 
 
 def start(command: Sequence[str], **settings: object) -> subprocess.Popen:
-    """`subprocess.Popen`; when this process ends, however it does, Linux kills the child.
+    """Calls `subprocess.Popen`. Linux kills the child when this process ends, for whatever reason.
 
-    Call it in the main thread: for Linux the parent of a child is the thread that started it.
+    Call it in the main thread: Linux takes the thread that started a child for its parent.
     """
     parent = os.getpid()
 
     def end_with_parent() -> None:
         if _LIBC is not None:
             _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:  # it has ended before prctl was called
+            if os.getppid() != parent:  # the parent ended before prctl was called
                 os._exit(1)
 
     return subprocess.Popen(command, preexec_fn=end_with_parent, **settings)
 
 
 def run_logged(command: Sequence[str], log: str) -> None:
-    """Runs a command to its end; what it prints is added to the file `log`.
+    """Runs a command to its end and adds what it prints to the file `log`.
 
     Raises:
-      ValueError: it failed. The message has its last lines and names the log.
+      ValueError: the command failed. The message has its last lines and names the log.
     """
     os.makedirs(os.path.dirname(log), exist_ok=True)
     with open(log, "ab") as file:

@@ -1,11 +1,11 @@
-"""How a program ends that is neither done nor wrong: one line, and a code for who started it."""
+"""How a program ends early without an error: one line, and an exit code for its launcher."""
 
-RESTART = 75  # EX_TEMPFAIL of sysexits.h: nothing is wrong here, start all workers again
-TERMINATED = 143  # 128 + SIGTERM, as a shell says it
+RESTART = 75  # EX_TEMPFAIL of sysexits.h: no fault of this worker; start all workers again
+TERMINATED = 143  # 128 + SIGTERM, the code that a shell reports
 
 
 class EndRun(Exception):  # noqa: N818 - not an error
-    """Ends the program with its message and `code`; the work directory can be continued.
+    """Ends the program with a message and an exit code; the run can be continued later.
 
     Args:
       code: `RESTART` or `TERMINATED`.

@@ -1,6 +1,6 @@
-"""Starts the workers of a cluster on this machine, and all of them again when one is lost.
+"""Starts the workers of a cluster on this machine. When one is lost, it starts all of them again.
 
-Knows nothing of what they do, only what their exit codes mean (`exits`).
+It does not know what the workers do. It only knows what their exit codes mean (`exits`).
 """
 
 import json
@@ -20,23 +20,24 @@ from bert_tf.processes import children
 from bert_tf.processes.exits import RESTART, TERMINATED
 
 _POLL_SECONDS = 0.2
-_GRACE_SECONDS = 20.0  # for the others to end by themselves, which they do within seconds
-_SAVE_SECONDS = 300.0  # for all to save and end after SIGTERM
+_GRACE_SECONDS = 20.0  # the other workers need a few seconds to end by themselves
+_SAVE_SECONDS = 300.0  # after SIGTERM: time to save and end
 _MOST_BACKOFF_SECONDS = 300.0
-_CALM_SECONDS = 600.0  # who has run so long starts with the shortest wait again
+_CALM_SECONDS = 600.0  # after a run of this length, the next wait is the shortest again
 
 
 class Supervisor:
-    """Runs `command` as several workers until all have ended with 0, or one with an error.
+    """Runs `command` as several workers until all end with 0, or one ends with an error.
 
-    Workers do not outlive it: if it is killed itself, they are killed too, so that whoever starts
-    it again need not fear a second job in the same work directory.
+    Workers do not outlive the supervisor: if it is killed, they are killed too. So a job that is
+    started again never shares its work directory with the workers of the old job.
 
     Args:
       command: program and arguments, the same for every worker.
-      num_workers: how many; one gets no TF_CONFIG.
-      max_restarts: how often all are started again.
-      backoff_seconds: the wait before the first restart; doubles with each that follows soon.
+      num_workers: number of processes. A single worker gets no TF_CONFIG.
+      max_restarts: how often all workers are started again at most.
+      backoff_seconds: the wait before the first restart. It doubles for each restart that follows
+        soon after.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Supervisor:
         self._was_told = threading.Event()
 
     def run(self) -> int:
-        """The exit code: 0, that of the worker with an error, or 143 after SIGTERM."""
+        """Returns the exit code: 0, the code of a worker that failed, or 143 after SIGTERM."""
         before = {s: signal.signal(s, self._tell) for s in (signal.SIGTERM, signal.SIGINT)}
         try:
             return self._run()
@@ -93,13 +94,13 @@ class Supervisor:
             backoff = min(2 * backoff, _MOST_BACKOFF_SECONDS)
 
     def _run_once(self) -> list[int]:
-        """Starts all workers; how they ended (below 0: by that signal)."""
+        """Starts all workers and waits; returns their exit codes (negative: killed by a signal)."""
         workers = self._start()
         try:
             while any(worker.poll() is None for worker in workers):
                 if self._was_told.is_set():
                     _end(workers, signal.SIGTERM, _SAVE_SECONDS)
-                elif any(worker.poll() for worker in workers):  # not those that ended with 0
+                elif any(worker.poll() for worker in workers):  # a code that is not 0
                     _end(workers, None, _GRACE_SECONDS)
                 time.sleep(_POLL_SECONDS)
         finally:
@@ -121,7 +122,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches it through us alone
+                start_new_session=True,  # Ctrl-C reaches the workers only through the supervisor
             )
             logging.info("worker %d is process %d", index, worker.pid)
             copier = threading.Thread(target=_copy, args=(worker.stdout, index), daemon=True)
@@ -131,7 +132,7 @@ class Supervisor:
 
 
 def _end(workers: Sequence[subprocess.Popen], number: int | None, seconds: float) -> None:
-    """Sends the signal, if any, to those that run; SIGKILL to those that run `seconds` later."""
+    """Sends a signal (None: none) to running workers, and SIGKILL after `seconds`."""
     running = [worker for worker in workers if worker.poll() is None]
     for worker in running:
         if number is not None:
@@ -145,7 +146,7 @@ def _end(workers: Sequence[subprocess.Popen], number: int | None, seconds: float
 
 
 def _free_addresses(count: int) -> list[str]:
-    """Addresses on the loopback interface whose ports nobody uses at the moment."""
+    """Addresses on the loopback interface with ports that are free at the moment."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
     for s in sockets:

@@ -1,4 +1,4 @@
-"""What a run needs, before its first step: memory and operations; and what a dry run prints.
+"""Estimates the memory and the operations of a run before its first step; the text of a dry run.
 
 B rows of a replica's micro-batch, P predictions, V vocabulary.
 """
@@ -18,15 +18,15 @@ from bert_tf.training.step import TrainState, weights_of
 
 
 def matmul_ceiling(config: ExperimentConfig) -> float:
-    """FLOP/s of one device in the dtype of the run, measured; MFU is a share of it."""
+    """Measured FLOP/s of one device in the dtype of the run. MFU is relative to it."""
     return machine.matmul_ceiling("bfloat16" if "bfloat16" in config.train.dtype else "float32")
 
 
 def activation_bytes(config: ExperimentConfig, num_replicas: int) -> float:
-    """What the backward pass of one micro-batch needs of the forward pass, on one replica.
+    """Bytes that the forward pass of one micro-batch keeps for the backward pass, on one replica.
 
-    The encoder's config says how many values of the compute dtype that are. The masked-LM head
-    keeps its logits with their gradient in float32.
+    The config of the encoder says how many values of the compute dtype these are. The masked-LM
+    head keeps its logits and their gradients in float32.
     """
     model, train = config.model, config.train
     size = 2 if "16" in train.dtype else 4
@@ -37,7 +37,7 @@ def activation_bytes(config: ExperimentConfig, num_replicas: int) -> float:
 
 
 def memory_bytes(state: TrainState, config: ExperimentConfig, num_replicas: int) -> float:
-    """Of one replica in training: variables, gradients and activations."""
+    """Bytes that one replica needs in training: variables, gradients and activations."""
     gradients = _bytes(weights_of(state.model)) * (2 if config.train.num_micro_batches > 1 else 1)
     return _bytes(state.variables()) + gradients + activation_bytes(config, num_replicas)
 
@@ -47,7 +47,7 @@ def _bytes(variables: Mapping[str, tf.Variable]) -> int:
 
 
 def log(state: TrainState, phases: Sequence[Phase], num_replicas: int) -> None:
-    """Says what a step of each phase needs."""
+    """Logs the memory and the operations of a step of each phase."""
     for phase in phases:
         logging.info(
             "a step%s needs about %.3g GB on each replica and %.3g GFLOP; this machine multiplies "
@@ -70,9 +70,9 @@ def forecast(
     variables: Mapping[str, tf.Variable],
     evaluates: bool,
 ) -> list[str]:
-    """What a run of `total` steps that stands at `step` would do, a line each.
+    """The lines of a dry run: what a run of `total` steps would do after `step`.
 
-    The steps of phases that have not been timed are taken to last as long as their operations say.
+    The time of phases that were not timed is estimated from their operations.
     """
     train = phases[0].config.train
     left = [_steps_left(phase, step, total) for phase in phases]

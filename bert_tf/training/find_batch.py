@@ -1,8 +1,8 @@
-"""How many micro-batches a global batch must be cut into to fit into memory: found by trying.
+"""Finds by trials the smallest number of micro-batches with which a global batch fits into memory.
 
-A trial is a dry run of the same command in a child process, which may die of memory: killed by the
-kernel, aborted, or with an error of TensorFlow. This process must not have touched the devices,
-because on a GPU it would hold their memory.
+A trial is a dry run of the same command in a child process. If memory runs out, the kernel kills
+the child, or it aborts, or TensorFlow raises an error. This process must not touch the devices
+before, because on a GPU it would take their memory.
 """
 
 import os
@@ -22,7 +22,7 @@ from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.processes import children
 from bert_tf.training.phases import phases_of
 
-# SIGKILL is that of the kernel; the others are what a failed allocation ends in.
+# SIGKILL comes from the kernel. A failed allocation may end in one of the others.
 _SIGNALS = (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS)
 _WORDS = re.compile(
     r"resource ?exhausted|resource_exhausted|out of memory|OOM when|bad_alloc|MemoryError"
@@ -34,17 +34,18 @@ _WORDS = re.compile(
 def settle(config: ExperimentConfig, work_dir: str, strategy: str, command: Sequence[str]) -> None:
     """Sets `num_micro_batches` of the run, or of each phase, to the smallest number that fits.
 
-    A run that is continued has the numbers of its work directory.
+    A run that is continued keeps the numbers of its work directory.
 
     Args:
-      config: changed in place; the global batch is not.
+      config: gets the numbers; the global batch stays the same.
       work_dir: of the run.
       strategy: the name of the strategy, see `distribution.make_strategy`.
-      command: that of this process, program first. It must take the flags of `_trial_command`.
+      command: the command line of this process, program first. It must know the flags of
+        `_trial_command`.
 
     Raises:
-      ValueError: several workers or a TPU; a trial failed for another reason than memory; one row
-        of each replica is too much.
+      ValueError: there are several workers or a TPU, a trial failed for another reason than memory,
+        or even one row on each replica does not fit.
     """
     found = _recorded(config, work_dir)
     if found is None:
@@ -62,7 +63,7 @@ def settle(config: ExperimentConfig, work_dir: str, strategy: str, command: Sequ
 
 
 def try_phase(config: ExperimentConfig, train_data: Any, trial: str) -> tuple[Any, Any]:
-    """(config, training data) of a trial, as `_trial_command` names it: two steps of one phase."""
+    """(config, training data) of the trial "PHASE:NUM_MICRO_BATCHES": two steps of one phase."""
     index, parts = map(int, trial.split(":"))
     phase = phases_of(config, train_data)[index]
     train = phase.config.train
@@ -71,7 +72,7 @@ def try_phase(config: ExperimentConfig, train_data: Any, trial: str) -> tuple[An
 
 
 def parts_of(global_batch_size: int, num_replicas: int) -> list[int]:
-    """The numbers of micro-batches into which each replica can cut its rows, ascending."""
+    """The numbers of micro-batches into which each replica can divide its rows, ascending."""
     rows, rest = divmod(global_batch_size, num_replicas)
     if rest or not rows:
         raise ValueError(
@@ -82,10 +83,10 @@ def parts_of(global_batch_size: int, num_replicas: int) -> list[int]:
 
 
 def smallest_that_fits(candidates: Sequence[int], fits: Callable[[int], bool]) -> int:
-    """The first of ascending `candidates` that `fits`, where all behind it do, by bisection.
+    """The smallest of the ascending `candidates` that `fits`, found by bisection.
 
     Raises:
-      ValueError: none does.
+      ValueError: none of them fits.
     """
     low, high = 0, len(candidates)
     while low < high:
@@ -100,10 +101,10 @@ def smallest_that_fits(candidates: Sequence[int], fits: Callable[[int], bool]) -
 
 
 def fits(command: Sequence[str]) -> bool:
-    """Whether `command` ends well; False if it dies of memory.
+    """Whether `command` succeeds; False if it runs out of memory.
 
     Raises:
-      ValueError: it fails for another reason; with its last line.
+      ValueError: it fails for another reason. The message has its last line.
     """
     with tempfile.TemporaryFile() as output:
         child = children.start(
@@ -129,34 +130,34 @@ def fits(command: Sequence[str]) -> bool:
 
 
 def _offer_to_the_kernel(pid: int) -> None:
-    """When memory runs out, this process is to be killed before all others."""
+    """Asks the kernel to kill this process before all others when memory runs out."""
     try:
         with open(f"/proc/{pid}/oom_score_adj", "w") as file:
             file.write("1000")
-    except OSError:  # no Linux, or it has ended already
+    except OSError:  # not on Linux, or the process has ended already
         return
 
 
 def _trial_command(command: Sequence[str], index: int, parts: int) -> list[str]:
-    """The last flag of a name counts. A work directory that is not there: nothing is continued."""
+    """The command of a trial: of a repeated flag the last counts; no run is continued."""
     nowhere = os.path.join(tempfile.gettempdir(), f"no-work-dir-{os.getpid()}")
     flags = ["--nofind_batch", "--dry_run", f"--work_dir={nowhere}", f"--trial={index}:{parts}"]
     return [sys.executable, *command, *flags]
 
 
 def _num_replicas(strategy: str) -> int:
-    """Without touching the devices."""
+    """The number of replicas, found without touching the devices."""
     if strategy in ("tpu", "multi_worker") or "TF_CONFIG" in os.environ:
         raise ValueError(
-            "--find_batch knows the devices of one machine alone. Find the number there, with the "
-            "machine's share of train.global_batch_size, and set train.num_micro_batches to it."
+            "--find_batch works on the devices of one machine only. Run it on one machine with its "
+            "share of train.global_batch_size, and set train.num_micro_batches to the result."
         )
     gpus = tf.config.list_physical_devices("GPU")
     return 1 if strategy == "one_device" else max(1, len(gpus))
 
 
 def _recorded(config: ExperimentConfig, work_dir: str) -> list[int] | None:
-    """The numbers of the run in `work_dir`; None if there is none with these batches."""
+    """The numbers of the run in `work_dir`; None if it has other batches or is not there."""
     path = tf.io.gfile.join(work_dir, "config.json")
     if not tf.io.gfile.exists(path):
         return None

@@ -1,9 +1,9 @@
-"""Ends this process when another worker of its cluster is gone: nobody can go on without it.
+"""Ends this process when another worker of its cluster is lost: the run cannot go on without it.
 
-TensorFlow notices a lost worker at the next collective at the earliest, and then does one of
-several things. A thread here holds a connection to every other worker's server, whatever this
-process is busy with (reading, compiling, waiting for the cluster to form); the operating system
-closes the connection when the other process ends. Nothing is sent.
+TensorFlow notices a lost worker only at the next collective, and then behaves in different ways.
+So threads of this module hold a TCP connection to the server of every other worker, also while this
+process reads, compiles or waits for the cluster. When a worker ends, its operating system closes
+the connection. Nothing is sent.
 """
 
 import os
@@ -18,12 +18,12 @@ from absl import logging
 
 from bert_tf.processes.exits import RESTART
 
-_START_SECONDS = 600.0  # the workers of a cluster may start so far apart
+_START_SECONDS = 600.0  # longest time between the starts of two workers
 _CONNECT_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
-_MOST_REFUSALS = 3  # in a row, of a worker that had been there
+_MOST_REFUSALS = 3  # in a row, after the worker was reached once
 _LAST_WISH_SECONDS = 20.0
-# What a collective raises when somebody is missing.
+# Errors of a collective when a worker is lost.
 LOST_ERRORS = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -34,15 +34,16 @@ LOST_ERRORS = (
 
 
 class PeerWatch:
-    """One thread for each other worker.
+    """Watches the other workers, with one thread for each.
 
     Attributes:
-      last_wish: called before the process ends, for at most 20 seconds; finishes a checkpoint.
+      last_wish: a function that is called before the process ends and may take 20 seconds. It
+        finishes a checkpoint.
 
     Args:
       addresses: "host:port" of the servers of the other workers.
-      end: what is called with a message when one is gone; ends the process.
-      start_seconds: how long a worker may take to appear.
+      end: called with a message when a worker is lost; the default ends the process.
+      start_seconds: longest time until a worker can be reached.
     """
 
     def __init__(
@@ -58,18 +59,18 @@ class PeerWatch:
         self.last_wish: Callable[[], None] = lambda: None
 
     def start(self) -> "PeerWatch":
-        """Begins to watch."""
+        """Starts the threads."""
         for address in self._addresses:
             threading.Thread(target=self._watch, args=(address,), daemon=True).start()
         return self
 
     def stop(self) -> None:
-        """From now on the others may end."""
+        """Stops watching: from now on the other workers may end."""
         self._stopped.set()
 
     def end_process(self, reason: str) -> None:
-        """Ends this process with exit code 75, whatever its other threads are doing."""
-        self._ending.acquire()  # for ever: one message is enough
+        """Ends this process with exit code 75, whatever its other threads do."""
+        self._ending.acquire()  # never released: only the first thread prints its message
         wish = threading.Thread(target=self._fulfil_last_wish, daemon=True)
         wish.start()
         wish.join(_LAST_WISH_SECONDS)
@@ -84,7 +85,7 @@ class PeerWatch:
     def _fulfil_last_wish(self) -> None:
         try:
             self.last_wish()
-        except Exception as error:  # there is nothing left to do but to say it
+        except Exception as error:  # the process ends in any case
             logging.error("%s", error)
 
     def _watch(self, address: str) -> None:
@@ -96,7 +97,7 @@ class PeerWatch:
             refusals += 1
             is_late = time.monotonic() - start > self._start_seconds
             if was_there and refusals >= _MOST_REFUSALS:
-                self._report(f"worker {address} is gone: its process has ended, or its machine.")
+                self._report(f"worker {address} is gone: its process or its machine has ended.")
             elif not was_there and is_late:
                 seconds = f"{self._start_seconds:.0f} seconds"
                 self._report(f"worker {address} has not appeared for {seconds}.")
@@ -108,7 +109,7 @@ class PeerWatch:
             self._end(reason)
 
     def _hold_connection(self, address: str) -> bool:
-        """Returns when the connection is closed; whether there was one."""
+        """Connects and waits until the connection is closed; returns False if it could not."""
         host, _, port = address.rpartition(":")
         try:
             connection = socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS)
@@ -120,7 +121,7 @@ class PeerWatch:
             while not self._stopped.is_set():
                 try:
                     if not connection.recv(4096):
-                        break  # closed; also by a living server that wonders why nothing is said
+                        break  # closed, possibly by a running server that got no data
                 except TimeoutError:
                     continue
                 except OSError:
@@ -129,7 +130,7 @@ class PeerWatch:
 
 
 def _keep_alive(connection: socket.socket) -> None:
-    """Notices within half a minute that a machine has lost its power or its network."""
+    """Makes the kernel notice within half a minute that the other machine is unreachable."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, name):
@@ -140,10 +141,10 @@ _watch: PeerWatch | None = None
 
 
 def watch(resolver: tf.distribute.cluster_resolver.ClusterResolver | None) -> PeerWatch:
-    """The watch over the other workers of this process' cluster, started if there is none.
+    """Returns the watch over the other workers of this process; starts it at the first call.
 
     Args:
-      resolver: knows the cluster and which of its tasks this process is; None: there is no other.
+      resolver: knows the cluster and the task of this process; None if there are no other workers.
     """
     global _watch
     if _watch is None:
@@ -152,7 +153,7 @@ def watch(resolver: tf.distribute.cluster_resolver.ClusterResolver | None) -> Pe
 
 
 def unwatch() -> None:
-    """The workers of this process' cluster may end now."""
+    """Ends the watch: the other workers may end now."""
     global _watch
     if _watch is not None:
         _watch.stop()

@@ -1,4 +1,4 @@
-"""When a run must end before its last step: SIGTERM, or its time is up. All workers agree on it."""
+"""Ends a run before its last step: after SIGTERM, or at the time limit. All workers agree on it."""
 
 import signal
 import threading
@@ -8,16 +8,16 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-# A call of the compiled function is not longer than this: between two calls a run can be stopped.
+# The longest call of the compiled steps. A run can only be stopped between two calls.
 _SECONDS_PER_CALL = 2.0
-_BATCHES_PER_AGREEMENT = 16  # of an evaluation
+_BATCHES_PER_AGREEMENT = 16  # in an evaluation, because workers wait for each other
 
 
 class Agreement:
-    """Lets the workers of a strategy see each other's numbers.
+    """Exchanges numbers between the workers of a strategy.
 
     Args:
-      strategy: of all workers; with a single process nothing is communicated.
+      strategy: the strategy of all workers. A single process communicates nothing.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy):
@@ -30,7 +30,7 @@ class Agreement:
         self._sum = tf.function(self._sum_over_replicas, autograph=False)
 
     def gather(self, *values: float) -> np.ndarray:
-        """float64 [workers, len(values)]: what each worker called it with. Waits for all."""
+        """Waits for all workers; returns their values, float64 [workers, len(values)]."""
         own = np.zeros((self.num_workers, len(values)))
         own[self._task_id] = values
         if self.num_workers == 1:
@@ -38,7 +38,7 @@ class Agreement:
         return self._sum(tf.constant(own)).numpy()
 
     def wait(self) -> None:
-        """Returns when all workers have called it."""
+        """Waits until all workers have called this method."""
         self.gather(0.0)
 
     def _sum_over_replicas(self, own):
@@ -54,19 +54,19 @@ class Agreement:
 
 
 def _index_of(resolver: tf.distribute.cluster_resolver.ClusterResolver) -> int:
-    """The number of this worker: a chief, if there is one, comes first."""
+    """The number of this worker. A chief, if there is one, has number 0."""
     jobs = resolver.cluster_spec().jobs
     return resolver.task_id + (1 if resolver.task_type == "worker" and "chief" in jobs else 0)
 
 
 class Stopper:
-    """Cuts the steps into calls after which a run can be stopped, and says when it must be.
+    """Divides the steps into short calls, and says between two calls whether the run must stop.
 
-    Use it in a `with` block: inside, SIGTERM is remembered instead of ending the process.
+    Use it in a `with` block: there SIGTERM does not end the process, but is remembered.
 
     Args:
-      agreement: of the workers.
-      time_limit: seconds from now; 0 for none.
+      agreement: exchanges numbers between the workers.
+      time_limit: seconds from now; 0 for no limit.
     """
 
     def __init__(self, agreement: Agreement, time_limit: float = 0.0):
@@ -74,10 +74,10 @@ class Stopper:
         self._deadline = time.monotonic() + time_limit if time_limit else float("inf")
         self._was_told = False
         self._seconds_per_step = float("inf")
-        self.reason = ""  # or "SIGTERM", or "time limit"
+        self.reason = ""  # why the run stops: "SIGTERM" or "time limit"
 
     def __enter__(self) -> "Stopper":
-        # Signals can only be caught in the main thread; elsewhere SIGTERM does what it did before.
+        # Python handles signals in the main thread only. In other threads SIGTERM stays as it was.
         self._is_catching = threading.current_thread() is threading.main_thread()
         if self._is_catching:
             self._before = signal.signal(signal.SIGTERM, self._remember)
@@ -92,11 +92,11 @@ class Stopper:
         self._was_told = True
 
     def num_steps(self, remaining: int) -> int:
-        """How many of the `remaining` steps the next call should do; the same on all workers."""
+        """Returns the number of steps of the next call; it is the same on all workers."""
         return int(max(1, min(remaining, _SECONDS_PER_CALL / self._seconds_per_step)))
 
     def update(self, seconds_per_step: float) -> None:
-        """After each call, with how long its steps took: finds out whether it was the last one."""
+        """Call it after each call of the compiled steps; it sets `reason` if the run must stop."""
         is_late = time.monotonic() >= self._deadline
         told, late, slowest = self._agreement.gather(self._was_told, is_late, seconds_per_step).max(
             axis=0
@@ -106,7 +106,7 @@ class Stopper:
             self.reason = "SIGTERM" if told else "time limit"
 
     def is_told(self, num_batches: int) -> bool:
-        """In an evaluation, after so many batches: whether SIGTERM has come to any worker."""
+        """In an evaluation, after `num_batches` batches: whether any worker has got SIGTERM."""
         if num_batches % (1 if self._agreement.num_workers == 1 else _BATCHES_PER_AGREEMENT):
             return False
         if self._agreement.gather(self._was_told).any():

@@ -1,4 +1,4 @@
-"""How fast a run is: rates from the steps that were timed since the last log line."""
+"""The speed of a run: rates of the steps that were timed since the last log line."""
 
 import time
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from bert_tf.training.flops import step_flops
 
 
 class Throughput:
-    """A clock of the steps of one phase.
+    """Measures the time of the steps of one phase.
 
     Args:
-      config: of the phase.
-      num_devices: how many processors the replicas run on, see `num_devices`.
-      by_length: whether batches have several widths, so that padding is not counted.
+      config: the config of the phase.
+      num_devices: number of processors on which the replicas run, see `num_devices`.
+      by_length: whether batches have several widths. Then operations on padding are not counted.
 
     Attributes:
-      seconds_per_step: of the last call that was timed; infinite before the first.
+      seconds_per_step: of the last timed call; infinite before the first one.
     """
 
     def __init__(self, config: ExperimentConfig, num_devices: int, *, by_length: bool = False):
@@ -30,7 +30,7 @@ class Throughput:
 
     @contextmanager
     def timed(self, num_steps: int) -> Iterator[None]:
-        """Around `num_steps` steps, the wait for the device included."""
+        """A `with` block around `num_steps` steps. The wait for the device counts."""
         start = time.perf_counter()
         yield
         seconds = time.perf_counter() - start
@@ -39,14 +39,14 @@ class Throughput:
         self._seconds += seconds
 
     def take(self, tokens_per_example: float) -> dict[str, float]:
-        """Rates since the last call of it.
+        """Rates since the last call of this method.
 
         Args:
           tokens_per_example: mean number of tokens without padding.
 
         Returns:
-          examples_per_second and tokens_per_second over all replicas, and mfu, the share of the
-          measured matmul ceiling.
+          examples_per_second and tokens_per_second over all replicas; mfu, the operations per
+          second relative to the fastest matrix product that was measured.
         """
         config = self._config
         steps_per_second = self._num_steps / self._seconds
@@ -62,6 +62,6 @@ class Throughput:
 
 
 def num_devices(strategy: tf.distribute.Strategy, num_workers: int) -> int:
-    """How many processors the replicas run on: those of a CPU share it."""
+    """Number of processors on which the replicas run. Replicas on a CPU share it."""
     has_cpus = all("CPU" in name.upper() for name in strategy.extended.worker_devices)
     return num_workers if has_cpus else strategy.num_replicas_in_sync

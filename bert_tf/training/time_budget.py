@@ -1,8 +1,8 @@
-"""How many steps fit into a time, from the speed of a rehearsal that leaves no trace.
+"""Finds the number of steps that fit into a time budget, by timing steps that are then undone.
 
-The schedule needs to know its end from the first step on. So the first steps are run twice: once
-against the clock, then undone, and then as the beginning of a run that is the same as if the number
-of steps had been in the config.
+The schedule must know its last step from the first step on. So the first steps are run twice: once
+to measure their time, after which they are undone, and once as the beginning of the run. The run is
+the same as if the number of steps had been in the config.
 """
 
 import time
@@ -14,7 +14,7 @@ from absl import logging
 from bert_tf.training.step import TrainState, TrainStep
 
 _LEAST_STEPS = 10
-_ENDLESS = 10**9  # the rehearsal's number of steps: all warm-up, at a rate of almost 0
+_ENDLESS = 10**9  # steps while timing: all of it is warm-up, with a rate of almost 0
 
 
 def fit(
@@ -26,15 +26,15 @@ def fit(
     minutes: float,
     steps_per_loop: int,
 ) -> None:
-    """Sets `state.num_train_steps` to what fits into `minutes`, compilation included.
+    """Sets `state.num_train_steps` to the steps that fit into `minutes`, with compilation.
 
     Args:
-      train_step: the compiled steps; compiled here, if they are not yet.
-      state: must be at step 0; is at step 0 again afterwards, bit for bit.
+      train_step: the compiled steps. The first call compiles them.
+      state: at step 0. Afterwards it is the same again, bit for bit.
       strategy: several workers agree on the mean of their numbers.
-      make_iterator: gives the batches from the first on.
-      minutes: for all training steps together.
-      steps_per_loop: so many steps are timed, but no fewer than 10.
+      make_iterator: returns an iterator over the batches, from the first on.
+      minutes: time for all training steps together.
+      steps_per_loop: number of steps that are timed; at least 10 are.
     """
     begin = time.perf_counter()
     undo = _remember(state)
@@ -56,7 +56,7 @@ def fit(
 
 
 def _remember(state: TrainState) -> Callable[[], None]:
-    """A function that puts every variable of `state` back; slots are 0 before the first step."""
+    """Returns a function that restores every variable of `state`. Slots start as 0."""
     slots = state.optimizer.slots
     others = {path: var for path, var in state.variables().items() if path not in slots}
     values = {path: variable.numpy() for path, variable in others.items()}

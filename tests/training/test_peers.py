@@ -50,7 +50,7 @@ def test_a_killed_worker_is_reported_once_and_a_living_one_never(address):
     server.send_signal(signal.SIGKILL)
     server.wait()
     assert reports.get(timeout=60) == (
-        f"worker {address} is gone: its process has ended, or its machine."
+        f"worker {address} is gone: its process or its machine has ended."
     )
     watch.stop()
 
