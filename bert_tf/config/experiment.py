@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from bert_tf import members
 from bert_tf.config import ranges
 from bert_tf.config.old_names import (
-    TaskConfig,
+    TaskConfig,  # noqa: F401 - public, as config files of version 1 have it
     accepts_moved,
     check_handed_over,
     from_version_1,
@@ -26,18 +26,6 @@ from bert_tf.models.model import EncoderConfig
 OPTIMIZERS = ("adamw", "lamb", "adafactor", "sgd", "muon")
 SCHEDULES = ("linear", "polynomial", "cosine", "constant", "warmup_stable_decay")
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
-__all__ = [
-    "DTYPES",
-    "OPTIMIZERS",
-    "SCHEDULES",
-    "BertConfig",
-    "DataConfig",
-    "ExperimentConfig",
-    "OptimizerConfig",
-    "PhaseConfig",
-    "TaskConfig",
-    "TrainConfig",
-]
 
 
 @accepts_moved
