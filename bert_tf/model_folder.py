@@ -32,6 +32,7 @@ from bert_tf.config.experiment import DataConfig, ExperimentConfig
 from bert_tf.config.old_names import from_version_1
 from bert_tf.config.task import Facts, Settings
 from bert_tf.files import new_folder, read_json
+from bert_tf.layers import roles
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tasks import embedding
 from bert_tf.tasks.task import Task, make_task
@@ -220,10 +221,14 @@ def build(checkpoint: Checkpoint, *, dtype: str | None = "float32") -> tuple[Tas
     config = ExperimentConfig(model=checkpoint.config, data=checkpoint.data, task=settings)
     config.train.dtype = checkpoint.dtype if dtype is None else dtype
     task = make_task(config, checkpoint.tokenizer, facts)
-    model = task.build_model()
+    with roles.filled_later() as draw:
+        model = task.build_model()
     # A head of another project may be missing in part. A random classifier is of no use.
     heads = [weight.path for weight in model.weights if heads_among([weight.path]) - {"classifier"}]
-    assign(model, checkpoint.weights, source=checkpoint.source, optional=heads)
+    missing = assign(model, checkpoint.weights, source=checkpoint.source, optional=heads)
+    for variable in model.weights:
+        if variable.path in missing:
+            draw(variable)
     return task, model
 
 

@@ -59,10 +59,12 @@ _MAY_IMPORT = {
         "report",
         "tasks.task",
     ],
+    # Of the layers only how their variables start.
     "model_folder": [
         "checkpoints",
         "config",
         "files",
+        "layers.roles",
         "members",
         "models",
         "tasks",

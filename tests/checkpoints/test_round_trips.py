@@ -179,3 +179,24 @@ def test_google_writes_what_init_from_checkpoint_reads(tmp_path):
         session.run(v1.global_variables_initializer())
         for path, variable in graph.items():
             np.testing.assert_array_equal(session.run(variable), before.weights[path])
+
+
+def test_only_what_a_checkpoint_lacks_gets_random_values(monkeypatch):
+    """Drawing those of a BERT-base takes seconds; this one lacks a part of a head."""
+    before = make_checkpoint("pretraining", initializer_range=0.5)
+    place = "cls/predictions/transform"
+    kernel, scale = f"{place}/dense/kernel", f"{place}/LayerNorm/gamma"
+    weights = before.weights.replaced({kernel: None, scale: None})
+    drawn, draw = [], keras.initializers.TruncatedNormal.__call__
+
+    def remember(initializer, shape, *args, **kwargs):
+        drawn.append(tuple(shape))
+        return draw(initializer, shape, *args, **kwargs)
+
+    monkeypatch.setattr(keras.initializers.TruncatedNormal, "__call__", remember)
+    _, model = model_folder.build(dataclasses.replace(before, weights=weights))
+    found = {variable.path: variable.numpy() for variable in model.weights}
+    assert drawn == [found[kernel].shape] and 0.3 < found[kernel].std() < 0.6
+    assert (found[scale] == 1).all()
+    for path in set(found) - {kernel, scale}:
+        np.testing.assert_array_equal(found[path], before.weights[path])
