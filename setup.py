@@ -1,8 +1,27 @@
-"""Installs bert_tf. `pip install -e .` from a clone; extras are listed in README.md."""
+"""Installs bert_tf. `pip install -e .` from a clone; the extras are listed in docs/install.md."""
 
 import pathlib
 
 import setuptools
+from setuptools.command import build_py
+
+# The commands and recipes lie in scripts/ and configs/ and are packages of the wheel.
+_MAPPED = {
+    "bert_tf.commands": "scripts",
+    "bert_tf.configs": "configs",
+    "bert_tf.configs.finetune": "configs/finetune",
+    "bert_tf.configs.pretrain": "configs/pretrain",
+}
+_OF_A_CLONE = [("bert_tf.commands", "benchmark")]  # needs scripts/benchmarks/
+
+
+class _WithoutBenchmarks(build_py.build_py):
+    """Leaves out what works in a clone alone."""
+
+    def find_package_modules(self, package, package_dir):
+        found = super().find_package_modules(package, package_dir)
+        return [module for module in found if module[:2] not in _OF_A_CLONE]
+
 
 # tf-models-official leaves most versions open. These bounds keep pip from a search that ends in old
 # sources it cannot build: keras-hub 0.32 allows one kagglesdk, which later kaggles do not; tf-keras
@@ -29,7 +48,11 @@ setuptools.setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.14",
-    packages=setuptools.find_packages(include=["bert_tf", "bert_tf.*"]),
+    packages=[*setuptools.find_packages(include=["bert_tf", "bert_tf.*"]), *_MAPPED],
+    package_dir=_MAPPED,
+    package_data={"bert_tf": ["py.typed"]},
+    cmdclass={"build_py": _WithoutBenchmarks},
+    entry_points={"console_scripts": ["bert-tf=bert_tf.__main__:main"]},
     install_requires=[
         "absl-py>=1.4",
         "keras==3.15.*",
@@ -44,6 +67,7 @@ setuptools.setup(
         "scipy>=1.13",
         "sentencex>=1.0",
         "seqeval>=1.2.2",
+        "setuptools<81",  # tensorboard imports pkg_resources, which later ones do not have
         "tensorboard>=2.20",
         "tensorflow==2.20.*",
         "tensorflow-text==2.20.*",

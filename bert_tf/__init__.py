@@ -1,25 +1,65 @@
 """bert_tf: BERT in TensorFlow and Keras 3, from a text file to a served model.
 
-Importing it is cheap: TensorFlow is imported with the first name that is used.
+Importing it is cheap: TensorFlow is imported with the first name that needs it.
 
-    model, tokenizer = bert_tf.load("work/model")
+    result = bert_tf.finetune("finetune/sst2", train_data="train.tsv", work_dir="work",
+                              init_checkpoint="bert-base-uncased")
+    bert_tf.predict("work", ["a moving film"])
+    model, tokenizer = bert_tf.load("work")
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
+    from bert_tf.config.experiment import ExperimentConfig as ExperimentConfig
+    from bert_tf.export.saved_model import export_saved_model as export_saved_model
+    from bert_tf.models.bert import BertConfig as BertConfig
+    from bert_tf.models.bert.encoder import BertEncoder as BertEncoder
+    from bert_tf.recipes import recipe as recipe
+    from bert_tf.tokenization.tokenizer import Tokenizer as Tokenizer
+    from bert_tf.training.loop import Session as Session
+    from bert_tf.training.loop import train as train
+    from bert_tf.workflows.evaluating import evaluate as evaluate
+    from bert_tf.workflows.exporting import export_model as export_model
+    from bert_tf.workflows.finetuning import finetune as finetune
+    from bert_tf.workflows.predicting import predict as predict
+    from bert_tf.workflows.pretraining import pretrain as pretrain
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "BertConfig": "bert_tf.models.bert",
     "BertEncoder": "bert_tf.models.bert.encoder",
+    "ExperimentConfig": "bert_tf.config.experiment",
     "Session": "bert_tf.training.loop",
     "Tokenizer": "bert_tf.tokenization.tokenizer",
+    "evaluate": "bert_tf.workflows.evaluating",
+    "export_model": "bert_tf.workflows.exporting",
     "export_saved_model": "bert_tf.export.saved_model",
+    "finetune": "bert_tf.workflows.finetuning",
+    "predict": "bert_tf.workflows.predicting",
+    "pretrain": "bert_tf.workflows.pretraining",
+    "recipe": "bert_tf.recipes",
     "train": "bert_tf.training.loop",
 }
 
-__all__ = [*_HOMES, "load"]
+__all__ = [
+    "BertConfig",
+    "BertEncoder",
+    "ExperimentConfig",
+    "Session",
+    "Tokenizer",
+    "evaluate",
+    "export_model",
+    "export_saved_model",
+    "finetune",
+    "load",
+    "predict",
+    "pretrain",
+    "recipe",
+    "train",
+]
 
 
 def load(path: str, *, dtype: str = "float32") -> tuple[Any, Any]:
@@ -44,3 +84,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'bert_tf' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

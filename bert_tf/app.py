@@ -7,22 +7,19 @@ traceback.
 """
 
 import contextlib
-import dataclasses
 import glob
 import io
 import logging as std_logging
 import os
 import re
-import runpy
 import sys
-import traceback
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from absl import app as absl_app
 from absl import flags, logging
 
-from bert_tf import files, locks, members
+from bert_tf import files, locks, members, recipes
+from bert_tf.command_line import help_text
 from bert_tf.config import old_names
 from bert_tf.processes.exits import EndRun
 
@@ -32,10 +29,6 @@ _ACCELERATORS = ("/dev/nvidia*", "/dev/dxg", "/dev/kfd", "/dev/accel*", "/dev/vf
 _LOG_LEVEL = "2" if any(glob.glob(pattern) for pattern in _ACCELERATORS) else "3"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LOG_LEVEL)  # before TensorFlow is imported
 
-# Keras loads scikit-learn and SciPy to wrap itself for them, which nothing here needs: a fifth of
-# the start of every script. `run` makes them importable again.
-if "tensorflow" not in sys.modules:
-    sys.modules.setdefault("sklearn", None)
 MEMBERS = "members"
 flags.DEFINE_list(
     MEMBERS,
@@ -53,24 +46,52 @@ _MISSING_FLAG = re.compile(r"flag (--\w+)=None: .* must have a value other than 
 def run(
     main: Callable[[Sequence[str]], int | None],
     edit_command: Callable[[list[str]], None] = lambda argv: None,
+    *,
+    needs_keras: bool = True,
 ) -> None:
     """Parses the flags, runs `main(argv)`, turns the user's mistakes into one line, exit code 1.
 
-    `--help` shows the docstring of the script and its own flags. Left-over words on the command
-    line are an error, because they are most often a flag whose `--` was forgotten.
+    `--help` shows the docstring of the script, its own flags, and the settings of a `--config`.
+    Left-over words on the command line are an error, because they are most often a flag whose `--`
+    was forgotten.
+
+    A script imports what needs TensorFlow in `main` and below, so that help and a wrong flag are
+    answered at once.
 
     Args:
       main: the script.
       edit_command: may change the words of the command line in place, before they are parsed.
+      needs_keras: whether `main` will import Keras; it is then imported before, the fast way.
     """
-    if sys.modules.get("sklearn", run) is None:
-        del sys.modules["sklearn"]
     _set_up_logging()
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[MEMBERS])  # for --help
     absl_app.run(
-        lambda argv: sys.exit(_main_with_one_line_errors(main, argv)),
+        lambda argv: sys.exit(_main_with_one_line_errors(main, argv, needs_keras)),
         flags_parser=lambda argv: _parse(argv, edit_command),
     )
+
+
+def _import_keras() -> None:
+    """Imports TensorFlow and Keras, which the script needs.
+
+    Keras loads scikit-learn and SciPy to wrap itself for them, which nothing here needs: a fifth of
+    the start of every script.
+    """
+    with _hidden("sklearn"):
+        import keras  # noqa: F401
+
+
+@contextlib.contextmanager
+def _hidden(module: str) -> Iterator[None]:
+    """Inside, importing a module fails, unless it is there already."""
+    is_hidden = module not in sys.modules
+    if is_hidden:
+        sys.modules[module] = None
+    try:
+        yield
+    finally:
+        if is_hidden:
+            del sys.modules[module]
 
 
 def _set_up_logging() -> None:
@@ -92,12 +113,26 @@ def _parse(argv: list[str], edit_command: Callable[[list[str]], None]) -> list[s
     """Absl's parser; what it and ml_collections complain about becomes one line."""
     try:
         members.import_all(_words(value_of(MEMBERS, argv)))
+        if help_text.is_asked_for(argv):
+            _print_help(argv, edit_command)
         edit_command(argv)
         _check_config(argv)
         return _parse_flags(argv)
     except (KeyError, AttributeError, ValueError, TypeError, OSError) as error:
         fail(_first_line(error))
         raise  # not reached
+
+
+def _print_help(argv: list[str], edit_command: Callable[[list[str]], None]) -> None:
+    """Prints all flags, with the settings of the config that the other words choose; exits."""
+    argv = help_text.without_help(argv)
+    config = None
+    if argv[1:]:
+        edit_command(argv)
+        name = value_of("config", argv)
+        config = None if name is None else recipes.load(recipes.find(name))
+    print(help_text.of_script(config), end="")
+    sys.exit(0)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
@@ -155,56 +190,42 @@ def _words(value: str | None) -> list[str]:
 def _check_config(argv: list[str]) -> None:
     """ValueError for a `--config` that cannot be loaded, or a `--config.a.b` it has no key for.
 
-    Keys that had another name once are replaced in `argv` by those of today.
+    The name of a recipe is replaced in `argv` by its path, and keys that had another name once by
+    those of today.
     """
-    file = value_of("config", argv)
-    if file is None:
+    name = value_of("config", argv)
+    if name is None:
         return
-    config = _load_config(file)
+    path = recipes.find(name)
+    _replace_value("config", argv, path)
+    config = recipes.load(path)
     for index, word in enumerate(argv[1:], start=1):
         flag, equals, value = word.partition("=")
         name, _, path = flag.lstrip("-").partition(".")
         if name == "config" and path:
             path = old_names.new_key(path, config)
-            _check_key(word, config, path)
+            recipes.check_key(word, config, path)
             argv[index] = f"--config.{path}{equals}{value}"
 
 
-def _load_config(path: str) -> Any:
-    """What get_config() of the file returns: a dataclass. `FILE:ARGUMENT` gives it an argument."""
-    file, *arguments = path.split(":", 1)
-    if not os.path.isfile(file):
-        raise ValueError(f"--config={file}: no such file. Expected one such as those in configs/.")
-    try:
-        config = runpy.run_path(file)["get_config"](*arguments)
-    except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == file]
-        line = error.lineno if isinstance(error, SyntaxError) else (lines or [1])[-1]
-        kind = type(error).__name__
-        if isinstance(error, KeyError) and not lines:
-            raise ValueError(f"--config={file}: it defines no get_config().") from error
-        raise ValueError(f"--config={file}, line {line}: {kind}: {_first_line(error)}") from error
-    if not dataclasses.is_dataclass(config):
-        raise ValueError(f"--config={file}: get_config() gave {config!r}, not an ExperimentConfig.")
-    return config
+def _replace_value(flag: str, argv: list[str], value: str) -> None:
+    """Writes another value behind every occurrence of a flag."""
+    for index, word in enumerate(argv):
+        name, equals, _ = word.partition("=")
+        if name not in (f"--{flag}", f"-{flag}"):
+            continue
+        if equals:
+            argv[index] = f"--{flag}={value}"
+        elif index + 1 < len(argv):
+            argv[index + 1] = value
 
 
-def _check_key(word: str, holder: Any, path: str) -> None:
-    where = "config"
-    for key in path.split("."):
-        if not dataclasses.is_dataclass(holder):
-            raise ValueError(f"{word}: {where} has no keys.")
-        known = sorted(field.name for field in dataclasses.fields(holder))
-        if key not in known:
-            raise ValueError(f"{word}: {where} has no key {key!r}. Known: {', '.join(known)}.")
-        holder, where = getattr(holder, key), f"{where}.{key}"
-
-
-def _main_with_one_line_errors(main: Callable, argv: list[str]) -> int:
+def _main_with_one_line_errors(main: Callable, argv: list[str], needs_keras: bool = False) -> int:
     if len(argv) > 1:
         fail(f"unexpected words on the command line: {' '.join(argv[1:])}. Flags begin with --.")
     try:
+        if needs_keras:
+            _import_keras()
         return main(argv) or 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -8,8 +8,6 @@ Example:
 
 import sys
 
-import tensorflow as tf
-import tensorflow_text  # noqa: F401 - registers the ops of the tokenizer in the graph
 from absl import app, flags
 
 _SAVED_MODEL = flags.DEFINE_string("saved_model", None, "Made by export.py.", required=True)
@@ -18,13 +16,18 @@ _INPUT = flags.DEFINE_string("input", None, "A file with one text a line.", requ
 
 def main(argv):
     del argv
+    import tensorflow as tf  # here, so that --help does not wait for it
+
     try:
-        ask()
+        ask(tf)
     except (OSError, ValueError, tf.errors.OpError) as error:
         sys.exit(f"error: {str(error).splitlines()[0]}")
 
 
-def ask():
+def ask(tf):
+    """Prints the answer to each line; `tf` is TensorFlow."""
+    import tensorflow_text  # noqa: F401 - registers the ops of the tokenizer in the graph
+
     with tf.io.gfile.GFile(_INPUT.value) as file:
         texts = [line.rstrip("\n") for line in file]
     model = tf.saved_model.load(_SAVED_MODEL.value)

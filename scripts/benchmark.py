@@ -40,9 +40,9 @@ import os
 import sys
 
 from absl import flags
-from benchmarks import commands, data, finetune, harness, recipes, serve, train
 from ml_collections import config_flags
 
+from benchmarks import commands, data, finetune, harness, recipes, serve, train
 from bert_tf import app, machine
 from bert_tf.config import as_json
 from bert_tf.tasks.classification.examples import read_examples

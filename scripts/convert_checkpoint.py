@@ -11,19 +11,15 @@ error; heads that will start at random are named. The output is a new folder, wr
 at all.
 """
 
-import numpy as np
 from absl import flags
 
-from bert_tf import app, files, model_folder
-from bert_tf.checkpoints import checkpoint as foreign
-from bert_tf.checkpoints import surgery
-from bert_tf.checkpoints.mapping import Row
-from bert_tf.tasks.task_model import encoder_inputs
+from bert_tf import app
+from bert_tf.checkpoints import FORMATS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("input", None, "What to convert.")
 flags.DEFINE_string("output", None, "Folder to make.")
-flags.DEFINE_enum("to", None, ("bert_tf", *foreign.FORMATS), "Format of the output.")
+flags.DEFINE_enum("to", None, ("bert_tf", *FORMATS), "Format of the output.")
 flags.DEFINE_string("vocab_file", "", "Vocabulary of the input, where its folder has none.")
 flags.DEFINE_string("bert_config_file", "", "Config of the input, where its folder has none.")
 flags.DEFINE_bool(
@@ -46,6 +42,10 @@ flags.mark_flags_as_required(["input", "output", "to"])
 
 def main(argv):
     del argv
+    from bert_tf import model_folder
+    from bert_tf.checkpoints import checkpoint as foreign
+    from bert_tf.checkpoints import surgery
+
     checkpoint = model_folder.read_checkpoint(
         FLAGS.input, vocab_file=FLAGS.vocab_file, config_file=FLAGS.bert_config_file
     )
@@ -69,14 +69,18 @@ def main(argv):
             print(f"largest difference of {name}: {difference:.1e}")
 
 
-def _write(checkpoint) -> list[Row]:
+def _write(checkpoint) -> list:
+    """Writes the output; returns what became of each tensor, as `mapping.Row`s."""
+    from bert_tf import files, model_folder
+    from bert_tf.checkpoints import checkpoint as foreign
+
     if FLAGS.to != "bert_tf":
         return foreign.write(checkpoint, FLAGS.output, FLAGS.to, allow_lossy=FLAGS.allow_lossy)
     files.refuse_existing(FLAGS.output)
     return model_folder.save_checkpoint(FLAGS.output, checkpoint, {})
 
 
-def _print_table(rows: list[Row]) -> None:
+def _print_table(rows: list) -> None:
     """Their name and shape, ours, and a note; matched ones first."""
     cells = [
         (row.theirs or "-", _shape(row.their_shape), row.ours or "-", _shape(row.our_shape))
@@ -96,6 +100,11 @@ def _shape(shape) -> str:
 
 def _differences(checkpoint) -> dict[str, float]:
     """{output: largest difference} of the model before and after, on random ids."""
+    import numpy as np
+
+    from bert_tf import model_folder
+    from bert_tf.tasks.task_model import encoder_inputs
+
     outputs = []
     random = np.random.default_rng(0)
     for one in (checkpoint, model_folder.read_checkpoint(FLAGS.output)):

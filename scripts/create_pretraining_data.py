@@ -19,23 +19,15 @@ from collections.abc import Sequence
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data.building import builder, freed_memory
-from bert_tf.data.building.cluster import Cluster
-from bert_tf.data.building.settings import DataSettings
-from bert_tf.data.corpus import duplicates
-from bert_tf.data.corpus.duplicates import Deduplication
-from bert_tf.data.examples.objectives import OBJECTIVES
-from bert_tf.data.records import manifest
-from bert_tf.data.records.release_format import StaticMasks
-from bert_tf.data.report import measure
-from bert_tf.data.text import documents
-from bert_tf.tokenization.tokenizer import Tokenizer
+from bert_tf.data.corpus import METHODS, UNITS
+from bert_tf.data.examples import OBJECTIVES
+from bert_tf.data.text import FORMATS
 
 _INPUT = flags.DEFINE_list("input", None, "Files or patterns, separated by commas.", required=True)
 _INPUT_FORMAT = flags.DEFINE_enum(
     "input_format",
     "auto",
-    documents.FORMATS,
+    FORMATS,
     "lines: one sentence a line, blank line between documents. prose: running text, one document a "
     "file. jsonl: JSON objects with a text field. parquet: a text column. auto: by the extension; "
     ".txt is lines.",
@@ -105,14 +97,14 @@ _MAX_NGRAM = flags.DEFINE_integer(
 _DEDUPLICATE = flags.DEFINE_enum(
     "deduplicate",
     "none",
-    ("none", *duplicates.METHODS),
+    ("none", *METHODS),
     "exact: of documents with the same tokens the first stays. near: of those with nearly the same "
     "stretches of five words as well (MinHash).",
 )
 _DEDUPLICATE_UNIT = flags.DEFINE_enum(
     "deduplicate_unit",
     "document",
-    duplicates.UNITS,
+    UNITS,
     "What is compared: whole documents, or each sentence (each line of the format lines).",
 )
 _DEDUPLICATE_THRESHOLD = flags.DEFINE_float(
@@ -157,6 +149,10 @@ _REPORT = flags.DEFINE_bool(
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    from bert_tf.data.building import builder, freed_memory
+    from bert_tf.data.report import measure
+    from bert_tf.tokenization.tokenizer import Tokenizer
+
     freed_memory.give_back()
     start = time.monotonic()
     manifest = builder.create_pretraining_data(
@@ -177,7 +173,10 @@ def main(argv: Sequence[str]) -> None:
     print(f"{_OUTPUT_DIR.value}: {time.monotonic() - start:.1f} seconds")
 
 
-def _settings() -> DataSettings:
+def _settings():
+    """The `DataSettings` that the flags say."""
+    from bert_tf.data.building.settings import DataSettings
+
     return DataSettings(
         max_seq_length=_MAX_SEQ_LENGTH.value,
         short_seq_prob=_SHORT_SEQ_PROB.value,
@@ -193,7 +192,8 @@ def _settings() -> DataSettings:
     )
 
 
-def _cluster() -> Cluster | None:
+def _cluster():
+    """The `Cluster` of --beam_options, or None."""
     if _BEAM_OPTIONS.value is None:
         return None
     from bert_tf.data.building.beam_cluster import BeamCluster  # imports much
@@ -201,7 +201,10 @@ def _cluster() -> Cluster | None:
     return BeamCluster(_BEAM_OPTIONS.value.split())
 
 
-def _static_masks() -> StaticMasks | None:
+def _static_masks():
+    """The `StaticMasks` that the flags say, or None."""
+    from bert_tf.data.records.release_format import StaticMasks
+
     settings = (_MASKED_LM_PROB, _MAX_PREDICTIONS_PER_SEQ, _DO_WHOLE_WORD_MASK, _MAX_NGRAM)
     if _STATIC_MASKS.value:
         return StaticMasks(*(setting.value for setting in settings))
@@ -214,7 +217,10 @@ def _static_masks() -> StaticMasks | None:
     return None
 
 
-def _deduplicate() -> Deduplication | None:
+def _deduplicate():
+    """The `Deduplication` that the flags say, or None."""
+    from bert_tf.data.corpus.duplicates import Deduplication
+
     if _DEDUPLICATE.value == "none":
         for setting in (_DEDUPLICATE_UNIT, _DEDUPLICATE_THRESHOLD):
             if setting.present:
@@ -223,7 +229,7 @@ def _deduplicate() -> Deduplication | None:
     return Deduplication(_DEDUPLICATE.value, _DEDUPLICATE_UNIT.value, _DEDUPLICATE_THRESHOLD.value)
 
 
-def summary(manifest: manifest.Manifest) -> str:
+def summary(manifest) -> str:
     """The counts of a data set as a small table."""
     counts = manifest.counts
     padding = 1 - counts["row_tokens"] / (manifest.rows * manifest.max_seq_length)
@@ -261,4 +267,4 @@ def summary(manifest: manifest.Manifest) -> str:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, needs_keras=False)

@@ -10,10 +10,8 @@ module docstring of bert_tf/inference/features.py says what is in the files.
 
 from absl import flags
 
-from bert_tf import app, model_folder
-from bert_tf.data.text.lines import read_lines
-from bert_tf.inference import features
-from bert_tf.tokenization.tokenizer import Tokenizer
+from bert_tf import app
+from bert_tf.inference import FEATURE_FORMATS
 
 FLAGS = flags.FLAGS
 _DEFAULT_LENGTH = 128
@@ -21,7 +19,7 @@ flags.DEFINE_string("model", None, "Model folder, work directory or foreign chec
 flags.DEFINE_string("input", None, "Text file, one text a line, plain or .gz.")
 flags.DEFINE_string("output_dir", None, "Where the shards go.")
 flags.DEFINE_list("layers", ["-1"], "0: the embeddings, 1: the first block, -1: the last block.")
-flags.DEFINE_enum("format", "jsonl", features.FORMATS, "JSON lines, or NumPy and JSON lines.")
+flags.DEFINE_enum("format", "jsonl", FEATURE_FORMATS, "JSON lines, or NumPy and JSON lines.")
 flags.DEFINE_integer(
     "max_seq_length",
     None,
@@ -35,8 +33,11 @@ flags.mark_flags_as_required(["model", "input", "output_dir"])
 
 def main(argv):
     del argv
+    from bert_tf import model_folder
+    from bert_tf.data.text.lines import read_lines
+    from bert_tf.inference import features
+
     task, model = model_folder.load(FLAGS.model)
-    tokenizer: Tokenizer = task.tokenizer
     longest = model.encoder.config.longest_sequence
     max_seq_length = FLAGS.max_seq_length or min(_DEFAULT_LENGTH, longest)
     if max_seq_length > longest:
@@ -45,7 +46,7 @@ def main(argv):
         )
     truncated = features.extract(
         model.encoder,
-        tokenizer,
+        task.tokenizer,
         (text.removesuffix("\n").removesuffix("\r") for _, text in read_lines(FLAGS.input)),
         FLAGS.output_dir,
         features.Settings(

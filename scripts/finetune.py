@@ -26,37 +26,22 @@ Run the same command again to continue a run. At the end the work directory hold
 results.json, predictions/ and report.html.
 """
 
-import os
-import pathlib
 import tempfile
 
 import run_flags
 from absl import flags
 from ml_collections import config_flags
 
-from bert_tf import app, initial_weights, locks, members, model_folder
-from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.labelled import records
-from bert_tf.data.text import tfds
-from bert_tf.files import sha256
-from bert_tf.tasks.glue import grid as glue_runs
-from bert_tf.tasks.glue import tasks, tfds_files
-from bert_tf.tasks.results import check_held_out, write_results
-from bert_tf.tasks.sets import Files, Result
-from bert_tf.tasks.task import Score, make_task
-from bert_tf.tokenization.tokenizer import Tokenizer
-from bert_tf.training import distribution, find_batch
-from bert_tf.training.evaluate import Evaluator
-from bert_tf.training.loop import train
-
-_ROOT = pathlib.Path(__file__).parents[1]
+from bert_tf import app, locks, members
+from bert_tf.data import labelled
+from bert_tf.tasks import glue
 
 FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file(
     "config",
     None,
-    "The recipe, for example configs/finetune/sst2.py. Without it --task picks one, and without "
-    "both it is configs/finetune/glue.py.",
+    "The recipe: a name such as finetune/sst2, or a file of your own. Without it --task picks one, "
+    "and without both it is finetune/glue.",
 )
 flags.DEFINE_string(
     "task",
@@ -90,7 +75,7 @@ flags.DEFINE_list(
 flags.DEFINE_enum(
     "input_format",
     "auto",
-    records.FORMATS[:1] + records.KINDS,
+    labelled.FORMATS[:1] + labelled.KINDS,
     "How all these files are read: a table of labelled texts in this format, whatever its name. "
     "auto: the name says it.",
 )
@@ -139,7 +124,7 @@ def _edit_command(argv: list[str]) -> None:
 
 
 def _check_task(task: str | None, config: str | None) -> None:
-    of_glue = (*tasks.TRAINED, "glue")
+    of_glue = (*glue.TRAINED, "glue")
     if not task or task in of_glue:
         return
     members.find("tasks", task, f"--task={task} is none of GLUE ({', '.join(of_glue)})")
@@ -148,104 +133,84 @@ def _check_task(task: str | None, config: str | None) -> None:
 
 
 def _default_config(task: str | None) -> str:
-    """The config file for a task of bert_tf or of GLUE."""
-    recipe = "finetune/glue.py"
-    if task and task not in (*tasks.TRAINED, "glue"):
-        settings = members.find("tasks", task, "--task").Config
-        recipe = settings.RECIPE or f"finetune/default.py:{task}"
-    return os.path.relpath(_ROOT / "configs" / recipe)
+    """The recipe for a task of bert_tf or of GLUE."""
+    if not task or task in (*glue.TRAINED, "glue"):
+        return "finetune/glue"
+    return members.find("tasks", task, "--task").Config.RECIPE or f"finetune/default:{task}"
 
 
 def main(argv):
     if FLAGS.task == "glue":
         return _run_grid(argv[0])
+    from bert_tf.tasks.glue import grid
+    from bert_tf.training import distribution, find_batch
+    from bert_tf.training.loop import train
+    from bert_tf.workflows import finetuning
+    from bert_tf.workflows.start import Start
+
     config = FLAGS.config
     if FLAGS.find_batch:
         find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, _COMMAND)
     strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
-    if config.task.TRAINED_BY != "finetune.py":
-        script = config.task.TRAINED_BY
-        raise ValueError(
-            f"the task of --config is {config.task.name!r}, which "
-            + (f"{script} trains." if script else "has no objective to train.")
-        )
+    finetuning.check_is_trained_here(config)
     with distribution.owning(FLAGS.work_dir, strategy, writes=not FLAGS.dry_run):
-        if bool(FLAGS.init_checkpoint) == bool(FLAGS.vocab_file):
-            raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
+        start = Start(FLAGS.init_checkpoint, FLAGS.vocab_file, _MODEL_SETTINGS)
+        finetuning.check_start(start)
         if _glue_task():
-            config = glue_runs.with_format(config, FLAGS.task)
-        files = _files(strategy)
-        if FLAGS.init_checkpoint:
-            config.model = initial_weights.config_of_checkpoint(
-                FLAGS.init_checkpoint, config.model, _MODEL_SETTINGS
-            )
-            tokenizer = model_folder.load_tokenizer(FLAGS.init_checkpoint)
-        else:
-            tokenizer = Tokenizer.from_folder(FLAGS.vocab_file)
-        config.check()
-        if FLAGS.trial:
-            config, _ = find_batch.try_phase(config, None, FLAGS.trial)
-        data = config.task.task_class().prepare(config, files, tokenizer)
-        check_held_out(FLAGS.work_dir, data.held_out)
-        print("\n".join(data.look_lines), flush=True)
-        config = config.with_steps(len(data.train.examples))
-        task = make_task(config, tokenizer, data.facts)
-        # Without evaluations in between there is none in the loop: `_evaluate` follows.
-        watched = next(iter(data.dev.values()), None) if config.train.eval_every else None
-        trained = train(
-            task,
-            config,
-            train_data=data.train.arrays,
-            eval_data=watched and watched.arrays,
-            work_dir=FLAGS.work_dir,
-            initialize=initial_weights.initializer(FLAGS.init_checkpoint, tokenizer),
-            made_of={
-                "data": _data_id(files.train, data),
-                "initial weights": initial_weights.identity(FLAGS.init_checkpoint),
-            },
-            session=run_flags.session(strategy),
+            config = grid.with_format(config, FLAGS.task)
+        session = run_flags.session(strategy)
+        plan = finetuning.prepare(
+            config, _files(strategy), start, FLAGS.work_dir, session, FLAGS.trial
         )
+        trained = train(**plan.arguments)
         if FLAGS.dry_run:
             return 0
-        task, results = _evaluate(task, trained, strategy, data)
-        scores = {name: result.scores for name, result in results.items() if result.scores}
-        if distribution.is_chief(strategy):
-            _save(task, trained.model, data, results, scores)
-        for name, values in scores.items():
-            for metric, value in values.items():
-                print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
-        return 0
+        scores = plan.finish(trained, _write_submission).scores
+    if distribution.is_chief(strategy):
+        print(f"model: {FLAGS.work_dir}/model")
+        print(f"report: {FLAGS.work_dir}/report.html")
+    for name, values in scores.items():
+        for metric, value in values.items():
+            print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
+    return 0
 
 
-def _data_id(path: str, data) -> str:
-    """Of the rows that are trained on: without an evaluation file some of the file's are not."""
-    rows = f", {len(data.train.examples)} rows of it" if data.held_out else ""
-    return sha256(path) + rows
+def _write_submission(task, results) -> None:
+    """Of a task of GLUE: the files for the leaderboard."""
+    from bert_tf.tasks.glue import grid
+
+    if _glue_task():
+        grid.write_submission_files(FLAGS.work_dir, FLAGS.task, task, results)
 
 
 def _glue_task() -> bool:
     """Whether --task is one of GLUE, not one of bert_tf."""
-    return FLAGS.task in tasks.TRAINED
+    return FLAGS.task in glue.TRAINED
 
 
-def _files(strategy) -> Files:
-    """The files that the flags name, or those of a task of GLUE."""
-    reading = records.Reading(FLAGS.input_format, FLAGS.encoding)
+def _files(strategy):
+    """The `Files` that the flags name, or those of a task of GLUE."""
+    from bert_tf.data.labelled.records import Reading
+    from bert_tf.tasks.glue import tasks
+    from bert_tf.tasks.sets import Files
+    from bert_tf.workflows.finetuning import named
+
+    train, reading = FLAGS.train_data, Reading(FLAGS.input_format, FLAGS.encoding)
+    dev, test = named(FLAGS.eval_data, "dev"), named(FLAGS.test_data, "test")
     if _glue_task():
         found = tasks.find_files(_glue_folder([FLAGS.task], strategy), FLAGS.task)
-        train_file = FLAGS.train_data or found.train
-        dev = _named(FLAGS.eval_data, "dev") or found.dev
-        files = Files(train_file, dev, _named(FLAGS.test_data, "test") or found.test, reading)
-    else:
-        dev, test = _named(FLAGS.eval_data, "dev"), _named(FLAGS.test_data, "test")
-        files = Files(FLAGS.train_data, dev, test, reading)
-    if not files.train:
+        train, dev, test = train or found.train, dev or found.dev, test or found.test
+    if not train:
         raise ValueError("--train_data is missing; --help shows all flags.")
-    return files
+    return Files(train, dev, test, reading)
 
 
 def _glue_folder(names, strategy=None) -> str:
     """--data_dir; what TensorFlow Datasets has of the tasks `names` is written once."""
+    from bert_tf.data.text import tfds
+    from bert_tf.tasks.glue import tfds_files
+    from bert_tf.training import distribution
+
     if not FLAGS.data_dir:
         raise ValueError(f"--task={FLAGS.task} needs --data_dir, the folder with CoLA, MRPC, ...")
     if not FLAGS.data_dir.startswith(tfds.PREFIX):
@@ -256,55 +221,12 @@ def _glue_folder(names, strategy=None) -> str:
     return folder
 
 
-def _named(paths: list[str], name: str) -> dict[str, str]:
-    """{name: path}: one file has the given name, several have those of their files."""
-    if len(paths) < 2:
-        return dict(zip([name], paths, strict=False))
-    names = [f"{name}_{pathlib.Path(path).name.split('.')[0]}" for path in paths]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two files have one name: {', '.join(paths)}. Rename one of them.")
-    return dict(zip(names, paths, strict=True))
-
-
-def _evaluate(task, trained, strategy, data) -> tuple[Score, dict[str, Result]]:
-    """(the task, {name of the set: scores and answers}); scores of sets that have labels.
-
-    An evaluation of the first set at the end of the training is not repeated. What is chosen on
-    evaluation data (a threshold) is chosen on the first set, before its scores.
-    """
-    evaluator = Evaluator(task, trained.model, strategy, task.config.train.eval_batch_size)
-    part = BatchSlice(task.config.train.eval_batch_size)
-    results = {}
-    for name, part_of in {**data.dev, **data.test}.items():
-        if not results and trained.evaluation is not None:
-            scores, rows = dict(trained.evaluation.metrics), trained.evaluation.rows
-        else:
-            scores, rows = evaluator.run_with_rows(part_of.arrays)
-        if not results and data.dev:
-            task = task.with_facts(task.calibrate(rows, part_of.arrays))
-            scores |= task.score(rows, part_of.arrays)
-        if part_of.is_labelled:
-            scores |= task.baselines(task.make_dataset(part_of.arrays, part, training=False))
-        results[name] = Result(scores if part_of.is_labelled else {}, rows)
-    return task, results
-
-
-def _save(task, model, data, results, scores) -> None:
-    first = next(iter(data.dev), None)
-    others = {name: values for name, values in scores.items() if name != first}
-    metrics = {"eval": scores.get(first, {}), **others}
-    model_folder.save(f"{FLAGS.work_dir}/model", task, model, metrics)
-    if _glue_task():
-        glue_runs.write_submission_files(FLAGS.work_dir, FLAGS.task, task, results)
-    write_results(FLAGS.work_dir, task, data, results)
-    print(f"model: {FLAGS.work_dir}/model")
-    print(f"report: {FLAGS.work_dir}/report.html")
-
-
 def _run_grid(script: str) -> int:
     """Runs this script for every task, rate and seed; the flags of this run go along."""
-    grid = glue_runs.Grid(
-        data_dir=_glue_folder(FLAGS.tasks or tasks.TRAINED),
+    from bert_tf.tasks.glue import grid
+
+    runs = grid.Grid(
+        data_dir=_glue_folder(FLAGS.tasks or glue.TRAINED),
         work_dir=FLAGS.work_dir,
         init_checkpoint=FLAGS.init_checkpoint,
         tasks=tuple(FLAGS.tasks),
@@ -313,7 +235,7 @@ def _run_grid(script: str) -> int:
         from_mnli=tuple(FLAGS.from_mnli),
     )
     with locks.folder(FLAGS.work_dir):
-        print(glue_runs.run(grid, script, glue_runs.passed_on(_COMMAND[1:])))
+        print(grid.run(runs, script, grid.passed_on(_COMMAND[1:])))
     return 0
 
 

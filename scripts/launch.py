@@ -53,4 +53,4 @@ if __name__ == "__main__":
         place = sys.argv.index("--")
         _OWN, _COMMAND = sys.argv[:place], sys.argv[place + 1 :]
     sys.argv = _OWN
-    app.run(main)
+    app.run(main, needs_keras=False)

@@ -16,9 +16,6 @@ import json
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data.text.lines import read_lines
-from bert_tf.inference import load_test
-from bert_tf.inference.serving_clients import GrpcClient, RestClient
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("url", None, "REST: such as http://localhost:8501.")
@@ -41,6 +38,9 @@ flags.mark_flags_as_required(["served_model", "input"])
 
 def main(argv):
     del argv
+    from bert_tf.inference import load_test
+    from bert_tf.inference.serving_clients import GrpcClient, RestClient
+
     if bool(FLAGS.url) == bool(FLAGS.grpc):
         raise ValueError("--url (REST) or --grpc: one of them is needed.")
     levels = _levels(FLAGS.concurrency)
@@ -95,6 +95,8 @@ def _levels(words: list[str]) -> list[int]:
 
 def _requests() -> list[dict[str, list[str]]]:
     """Whole batches of the input; a short input is repeated until it fills one."""
+    from bert_tf.data.text.lines import read_lines
+
     lines = [
         text.rstrip("\r\n")
         for _, text in itertools.islice(read_lines(FLAGS.input), FLAGS.max_lines)
@@ -115,4 +117,4 @@ def _requests() -> list[dict[str, list[str]]]:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, needs_keras=False)

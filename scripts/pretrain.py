@@ -20,27 +20,16 @@ made with --static_masks may have another length than the training data, so that
 compare different recipes.
 """
 
-import os
-import pathlib
-import tempfile
-
 import run_flags
-from absl import flags, logging
+from absl import flags
 from ml_collections import config_flags
 
-from bert_tf import app, initial_weights, members, model_folder
-from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.records import tf_example_files
-from bert_tf.tasks.task import make_task
-from bert_tf.tokenization.tokenizer import Tokenizer
-from bert_tf.training import distribution, find_batch
-from bert_tf.training.loop import train
-from bert_tf.training.phases import phases_of
-
-_ROOT = pathlib.Path(__file__).parents[1]
+from bert_tf import app, members
 
 FLAGS = flags.FLAGS
-config_flags.DEFINE_config_file("config", None, "The recipe, for example configs/pretrain/mini.py.")
+config_flags.DEFINE_config_file(
+    "config", None, "The recipe: a name such as pretrain/mini, or a file of your own."
+)
 flags.DEFINE_string(
     "encoder",
     None,
@@ -85,89 +74,41 @@ def _edit_command(argv: list[str]) -> None:
         )
     if encoder:
         members.find("models", encoder, "--encoder")
-        default = os.path.relpath(_ROOT / "configs" / "pretrain" / "default.py")
-        argv.insert(1, f"--config={default}:{encoder}")
+        argv.insert(1, f"--config=pretrain/default:{encoder}")
     if app.value_of("init_checkpoint", argv):
         _MODEL_SETTINGS.update(app.take_flags(argv, "config.model."))
 
 
 def main(argv):
     del argv
-    config = FLAGS.config
+    from bert_tf.training import distribution, find_batch
+    from bert_tf.training.loop import train
+    from bert_tf.workflows import pretraining
+    from bert_tf.workflows.start import Start
+
     if FLAGS.find_batch:
-        find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, _COMMAND)
+        find_batch.settle(FLAGS.config, FLAGS.work_dir, FLAGS.strategy, _COMMAND)
     strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
-    if FLAGS.init_checkpoint:
-        config.model = initial_weights.config_of_checkpoint(
-            FLAGS.init_checkpoint, config.model, _MODEL_SETTINGS
-        )
-    config.check()
-    if config.task.TRAINED_BY != "pretrain.py":
-        raise ValueError(
-            f"the task of --config is {config.task.name!r}; expected one that pretrain.py trains, "
-            "such as 'pretraining'. For labelled texts there is finetune.py."
-        )
+    start = Start(FLAGS.init_checkpoint, FLAGS.vocab_file, _MODEL_SETTINGS)
+    config = pretraining.check(FLAGS.config, start)
     with distribution.owning(FLAGS.work_dir, strategy, writes=not FLAGS.dry_run):
-        tokenizer, train_data, eval_data = _find_data(strategy)
-        if FLAGS.trial:
-            config, *train_data = find_batch.try_phase(config, train_data, FLAGS.trial)
-        phases = phases_of(config, train_data)
-        task = make_task(config, tokenizer)
-        for phase in phases:
-            task.with_config(phase.config).check_data(phase.data, training=True)
-        if eval_data:
-            task.check_data(eval_data, training=False)
-        config = config.with_steps(train_data[0].rows)
-        task = task.with_config(config)
-        for phase in phases_of(config, train_data):
-            _log_shares(phase)
-        trained = train(
-            task,
+        plan = pretraining.prepare(
             config,
-            train_data=train_data,
-            eval_data=eval_data,
-            work_dir=FLAGS.work_dir,
-            initialize=initial_weights.initializer(FLAGS.init_checkpoint, tokenizer),
-            made_of={
-                "data": ",".join(data.identity for data in train_data),
-                "initial weights": initial_weights.identity(FLAGS.init_checkpoint),
-            },
-            session=run_flags.session(strategy),
+            FLAGS.train_data,
+            FLAGS.eval_data,
+            start,
+            FLAGS.work_dir,
+            run_flags.session(strategy),
+            FLAGS.trial,
         )
+        trained = train(**plan.arguments)
         if FLAGS.dry_run:
             return
-        metrics = dict(trained.metrics)
-        if eval_data:
-            part = BatchSlice(config.train.eval_batch_size)
-            metrics |= task.baselines(task.make_dataset(eval_data, part, training=False))
-        if distribution.is_chief(strategy):
-            model_folder.save(f"{FLAGS.work_dir}/model", task, trained.model, {"eval": metrics})
-            print(f"model: {FLAGS.work_dir}/model")
-        for name, value in metrics.items():
-            print(f"{name}: {value:.4f}")
-
-
-def _log_shares(phase) -> None:
-    """How often a phase reads each data set of a mixture."""
-    train, mixture = phase.config.train, phase.data
-    if len(mixture.folders) > 1 and train.num_train_steps:  # 0 until a time budget is fitted
-        num_rows = train.num_train_steps * train.global_batch_size
-        logging.info("the run reads\n%s", "\n".join(mixture.describe(num_rows)))
-
-
-def _find_data(strategy):
-    """The tokenizer, a `Mixture` for each --train_data, and one for --eval_data or None."""
-    tokenizer = Tokenizer.from_folder(FLAGS.vocab_file) if FLAGS.vocab_file else None
-    # Workers that are not the chief keep their own index of files without a manifest.
-    keeps = distribution.is_chief(strategy) and not FLAGS.dry_run
-    index_dir = f"{FLAGS.work_dir}/data" if keeps else tempfile.mkdtemp()
-    *train_data, eval_data = (
-        tf_example_files.open_mixture(data, tokenizer, index_dir) if data else None
-        for data in (*FLAGS.train_data, FLAGS.eval_data)
-    )
-    if tokenizer is None:
-        tokenizer = Tokenizer.from_folder(train_data[0].folders[0])
-    return tokenizer, train_data, eval_data
+        scores = plan.finish(trained)
+    if distribution.is_chief(strategy):
+        print(f"model: {FLAGS.work_dir}/model")
+    for name, value in scores.items():
+        print(f"{name}: {value:.4f}")
 
 
 if __name__ == "__main__":

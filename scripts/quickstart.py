@@ -3,8 +3,7 @@
 Writes a corpus (the documentation that comes with Python), learns a vocabulary, makes records,
 pretrains a small BERT, fine-tunes a classifier from it and once more from random weights, exports
 the classifier and asks it. Every step is one command that is printed before it runs, and that works
-by itself. Running this again continues: finished steps are not repeated. Run it in the folder of
-the clone.
+by itself. Running this again continues: finished steps are not repeated.
 
 Example:
     python scripts/quickstart.py --output_dir=quickstart
@@ -12,8 +11,8 @@ Example:
 
 import dataclasses
 import json
+import os
 import pathlib
-import runpy
 import shlex
 import shutil
 import subprocess
@@ -23,21 +22,29 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from bert_tf import app, files
+from bert_tf import app, files, shipped
 from bert_tf.progress import format_seconds
+from bert_tf.recipes import recipe
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "quickstart", "Where all files go.")
 _PRETRAIN_CONFIG = flags.DEFINE_string(
-    "pretrain_config", "configs/pretrain/quickstart.py", "Model, lengths and steps."
+    "pretrain_config", "pretrain/quickstart", "Model, lengths and steps."
 )
 _FINETUNE_CONFIG = flags.DEFINE_string(
-    "finetune_config", "configs/finetune/quickstart.py", "The same model, to be fine-tuned."
+    "finetune_config", "finetune/quickstart", "The same model, to be fine-tuned."
 )
 
 
 # The training reads the small corpus about as many times; pairs of sentences that came again would
 # be learned by heart.
 _DUPE_FACTOR = 8
+
+
+def _path_of(command: str) -> str:
+    """The file of a command, as short as it can be written here."""
+    path = shipped.commands()[command]
+    short = os.path.relpath(path)
+    return path if short.startswith(os.pardir) else short
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +59,6 @@ class Step:
 def main(argv: Sequence[str]) -> None:
     del argv
     folder = pathlib.Path(_OUTPUT_DIR.value)
-    if not pathlib.Path("scripts/quickstart.py").exists():
-        raise ValueError("run it in the folder of the clone: cd there first.")
     folder.mkdir(parents=True, exist_ok=True)
     steps = plan_steps(folder, _PRETRAIN_CONFIG.value, _FINETUNE_CONFIG.value)
     seconds = run_steps(steps, folder / "steps.json")
@@ -62,12 +67,12 @@ def main(argv: Sequence[str]) -> None:
 
 def plan_steps(folder: pathlib.Path, pretrain_config: str, finetune_config: str) -> list[Step]:
     """The steps in their order; vocabulary size and length are those of the configs."""
-    config = runpy.run_path(pretrain_config)["get_config"]()
+    config = recipe(pretrain_config)
     corpus = folder / "corpus"
 
     def script(title: str, name: str, replaces: str = "", **values: object) -> Step:
         words = (f"--{flag}={value}" for flag, value in values.items())
-        return Step(title, (f"scripts/{name}.py", *words), replaces)
+        return Step(title, (_path_of(name), *words), replaces)
 
     def records(title: str, part: str, **more: object) -> Step:
         return script(
@@ -224,4 +229,4 @@ def summary(folder: pathlib.Path, seconds: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, needs_keras=False)

@@ -28,7 +28,6 @@ from pydoc_data.topics import topics
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data.text.documents import split_sentences
 from bert_tf.files import write_whole
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The folder to write to.", required=True)
@@ -61,6 +60,8 @@ def main(argv: Sequence[str]) -> None:
 
 def write_corpus(folder: str) -> list[str]:
     """Writes the five files into `folder` and returns lines that say what is in them."""
+    from bert_tf.data.text.documents import split_sentences
+
     modules = {name: list(texts) for name, texts in _modules()}
     labelled = _labelled_texts(modules)
     parts = {"train": [], "dev": []}
@@ -185,4 +186,4 @@ def _labelled_texts(modules: dict[str, list[str]]) -> dict[str, tuple[str, str]]
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, needs_keras=False)

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from absl import flags
 
 from bert_tf import app, locks
-from bert_tf.data.report import measure
 
 _DATA = flags.DEFINE_string("data", None, "The folder of the data set.", required=True)
 _MASKED_LM_PROB = flags.DEFINE_float("masked_lm_prob", 0.15, "As in the config of the training.")
@@ -38,6 +37,8 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _report() -> None:
+    from bert_tf.data.report import measure
+
     found = measure.measure(
         _DATA.value,
         masked_lm_prob=_MASKED_LM_PROB.value,
@@ -54,4 +55,4 @@ def _report() -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, needs_keras=False)

@@ -1,10 +1,8 @@
 """The flags that pretrain.py and finetune.py have in common. This is no script."""
 
-import tensorflow as tf
 from absl import flags
 
-from bert_tf.training import distribution
-from bert_tf.training.loop import Session
+from bert_tf.training import STRATEGIES
 
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()  # --help of the script that calls `define` shows them as its own
@@ -12,7 +10,7 @@ flags.disclaim_key_flags()  # --help of the script that calls `define` shows the
 
 def define() -> None:
     """Defines the flags, as if they stood in the script."""
-    flags.DEFINE_enum("strategy", "auto", distribution.STRATEGIES, "Which devices to use.")
+    flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Which devices to use.")
     flags.DEFINE_string("tpu", "", "Name or address of the TPU; 'local' on a TPU VM.")
     flags.DEFINE_bool(
         "dry_run", False, "Run two steps, print what the run would do, and write nothing."
@@ -36,8 +34,10 @@ def define() -> None:
     )
 
 
-def session(strategy: tf.distribute.Strategy) -> Session:
-    """What the flags say of this start of the run."""
+def session(strategy):
+    """The `Session` that the flags say, on the devices of `strategy`."""
+    from bert_tf.training.loop import Session
+
     return Session(
         strategy,
         time_limit=FLAGS.max_hours * 3600,

@@ -15,15 +15,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from absl import flags
 
 from bert_tf import app, locks, progress
-from bert_tf.data.text import documents
-from bert_tf.tokenization import learn_vocabulary
-from bert_tf.tokenization.wordpiece import WordPieceTokenizer
+from bert_tf.data.text import FORMATS
 
 _INPUT = flags.DEFINE_list("input", None, "Files or patterns, separated by commas.", required=True)
 _INPUT_FORMAT = flags.DEFINE_enum(
     "input_format",
     "auto",
-    documents.FORMATS,
+    FORMATS,
     "lines, prose or jsonl; auto goes by the name of the file: .txt is lines, .jsonl is jsonl.",
 )
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The folder to write to.", required=True)
@@ -47,6 +45,10 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _train() -> None:
+    from bert_tf.data.text import documents
+    from bert_tf.tokenization import learn_vocabulary
+    from bert_tf.tokenization.wordpiece import WordPieceTokenizer
+
     start = time.monotonic()
     texts = _Counted(documents.read_texts(_INPUT.value, _INPUT_FORMAT.value))
     word_counts = learn_vocabulary.count_words(texts, _DO_LOWER_CASE.value)
@@ -87,4 +89,4 @@ class _Counted:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, needs_keras=False)

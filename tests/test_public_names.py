@@ -1,5 +1,7 @@
 """The public surface: what `import bert_tf` promises."""
 
+import ast
+import pathlib
 import subprocess
 import sys
 
@@ -10,11 +12,18 @@ import bert_tf
 PUBLIC = [
     "BertConfig",
     "BertEncoder",
+    "ExperimentConfig",
     "Session",
     "Tokenizer",
+    "evaluate",
+    "export_model",
     "export_saved_model",
-    "train",
+    "finetune",
     "load",
+    "predict",
+    "pretrain",
+    "recipe",
+    "train",
 ]
 
 
@@ -28,6 +37,19 @@ def test_every_public_name_is_there_and_has_a_docstring(name):
     assert callable(value)
     assert value.__name__ == name
     assert len(value.__doc__) > 40
+
+
+def test_editors_see_every_public_name():
+    assert set(PUBLIC) <= set(dir(bert_tf))
+    source = pathlib.Path(bert_tf.__file__)
+    assert source.with_name("py.typed").exists()
+    listed = {
+        alias.asname
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(PUBLIC) - {"load"} <= listed  # under TYPE_CHECKING
 
 
 def test_another_name_is_an_attribute_error():

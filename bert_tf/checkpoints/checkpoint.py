@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.checkpoints import encoders
+from bert_tf.checkpoints import FORMATS, encoders
 from bert_tf.checkpoints.found_task import labels_of
 from bert_tf.checkpoints.mapping import Row
 from bert_tf.checkpoints.model_variables import (
@@ -29,7 +29,6 @@ from bert_tf.files import new_folder
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tokenization.tokenizer import Tokenizer
 
-FORMATS = ("google", "garden", "keras", "hugging_face")
 _HEADS_IN_WORDS = {
     "masked_lm": "the masked-LM head",
     "next_sentence": "the next-sentence head",

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.export import PRECISIONS
 from bert_tf.export.ids import IdsGraph
 from bert_tf.layers.attention import MASKED
 
-PRECISIONS = ("float32", "dynamic_int8", "int8")
 SIGNATURE = "ids"
 # One scale of int8 must span what attention adds to a score and the scores themselves: -1e9 would
 # make all scores equal. exp(-25) is 1e-11.
@@ -34,8 +34,9 @@ def convert(
     Raises:
       ValueError: an unknown precision, or "int8" without calibration.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"LiteRT precision {precision!r}; known: {', '.join(PRECISIONS)}.")
+    known = PRECISIONS["litert"]
+    if precision not in known:
+        raise ValueError(f"LiteRT precision {precision!r}; known: {', '.join(known)}.")
     if precision == "int8" and not calibration:
         raise ValueError("precision int8 needs calibration text (--calibration_data).")
     function = graph.function

@@ -5,9 +5,9 @@ import tempfile
 
 import numpy as np
 
+from bert_tf.export import PRECISIONS
 from bert_tf.export.ids import IdsGraph
 
-PRECISIONS = ("float32", "int8")
 _OPSET = 17
 
 
@@ -22,8 +22,9 @@ def convert(graph: IdsGraph, precision: str) -> bytes:
     Raises:
       ValueError: an unknown precision; the packages of the extra `export` are missing.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"ONNX precision {precision!r}; known: {', '.join(PRECISIONS)}.")
+    known = PRECISIONS["onnx"]
+    if precision not in known:
+        raise ValueError(f"ONNX precision {precision!r}; known: {', '.join(known)}.")
     try:
         import tf2onnx
     except ImportError as error:

@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf import members, model_folder
+from bert_tf import model_folder
 from bert_tf.export import description, ids_model
 from bert_tf.export.ids import inputs_of
+from bert_tf.inference import known_tasks
 from bert_tf.tasks import embedding
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tasks.task_model import encoder_inputs
@@ -18,12 +19,6 @@ from bert_tf.tasks.task_model import encoder_inputs
 # Widths are rounded up to a multiple, so that a runtime meets few shapes.
 _WIDTH = 16
 _EMBED = embedding.Config.SERVED_AS
-
-
-def known_tasks() -> dict[str, str]:
-    """{what `--task` of predict.py calls a task: its name}, of the tasks inside bert_tf."""
-    configs = {name: members.find("tasks", name).Config for name in members.known("tasks")}
-    return {config.SERVED_AS: name for name, config in configs.items() if config.SERVED_AS}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,7 +28,6 @@ from bert_tf import files, locks, progress
 from bert_tf.tokenization.row_layout import RowLayout
 from bert_tf.tokenization.tokenizer import Tokenizer
 
-FORMATS = ("jsonl", "npy")
 FORMAT_VERSION = 1
 _SETTINGS = "settings.json"
 

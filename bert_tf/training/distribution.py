@@ -7,9 +7,7 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import locks
-from bert_tf.training import peers
-
-STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker", "tpu")
+from bert_tf.training import STRATEGIES, peers
 
 
 def make_strategy(name: str = "auto", *, tpu: str = "") -> tf.distribute.Strategy:

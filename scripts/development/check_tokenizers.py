@@ -23,7 +23,6 @@ from absl import app, flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from benchmarks.contestants import reference_tokenizers
-
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 _VOCAB_FILE = flags.DEFINE_string(

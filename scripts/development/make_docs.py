@@ -8,13 +8,9 @@ for each package, so they cannot be stale. Their text comes from the docstrings.
 """
 
 import argparse
-import collections
-import dataclasses
-import inspect
 import pathlib
-import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -38,7 +34,6 @@ is an error that lists the known ones. Which settings `task` and `model` have de
 and the model. Paths, devices and other things that do not change the result are flags; `--help` of
 each script explains them.
 """
-_ENTRY = re.compile(r"^(?P<names>\w+(?:, \w+)*): (?P<text>.*)$")
 
 
 # --------------------------------------------------------------------------------- settings
@@ -47,100 +42,40 @@ _ENTRY = re.compile(r"^(?P<names>\w+(?:, \w+)*): (?P<text>.*)$")
 def settings_page() -> str:
     """The text of docs/settings.md."""
     from bert_tf import config, members
+    from bert_tf.config import listing
 
+    every = listing.sections(members.known("tasks"), members.known("models"))
+    phases = listing.section("train.phases", "train.phases", config.PhaseConfig)
     parts = [_HEAD]
-    parts += _section("data", config.DataConfig, "Flag: `--config.data.`.")
-    parts += _section("optimizer", config.OptimizerConfig, "Flag: `--config.optimizer.`.")
-    parts += _section("train", config.TrainConfig, "Flag: `--config.train.`.")
-    parts += _section(
-        "train.phases", config.PhaseConfig, "The entries of `train.phases`, set in a config file."
-    )
-    for name in members.known("tasks"):
-        cls = members.find("tasks", name).Config
-        parts += _section(
-            f"task: {name}", cls, f"Flag: `--config.task.` when the task is `{name}`."
-        )
-    for name in members.known("models"):
-        cls = members.find("models", name).Config
-        parts += _section(
-            f"model: {name}", cls, f"Flag: `--config.model.` when the model is `{name}`."
-        )
+    for section in every:
+        parts += _section(section)
+        if section.key == "train":
+            parts += _section(phases)
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _section(title: str, cls: type, intro: str) -> Iterator[str]:
-    """The lines of one Config class: a heading and a table."""
-    meanings, ranges = attributes_of(cls), _ranges_of(title, cls)
-    yield f"\n## {title}\n\n{_first_paragraph(cls)}\n"
-    yield f"{intro} Defined in `{cls.__module__}.{cls.__qualname__}`.\n"
+def _section(section: Any) -> Iterator[str]:
+    """The lines of a `listing.Section`: a heading and a table."""
+    yield f"\n## {section.title}\n\n{_escape(section.about)}\n"
+    cls = section.cls
+    yield f"{_how_to_set(section)} Defined in `{cls.__module__}.{cls.__qualname__}`.\n"
     yield "| setting | default | meaning | range |\n|---|---|---|---|"
-    for field in dataclasses.fields(cls):
-        if field.name not in meanings:
-            raise ValueError(
-                f"{cls.__module__}.{cls.__qualname__}: the docstring has no entry for "
-                f"{field.name!r} under Attributes. Add one."
-            )
+    for setting in section.settings:
         cells = (
-            f"`{field.name}`",
-            f"`{_default(field)}`",
-            _escape(meanings[field.name]),
-            _escape(ranges.get(field.name, "")),
+            f"`{setting.name}`",
+            f"`{setting.default}`",
+            _escape(setting.meaning),
+            _escape(setting.range),
         )
         yield "| " + " | ".join(cells) + " |"
 
 
-def attributes_of(cls: type) -> dict[str, str]:
-    """{name: meaning}, from the "Attributes:" of the docstrings of a class and its bases."""
-    found: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        entries: dict[str, list[str]] = collections.OrderedDict()
-        for line in _attribute_lines(inspect.cleandoc(vars(base).get("__doc__") or "")):
-            entry = _ENTRY.match(line)
-            if entry:
-                last = entry["names"]
-                entries[last] = [entry["text"]]
-            elif entries:
-                entries[last].append(line.strip())
-        for names, lines in entries.items():
-            found.update(dict.fromkeys(names.split(", "), " ".join(lines)))
-    return found
-
-
-def _attribute_lines(docstring: str) -> list[str]:
-    """The lines of the section "Attributes:", its entries without their indentation."""
-    _, found, section = docstring.partition("\nAttributes:\n")
-    lines = []
-    for line in section.splitlines() if found else []:
-        if line and not line.startswith(" "):
-            break  # the next section
-        lines.append(line.removeprefix("  "))
-    return lines
-
-
-def _ranges_of(title: str, cls: type) -> Mapping[str, str]:
-    """{setting: which numbers it may have}, for those that have a range."""
-    from bert_tf.config import ranges
-    from bert_tf.models.model import EncoderConfig
-
-    if issubclass(cls, EncoderConfig):
-        names = [field.name for field in dataclasses.fields(cls)]
-        rates = [name for name in names if name.endswith("dropout_prob")]
-        return {
-            **dict.fromkeys(cls.AT_LEAST_ONE, "at least 1"),
-            **dict.fromkeys(rates, "at least 0 and less than 1"),
-        }
-    table = getattr(ranges, title.upper(), getattr(cls, "RANGES", {}))
-    return {name: wanted for name, (wanted, _) in table.items()}
-
-
-def _first_paragraph(cls: type) -> str:
-    return _escape(" ".join(inspect.getdoc(cls).split("\n\n")[0].split()))
-
-
-def _default(field: dataclasses.Field) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return repr(field.default_factory())
-    return "" if field.default is dataclasses.MISSING else repr(field.default)
+def _how_to_set(section: Any) -> str:
+    if section.key == "train.phases":
+        return "The entries of `train.phases`, set in a config file."
+    name = section.title.partition(": ")[2]
+    of = f" when the {section.key} is `{name}`" if name else ""
+    return f"Flag: `--config.{section.key}.`{of}."
 
 
 def _escape(text: str) -> str:

@@ -139,8 +139,6 @@ def _joined(words: list[str]) -> list[str]:
 
 
 def _tiny_word(word: str, command: Command, script: str, world: World, number: int) -> str:
-    if script == "ask_small_model" and word == "small/classifier":
-        return str(world.inputs / "onnx")
     flag, equals, value = word.partition("=")
     name = flag.removeprefix("--")
     if not equals or name.startswith("config"):
@@ -176,7 +174,7 @@ def _place(name: str, value: str, command: Command, script: str, world: World):
         "calibration_data": inputs / ("dev.tsv" if script == "predict" else "lines.txt"),
         "data_dir": world.glue,
         "init_checkpoint": inputs / "pretraining",
-        "model": inputs / kind,
+        "model": inputs / ("onnx" if script == "ask_small_model" else kind),
         "saved_model": inputs / "saved_model",
         "new_vocab_file": inputs / "vocab" / "vocab.txt",
         "valid_input": inputs / "valid.txt",

@@ -71,8 +71,9 @@ def test_fuzzed_texts_are_answered_as_by_the_original(original, small):
 @pytest.mark.parametrize("small", [FORMS[1], FORMS[4]], ids=["litert", "onnx"], indirect=True)
 def test_the_script_of_thirty_lines_asks_it(original, small):
     folder, _, tolerance = small
+    words = [f"--model={folder}", *(f"--text={text}" for text in TEXTS[:3])]
     process = subprocess.run(
-        [sys.executable, "scripts/ask_small_model.py", str(folder), *TEXTS[:3]],
+        [sys.executable, "scripts/ask_small_model.py", *words],
         env={**os.environ, "PYTHONPATH": "."},
         capture_output=True,
         text=True,
@@ -86,14 +87,14 @@ def test_the_script_of_thirty_lines_asks_it(original, small):
 
 def test_the_script_says_how_it_is_called():
     process = subprocess.run(
-        [sys.executable, "scripts/ask_small_model.py", "no_such_folder", "a text"],
+        [sys.executable, "scripts/ask_small_model.py", "--model=no_such_folder", "--text=a"],
         env={**os.environ, "PYTHONPATH": "."},
         capture_output=True,
         text=True,
         check=False,
     )
     assert process.returncode == 1 and "Traceback" not in process.stderr
-    assert "error: expected a folder made by export.py, then texts." in process.stderr
+    assert "error: --model=no_such_folder: expected a folder made by export.py." in process.stderr
 
 
 def test_masks_are_guessed_from_ids(tmp_path):

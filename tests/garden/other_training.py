@@ -11,8 +11,8 @@ import os
 import sys
 
 import tensorflow as tf
-from benchmarks import synthetic
 
+from benchmarks import synthetic
 from bert_tf import initial_weights, model_folder
 from bert_tf.config.as_json import from_json
 from bert_tf.config.experiment import ExperimentConfig

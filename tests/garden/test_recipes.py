@@ -4,7 +4,6 @@ import json
 import math
 
 from benchmarks.contestants import garden_pretraining
-
 from bert_tf.data.records.release_format import StaticMasks
 from tests.data.fake_tokenizer import VOCABULARY, build_data, sentences
 

@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 import tf_keras
+
 from benchmarks import synthetic
 from benchmarks.contestants import garden_step
 

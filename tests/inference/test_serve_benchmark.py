@@ -3,8 +3,8 @@
 import itertools
 
 import pytest
-from benchmarks import answering, harness, serve
 
+from benchmarks import answering, harness, serve
 from bert_tf import model_folder
 from tests.export.models import make
 

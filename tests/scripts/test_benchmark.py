@@ -7,9 +7,9 @@ import sys
 
 import numpy as np
 import pytest
+
 from benchmarks import child, commands, data, harness, synthetic, train
 from benchmarks.harness import Contestant
-
 from bert_tf.config.experiment import (
     BertConfig,
     DataConfig,

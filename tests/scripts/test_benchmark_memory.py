@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+
 from benchmarks.memory import run_and_watch
 
 CHILD = "import time; b = b'x' * 60_000_000; time.sleep(0.7)"

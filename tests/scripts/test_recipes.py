@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from benchmarks import recipes
 
+from benchmarks import recipes
 from bert_tf.config import experiment
 from bert_tf.training.phases import phases_of
 from tests.scripts.conftest import config_text, ok_here, run_here

@@ -6,11 +6,11 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from benchmarks.contestants import reference_tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken
 
+from benchmarks.contestants import reference_tokenizers
 from bert_tf.tokenization.byte_pair import BytePairTokenizer
 from bert_tf.tokenization.byte_pair_vocabulary import BytePairVocabulary, byte_alphabet
 from bert_tf.tokenization.tokenizer import Tokenizer

@@ -17,13 +17,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bert_tf import progress
-from bert_tf.data.corpus import min_hash
+from bert_tf.data.corpus import METHODS, UNITS, min_hash
 from bert_tf.data.corpus.flat_corpus import Corpus, TokenFile, map_in_order
 from bert_tf.data.corpus.token_hashes import hash_places
 from bert_tf.files import write_whole
 
-METHODS = ("exact", "near")
-UNITS = ("document", "sentence")
 _TOKENS_PER_BLOCK = 1 << 16
 _KEYS_PER_PARTITION = 1 << 20
 _UNITS_PER_RANGE = 1 << 22

@@ -2,6 +2,7 @@
 
 import functools
 
+from bert_tf.data.examples import OBJECTIVES
 from bert_tf.data.examples.full_sentences import FullSentences
 from bert_tf.data.examples.next_sentence import NextSentence
 from bert_tf.data.examples.objective import Objective
@@ -9,8 +10,7 @@ from bert_tf.data.examples.sentence_order import SentenceOrder
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.tokenization.row_layout import RowLayout
 
-_CLASSES = {"next_sentence": NextSentence, "sentence_order": SentenceOrder, "none": FullSentences}
-OBJECTIVES = tuple(_CLASSES)
+_CLASSES = dict(zip(OBJECTIVES, (NextSentence, SentenceOrder, FullSentences), strict=True))
 
 
 def make_objectives(wanted: Manifest, layout: RowLayout) -> list[Objective]:

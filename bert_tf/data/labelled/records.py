@@ -20,6 +20,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_tf.data.labelled import KINDS, LINES
 from bert_tf.data.text.lines import STANDARD_INPUT, GFileReader, read_lines, without_compression
 from bert_tf.files import parse_json
 
@@ -31,9 +32,6 @@ _SUFFIXES = {
     ".json": "jsonl",
     ".parquet": "parquet",
 }
-LINES = "lines"  # each line is a text: no table
-KINDS = ("tsv", "csv", "jsonl", "parquet")
-FORMATS = ("auto", LINES, *KINDS)  # values of --input_format
 # The csv module's own limit is 131,072 characters a field; a long article is no mistake.
 _LONGEST_CSV_FIELD = 16 << 20
 _ROWS_PER_READ = 4096

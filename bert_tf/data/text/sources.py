@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.data.text import tfds
+from bert_tf.data.text import FORMATS, tfds
 from bert_tf.data.text.lines import GFileReader, open_binary, without_compression
 
-FORMATS = ("auto", "lines", "prose", "jsonl", "parquet")
 CHUNK_BYTES = 1 << 19
 _RECORDS_PER_PIECE = 64
 _FORMAT_OF_EXTENSION = {"jsonl": "jsonl", "txt": "lines", "parquet": "parquet"}

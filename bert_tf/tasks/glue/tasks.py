@@ -16,6 +16,7 @@ import tensorflow as tf
 from bert_tf.data.text.lines import COMPRESSIONS
 from bert_tf.tasks.classification.examples import TableFormat
 from bert_tf.tasks.classification.labels import REGRESSION, SINGLE
+from bert_tf.tasks.glue import TRAINED
 
 _THREE_WAY = ("entailment", "neutral", "contradiction")
 _TWO_WAY = ("entailment", "not_entailment")
@@ -149,7 +150,6 @@ _TASKS = (
     ),
 )
 TASKS = {task.name: task for task in _TASKS}
-TRAINED = tuple(name for name in TASKS if name != "ax")
 SUBMISSION_FILES = tuple(file for task in _TASKS for file in task.submissions.values())
 
 

@@ -1,0 +1,1 @@
+"""What a command says of itself: help and completion. Nothing here imports TensorFlow."""

@@ -1,0 +1,103 @@
+"""Models for other programs, as scripts/export.py writes them."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+
+from bert_tf import model_folder
+from bert_tf.data.labelled.records import AS_NAMED, Reading
+from bert_tf.export import PRECISIONS
+from bert_tf.export.ids_model import export_ids_model
+from bert_tf.export.saved_model import export_saved_model
+from bert_tf.inference import rows, stream
+from bert_tf.tasks.task import Serve
+
+# Asked of both models before success is reported; {mask} is the tokenizer's own mask token.
+_SAMPLES = ["a short text", "", "Another one, with {mask} and accents: ÀÉÎ 中文 🙂", "long " * 600]
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """Texts on which int8 of LiteRT measures the ranges of activations.
+
+    Attributes:
+      path: a file as predict.py takes it; None: there is none.
+      num_lines: how many lines of it are used.
+      reading: format and encoding.
+      settings: {name: text}: settings of the task that say how a file is read.
+    """
+
+    path: str | None = None
+    num_lines: int = 200
+    reading: Reading = AS_NAMED
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+_NO_CALIBRATION = Calibration()
+
+
+def export_model(
+    model: str,
+    output_dir: str,
+    *,
+    format: str = "saved_model",
+    precision: str = "float32",
+    calibration: str | Calibration = _NO_CALIBRATION,
+) -> float:
+    """Writes a trained model for another program, and compares the answers of both.
+
+    Args:
+      model: a model folder, work directory or checkpoint of another project.
+      output_dir: where it is put; must not exist yet.
+      format: "saved_model", "litert" or "onnx".
+      precision: one of `export.PRECISIONS[format]`.
+      calibration: for int8 of litert: a file of texts of the kind to be expected.
+
+    Returns:
+      The largest difference of an output from that of the model.
+
+    Raises:
+      ValueError: the format has no such precision, or something of it is missing here.
+    """
+    _check(format, precision)
+    if isinstance(calibration, str):
+        calibration = Calibration(calibration)
+    dtype = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    task, keras_model = model_folder.load(model, dtype=dtype)
+    task_of_file = rows.for_reading(task, calibration.reading, calibration.settings)
+    metrics = model_folder.read_metrics(model)
+    mask = task.tokenizer.tokens[task.tokenizer.mask_id]
+    samples = [text.replace("{mask}", mask) for text in _SAMPLES]
+    if format == "saved_model":
+        return export_saved_model(task, keras_model, output_dir, samples, metrics)
+    is_measured = format == "litert" and precision == "int8"
+    return export_ids_model(
+        task,
+        keras_model,
+        output_dir,
+        format=format,
+        precision=precision,
+        samples=samples,
+        calibration=_columns(task_of_file, calibration) if is_measured else (),
+        metrics=metrics,
+    )
+
+
+def _check(format: str, precision: str) -> None:
+    """ValueError for a format that is not known, or numbers in a form that it does not have."""
+    if format not in PRECISIONS:
+        raise ValueError(f"--format={format}: expected one of {', '.join(PRECISIONS)}.")
+    if precision not in PRECISIONS[format]:
+        known = ", ".join(PRECISIONS[format])
+        raise ValueError(f"--format={format} has no {precision}; it has: {known}.")
+
+
+def _columns(task: Serve, calibration: Calibration) -> list[list[str]]:
+    """The texts of the calibration data; for a task on pairs both columns."""
+    path = calibration.path
+    if not path:
+        raise ValueError("--precision=int8 needs --calibration_data: a file of texts.")
+    lines = rows.read(path, task, task.reading, calibration.settings)
+    lines = itertools.islice(lines, calibration.num_lines)
+    texts = [stream.texts_of(task, line, path) for line in lines]
+    return [list(column) for column in zip(*texts, strict=True)]

@@ -1,0 +1,222 @@
+"""Fine-tuning on labelled files, as scripts/finetune.py does it."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from bert_tf import initial_weights, model_folder
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.batches.order import BatchSlice
+from bert_tf.files import sha256
+from bert_tf.tasks.results import check_held_out, write_results
+from bert_tf.tasks.sets import Files, Prepared, Result
+from bert_tf.tasks.task import Learn, Score, make_task
+from bert_tf.training import distribution, find_batch
+from bert_tf.training.evaluate import Evaluator
+from bert_tf.training.loop import Session, train
+from bert_tf.training.run import Trained
+from bert_tf.workflows.start import Start, config_of, with_devices
+
+_SESSION = Session()
+
+
+@dataclasses.dataclass(frozen=True)
+class Finetuned:
+    """What a fine-tuning run ends with.
+
+    Attributes:
+      model: the Keras model.
+      task: its task: encodes texts, decodes outputs.
+      scores: {name of the set: {metric: value}} of the sets with labels.
+      results: {name of the set: its scores and the outputs of every row}.
+    """
+
+    model: keras.Model
+    task: Score
+    scores: dict[str, dict[str, float]]
+    results: dict[str, Result]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A fine-tuning run whose data are read and whose settings are checked.
+
+    Attributes:
+      task: what is learned.
+      data: all sets.
+      session: with the devices.
+      arguments: of `training.loop.train`.
+    """
+
+    task: Learn
+    data: Prepared
+    session: Session
+    arguments: dict[str, Any]
+
+    def finish(
+        self,
+        trained: Trained,
+        write_more: Callable[[Score, dict[str, Result]], None] = lambda task, results: None,
+    ) -> Finetuned:
+        """Scores all sets; writes the model folder, predictions, report.html and results.json.
+
+        Args:
+          trained: what the loop returned.
+          write_more: writes other files, before results.json, which says that all is there.
+        """
+        task, results = self._evaluate(trained)
+        scores = {name: result.scores for name, result in results.items() if result.scores}
+        if distribution.is_chief(self.session.strategy):
+            first = next(iter(self.data.dev), None)
+            others = {name: values for name, values in scores.items() if name != first}
+            folder = self.arguments["work_dir"]
+            metrics = {"eval": scores.get(first, {}), **others}
+            model_folder.save(f"{folder}/model", task, trained.model, metrics)
+            write_more(task, results)
+            write_results(folder, task, self.data, results)
+        return Finetuned(trained.model, task, scores, results)
+
+    def _evaluate(self, trained: Trained) -> tuple[Score, dict[str, Result]]:
+        """(the task, {name of the set: scores and answers}); scores of sets that have labels.
+
+        An evaluation of the first set at the end of the training is not repeated. What is chosen on
+        evaluation data (a threshold) is chosen on the first set, before its scores.
+        """
+        task, data = self.task, self.data
+        batch_size = task.config.train.eval_batch_size
+        evaluator = Evaluator(task, trained.model, self.session.strategy, batch_size)
+        part = BatchSlice(batch_size)
+        results = {}
+        for name, part_of in {**data.dev, **data.test}.items():
+            if not results and trained.evaluation is not None:
+                scores, rows = dict(trained.evaluation.metrics), trained.evaluation.rows
+            else:
+                scores, rows = evaluator.run_with_rows(part_of.arrays)
+            if not results and data.dev:
+                task = task.with_facts(task.calibrate(rows, part_of.arrays))
+                scores |= task.score(rows, part_of.arrays)
+            if part_of.is_labelled:
+                scores |= task.baselines(task.make_dataset(part_of.arrays, part, training=False))
+            results[name] = Result(scores if part_of.is_labelled else {}, rows)
+        return task, results
+
+
+def finetune(
+    config: ExperimentConfig | str = "finetune/glue",
+    *,
+    train_data: str,
+    work_dir: str,
+    eval_data: str | Sequence[str] = (),
+    test_data: str | Sequence[str] = (),
+    init_checkpoint: str | None = None,
+    vocab_file: str | None = None,
+    session: Session = _SESSION,
+) -> Finetuned:
+    """Trains a task on labelled data and scores it; the same call continues a run that was stopped.
+
+    Args:
+      config: the settings, or the name of a recipe, such as "finetune/sst2". The default classifies
+        texts.
+      train_data: a file as finetune.py takes it.
+      work_dir: gets everything that the run writes; at the end also `model/`, which `load` reads,
+        and `report.html`.
+      eval_data: files to evaluate on; without one a part of `train_data` is held out.
+      test_data: files to predict; those that have labels are scored too.
+      init_checkpoint: what to start from: a model folder, or a checkpoint of another project.
+      vocab_file: the tokenizer, if the run starts from random weights.
+      session: devices, time limit, a function that is called at each evaluation.
+
+    Returns:
+      The model, its task, and what came out.
+
+    Raises:
+      ValueError: data, settings and work directory do not belong together.
+    """
+    files = Files(train_data, named(eval_data, "dev"), named(test_data, "test"))
+    start = Start(init_checkpoint, vocab_file)
+    session = with_devices(session)
+    with distribution.owning(work_dir, session.strategy, writes=not session.dry_run):
+        plan = prepare(config_of(config), files, start, work_dir, session)
+        trained = train(**plan.arguments)
+        if session.dry_run:
+            return Finetuned(trained.model, plan.task, {}, {})
+        return plan.finish(trained)
+
+
+def prepare(
+    config: ExperimentConfig,
+    files: Files,
+    start: Start,
+    work_dir: str,
+    session: Session,
+    trial: str = "",
+) -> Plan:
+    """Reads the data and checks everything that can be checked before the first step.
+
+    Args:
+      config, work_dir: as for `finetune`.
+      session: with devices.
+      files: the data.
+      start: what the run starts from.
+      trial: PHASE:NUM_MICRO_BATCHES, for `find_batch`.
+    """
+    check_is_trained_here(config)
+    check_start(start)
+    config = start.with_model(config)
+    tokenizer = start.tokenizer()
+    config.check()
+    if trial:
+        config, _ = find_batch.try_phase(config, None, trial)
+    data = config.task.task_class().prepare(config, files, tokenizer)
+    check_held_out(work_dir, data.held_out)
+    print("\n".join(data.look_lines), flush=True)
+    config = config.with_steps(len(data.train.examples))
+    task = make_task(config, tokenizer, data.facts)
+    # Without evaluations in between there is none in the loop: `Plan.finish` follows.
+    watched = next(iter(data.dev.values()), None) if config.train.eval_every else None
+    # Without an evaluation file some of the rows of the training file are not trained on.
+    rows = f", {len(data.train.examples)} rows of it" if data.held_out else ""
+    arguments = {
+        "task": task,
+        "config": config,
+        "train_data": data.train.arrays,
+        "eval_data": watched and watched.arrays,
+        "work_dir": work_dir,
+        "initialize": initial_weights.initializer(start.checkpoint, tokenizer),
+        "made_of": {
+            "data": sha256(files.train) + rows,
+            "initial weights": start.identity,
+        },
+        "session": session,
+    }
+    return Plan(task, data, session, arguments)
+
+
+def check_is_trained_here(config: ExperimentConfig) -> None:
+    """ValueError for a task that finetune.py does not train."""
+    script = config.task.TRAINED_BY
+    if script != "finetune.py":
+        raise ValueError(
+            f"the task of --config is {config.task.name!r}, which "
+            + (f"{script} trains." if script else "has no objective to train.")
+        )
+
+
+def check_start(start: Start) -> None:
+    """ValueError unless there is either a checkpoint or a vocabulary."""
+    if bool(start.checkpoint) == bool(start.vocab_file):
+        raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
+
+
+def named(paths: str | Sequence[str], name: str) -> dict[str, str]:
+    """{name: path}: one file has the given name, several have those of their files."""
+    paths = [paths] if isinstance(paths, str) else list(paths)
+    if len(paths) < 2:
+        return dict(zip([name], paths, strict=False))
+    names = [f"{name}_{pathlib.Path(path).name.split('.')[0]}" for path in paths]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two files have one name: {', '.join(paths)}. Rename one of them.")
+    return dict(zip(names, paths, strict=True))

@@ -1,0 +1,205 @@
+"""Answers to texts, as scripts/predict.py gives them: as a list, on standard output, in a file."""
+
+import dataclasses
+import hashlib
+import itertools
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bert_tf import progress
+from bert_tf.data.labelled import LINES
+from bert_tf.data.labelled.records import AS_NAMED, Reading
+from bert_tf.data.text.lines import STANDARD_INPUT
+from bert_tf.inference import answerers, calibration, rows, stream
+from bert_tf.inference.answer_formats import AnswerFormat
+from bert_tf.inference.answerers import Answerer
+from bert_tf.inference.answers_file import AnswersFile
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """What is to be answered, and how it is read.
+
+    Attributes:
+      path: lines of text or a table; None: standard input.
+      reading: format and encoding.
+      settings: {name: text}: settings of the task that say how a file is read.
+    """
+
+    path: str | None
+    reading: Reading = AS_NAMED
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.path or STANDARD_INPUT
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """A file of answers.
+
+    Attributes:
+      path: where.
+      kind: "jsonl", "csv" or "tsv".
+      settings: what the answers depend on: a file that was begun with others is refused.
+    """
+
+    path: str
+    kind: str
+    settings: Mapping[str, Any]
+
+
+def predict(
+    model: str | Answerer,
+    texts: str | Iterable[str],
+    *,
+    task: str | None = None,
+    batch_size: int = 32,
+    temperature: float | None = None,
+) -> list[dict[str, Any]]:
+    """The answers of a model to texts, in their order.
+
+    Args:
+      model: what predict.py takes as --model, or what `inference.answerers.load` made of it.
+      texts: one or several, each as a line of predict.py's input: two texts have a tab in between.
+      task: one of `inference.known_tasks`; None: what the model was trained for. "embed": vectors.
+      batch_size: texts that are answered together.
+      temperature: for a classifier: divides the logits.
+
+    Returns:
+      A dict for each text, as predict.py prints it.
+
+    Raises:
+      ValueError: there is no such model, or a text has another form than it takes.
+    """
+    answerer = answerers.load(model, task) if isinstance(model, str) else model
+    if temperature:
+        answerer.task.check_has_temperature()
+        answerer = calibrated(answerer, temperature)
+    texts = [texts] if isinstance(texts, str) else texts
+    lines = (stream.Line(number, text) for number, text in enumerate(texts, start=1))
+    windows = stream.windows(lines, batch_size)
+    answered = (stream.answer_window(answerer, window, batch_size, "texts") for window in windows)
+    return list(itertools.chain.from_iterable(answered))
+
+
+def for_source(answerer: Answerer, source: Source) -> Answerer:
+    """The same answerer, for files that are written as `source` says."""
+    task = rows.for_reading(answerer.task, source.reading, source.settings)
+    return dataclasses.replace(answerer, task=task)
+
+
+def print_answers(answerer: Answerer, source: Source, kind: str, batch_size: int) -> None:
+    """Prints the answers to all of `source`, in the format `kind`."""
+    written = AnswerFormat(kind)
+    for window in stream.windows(_lines(answerer, source), batch_size):
+        for line in _answer(answerer, window, source.name, written, batch_size):
+            print(line)
+        sys.stdout.flush()
+
+
+def answer_into_file(answerer: Answerer, source: Source, output: Output, batch_size: int) -> None:
+    """Writes the answers to all of `source`; continues a file that was begun by a killed process.
+
+    Raises:
+      ValueError: the file was begun with other input.
+    """
+    lines, digest = _lines(answerer, source), hashlib.sha256()
+    with AnswersFile(output.path, dict(output.settings)) as file:
+        done = file.num_lines
+        written = AnswerFormat(output.kind, with_header=not done)
+        if done:
+            _skip(lines, file, digest, output.path)
+        with progress.bar(unit="lines", description="predicting", initial=done) as bar:
+            for window in stream.windows(lines, batch_size):
+                _add(digest, window)
+                answers = _answer(answerer, window, source.name, written, batch_size)
+                file.write(answers, digest.hexdigest())
+                bar.update(len(window))
+
+
+def _lines(answerer: Answerer, source: Source) -> Iterator[stream.Line]:
+    return rows.read(source.path, answerer.task, source.reading, source.settings)
+
+
+def _answer(
+    answerer: Answerer,
+    window: Sequence[stream.Line],
+    name: str,
+    written: AnswerFormat,
+    batch_size: int,
+) -> list[str]:
+    answers = stream.answer_window(answerer, window, batch_size, name)
+    return written.lines(answers, [line.number for line in window])
+
+
+def _skip(lines: Iterator[stream.Line], file: AnswersFile, digest: Any, output: str) -> None:
+    """Reads the lines that are answered already; ValueError if they are not those."""
+    _add(digest, itertools.islice(lines, file.num_lines))
+    if digest.hexdigest() != file.input_sha256:
+        raise ValueError(
+            f"{output}.part was begun with other input. Remove it, or choose another --output."
+        )
+    print(f"continuing after {file.num_lines} lines", file=sys.stderr)
+
+
+def _add(digest: Any, lines: Iterable[stream.Line]) -> None:
+    for line in lines:
+        digest.update(line.text.encode() + b"\n")
+
+
+def converse(answerer: Answerer, source: Source, batch_size: int) -> None:
+    """One answer after each line, until the input ends or an empty line; mistakes do not end it."""
+    if source.reading.kind(None) != LINES:
+        raise ValueError("--interactive reads lines. Leave out --input_format.")
+    print("a line of text, then Enter; an empty line ends", file=sys.stderr, flush=True)
+    written = AnswerFormat("jsonl")
+    for number, text in enumerate(sys.stdin, start=1):
+        text = text.rstrip("\r\n")
+        if not text:
+            return
+        try:
+            line = stream.Line(number, text)
+            answers = _answer(answerer, [line], STANDARD_INPUT, written, batch_size)
+        except ValueError as error:
+            print(f"error: {error}", file=sys.stderr, flush=True)
+            continue
+        print(answers[0], flush=True)
+
+
+def fitted_temperature(answerer: Answerer, path: str, batch_size: int) -> float:
+    """The temperature that a labelled file says; it is told on standard error.
+
+    Raises:
+      ValueError: the model has no temperature.
+    """
+    answerer.task.check_has_temperature()
+    columns, label_ids = answerer.task.read_calibration(path)
+    found = []
+    for start in range(0, len(label_ids), batch_size):
+        part = [column[start : start + batch_size] for column in columns]
+        found.append(answerer.answer(part)["probabilities"])
+    found = calibration.fit(np.concatenate(found), label_ids)
+    print(
+        f"temperature {found.temperature:.3f} from {found.num_examples} examples; expected "
+        f"calibration error {found.error_before:.4f} before, {found.error_after:.4f} after",
+        file=sys.stderr,
+        flush=True,
+    )
+    return found.temperature
+
+
+def calibrated(answerer: Answerer, temperature: float) -> Answerer:
+    """The same answerer, with the logits of its labels divided by `temperature`."""
+
+    def answer(columns):
+        outputs = answerer.answer(columns)
+        probabilities = calibration.apply(outputs["probabilities"], temperature)
+        return {**outputs, "probabilities": probabilities}
+
+    return Answerer(answerer.task, answer)

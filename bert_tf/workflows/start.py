@@ -1,0 +1,66 @@
+"""What a run of any kind is given: where it starts, its config and its devices."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from bert_tf import initial_weights, model_folder
+from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.recipes import recipe
+from bert_tf.tokenization.tokenizer import Tokenizer
+from bert_tf.training import distribution
+from bert_tf.training.loop import Session
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """The weights and the tokenizer that a run starts from.
+
+    Attributes:
+      checkpoint: a model folder, work directory or checkpoint of another project; None: random
+        weights.
+      vocab_file: vocab.txt or the folder of a tokenizer, where nothing else brings one.
+      model_settings: {name: text}, what the command line says of the model of a checkpoint.
+    """
+
+    checkpoint: str | None = None
+    vocab_file: str | None = None
+    model_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def with_model(self, config: ExperimentConfig) -> ExperimentConfig:
+        """The config, with the model of the checkpoint if there is one."""
+        if not self.checkpoint:
+            return config
+        model = initial_weights.config_of_checkpoint(
+            self.checkpoint, config.model, self.model_settings
+        )
+        return dataclasses.replace(config, model=model)
+
+    def tokenizer(self) -> Tokenizer | None:
+        """That of the checkpoint or the vocabulary file; None if there is neither."""
+        if self.checkpoint:
+            return model_folder.load_tokenizer(self.checkpoint)
+        return Tokenizer.from_folder(self.vocab_file) if self.vocab_file else None
+
+    @property
+    def identity(self) -> str:
+        """Of the weights, for the checkpoints of the run."""
+        return initial_weights.identity(self.checkpoint)
+
+
+def config_of(config: ExperimentConfig | str) -> ExperimentConfig:
+    """A config, or that of the recipe of this name.
+
+    Raises:
+      ValueError: there is no such recipe.
+    """
+    return recipe(config) if isinstance(config, str) else config
+
+
+def with_devices(session: Session) -> Session:
+    """The session with its strategy made; where it names none, that of the devices that are there."""
+    if isinstance(session.strategy, tf.distribute.Strategy):
+        return session
+    strategy = distribution.make_strategy(session.strategy or "auto")
+    return dataclasses.replace(session, strategy=strategy)

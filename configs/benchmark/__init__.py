@@ -1,0 +1,1 @@
+"""Recipes of benchmark.py; they stay in the clone."""

@@ -1,0 +1,1 @@
+"""The commands. A wheel holds them as `bert_tf.commands`; `bert-tf NAME` runs one."""
