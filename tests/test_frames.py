@@ -44,6 +44,7 @@ _RUN = textwrap.dedent(
 
     real, attention.ops = attention.ops, Ops()
     sys.argv = ["scripts/pretrain.py", *sys.argv[1:]]
+    sys.path.insert(0, root + "/scripts")
     runpy.run_path(root + "/scripts/pretrain.py", run_name="__main__")
     """
 )
