@@ -59,7 +59,7 @@ def config_of(config: ExperimentConfig | str) -> ExperimentConfig:
 
 
 def with_devices(session: Session) -> Session:
-    """The session with its strategy made; where it names none, that of the devices that are there."""
+    """The session with its strategy made; where it names none, of the devices that are there."""
     if isinstance(session.strategy, tf.distribute.Strategy):
         return session
     strategy = distribution.make_strategy(session.strategy or "auto")
