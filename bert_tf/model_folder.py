@@ -278,7 +278,10 @@ def assign(
     for variable in model.weights:
         if variable.path in missing:
             continue
-        array = weights[variable.path]
+        try:
+            array = weights[variable.path]
+        except ValueError as error:
+            raise ValueError(f"{source}: {error}") from error
         if tuple(array.shape) != tuple(variable.shape):
             raise ValueError(
                 f"{source}: {variable.path} has shape {tuple(array.shape)}, the model's has "

@@ -10,7 +10,7 @@ module docstring of bert_tf/inference/features.py says what is in the files.
 
 from absl import flags
 
-from bert_tf import app
+from bert_tf import app, files
 from bert_tf.inference import FEATURE_FORMATS
 
 FLAGS = flags.FLAGS
@@ -35,7 +35,7 @@ def main(argv):
     del argv
     from bert_tf import model_folder
     from bert_tf.data.text.lines import read_lines
-    from bert_tf.inference import features
+    from bert_tf.inference import answerers, features
 
     task, model = model_folder.load(FLAGS.model)
     longest = model.encoder.config.longest_sequence
@@ -55,6 +55,8 @@ def main(argv):
             format=FLAGS.format,
             max_seq_length=max_seq_length,
             lines_per_shard=FLAGS.lines_per_shard,
+            model_files=answerers.files_of(FLAGS.model),
+            input_sha256=files.sha256(FLAGS.input),
         ),
         batch_size=FLAGS.batch_size,
     )

@@ -109,7 +109,7 @@ def main(argv):
     elif FLAGS.output:
         settings = {
             "model": FLAGS.model,
-            "model_written": answerers.time_written(FLAGS.model),
+            "model_files": answerers.files_of(FLAGS.model),
             "task": FLAGS.task,
             "input": FLAGS.input,
             "temperature": temperature,

@@ -160,3 +160,18 @@ def test_a_damaged_journal_of_answers_begins_anew(tmp_path, journal):
         assert file.num_lines == 0
         file.write(["new"], "")
     assert (tmp_path / "out").read_text() == "new\n"
+
+
+def test_an_export_whose_labels_were_edited_is_refused(tmp_path):
+    folder = tmp_path / "onnx"
+    shutil.copytree(made.FOLDER / "exported" / "onnx", folder)
+    about = description.read(str(folder))
+    about["files"] = {name: about["files"][name] for name in ("task.json", "README.md")}
+    description.check_files(str(folder), about)
+    (folder / "README.md").write_text("what people may do")
+    description.check_files(str(folder), about)
+    (folder / "task.json").write_text((folder / "task.json").read_text() + " ")
+    with pytest.raises(ValueError, match=r"task\.json is missing or not what export.py wrote"):
+        description.check_files(str(folder), about)
+    with pytest.raises(ValueError, match="lies outside"):
+        description.check_files(str(folder), {"files": {"../secret": {}}})

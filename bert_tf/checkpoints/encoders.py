@@ -9,8 +9,13 @@ from bert_tf.models.checkpoint_names import Names
 from bert_tf.models.model import EncoderConfig
 
 
-def read_config(path: str) -> EncoderConfig:
+def read_config(path: str, *, is_hugging_face: bool = False) -> EncoderConfig:
     """The config in a file of another project, whose `model_type` names the encoder.
+
+    Args:
+      path: of the file.
+      is_hugging_face: it is Hugging Face's, also where its keys do not say so; the same word can
+        mean something else in Google's.
 
     Raises:
       ValueError: the file is missing or damaged, of an unknown encoder, or speaks of a model that
@@ -32,6 +37,8 @@ def read_config(path: str) -> EncoderConfig:
     for name in members.known("models"):
         config_class = members.find("models", name).Config
         if config_class.READS_UNTYPED_FILES:
+            if is_hugging_face and "format_version" not in values:
+                return config_class.from_foreign({"model_type": name, **values}, path)
             return config_class.from_json(path)
     raise ValueError(f"{path}: model_type is missing; expected the name of an encoder.")
 

@@ -2,7 +2,8 @@
 
 Reads the classes that the model's CHECKPOINT_NAMES list, with and without the prefix of the encoder
 (`bert.`), with the names of older versions, in float32, float16 and bfloat16, in one file or in
-several. Writes what `from_pretrained` loads without a warning.
+several, and the `tf_model.h5` of transformers' TensorFlow classes. Writes
+what `from_pretrained` loads without a warning.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.checkpoints import encoders, hugging_face_tokenizer, mapping, tensors
+from bert_tf.checkpoints import encoders, hdf5, hugging_face_tokenizer, mapping, tensors
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.found_task import found_task, labels_of, task_without_classifier
 from bert_tf.checkpoints.mapping import Row, Tensors
@@ -41,9 +42,9 @@ def read(files: Files) -> Checkpoint:
     """See `checkpoint.read`."""
     config_path = files.config_file or files.find("config.json", "bert_config.json")
     if not config_path:
-        raise ValueError(f"{files.folder}: config.json is missing beside the safetensors.")
+        raise ValueError(f"{files.folder}: config.json is missing beside the weights.")
     # What the file is comes before what is wrong with it: a GPT-2 has other keys and tensors.
-    config = encoders.read_config(config_path)
+    config = encoders.read_config(config_path, is_hugging_face=config_path.endswith("/config.json"))
     names = _names(config)
     home = _open(files)
     plain = _plain_names(home, names, files.path)
@@ -87,11 +88,15 @@ def _names(config: EncoderConfig) -> HuggingFaceNames:
     return dataclasses.replace(names, rules=list(table.values()), copies={})
 
 
-def _open(files: Files) -> dict[str, tensors.SafetensorsFile]:
+_WeightFile = tensors.SafetensorsFile | hdf5.TransformersFile
+
+
+def _open(files: Files) -> dict[str, _WeightFile]:
     """{tensor name: the file that holds it}."""
-    home: dict[str, tensors.SafetensorsFile] = {}
+    home: dict[str, _WeightFile] = {}
     for path in _weight_files(files):
-        file = tensors.SafetensorsFile(path)
+        is_hdf5 = path.endswith(".h5")
+        file = hdf5.TransformersFile(path) if is_hdf5 else tensors.SafetensorsFile(path)
         twice = sorted(set(home) & set(file.shapes))
         if twice:
             raise ValueError(f"{path}: {twice[0]!r} is also in {home[twice[0]].path}.")
@@ -101,7 +106,7 @@ def _open(files: Files) -> dict[str, tensors.SafetensorsFile]:
 
 def _weight_files(files: Files) -> list[str]:
     """The file that was asked for, or all that the index names, or the one in the folder."""
-    if files.path.endswith(".safetensors"):
+    if files.path.endswith((".safetensors", ".h5")):
         return [files.path]
     named = files.path.endswith(".json")
     index = files.path if named else files.find(f"{_WEIGHTS}.index.json")
@@ -119,6 +124,9 @@ def _weight_files(files: Files) -> list[str]:
         return paths
     one = files.find(_WEIGHTS)
     found = [one] if one else sorted(tf.io.gfile.glob(f"{files.folder}/*.safetensors"))
+    if not found:
+        one = files.find("tf_model.h5")
+        found = [one] if one else sorted(tf.io.gfile.glob(f"{files.folder}/*.h5"))
     if len(found) != 1:
         raise ValueError(
             f"{files.folder}: {len(found)} files of safetensors and no {_WEIGHTS}.index.json; name "
@@ -130,9 +138,10 @@ def _weight_files(files: Files) -> list[str]:
 def _plain_names(home: Mapping[str, Any], names: HuggingFaceNames, source: str) -> dict[str, str]:
     """{name as in the rules: name in the file}."""
     plain_names: dict[str, str] = {}
+    wrapper = _wrapper(home, names)
     usual = {there: name for table in names.renamed.values() for name, there in table.items()}
     for full in home:
-        plain = full.removeprefix(names.prefix)
+        plain = full.removeprefix(wrapper).removeprefix(names.prefix)
         plain = usual.get(plain, plain)
         for old, new in names.older.items():
             plain = plain.replace(old, new)
@@ -145,6 +154,18 @@ def _plain_names(home: Mapping[str, Any], names: HuggingFaceNames, source: str) 
         if copy in plain_names and name not in plain_names:
             plain_names[name] = plain_names.pop(copy)
     return plain_names
+
+
+def _wrapper(home: Mapping[str, Any], names: HuggingFaceNames) -> str:
+    """What stands before every name, because the model was wrapped when it was saved.
+
+    `module.` is of DataParallel, `_orig_mod.` of torch.compile; classes around a model have others.
+    """
+    known = mapping.by_name(names.rules, 1)
+    if any(full.removeprefix(names.prefix) in known for full in home):
+        return ""
+    common = posixpath.commonprefix(list(home))
+    return common[: common.rfind(".") + 1]
 
 
 def _keep_dtype(config: EncoderConfig, dtypes: set[np.dtype]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from bert_tf.checkpoints import encoders, mapping, own_tokenizer
+from bert_tf.checkpoints import encoders, hdf5, mapping, own_tokenizer
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.found_task import found_task, labels_of
 from bert_tf.checkpoints.mapping import Row, Tensors
@@ -155,6 +155,8 @@ def _build(
 def _load(model, files: Files) -> None:
     backbone = getattr(model, "backbone", model)
     path = posixpath.join(files.folder, _WEIGHTS)
+    for _ in hdf5.datasets(path):  # refuses a file that points at others, which Keras would follow
+        pass
     try:
         backbone.load_weights(path)
         if model is not backbone:

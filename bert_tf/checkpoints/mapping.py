@@ -34,7 +34,15 @@ class Weights(Mapping[str, np.ndarray]):
         self._readers = dict(readers)
 
     def __getitem__(self, path: str) -> np.ndarray:
-        return self._readers[path]()
+        """Raises ValueError for a tensor with NaN or infinity: such a model answers nonsense."""
+        array = self._readers[path]()
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            count = int(np.count_nonzero(~np.isfinite(array)))
+            raise ValueError(
+                f"{path}: {count:,} of its {array.size:,} numbers are NaN or infinite. The weights "
+                "are damaged, or their training diverged; take an earlier checkpoint."
+            )
+        return array
 
     def __contains__(self, path: object) -> bool:
         return path in self._readers
@@ -159,7 +167,8 @@ def read(
         _check_shape(name, shape, rule.their_shape(ours, _num_heads(config)), tensors.source)
         readers[path] = _reader(tensors.read, rule, ours)
         rows.append(Row(name, shape, path, ours))
-    _check_missing(variables, readers, config, tensors.source)
+    unused = [row.theirs for row in rows if not row.ours]
+    _check_missing(variables, readers, config, tensors.source, unused)
     readers = _without_equal_spares(places.values(), readers)
     order = {path: i for i, path in enumerate(variables.shapes)}
     rows.sort(key=lambda row: (order.get(row.ours, len(order)), row.theirs))
@@ -247,13 +256,14 @@ def _check_shape(name: str, found: tuple, expected: tuple, source: str) -> None:
 
 
 def _check_missing(
-    variables: Variables, readers: Mapping, config: EncoderConfig, source: str
+    variables: Variables, readers: Mapping, config: EncoderConfig, source: str, found: list[str]
 ) -> None:
     missing = [path for path in variables.encoder if path not in readers]
     if missing:
+        names = ", ".join(map(repr, found[:3])) or "nothing"
         raise ValueError(
             f"{source}: {len(missing)} variables of the encoder are missing, among them "
             f"{', '.join(missing[:3])}. Expected a whole {config.model_type!r} with "
-            f"num_hidden_layers {config.num_hidden_layers}; check that the config belongs to these "
-            "weights."
+            f"num_hidden_layers {config.num_hidden_layers}; found, and not used, are {names}. "
+            "Check that the config belongs to these weights."
         )

@@ -93,6 +93,10 @@ def recognise(path: str) -> tuple[str, str]:
         return "hugging_face", folder
     if "model.weights.h5" in names:
         return "keras", folder
+    if any(name.endswith(".h5") for name in names) and (
+        "config.json" in names or names[0].endswith(".h5")
+    ):
+        return "hugging_face", folder
     indexes = sorted(name for name in names if name.endswith(".index"))
     if indexes:
         return _kind_of_tensorflow(posixpath.join(folder, indexes[-1][: -len(".index")])), folder
@@ -105,8 +109,8 @@ def recognise(path: str) -> tuple[str, str]:
 def _unknown(path: str, found: list[str]) -> ValueError:
     return ValueError(
         f"{path}: expected a model folder of bert_tf (task.json, model.safetensors) or a work "
-        "directory whose training has ended, or a checkpoint of Hugging Face (safetensors, "
-        "config.json), of Google or Model Garden (bert_model.ckpt.index) or of Keras "
+        "directory whose training has ended, or a checkpoint of Hugging Face (safetensors or "
+        "tf_model.h5, config.json), of Google or Model Garden (bert_model.ckpt.index) or of Keras "
         "(model.weights.h5). Found: "
         f"{', '.join(sorted(found)[:5]) or 'nothing'}."
     )

@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.files import parse_json
+from bert_tf.files import is_of_type, parse_json
 
 _MAX_HEADER = 100_000_000  # bytes, the library's own limit
 _DTYPES = {
@@ -54,8 +54,14 @@ class SafetensorsFile:
         with tf.io.gfile.GFile(path, "rb") as file:
             header, self._start = _read_header(file, size, path)
         self.metadata = header.pop("__metadata__", None) or {}
+        if not is_of_type(self.metadata, dict[str, str]):
+            raise self._lie("its __metadata__ is no object of strings")
         self._entries = {name: self._entry(name, value) for name, value in header.items()}
         self._check_layout(size)
+        # A tensor that has two names is stored once; the header says the second one.
+        for alias, kept in self.metadata.items():
+            if kept in header:
+                self._entries.setdefault(alias, self._entries[kept])
         self.shapes = {name: shape for name, (_, shape, _, _) in self._entries.items()}
         self.dtypes = {name: dtype for name, (dtype, _, _, _) in self._entries.items()}
 

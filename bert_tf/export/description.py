@@ -128,6 +128,27 @@ def read(folder: str) -> dict[str, Any] | None:
     return about
 
 
+def check_files(folder: str, about: Mapping[str, Any]) -> None:
+    """Compares what lies in `folder` with the sizes and hashes of the manifest.
+
+    The card is for people, who may write into it.
+
+    Raises:
+      ValueError: a file is missing or another one than export.py wrote; names it.
+    """
+    for name, wanted in about["files"].items():
+        path = posixpath.join(folder, name)
+        if posixpath.isabs(name) or ".." in name.split("/"):
+            raise ValueError(f"{folder}/{MANIFEST_FILE}: {name!r} lies outside of the folder.")
+        if name == CARD_FILE:
+            continue
+        if not tf.io.gfile.exists(path) or _digest(path) != wanted:
+            raise ValueError(
+                f"{path} is missing or not what export.py wrote: its SHA-256 is not the one in "
+                f"{MANIFEST_FILE}. Fetch or export it again."
+            )
+
+
 def model_card(about: Mapping[str, Any]) -> str:
     """The manifest for people, as Markdown. What nobody measured is said to be unknown."""
     lines = [

@@ -1,6 +1,7 @@
 """Whatever can answer texts: a model folder, or one of its exported forms, behind one call."""
 
 import dataclasses
+import hashlib
 import posixpath
 from collections.abc import Callable, Sequence
 
@@ -51,6 +52,7 @@ def load(path: str, wanted: str | None = None, num_threads: int | None = None) -
             raise ValueError(f"{path} is a SavedModel without export.json: export it again.")
         task, model = model_folder.load(path)
         return of_model(*_for_task(task, model, wanted))
+    description.check_files(path, about)
     task = model_folder.load_task(path)
     if about["format"] == "saved_model":
         return _of_saved_model(path, task, wanted)
@@ -60,13 +62,20 @@ def load(path: str, wanted: str | None = None, num_threads: int | None = None) -
     return of_ids(task, ids_model.load(path, about["format"], num_threads))
 
 
-def time_written(path: str) -> int:
-    """When what is at `path` was written, in nanoseconds; 0 if its files are others than ours."""
-    for name in (description.MANIFEST_FILE, "model.safetensors", "model/model.safetensors"):
-        file = posixpath.join(path, name)
-        if tf.io.gfile.exists(file):
-            return tf.io.gfile.stat(file).mtime_nsec
-    return 0
+def files_of(path: str) -> str:
+    """A hash of the names, sizes and times of the files at `path`.
+
+    It is another one if the model is replaced, or its labels or thresholds are edited.
+    """
+    folders = (path, posixpath.join(path, "model"), posixpath.join(path, "variables"))
+    is_prefix = not tf.io.gfile.exists(path)  # of a TensorFlow checkpoint
+    found = tf.io.gfile.glob(f"{path}*") if is_prefix else [path]
+    for folder in filter(tf.io.gfile.isdir, folders):
+        found += [posixpath.join(folder, name) for name in tf.io.gfile.listdir(folder)]
+    files = sorted({file for file in found if tf.io.gfile.exists(file)} - set(folders))
+    stats = [(file, tf.io.gfile.stat(file)) for file in files if not tf.io.gfile.isdir(file)]
+    told = [(posixpath.relpath(file, path), stat.length, stat.mtime_nsec) for file, stat in stats]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def of_model(task: Task, model: keras.Model | Callable) -> Answerer:

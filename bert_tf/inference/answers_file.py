@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
+from absl import logging
 
 from bert_tf import locks
 from bert_tf.files import open_binary, read_json, whole_file, write_whole
@@ -18,7 +19,7 @@ _JOURNAL = {"lines": int, "bytes": int, "input_sha256": str, "settings": dict}
 
 
 class AnswersFile:
-    """A file that is continued if it was begun with the same settings.
+    """A file that a later run with the same settings continues.
 
     Args:
       path: where the answers go in the end.
@@ -29,7 +30,8 @@ class AnswersFile:
       input_sha256: of the input lines that they answer, as `write` was told.
 
     Raises:
-      ValueError: `path` is a folder, or another process writes it.
+      ValueError: `path` is a folder, another process writes it, or an earlier run has begun it
+        with other settings.
     """
 
     def __init__(self, path: str, settings: dict[str, Any]):
@@ -64,9 +66,21 @@ class AnswersFile:
             journal = read_json(self._journal, types=_JOURNAL, required=_JOURNAL)
         except ValueError:  # killed while it was written
             return nothing
-        size = tf.io.gfile.stat(self._part).length
-        same = journal["settings"] == self._settings and journal["bytes"] <= size
-        return (journal["lines"], journal["bytes"], journal["input_sha256"]) if same else nothing
+        self._check_settings(json.loads(json.dumps(self._settings)), journal["settings"])
+        if journal["bytes"] > tf.io.gfile.stat(self._part).length:
+            logging.warning("%s is shorter than its journal says: begun anew", self._part)
+            return nothing
+        return journal["lines"], journal["bytes"], journal["input_sha256"]
+
+    def _check_settings(self, now: dict[str, Any], then: dict[str, Any]) -> None:
+        """ValueError if the answers that are there were made with other settings."""
+        names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+        if names:
+            changes = "; ".join(f"{n} was {then.get(n)!r}, now {now.get(n)!r}" for n in names)
+            raise ValueError(
+                f"{self._part} holds answers that were begun with other settings ({changes}). Go "
+                f"on with those, remove it, or choose another output."
+            )
 
     def _cut(self, size: int) -> None:
         """Drops what was written after the last whole window."""

@@ -42,6 +42,7 @@ class Settings:
       format: "jsonl" or "npy".
       max_seq_length: longer texts lose their end.
       lines_per_shard: lines of a file.
+      model_files, input_sha256: say that model and input are still the same.
     """
 
     source: str
@@ -49,6 +50,8 @@ class Settings:
     format: str
     max_seq_length: int
     lines_per_shard: int
+    model_files: str = ""
+    input_sha256: str = ""
 
     def check(self, num_hidden_layers: int) -> None:
         """ValueError for a layer that the encoder does not have."""
@@ -121,7 +124,8 @@ def _keep_settings(folder: str, settings: Settings) -> None:
         files.write_json(path, wanted)
         return
     found = files.read_json(path, highest=FORMAT_VERSION)
-    different = [name for name in wanted if found.get(name) != wanted[name]]
+    # A folder of before there was a setting does not say it.
+    different = [name for name in wanted if found.get(name, wanted[name]) != wanted[name]]
     if different:
         told = ", ".join(f"{name} {found.get(name)!r}" for name in different)
         raise ValueError(f"{folder} was made with {told}. Choose another folder to change that.")

@@ -89,10 +89,20 @@ def answer_window(
         chosen = order[start : start + batch_size].tolist()
         columns = list(zip(*(records[index][0] for index in chosen), strict=True))
         outputs = answerer.answer(columns)
+        _check_numbers(outputs)
         for row, index in enumerate(chosen):
             said = answerer.task.describe({key: rows[row] for key, rows in outputs.items()})
             answers[index] = _joined(records[index][1], said)
     return answers
+
+
+def _check_numbers(outputs: Mapping[str, np.ndarray]) -> None:
+    """ValueError for an answer that is no number, which JSON cannot hold and nobody can use."""
+    for key, rows in outputs.items():
+        if rows.dtype.kind == "f" and np.isnan(rows).any():
+            raise ValueError(
+                f"the model's {key} are NaN: its weights are damaged, or they overflow."
+            )
 
 
 def _joined(record: Mapping[str, Any], said: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,15 @@
 
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "tanh")
 
+# Further names of them in configs of transformers.
+SYNONYMS = {
+    "swish": "silu",
+    "gelu_python": "gelu",
+    "gelu_fast": "gelu_new",
+    "gelu_accurate": "gelu_new",
+    "gelu_python_tanh": "gelu_new",
+}
+
 
 def check_activation(name: str) -> None:
     """ValueError with the known names if there is no activation called `name`."""

@@ -10,7 +10,7 @@ from typing import Any, Self
 from absl import logging
 
 from bert_tf import members
-from bert_tf.layers.activation_names import check_activation
+from bert_tf.layers.activation_names import SYNONYMS, check_activation
 from bert_tf.models.model import EncoderConfig
 
 # Keys of other projects' files. The first kind has no effect on the numbers and is kept; the second
@@ -60,6 +60,12 @@ _ONLY_SUPPORTED = {
     "chunk_size_feed_forward": 0,
     "pruned_heads": {},
 }
+
+
+def _usual_activation(key: str, value: Any) -> Any:
+    """The value of a key, an activation by the one name that it has here."""
+    is_activation = key in ("hidden_act", "activation", "hidden_activation")
+    return SYNONYMS.get(value, value) if is_activation and isinstance(value, str) else value
 
 
 class PublishedConfig(EncoderConfig):
@@ -113,6 +119,7 @@ class PublishedConfig(EncoderConfig):
                 raise ValueError(
                     f"{path}: {key} is {values[key]!r}; only {supported!r} is supported."
                 )
+        values = {key: _usual_activation(key, value) for key, value in values.items()}
         known = {field.name for field in dataclasses.fields(cls)} - {"other_keys"}
         config = cls(**{key: value for key, value in values.items() if key in known})
         config.other_keys = {key: value for key, value in values.items() if key not in known}

@@ -1,8 +1,10 @@
 """Lines in, answers in order out: whatever the batches, the windows and the interruptions."""
 
+import contextlib
 import json
 import re
 
+import numpy as np
 import pytest
 
 from bert_tf.inference import answerers, stream
@@ -135,11 +137,28 @@ def test_answers_to_something_else_are_not_continued(tmp_path):
     path = tmp_path / "answers"
     with pytest.raises(KeyboardInterrupt):
         write(path, GROUPS, {"model": "m"}, fail_after=1)
-    assert write(path, GROUPS, {"model": "other"}) == 0
-    assert path.read_text() == "a\nb\nü\nd\ne\nf\n"
+    with pytest.raises(ValueError, match="begun with other settings .model was 'm', now 'other'"):
+        write(path, GROUPS, {"model": "other"})
 
 
 def test_what_fails_at_once_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "answers", GROUPS, {}, fail_after=0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_answers_begun_with_other_settings_are_neither_cut_nor_mixed(tmp_path):
+    path = str(tmp_path / "answers.jsonl")
+    with contextlib.suppress(KeyboardInterrupt), AnswersFile(path, {"temperature": None}) as file:
+        file.write(["one", "two"], "hash")
+        raise KeyboardInterrupt
+    with pytest.raises(ValueError, match=r"begun with other settings .temperature was None, now 2"):
+        AnswersFile(path, {"temperature": 2.0})
+    assert (tmp_path / "answers.jsonl.part").read_text() == "one\ntwo\n"
+    with AnswersFile(path, {"temperature": None}) as file:  # the lock was let go
+        assert file.num_lines == 2
+
+
+def test_an_answer_that_is_no_number_is_an_error():
+    with pytest.raises(ValueError, match="the model's probabilities are NaN"):
+        stream._check_numbers({"probabilities": np.array([[0.5, np.nan]])})
