@@ -8,9 +8,10 @@ import math
 import posixpath
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-from bert_tf.checkpoints import encoders, hdf5, mapping, own_tokenizer
+from bert_tf.checkpoints import encoders, hdf5, keras_tokenizer, mapping
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.found_task import found_task, labels_of
 from bert_tf.checkpoints.mapping import Row, Tensors
@@ -21,14 +22,10 @@ from bert_tf.config.task import Settings
 from bert_tf.files import read_json
 from bert_tf.models.checkpoint_names import KerasNames
 from bert_tf.models.model import EncoderConfig
-from bert_tf.tokenization.tokenizer import Tokenizer
-from bert_tf.tokenization.vocabulary import Vocabulary
-from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 _NAME = "keras"
 _WEIGHTS, _TASK_WEIGHTS = "model.weights.h5", "task.weights.h5"
 _BYTES_OF_A_LAYER = 4096  # at least; HDF5 needs more to name its variables
-_VOCABULARY = "assets/tokenizer/vocabulary.txt"
 
 
 def read(files: Files) -> Checkpoint:
@@ -43,11 +40,23 @@ def read(files: Files) -> Checkpoint:
     _load(model, files)
     values = {variable.path: variable for variable in model.weights}
     shapes = {path: tuple(variable.shape) for path, variable in values.items()}
-    found = Tensors(shapes, lambda path: values[path].numpy(), files.folder)
+    shapes |= _shapes_of_absent(names, variables)
+    found = Tensors(
+        shapes,
+        lambda path: values[path].numpy() if path in values else np.zeros(shapes[path]),
+        files.folder,
+    )
     weights, rows = mapping.read(names.rules, found, variables, config)
     length = settings.get("sequence_length")
     data = DataConfig(max_seq_length=length if type(length) is int and length > 2 else 512)
-    return Checkpoint(files.path, config, task, weights, _read_tokenizer(files), data, rows)
+    return Checkpoint(files.path, config, task, weights, keras_tokenizer.read(files), data, rows)
+
+
+def _shapes_of_absent(names: KerasNames, variables: Variables) -> dict[str, tuple[int, ...]]:
+    ours = {rule.theirs: rule.ours for rule in names.rules if rule.theirs in names.absent}
+    return {
+        theirs: variables.shapes[path] for theirs, path in ours.items() if path in variables.shapes
+    }
 
 
 def _inner(values: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +81,9 @@ def _read_config(files: Files) -> tuple[EncoderConfig, KerasNames]:
     if missing:
         raise ValueError(f"{path}: keys are missing: {', '.join(missing)}.")
     fields = {ours: given[theirs] for theirs, ours in names.config.items()}
+    for ours, number in names.larger.items():
+        if type(fields[ours]) is int:  # otherwise the config says what is wrong
+            fields[ours] += number
     for ours, source in names.equal.items():
         fields[ours] = fields[source]
     return config_class(**fields, **names.fixed).check(path), names
@@ -121,13 +133,6 @@ def _read_task(files: Files, names: KerasNames) -> tuple[Settings, dict[str, Any
     return found_task("classification", **found), settings
 
 
-def _read_tokenizer(files: Files) -> Tokenizer:
-    vocabulary = Vocabulary.from_file(files.vocabulary_file(_VOCABULARY, "vocab.txt"))
-    lower_case = _inner(files.json("tokenizer.json")).get("lowercase")
-    settings = {"do_lower_case": lower_case if isinstance(lower_case, bool) else None}
-    return own_tokenizer.word_piece(vocabulary, settings, files.path)
-
-
 def _build(
     config: EncoderConfig,
     names: KerasNames,
@@ -138,7 +143,10 @@ def _build(
     """keras-hub's model of the config, weights random."""
     from keras_hub import models  # large: only when it is needed
 
-    given = {theirs: getattr(config, ours) for theirs, ours in names.config.items()}
+    given = {
+        theirs: getattr(config, ours) - names.larger.get(ours, 0)
+        for theirs, ours in names.config.items()
+    }
     backbone = getattr(models, names.backbone)(**given, dtype="float32")
     if task.name not in names.tasks:
         return backbone
@@ -170,16 +178,22 @@ def _load(model, files: Files) -> None:
 def losses(checkpoint: Checkpoint) -> list[str]:
     """See `checkpoint.losses`."""
     names, task = encoders.names_of(checkpoint.config, _NAME), checkpoint.task.name
-    if task == "embedding" or task in names.tasks:
-        return []
-    return [f"the head for {task}: keras-hub has no such class of this encoder."]
+    lost = []
+    if task != "embedding" and task not in names.tasks:
+        lost.append(f"the head for {task}: keras-hub has no such class of this encoder.")
+    lost += [
+        f"{rule.ours}, which is not 0: keras-hub has no such table."
+        for rule in names.rules
+        if rule.theirs in names.absent and np.any(checkpoint.weights.get(rule.ours, 0))
+    ]
+    return lost
 
 
 def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
     """See `checkpoint.write`. `folder` must be local: keras-hub writes nothing else."""
     config, task = checkpoint.config, checkpoint.task
     names = encoders.names_of(config, _NAME)
-    tokenizer = _tokenizer(checkpoint, names)
+    tokenizer = keras_tokenizer.make(checkpoint, names.tokenizer)
     preprocessor = _preprocessor(checkpoint, names, tokenizer)
     model = _build(config, names, task, len(labels_of(checkpoint.facts)), preprocessor)
     values = {variable.path: variable for variable in model.weights}
@@ -188,28 +202,13 @@ def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
         if entry.theirs in values:
             values[entry.theirs].assign(entry.read())
             rows.append(entry.row)
+        elif entry.theirs in names.absent:
+            note = "NOT WRITTEN: it is 0 in keras-hub"
+            rows.append(Row("", None, entry.ours, entry.our_shape, note))
     model.save_to_preset(folder)
     if preprocessor is None:
         tokenizer.save_to_preset(folder)
     return rows
-
-
-def _tokenizer(checkpoint: Checkpoint, names: KerasNames):
-    """keras-hub's tokenizer; ValueError for another kind than WordPiece."""
-    from keras_hub import models
-
-    tokenizer = checkpoint.tokenizer
-    if not isinstance(tokenizer, WordPieceTokenizer):
-        raise ValueError(
-            f"{checkpoint.source}: its tokenizer is of kind {tokenizer.kind!r}; "
-            f"{names.tokenizer} of keras-hub is WordPiece."
-        )
-    # It strips accents where it lower-cases, as BERT's does.
-    return getattr(models, names.tokenizer)(
-        vocabulary=list(tokenizer.tokens),
-        lowercase=tokenizer.do_lower_case,
-        strip_accents=tokenizer.do_lower_case,
-    )
 
 
 def _preprocessor(checkpoint: Checkpoint, names: KerasNames, tokenizer):

@@ -233,7 +233,10 @@ def _num_heads(config: EncoderConfig) -> int:
 def _reader(read_tensor: Callable[[str], np.ndarray], rule: Rule, shape: tuple[int, ...]):
     def reader() -> np.ndarray:
         array = read_tensor(rule.theirs)
-        array = (array.T if rule.transposed else array).reshape(shape)
+        array = array.T if rule.transposed else array
+        if rule.rows_before:
+            array = np.concatenate([np.zeros((rule.rows_before, *shape[1:]), array.dtype), array])
+        array = array.reshape(shape)
         return np.ascontiguousarray(array, np.float32)
 
     return reader
@@ -241,7 +244,7 @@ def _reader(read_tensor: Callable[[str], np.ndarray], rule: Rule, shape: tuple[i
 
 def _writer(weights: Mapping[str, np.ndarray], path: str, rule: Rule, shape: tuple[int, ...]):
     def writer() -> np.ndarray:
-        array = weights[path]
+        array = weights[path][rule.rows_before :]
         return np.ascontiguousarray((array.T if rule.transposed else array).reshape(shape))
 
     return writer

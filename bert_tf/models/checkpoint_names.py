@@ -29,6 +29,8 @@ class Rule:
       transposed: theirs is the transpose of ours.
       heads_axis: the axis of ours that is two axes there, [number of heads, head size]. None: the
         axes are the same.
+      rows_before: ours has so many rows before the first of theirs, which no token uses: they are 0
+        when the tensor is read, and left out when it is written.
       spare: a path of its own for this tensor where the file holds another one for `ours` too.
         Such a tensor is kept, used by nothing, and written back. "": there is only one.
     """
@@ -37,6 +39,7 @@ class Rule:
     ours: str
     transposed: bool = False
     heads_axis: int | None = None
+    rows_before: int = 0
     spare: str = ""
 
     def for_layers(self, num_layers: int) -> Iterator["Rule"]:
@@ -57,6 +60,8 @@ class Rule:
         if self.heads_axis is not None:
             axis = self.heads_axis
             shape = (*shape[:axis], num_heads, shape[axis] // num_heads, *shape[axis + 1 :])
+        if self.rows_before:
+            shape = (shape[0] - self.rows_before, *shape[1:])
         return shape[::-1] if self.transposed else shape
 
 
@@ -316,6 +321,8 @@ class KerasNames(Names):
       tasks: {task of `bert_tf.checkpoints.heads`: keras-hub's class for it}.
       tokenizer: name of keras-hub's class.
       config: {key of keras-hub's config: field of ours}.
+      absent: names in the rules of tensors that keras-hub's class does not have: they are 0 there.
+      larger: {field of ours: by how much it is larger than the key}.
       equal: {field of ours: the field that it is equal to in keras-hub's class}.
       fixed: {field of ours: the value that keras-hub's class has always}.
     """
@@ -324,5 +331,7 @@ class KerasNames(Names):
     tasks: Mapping[str, str]
     tokenizer: str
     config: Mapping[str, str]
+    absent: Collection[str] = ()
+    larger: Mapping[str, int] = dataclasses.field(default_factory=dict)
     equal: Mapping[str, str] = dataclasses.field(default_factory=dict)
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)

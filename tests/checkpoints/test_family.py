@@ -138,6 +138,14 @@ def test_a_member_that_is_not_here_is_named(tmp_path, model_type):
 
 
 REFUSED = [
+    (
+        "keras",
+        "roberta",
+        "embedding",
+        {},
+        "token_type_embeddings, which is not 0: keras-hub has no",
+    ),
+    ("keras", "albert", "embedding", {"num_hidden_layers": 3, "num_hidden_groups": 2}, "divides"),
     ("hugging_face", "roberta", "embedding", {"pad_token_id": 1}, "positions skip that id"),
     ("hugging_face", "roberta", "embedding", {"type_vocab_size": 0}, "always has one"),
     ("hugging_face", "distilbert", "pretraining", {"masked_lm_layer_norm_eps": 1e-5}, "has 1e-12"),

@@ -10,10 +10,12 @@ import json
 import pathlib
 import random
 
+from bert_tf import members
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary
 from tests.family import toy_encoder, toy_tokenizer
 
-ENCODERS = BERT, TOY = "bert", toy_encoder.__name__
+BERT, TOY = "bert", toy_encoder.__name__
+ENCODERS = (*members.known("models"), TOY)
 TOKENIZERS = WORDPIECE, LETTERS = "wordpiece", toy_tokenizer.__name__
 MEMBERS = f"--members={TOY},{LETTERS}"
 
@@ -39,14 +41,24 @@ LINES = {
     "token_classification": "cow met a zebra.",
     "question_answering": json.dumps({"question": "who saw cat", "context": "hen saw cat."}),
 }
+_SHAPE = (
+    "vocab_size=128, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, "
+    "intermediate_size=32, max_position_embeddings=64"
+)
+# Dropout as the models have it; the default ALBERT has none.
 _SHAPES = {
-    BERT: "bert.Config(vocab_size=128, hidden_size=16, num_hidden_layers=2, "
-    "num_attention_heads=2, intermediate_size=32, max_position_embeddings=64)",
+    BERT: f"bert.Config({_SHAPE})",
+    "albert": f"albert.Config({_SHAPE}, embedding_size=8, hidden_dropout_prob=0.1)",
+    "distilbert": "distilbert.Config(vocab_size=128, dim=16, n_layers=2, n_heads=2, "
+    "hidden_dim=32, max_position_embeddings=64)",
+    "electra": f"electra.Config({_SHAPE}, embedding_size=8)",
+    "roberta": f"roberta.Config({_SHAPE})",
+    "xlm_roberta": f"xlm_roberta.Config({_SHAPE})",
     TOY: "toy_encoder.Config(vocab_size=128)",
 }
 _CONFIG = '''"""Tiny, for tests."""
 from bert_tf.config import *
-from bert_tf.models import bert
+from bert_tf.models import albert, bert, distilbert, electra, roberta, xlm_roberta
 from bert_tf.tasks import (
     classification,
     embedding,

@@ -8,7 +8,11 @@ from collections.abc import Collection
 from bert_tf.models.albert.config import AlbertConfig
 from bert_tf.models.checkpoint_names import (
     HuggingFaceNames,
+    KerasNames,
     Rule,
+    dense,
+    keras_block,
+    norm,
     torch_dense,
     torch_embeddings,
     torch_norm,
@@ -18,6 +22,7 @@ from bert_tf.models.checkpoint_names import (
 _EMBEDDINGS, _BLOCK = "albert/embeddings", "albert/encoder/group_{i}_inner_{j}"
 _PROJECT = "albert/embedding_hidden_mapping_in"
 _TRANSFORM, _SENTENCE_ORDER = "cls/predictions/transform", "cls/seq_relationship"
+_TANH_FORMS = ("gelu_new", "gelu_pytorch_tanh")
 
 _TORCH_BLOCK = "encoder.albert_layer_groups.{i}.albert_layers.{j}"
 _TORCH_LAYERS = {
@@ -88,4 +93,64 @@ HUGGING_FACE = HuggingFaceNames(
     to_config=AlbertConfig.published,
 )
 
-CHECKPOINT_NAMES = {"hugging_face": HUGGING_FACE}
+# keras-hub's AlbertBackbone: tanh GELU, epsilon 1e-12, and 1e-5 in the masked-LM head.
+
+_HEAD_EPSILON = 1e-5
+
+
+def _keras_losses(config: AlbertConfig, heads: Collection[str]) -> list[str]:
+    lost = []
+    if config.hidden_act not in _TANH_FORMS:
+        lost.append(f"hidden_act is {config.hidden_act!r}; keras-hub's ALBERT has tanh gelu.")
+    if config.layer_norm_eps != 1e-12:
+        lost.append(f"layer_norm_eps is {config.layer_norm_eps}; keras-hub's encoder has 1e-12.")
+    epsilon = config.masked_lm_layer_norm_eps or config.layer_norm_eps
+    if "masked_lm" in heads and epsilon != _HEAD_EPSILON:
+        lost.append(f"the masked-LM head has epsilon {epsilon}; keras-hub's has 1e-5.")
+    if config.num_hidden_layers % config.num_hidden_groups:
+        lost.append(
+            f"num_hidden_groups is {config.num_hidden_groups}; keras-hub's divides the "
+            f"{config.num_hidden_layers} layers."
+        )
+    if not config.use_pooler:
+        lost.append("that there is no pooler: keras-hub always has one, which starts at random.")
+    return lost
+
+
+KERAS = KerasNames(
+    rules=[
+        Rule("token_embedding/embeddings", f"{_EMBEDDINGS}/word_embeddings"),
+        Rule("position_embedding/embeddings", f"{_EMBEDDINGS}/position_embeddings"),
+        Rule("segment_embedding/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
+        *norm("embeddings_layer_norm", f"{_EMBEDDINGS}/LayerNorm"),
+        *dense("embedding_projection", _PROJECT),
+        *keras_block("group_{i}_inner_layer_{j}", _BLOCK),
+        *dense("pooled_dense", "albert/pooler/dense"),
+        *dense("mlm_head/intermediate_dense", f"{_TRANSFORM}/dense"),
+        *norm("mlm_head/intermediate_layer_norm", f"{_TRANSFORM}/LayerNorm"),
+        Rule("mlm_head/output_bias", "cls/predictions/output_bias"),
+        *dense("logits", "classifier"),
+    ],
+    labels="logits/bias",
+    losses=_keras_losses,
+    backbone="AlbertBackbone",
+    tasks={"pretraining": "AlbertMaskedLM", "classification": "AlbertTextClassifier"},
+    tokenizer="AlbertTokenizer",
+    config={
+        "vocabulary_size": "vocab_size",
+        "num_layers": "num_hidden_layers",
+        "num_heads": "num_attention_heads",
+        "num_groups": "num_hidden_groups",
+        "num_inner_repetitions": "inner_group_num",
+        "embedding_dim": "embedding_size",
+        "hidden_dim": "hidden_size",
+        "intermediate_dim": "intermediate_size",
+        "dropout": "hidden_dropout_prob",
+        "max_sequence_length": "max_position_embeddings",
+        "num_segments": "type_vocab_size",
+    },
+    equal={"attention_probs_dropout_prob": "hidden_dropout_prob"},
+    fixed={"masked_lm_layer_norm_eps": _HEAD_EPSILON},
+)
+
+CHECKPOINT_NAMES = {"hugging_face": HUGGING_FACE, "keras": KERAS}

@@ -9,7 +9,11 @@ from typing import Any
 from bert_tf.models.checkpoint_names import (
     OUT_PROJ,
     HuggingFaceNames,
+    KerasNames,
     Rule,
+    dense,
+    keras_block,
+    norm,
     torch_block,
     torch_dense,
     torch_embeddings,
@@ -74,4 +78,74 @@ def hugging_face(name: str, classes: str, model_type: str) -> HuggingFaceNames:
     )
 
 
-CHECKPOINT_NAMES = {"hugging_face": hugging_face("roberta", "Roberta", "roberta")}
+# keras-hub: exact GELU, epsilon 1e-5 everywhere, no table of segments, and none of the two rows of
+# positions that come before the first token's.
+
+
+def _keras_losses(config: Any, heads: Collection[str]) -> list[str]:
+    lost = []
+    if config.hidden_act != "gelu":
+        lost.append(f"hidden_act is {config.hidden_act!r}; keras-hub's encoder has the exact gelu.")
+    epsilons = {"layer_norm_eps": config.layer_norm_eps}
+    if "masked_lm" in heads:
+        epsilons["masked_lm_layer_norm_eps"] = (
+            config.masked_lm_layer_norm_eps or config.layer_norm_eps
+        )
+        if not config.tie_word_embeddings:
+            lost.append("the masked-LM head has a table of its own; keras-hub's is tied.")
+    lost += [
+        f"{key} is {value}; keras-hub's is 1e-5."
+        for key, value in epsilons.items()
+        if value != 1e-5
+    ]
+    if config.pad_token_id != 1:
+        lost.append(f"pad_token_id is {config.pad_token_id}; keras-hub's is 1.")
+    if config.use_pooler:
+        lost.append("the pooler: keras-hub has none.")
+    return lost
+
+
+def keras(name: str, classes: str) -> KerasNames:
+    """The names in keras-hub of a model of RoBERTa's kind; for arguments see `hugging_face`."""
+    embeddings = f"{name}/embeddings"
+    return KerasNames(
+        rules=[
+            Rule("embeddings/token_embedding/embeddings", f"{embeddings}/word_embeddings"),
+            Rule(
+                "embeddings/position_embedding/embeddings",
+                f"{embeddings}/position_embeddings",
+                rows_before=2,
+            ),
+            Rule("segment_embedding/embeddings", f"{embeddings}/token_type_embeddings"),
+            *norm("embeddings_layer_norm", f"{embeddings}/LayerNorm"),
+            *keras_block("transformer_layer_{i}", f"{name}/encoder/layer_{{i}}"),
+            *dense("mlm_head/intermediate_dense", f"{_TRANSFORM}/dense"),
+            *norm("mlm_head/intermediate_layer_norm", f"{_TRANSFORM}/LayerNorm"),
+            Rule("mlm_head/output_bias", "cls/predictions/output_bias"),
+            *dense("pooled_dense", "classifier/dense"),
+            *dense("logits", "classifier"),
+        ],
+        labels="logits/bias",
+        losses=_keras_losses,
+        backbone=f"{classes}Backbone",
+        tasks={"pretraining": f"{classes}MaskedLM", "classification": f"{classes}TextClassifier"},
+        tokenizer=f"{classes}Tokenizer",
+        absent=("segment_embedding/embeddings",),
+        config={
+            "vocabulary_size": "vocab_size",
+            "num_layers": "num_hidden_layers",
+            "num_heads": "num_attention_heads",
+            "hidden_dim": "hidden_size",
+            "intermediate_dim": "intermediate_size",
+            "dropout": "hidden_dropout_prob",
+            "max_sequence_length": "max_position_embeddings",
+        },
+        larger={"max_position_embeddings": 2},
+        equal={"attention_probs_dropout_prob": "hidden_dropout_prob"},
+    )
+
+
+CHECKPOINT_NAMES = {
+    "hugging_face": hugging_face("roberta", "Roberta", "roberta"),
+    "keras": keras("roberta", "Roberta"),
+}
