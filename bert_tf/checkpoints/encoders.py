@@ -1,6 +1,6 @@
 """Which encoder a checkpoint of another project holds, and how that encoder names its tensors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bert_tf import members
@@ -34,13 +34,22 @@ def read_config(path: str, *, is_hugging_face: bool = False) -> EncoderConfig:
                 f"own, import it first: --members={name}."
             ) from error
         return module.Config.from_json(path)
-    for name in members.known("models"):
-        config_class = members.find("models", name).Config
-        if config_class.READS_UNTYPED_FILES:
-            if is_hugging_face and "format_version" not in values:
-                return config_class.from_foreign({"model_type": name, **values}, path)
-            return config_class.from_json(path)
-    raise ValueError(f"{path}: model_type is missing; expected the name of an encoder.")
+    config_class = _class_of_untyped(values)
+    if config_class is None:
+        raise ValueError(f"{path}: model_type is missing; expected the name of an encoder.")
+    if is_hugging_face and "format_version" not in values:
+        name = members.name_of(config_class)
+        return config_class.from_foreign({"model_type": name, **values}, path)
+    return config_class.from_json(path)
+
+
+def _class_of_untyped(values: Mapping[str, Any]) -> type[EncoderConfig] | None:
+    """The class that reads files with these keys and no `model_type`; the most particular one."""
+    classes = (members.find("models", name).Config for name in members.known("models"))
+    fitting = (
+        cls for cls in classes if cls.READS_UNTYPED_FILES and set(cls.UNTYPED_KEYS) <= set(values)
+    )
+    return max(fitting, key=lambda cls: len(cls.UNTYPED_KEYS), default=None)
 
 
 def names_of(config: EncoderConfig, format_name: str) -> Any:

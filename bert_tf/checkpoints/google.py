@@ -21,6 +21,7 @@ from bert_tf.files import read_json
 from bert_tf.models.model import EncoderConfig
 
 _NAME = "google"
+_HUB = "module/"  # before all names in a module of TensorFlow Hub
 _SLOTS = ("/adam_m", "/adam_v", "/Adam", "/Adam_1", "/lamb_m", "/lamb_v")
 _COUNTERS = ("global_step", "beta1_power", "beta2_power")
 
@@ -32,8 +33,11 @@ def read(files: Files) -> Checkpoint:
     config = encoders.read_config(config_path) if config_path else _inferred(file, files)
     names = encoders.names_of(config, _NAME)
     slots = [name for name in (*file.shapes, *file.others) if _is_slot(name)]
-    shapes = {name: shape for name, shape in file.shapes.items() if name not in slots}
-    found = Tensors(shapes, file.read, file.prefix)
+    plain = {name.removeprefix(_HUB): name for name in file.shapes if name not in slots}
+    shapes = {name: file.shapes[full] for name, full in plain.items()}
+    found = Tensors(
+        shapes, lambda name: file.read(plain[name]), file.prefix, names.left_out(shapes)
+    )
     mapping.check_layers(names.rules, found, config)
     paths = mapping.paths_in(names.rules, found, config.num_hidden_layers)
     num_labels = mapping.num_labels(names, found)

@@ -264,11 +264,13 @@ class GoogleNames(Names):
       infer: makes its config from {their name: shape}. Gets also the source, for messages. None:
         the file is always there.
       to_config: gives the keys of that file from the config of the model.
+      left_out: {name: why it is left out}, from all names in the file.
     """
 
     config_file: str
     marks: Collection[str] = ()
     infer: Callable[[Mapping[str, tuple[int, ...]], str], Any] | None = None
+    left_out: Callable[[Collection[str]], dict[str, str]] = lambda names: {}
     to_config: Callable[[Any], dict[str, Any]]
 
 

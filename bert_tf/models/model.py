@@ -42,7 +42,8 @@ class EncoderConfig:
       TRAINING_FIELDS: fields that are not the shape of the model. A run that starts from a
         checkpoint may set them; all others come from the checkpoint.
       READS_UNTYPED_FILES: a configuration file of another project that has no `model_type` is of
-        this encoder.
+        this encoder, if it has the keys in UNTYPED_KEYS and no other encoder wants more of them.
+      UNTYPED_KEYS: keys that tell such a file.
       CLASSIFIER_POOLING: what the published classifiers of this encoder see of a text: the "pooler"
         or, as here, the "cls" token.
     """
@@ -54,6 +55,7 @@ class EncoderConfig:
     TRAINING_FIELDS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
     READS_UNTYPED_FILES = False
+    UNTYPED_KEYS = ()
     CLASSIFIER_POOLING = "cls"
 
     use_pooler = False

@@ -61,6 +61,8 @@ CASES = [
     ("hugging_face", "electra", "pretraining", {"tie_word_embeddings": False}),
     ("keras", "distilbert", "pretraining", {"masked_lm_layer_norm_eps": 1e-5}),
     ("keras", "distilbert", "classification", {"masked_lm_layer_norm_eps": 1e-5}),
+    ("google", "albert", "pretraining", {}),
+    ("google", "albert", "classification", {"num_hidden_groups": 2, "inner_group_num": 2}),
     ("google", "electra", "pretraining", {}),
     ("google", "electra", "replaced_tokens", {"embedding_size": 32}),
 ]
@@ -138,6 +140,9 @@ def test_a_member_that_is_not_here_is_named(tmp_path, model_type):
 
 
 REFUSED = [
+    ("google", "albert", "embedding", {"hidden_act": "gelu"}, "exact gelu"),
+    ("google", "albert", "embedding", {"embedding_size": 32}, "for other widths"),
+    ("google", "roberta", "embedding", {}, "no names for the format 'google'"),
     (
         "keras",
         "roberta",

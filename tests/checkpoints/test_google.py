@@ -14,6 +14,7 @@ import tensorflow as tf
 from bert_tf import model_folder
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints.parity import TOLERANCE, outputs_of
+from tests.checkpoints.models import assert_same_weights
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "testdata" / "google"
 FOLDERS = ("release", "training")
@@ -72,6 +73,49 @@ def test_parameters_come_back_bit_for_bit_as_google_wrote_them(tmp_path, name):
     for key, value in parameters.items():
         assert after[key].dtype == value.dtype
         np.testing.assert_array_equal(after[key], value, err_msg=key)
+
+
+# Made by make_google_family_goldens.py: {folder: (outputs, what of the file is not read)}.
+FAMILY = {
+    "albert": ({"pooled_output", "masked_lm_logits", "next_sentence_logits"}, ()),
+    "electra": ({"logits"}, ("generator/", "generator_predictions/")),
+}
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_albert_and_electra_give_what_googles_code_gave_and_come_back(tmp_path, name):
+    """An ALBERT of two groups of two; an ELECTRA as it was trained, without a configuration."""
+    outputs, left_out = FAMILY[name]
+    inputs, expected = read_expected(name)
+    checkpoint = model_folder.read_checkpoint(str(GOLDEN / name))
+    found = outputs_of(checkpoint, model_folder.build(checkpoint)[1], inputs)
+    assert set(expected) == {"sequence_output", *outputs}
+    for output, values in expected.items():
+        np.testing.assert_allclose(found[output], values, atol=TOLERANCE, rtol=0, err_msg=output)
+    notes = {row.theirs: row.note for row in checkpoint.rows if not row.ours}
+    before = read_tensors(GOLDEN / name / "bert_model.ckpt")
+    assert notes == {n: "of the generator" for n in before if left_out and n.startswith(left_out)}
+    foreign.write(checkpoint, str(tmp_path / "back"), "google")
+    after = read_tensors(tmp_path / "back" / "bert_model.ckpt")
+    assert set(after) == set(before) - set(notes)
+    for key, value in after.items():
+        np.testing.assert_array_equal(value, before[key], err_msg=key)
+
+
+def test_a_module_of_tensorflow_hub_is_read(tmp_path):
+    """ALBERT's are saved models, whose variables have another name before theirs."""
+    before = read_tensors(GOLDEN / "albert" / "bert_model.ckpt")
+    prefix = str(tmp_path / "variables")
+    names = [f"module/{name}" for name in before]
+    tf.raw_ops.SaveV2(
+        prefix=prefix,
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[tf.constant(array) for array in before.values()],
+    )
+    for name in ("albert_config.json", "vocab.txt"):
+        (tmp_path / name).write_bytes((GOLDEN / "albert" / name).read_bytes())
+    assert_same_weights(foreign.read(prefix), foreign.read(str(GOLDEN / "albert")))
 
 
 @pytest.mark.parametrize("name", FOLDERS)

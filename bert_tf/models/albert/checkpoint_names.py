@@ -4,15 +4,18 @@ Our variables carry the names that BERT's have in google-research/bert.
 """
 
 from collections.abc import Collection
+from typing import Any
 
 from bert_tf.models.albert.config import AlbertConfig
 from bert_tf.models.checkpoint_names import (
+    GoogleNames,
     HuggingFaceNames,
     KerasNames,
     Rule,
     dense,
     keras_block,
     norm,
+    same,
     torch_dense,
     torch_embeddings,
     torch_norm,
@@ -93,6 +96,86 @@ HUGGING_FACE = HuggingFaceNames(
     to_config=AlbertConfig.published,
 )
 
+# google-research/albert. A release of TF-Hub has `module/` before every name.
+
+_GOOGLE_BLOCK = "bert/encoder/transformer/group_{i}/inner_group_{j}"
+_GOOGLE_LAYERS = {
+    "attention_1/self/query": "attention/self/query",
+    "attention_1/self/key": "attention/self/key",
+    "attention_1/self/value": "attention/self/value",
+    "attention_1/output/dense": "attention/output/dense",
+    "ffn_1/intermediate/dense": "intermediate/dense",
+    "ffn_1/intermediate/output/dense": "output/dense",
+}
+_GOOGLE_NORMS = {"LayerNorm": "attention/output/LayerNorm", "LayerNorm_1": "output/LayerNorm"}
+_GOOGLE_KEYS = (
+    "vocab_size",
+    "embedding_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_hidden_groups",
+    "inner_group_num",
+    "num_attention_heads",
+    "intermediate_size",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "initializer_range",
+)
+
+
+def _google_config(config: AlbertConfig) -> dict[str, Any]:
+    hidden_act = "gelu" if config.hidden_act in _TANH_FORMS else config.hidden_act
+    return {**{key: getattr(config, key) for key in _GOOGLE_KEYS}, "hidden_act": hidden_act}
+
+
+def _google_losses(config: AlbertConfig, heads: Collection[str]) -> list[str]:
+    lost = []
+    if config.hidden_act == "gelu":
+        lost.append("hidden_act is the exact gelu; Google's is the tanh form (up to 5e-4 apart).")
+    for name in ("layer_norm_eps", "masked_lm_layer_norm_eps"):
+        if getattr(config, name) not in (0.0, 1e-12):
+            lost.append(f"{name} is {getattr(config, name)}; Google's is 1e-12.")
+    if config.embedding_size == config.hidden_size:
+        lost.append("the layer between embeddings and blocks, which Google has for other widths.")
+    if "masked_lm" in heads and not config.tie_word_embeddings:
+        lost.append("the masked-LM head has a table of its own; Google's is tied.")
+    return lost
+
+
+GOOGLE = GoogleNames(
+    rules=[
+        *(
+            Rule(f"bert/embeddings/{kind}_embeddings", f"{_EMBEDDINGS}/{kind}_embeddings")
+            for kind in ("word", "position", "token_type")
+        ),
+        *norm("bert/embeddings/LayerNorm", f"{_EMBEDDINGS}/LayerNorm"),
+        *dense("bert/encoder/embedding_hidden_mapping_in", _PROJECT),
+        *(
+            rule
+            for theirs, ours in _GOOGLE_LAYERS.items()
+            for rule in dense(f"{_GOOGLE_BLOCK}/{theirs}", f"{_BLOCK}/{ours}")
+        ),
+        *(
+            rule
+            for theirs, ours in _GOOGLE_NORMS.items()
+            for rule in norm(f"{_GOOGLE_BLOCK}/{theirs}", f"{_BLOCK}/{ours}")
+        ),
+        *dense("bert/pooler/dense", "albert/pooler/dense"),
+        *dense(f"{_TRANSFORM}/dense", f"{_TRANSFORM}/dense"),
+        *norm(f"{_TRANSFORM}/LayerNorm", f"{_TRANSFORM}/LayerNorm"),
+        *same(["cls/predictions/output_bias"]),
+        *same(f"{_SENTENCE_ORDER}/output_{name}" for name in ("weights", "bias")),
+        Rule("output_weights", "classifier/kernel", transposed=True),
+        Rule("output_bias", "classifier/bias"),
+    ],
+    labels="output_bias",
+    losses=_google_losses,
+    config_file="albert_config.json",
+    to_config=_google_config,
+)
+
 # keras-hub's AlbertBackbone: tanh GELU, epsilon 1e-12, and 1e-5 in the masked-LM head.
 
 _HEAD_EPSILON = 1e-5
@@ -153,4 +236,4 @@ KERAS = KerasNames(
     fixed={"masked_lm_layer_norm_eps": _HEAD_EPSILON},
 )
 
-CHECKPOINT_NAMES = {"hugging_face": HUGGING_FACE, "keras": KERAS}
+CHECKPOINT_NAMES = {"hugging_face": HUGGING_FACE, "google": GOOGLE, "keras": KERAS}

@@ -4,6 +4,7 @@ References: Lan et al. 2019; google-research/albert.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from bert_tf.models.checkpoint_names import LARGEST_GROUP
@@ -60,6 +61,8 @@ class AlbertConfig(PublishedConfig):
         "max_position_embeddings",
         "type_vocab_size",
     )
+    READS_UNTYPED_FILES = True  # Google's
+    UNTYPED_KEYS = ("num_hidden_groups",)
     WITHOUT_EFFECT = (
         "classifier_dropout_prob",
         "down_scale_factor",
@@ -121,6 +124,13 @@ class AlbertConfig(PublishedConfig):
     def with_longest_sequence(self, number: int) -> "AlbertConfig":
         """A copy with `number` position embeddings."""
         return dataclasses.replace(self, max_position_embeddings=number)
+
+    def read_in_its_words(self, values: Mapping[str, Any]) -> "AlbertConfig":
+        """In Google's files, which have no `model_type`, `gelu` means the tanh form."""
+        is_hugging_face = {"model_type", "architectures", "layer_norm_eps"} & set(values)
+        if self.hidden_act == "gelu" and not is_hugging_face:
+            return dataclasses.replace(self, hidden_act="gelu_new")
+        return self
 
     def group_of(self, layer: int) -> int:
         """Which group the layer with this number has its weights from."""

@@ -93,6 +93,14 @@ def _google_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> Electr
     ).check(source)
 
 
+def _of_the_generator(names: Collection[str]) -> dict[str, str]:
+    """In a checkpoint of pretraining, whose masked-LM head is the generator's."""
+    if not any(name.startswith("generator/") for name in names):
+        return {}
+    parts = ("generator/", "generator_predictions/")
+    return {name: "of the generator" for name in names if name.startswith(parts)}
+
+
 def _google_losses(config: ElectraConfig, heads: Collection[str]) -> list[str]:
     lost = []
     if config.hidden_act != "gelu":
@@ -120,6 +128,7 @@ GOOGLE = GoogleNames(
     config_file="electra_config.json",
     marks=(f"{_EMBEDDINGS}/word_embeddings",),
     infer=_google_config,
+    left_out=_of_the_generator,
     to_config=lambda config: {**config.published(), "model_type": "electra"},
 )
 
