@@ -134,7 +134,7 @@ def groups(only: str) -> list[str]:
         found += [f"pair {e} {t}" for e in cases.ENCODERS for t in cases.TOKENIZERS]
     if only in ("", "commands"):
         paths = [path for path in documented.documents() if documented.commands_of(path)]
-        found += [f"document {path}" for path in paths]
+        found += [f"document {path.relative_to(ROOT)}" for path in paths]
     if only in ("", "layouts"):
         found.append("layouts")
     return found
@@ -145,7 +145,7 @@ def run_group(name: str, folder: pathlib.Path) -> None:
     kind, *words = name.split(" ")
     checks = {
         "pair": checks_of_pair,
-        "document": lambda path, at: checks_of_document(pathlib.Path(path), at),
+        "document": lambda path, at: checks_of_document(ROOT / path, at),
         "layouts": checks_of_layouts,
     }[kind](*words, folder)
     for what, check in checks:
@@ -189,7 +189,7 @@ def collect(name: str, folder: pathlib.Path) -> Result:
 
 def describe(group: str, row: dict) -> str:
     """A row for the terminal."""
-    what = f"{group}: {row['what']}".replace(str(ROOT) + "/", "")
+    what = f"{group}: {row['what']}"
     note = row["note"].replace("\n", " ")[:300]
     return f"{row['state']:8} {row['seconds']:6.1f} s  {what}  {note}"
 

@@ -53,7 +53,7 @@ def today() -> str:
 
 def file_name(group: str) -> str:
     """A name for files of a group, without an ending."""
-    return re.sub(r"\W+", "_", group.replace(f"{ROOT}/", ""))
+    return re.sub(r"\W+", "_", group)
 
 
 def store(folder: pathlib.Path, result: Result) -> None:
@@ -79,8 +79,7 @@ def block(results: list[Result]) -> str:
     for result in results:
         counts = [str(result.count(state)) for state in (OK, FAILED, NOT_RUN)]
         minutes = f"{sum(row['seconds'] for row in result.rows) / 60:.1f}"
-        name = result.group.replace(f"{ROOT}/", "")
-        cells = [name, result.commit, result.date, *counts, minutes]
+        cells = [result.group, result.commit, result.date, *counts, minutes]
         lines.append(f"| {' | '.join(cells)} |")
     rows = [row for result in results for row in result.rows]
     total = ", ".join(
