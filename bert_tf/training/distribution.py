@@ -1,4 +1,4 @@
-"""Which devices a run uses, chosen by name."""
+"""The devices of a run, chosen by the name of a strategy."""
 
 import contextlib
 import functools
@@ -51,7 +51,7 @@ def _make(name: str, tpu: str) -> tf.distribute.Strategy:
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
     if name == "multi_worker":
-        # Before the cluster forms: that waits for the others, who may be gone by then.
+        # Before the cluster forms: forming waits for the other workers, which may have ended.
         peers.watch(tf.distribute.cluster_resolver.TFConfigClusterResolver())
         return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_logical_devices("GPU")
@@ -73,17 +73,17 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 def owning(
     work_dir: str, strategy: tf.distribute.Strategy, *, writes: bool = True
 ) -> contextlib.AbstractContextManager[None]:
-    """The work directory belongs to this job alone while the block runs.
+    """A `with` block in which only this job may use the work directory.
 
-    Its chief holds the lock; the other workers write nothing.
+    The chief holds a lock. The other workers write nothing.
 
     Args:
-      work_dir: is made if it is missing.
+      work_dir: the folder; it is made if it is missing.
       strategy: of the job.
-      writes: False of a dry run.
+      writes: False for a dry run.
 
     Raises:
-      ValueError: another job trains there, or nothing can be written there.
+      ValueError: another job trains there, or the folder cannot be written.
     """
     holds = writes and is_chief(strategy)
     return locks.folder(work_dir) if holds else contextlib.nullcontext()

@@ -17,7 +17,7 @@ from bert_tf.training.distribution import is_on_cpu
 def distribute(
     strategy: tf.distribute.Strategy, global_batch_size: int, make_dataset
 ) -> tf.distribute.DistributedDataset:
-    """Hands `make_dataset(batch_slice)` to every worker: one element is one replica's batch."""
+    """Distributes `make_dataset(batch_slice)`: each element is the batch of one replica."""
 
     def of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
         local = context.num_replicas_in_sync // context.num_input_pipelines
@@ -43,7 +43,7 @@ class Evaluation(NamedTuple):
 
 
 class Evaluator:
-    """Compiles the evaluation of one model once, to be run many times.
+    """Evaluates a model; the evaluation is compiled once and can be run many times.
 
     Args:
       task: gives loss and metrics.
@@ -70,7 +70,7 @@ class Evaluator:
 
         Args:
           data: what `task.make_dataset` takes.
-          must_stop: asked after each batch, with how many are done; True ends the evaluation.
+          must_stop: called after each batch with the number of batches; True ends the evaluation.
 
         Returns:
           (metrics, rows): every loss and metric of the task and `loss`, the sum of the losses; and
@@ -115,7 +115,7 @@ class Evaluator:
 
 
 def _in_order(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The rows of all parts by their `row_ids`, without those that filled a batch."""
+    """The rows of all parts in the order of `row_ids`, without the rows that fill up a batch."""
     if not parts or not parts[0]:
         return {}
     rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -1,4 +1,4 @@
-"""Floating-point operations that a training step needs, whatever a program spends on it.
+"""Floating-point operations of a training step, as the model defines them (not as measured).
 
 A forward pass needs what the encoder's config says, the backward pass twice as much (Kaplan et al.
 2020, section 2.1). The optimizer is not counted.
@@ -8,10 +8,10 @@ from bert_tf.config.experiment import ExperimentConfig
 
 
 def step_flops(config: ExperimentConfig, sequence_length: float | None = None) -> float:
-    """Of one optimizer step on `train.global_batch_size` sequences.
+    """Operations of one optimizer step on `train.global_batch_size` sequences.
 
     Args:
-      config: of the step.
+      config: the config of the step.
       sequence_length: tokens of a sequence; None: `data.max_seq_length`.
     """
     length = sequence_length or config.data.max_seq_length

@@ -1,7 +1,7 @@
 """The training loop: compiled steps, log lines, evaluations and checkpoints until the last step.
 
-Own loop rather than `fit`: under MirroredStrategy `fit` can neither compile, nor run several steps
-a call, nor accumulate gradients, and it does not know the position in the data.
+It does not use `fit`: with MirroredStrategy `fit` cannot compile, run several steps in a call or
+accumulate gradients, and it does not store the position in the data.
 """
 
 import contextlib
@@ -30,13 +30,13 @@ _SIZES = ("global_batch_size", "num_micro_batches")
 
 @dataclasses.dataclass(frozen=True)
 class Session:
-    """How one process goes on with a run. Nothing of it changes what is learned.
+    """Settings of one start of a run. None of them changes what is learned.
 
     Attributes:
       strategy: the devices; None for one CPU or GPU.
-      time_limit: seconds after which it stops, to be continued another time; 0 for none.
+      time_limit: seconds after which the run stops. It can be continued later. 0: no limit.
       profile_steps: (first, last) step of a profile for TensorBoard; () for none.
-      dry_run: do two steps, print what would happen, and write nothing.
+      dry_run: run two steps, print what the run would do, and write nothing.
     """
 
     strategy: tf.distribute.Strategy | None = None
@@ -56,9 +56,9 @@ def train(
     made_of: Mapping[str, str] | None = None,
     session: Session = Session(),
 ) -> Trained:
-    """Trains until the last step or the end of the time budget; continues what `work_dir` holds.
+    """Trains until the last step or the end of the time budget. Continues the run in `work_dir`.
 
-    With several workers this process ends with exit code 75 as soon as another one is gone.
+    With several workers this process ends with exit code 75 as soon as another worker is lost.
 
     Args:
       task: what is learned.

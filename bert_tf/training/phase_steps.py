@@ -1,4 +1,4 @@
-"""The compiled steps of one phase, with their batches and their speed."""
+"""The compiled steps of one phase, their batches and their speed."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +10,7 @@ from bert_tf.training.throughput import Throughput, num_devices
 
 
 class PhaseSteps:
-    """What is compiled anew for each phase, because its batches have another shape.
+    """The parts of a run that are compiled for each phase, because its batches have another shape.
 
     Args:
       job: what the run is asked to do.
@@ -20,7 +20,7 @@ class PhaseSteps:
     Attributes:
       phase: as given.
       train_step: the compiled steps.
-      throughput: their clock.
+      throughput: measures their speed.
     """
 
     def __init__(self, job: Job, phase: Phase, state: TrainState):

@@ -1,4 +1,4 @@
-"""The phases of a run: which steps, which settings, which data, and where the reading begins.
+"""The phases of a run: their steps, settings and data, and the row where each starts to read.
 
 A run without `train.phases` is one phase with the settings of the run. All phases share weights,
 slots and counters; each has its own compiled step and its own iterator.
@@ -21,12 +21,12 @@ class Phase:
 
     Attributes:
       index: from 0.
-      begin, end: finished steps before its first and after its last step. The only phase ends
-        nowhere: its number of steps may be that of a time budget.
-      config: of its steps.
+      begin, end: finished steps before its first and after its last step. A single phase has no
+        end: its number of steps may come from a time budget.
+      config: the config of its steps.
       data: what `Task.make_dataset` takes.
-      before: indices of the phases before it that read the same data, in which it reads on.
-      schedule: the steps over which its learning-rate schedule goes; None: all of the run.
+      before: indices of the earlier phases with the same data. It starts to read after them.
+      schedule: the steps of its learning-rate schedule; None: all steps of the run.
     """
 
     index: int
@@ -38,7 +38,7 @@ class Phase:
     schedule: range | None = None
 
     def start_row(self, phase_rows: Sequence[int], rows_consumed: int) -> int:
-        """The next row of its data.
+        """The next row of the data that this phase reads.
 
         Args:
           phase_rows: how many rows each phase before it consumed.
@@ -47,14 +47,14 @@ class Phase:
         return sum(phase_rows[index] for index in self.before) + rows_consumed
 
     def next_stop(self, step: int, total: int) -> int:
-        """The step after `step` at which something happens, at the latest the last one, `total`.
+        """The first step after `step` at which something is due, at most the last step, `total`.
 
-        Multiples and ends of phases, so that a resumed run stops there too.
+        These are multiples and ends of phases, so that a resumed run stops at the same steps.
         """
         return min([total, self.end, *((step // p + 1) * p for p in self._periods)])
 
     def previous_stop(self, step: int) -> int:
-        """The one before `step`."""
+        """The last such step before `step`."""
         return max([self.begin, *((step - 1) // p * p for p in self._periods)])
 
     @property
@@ -66,15 +66,15 @@ class Phase:
 def phases_of(config: ExperimentConfig, train_data: Any = None) -> list[Phase]:
     """The phases of a run, in order.
 
-    A phase reads on where the last one with the same (equal) data stopped. Every data set but the
-    first has a seed of its own, so that no two of them draw the same order and masks.
+    A phase starts to read where the last phase with equal data stopped. Every data set but the
+    first has its own seed, so that order and masks differ.
 
     Args:
       config: of the run.
-      train_data: what `Task.make_dataset` takes, for all phases; or a list with that of each.
+      train_data: what `Task.make_dataset` takes, for all phases; or a list with one for each.
 
     Raises:
-      ValueError: not as many data sets as phases.
+      ValueError: the numbers of data sets and phases differ.
     """
     phases = config.train.phases
     data = _data_of_each(train_data, len(phases) or 1)
@@ -101,7 +101,7 @@ def phases_of(config: ExperimentConfig, train_data: Any = None) -> list[Phase]:
 
 
 def phase_at(phases: Sequence[Phase], step: int) -> Phase:
-    """The phase of the step that follows `step` finished ones; behind the last step the last."""
+    """The phase of the next step after `step` finished steps; after all steps, the last phase."""
     return next((phase for phase in phases if step < phase.end), phases[-1])
 
 

@@ -14,7 +14,7 @@ class Profiler:
       steps: (first, last), counted from 1, also as they stand on a command line; () for none.
 
     Raises:
-      ValueError: they are no range of steps.
+      ValueError: `steps` is not a range of steps.
     """
 
     def __init__(self, folder: str | None, steps: Sequence[int | str] = ()):
@@ -30,12 +30,12 @@ class Profiler:
             self._stop()
 
     def next_stop(self, step: int, limit: int) -> int:
-        """Where a call that begins after `step` must end, at most at `limit`."""
+        """The step at which a call that begins after `step` must end, at most `limit`."""
         borders = [border for border in (self._first - 1, self._last) if border > step]
         return min([limit, *borders]) if self._last else limit
 
     def at(self, step: int) -> None:
-        """After `step` steps: begins or ends."""
+        """Starts or ends the profile if it is due after `step` steps."""
         if self._folder is None or not self._last:
             return
         if not self._is_running and self._first - 1 <= step < self._last:

@@ -1,6 +1,6 @@
-"""A run between two calls of the compiled steps: log lines, evaluations, checkpoints, phases.
+"""Log lines, evaluations, checkpoints and phases: all that a run does between two compiled calls.
 
-`loop.train` says in which order. Every worker decides alike.
+`loop.train` gives the order. All workers take the same decisions.
 """
 
 import contextlib
@@ -56,14 +56,14 @@ class _Line:
 
 
 def start(job: Job, initialize: Callable[[keras.Model], None] | None) -> "Run":
-    """Continues what is in the work directory, or begins.
+    """Continues the run in the work directory, or begins a new one.
 
     Args:
       job: what the run is asked to do.
       initialize: loads weights into a new model; not called if there is a checkpoint.
 
     Raises:
-      ValueError: the checkpoints there are of another run, or not all workers see the same one.
+      ValueError: the checkpoints there belong to another run, or the workers see different ones.
     """
     contents.check(job.work_dir, job.config, job.task.facts)
     with job.strategy.scope():
@@ -135,7 +135,7 @@ class Run:
 
     @property
     def seconds_per_step(self) -> float:
-        """Of the last call."""
+        """Seconds per step of the last call."""
         return self._steps.throughput.seconds_per_step
 
     @property
@@ -163,13 +163,13 @@ class Run:
         return steps, steps.iterator(history.phase_rows)
 
     def _next_line(self) -> _Line:
-        """From the current step on; from the line before it if the run was stopped in between."""
+        """The next log line: it starts at this step, or where a stopped run had its last line."""
         is_between = bool(self._history.totals)
         begin = self._phase.previous_stop(self.step) if is_between else self.step
         return _Line(begin, self._phase.next_stop(self.step, self.total))
 
     def begin(self, stopper: Stopper) -> None:
-        """What comes before the first step."""
+        """Prepares the first step."""
         if self._history.is_evaluation_due:
             self.evaluate_and_save(stopper)
         elif self._job.config.train.on_spike == "skip" and self._saved_step is None:
@@ -177,19 +177,19 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether all steps are done, or evaluations have stopped getting better."""
+        """Whether all steps are done, or the evaluations have stopped improving."""
         done = self.step >= self.total
         return done or self._history.is_over(self._job.config.train)
 
     @contextlib.contextmanager
     def timed(self, num_steps: int) -> Iterator[None]:
-        """Around a call of the compiled steps; waits for the device."""
+        """A `with` block around a call of the compiled steps; it waits for the device."""
         with self._steps.throughput.timed(num_steps):
             yield
             self._line.bad_step = self.train_step.non_finite_step
 
     def advance(self) -> int:
-        """After a call: how many steps it got on; below 0 if the run had to go back."""
+        """Ends a call of the steps. Returns the steps done; negative if the run went back."""
         before = self.step
         self.step = int(self.state.step.numpy())
         bad_step = self._line.bad_step
@@ -202,7 +202,7 @@ class Run:
         return self.step - before
 
     def report(self, bar: progress.bar) -> bool:
-        """Writes a log line if one is due; whether there is something to evaluate or to save."""
+        """Writes a log line if one is due. Returns whether to evaluate or to save."""
         if self.step < self._line.stop:
             return False
         values = self._measure()
@@ -221,7 +221,7 @@ class Run:
         return True
 
     def _measure(self) -> dict[str, float]:
-        """What the steps since the last log line are reported with."""
+        """The values of the next log line."""
         values = self.train_step.take_metrics()
         rows_per_step = self._phase.config.train.global_batch_size
         examples = (self.step - self._line.start) * rows_per_step
@@ -231,7 +231,7 @@ class Run:
         return values
 
     def evaluate_and_save(self, stopper: Stopper) -> None:
-        """Evaluates and saves if it is time to."""
+        """Evaluates and saves if it is due."""
         train, is_best = self._job.config.train, False
         is_due = self._is_time(train.eval_every) or self._history.is_evaluation_due
         if is_due and self._job.eval_data is not None:
@@ -256,7 +256,7 @@ class Run:
             self.save()
 
     def _evaluate(self, must_stop: Callable[[int], bool]) -> bool:
-        """Whether it came to its end."""
+        """Returns whether the evaluation was completed."""
         found = self._evaluator.run_with_rows(self._job.eval_data, must_stop)
         if found is None:
             return False
@@ -264,7 +264,7 @@ class Run:
         return True
 
     def save(self) -> None:
-        """Hands this step to the writer of checkpoints, unless it was saved before."""
+        """Gives this step to the checkpoint writer, unless it was saved before."""
         if self._saved_step == self.step:
             return
         self._log.open()
@@ -286,12 +286,12 @@ class Run:
         self._saved_step = self.step
 
     def write_page(self) -> None:
-        """`run.html` of everything so far, in the work directory."""
+        """Writes `run.html` about all steps so far into the work directory."""
         if self._job.folder is not None:
             run_page.write(self._job.folder)
 
     def result(self) -> Trained:
-        """The trained model and its metrics; with `train.model_from_best` those of the best."""
+        """The trained model and its metrics; with `train.model_from_best` the best ones."""
         best = self._history.best
         if self._job.config.train.model_from_best and best:
             path = checkpoint.path_of(contents.checkpoints_of(self._job.work_dir), best["step"])
@@ -312,7 +312,7 @@ class Run:
         return found if found is not None and found.step == step else None
 
     def _go_back(self, problem: str, to_row: int) -> None:
-        """To the newest checkpoint, and in the data behind what has been read since.
+        """Goes back to the newest checkpoint, and passes over the rows that were read since.
 
         Raises:
           ValueError: `train.on_spike` is "stop", or it has happened too often.
@@ -348,7 +348,7 @@ class Run:
         return is_last or (every > 0 and self.step % every == 0)
 
     def forecast(self) -> list[str]:
-        """Of a dry run: what would happen, in lines for the user. After a timed step."""
+        """The lines of a dry run, after a timed step: what the run would do."""
         return estimate.forecast(
             self._job.phases,
             step=self.step,
@@ -362,7 +362,7 @@ class Run:
 
 
 def _in_words(values: dict[str, float]) -> str:
-    """`loss 5.123, masked_lm_accuracy 0.214, ...` with as many digits as a reader wants."""
+    """`loss 5.123, masked_lm_accuracy 0.214, ...`: the values as text, with few digits."""
 
     def number(name: str, value: float) -> str:
         if name.endswith("_per_second"):

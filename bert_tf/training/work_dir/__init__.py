@@ -1,1 +1,1 @@
-"""What a run keeps on disk: checkpoints, history, metrics, page."""
+"""The files of a run in its work directory: checkpoints, history, metrics, page."""

@@ -1,4 +1,4 @@
-"""Training checkpoints: one flat dict of variables, and a JSON that makes them count.
+"""Training checkpoints: one flat dict of variables, and a JSON file that makes them valid.
 
 `checkpoints/step-00001000/` holds `weights.*` (tf.train.Checkpoint of {path: variable}) and
 `checkpoint.json`, written last, with the SHA-256 of every other file. Without its JSON, or with a
@@ -34,8 +34,8 @@ def save(
 ) -> None:
     """Writes `folder`/step-N and removes what is no longer wanted.
 
-    There stay the newest `keep` checkpoints and that of `best_step`. Later ones than N can only be
-    damaged (the run continued from an earlier one): they go too.
+    The newest `keep` checkpoints and that of `best_step` stay. Checkpoints of later steps than N
+    are damaged (the run continued from an earlier one) and are removed too.
 
     Args:
       folder: the checkpoints folder of a work directory.
@@ -58,7 +58,7 @@ def save(
 
 
 def path_of(folder: str, step: int) -> str:
-    """Where the checkpoint of a step is."""
+    """The folder of the checkpoint of a step."""
     return tf.io.gfile.join(folder, f"step-{step:08}")
 
 
@@ -96,7 +96,7 @@ def find_latest(folder: str) -> tuple[str, dict[str, Any]] | None:
 
 
 def newest_info(folder: str) -> dict[str, Any] | None:
-    """The JSON of the newest checkpoint that has one, without a look at its other files."""
+    """The JSON of the newest checkpoint that has one. Its other files are not checked."""
     for name in reversed(_steps(folder)):
         path = tf.io.gfile.join(folder, name, _JSON)
         if tf.io.gfile.exists(path):
@@ -105,7 +105,7 @@ def newest_info(folder: str) -> dict[str, Any] | None:
 
 
 def restore(path: str, variables: Mapping[str, tf.Variable]) -> None:
-    """Fills `variables` from the checkpoint at `path`; every one of both sides must match."""
+    """Fills `variables` from the checkpoint at `path`. Both must have the same variables."""
     checkpoint = tf.train.Checkpoint(variables=dict(variables))
     checkpoint.read(tf.io.gfile.join(path, "weights")).assert_consumed()
 

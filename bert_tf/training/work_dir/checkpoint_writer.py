@@ -1,4 +1,4 @@
-"""Checkpoints written by a thread, so that a step waits for a copy in memory and not for a disk."""
+"""Writes checkpoints in a thread, so that training waits for a copy in memory, not for the disk."""
 
 import threading
 import time
@@ -24,8 +24,8 @@ class _Snapshot(NamedTuple):
 class CheckpointWriter:
     """Copies variables and writes the copies in a thread of its own.
 
-    Use it in a `with` block: at its end everything is on disk. If the disk is slower than the steps
-    between two checkpoints, one that has not been begun gives way to a newer one, except the best.
+    Use it in a `with` block: at its end everything is on disk. If the disk is too slow, a
+    checkpoint whose writing has not begun is replaced by a newer one, except the best.
 
     Args:
       folder: the checkpoints folder; None writes nothing (a worker that is not the chief).
@@ -61,10 +61,10 @@ class CheckpointWriter:
         info: Mapping[str, Any],
         best_step: int | None = None,
     ) -> None:
-        """Copies `variables` and leaves the rest to the thread; see `checkpoint.save`.
+        """Copies `variables`; the thread writes the copy. See `checkpoint.save`.
 
         Raises:
-          ValueError: the checkpoint before could not be written.
+          ValueError: the checkpoint before this one could not be written.
         """
         self.check()
         if self._folder is None:
@@ -83,7 +83,7 @@ class CheckpointWriter:
             logging.warning("the disk is slow: no checkpoint of step %s, but of %d", steps, step)
 
     def wait(self) -> None:
-        """Returns when everything is on disk; raises as `check` does."""
+        """Waits until everything is on disk; raises what `check` raises."""
         with self._state:
             self._state.wait_for(lambda: not (self._waiting or self._is_writing))
         self.check()
@@ -115,7 +115,7 @@ class CheckpointWriter:
                 self._state.notify_all()
 
     def _take(self) -> _Snapshot | None:
-        """The next to be written; None when there will be no more."""
+        """Waits for the next snapshot to write; None if there will be no more."""
         with self._state:
             self._state.wait_for(lambda: self._waiting or self._is_closed)
             if not self._waiting:

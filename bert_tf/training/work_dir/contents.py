@@ -1,4 +1,4 @@
-"""The work directory of a run: whose it is, and what a checkpoint in it says of the run."""
+"""The work directory of a run: which run it belongs to, and the run data in a checkpoint."""
 
 import dataclasses
 import json
@@ -40,18 +40,18 @@ _OF_TRAIN = re.compile(r"^train\.(phases\.\d+\.)?")
 
 
 def checkpoints_of(work_dir: str) -> str:
-    """The folder of its checkpoints."""
+    """The folder with the checkpoints of a work directory."""
     return tf.io.gfile.join(work_dir, "checkpoints")
 
 
 def check(work_dir: str, config: ExperimentConfig, facts: Facts) -> None:
-    """Refuses to go on with other settings than those of the checkpoints that are there.
+    """Refuses settings that differ from those of the checkpoints that are there.
 
     Args:
       work_dir: the folder.
       config: the settings of the run.
-      facts: what the run found. Only in files of version 1 they stood among the settings, as far as
-        they were not set, and are compared. Later the identity of the data stands for them.
+      facts: what the run found in its data. Files of version 1 keep facts among the settings; only
+        these are compared. In later versions the identity of the data covers them.
 
     Raises:
       ValueError: another run has begun in this folder.
@@ -104,7 +104,7 @@ def _old_settings(work_dir: str) -> tuple[ExperimentConfig, dict[str, Any]] | No
 def _compare_as_facts(
     old_facts: dict[str, Any], facts: dict[str, Any], old: dict[str, Any], new: dict[str, Any]
 ) -> None:
-    """Puts facts in the place of the settings of the same name, in which version 1 kept them.
+    """Replaces settings by the facts of the same name, as version 1 stored them.
 
     Args:
       old_facts, facts: those of the file, and of the run.
@@ -129,7 +129,7 @@ def describe(
     history: History,
     num_replicas: int,
 ) -> dict[str, Any]:
-    """What a checkpoint's JSON says besides its files."""
+    """The run data in the JSON of a checkpoint, besides its files."""
     return {
         "config": as_json.to_dict(config),
         "made_of": dict(made_of),
@@ -148,10 +148,10 @@ def restore(
     num_replicas: int,
     initialize: Callable[[keras.Model], None] | None,
 ) -> History | None:
-    """Fills `state` from the newest whole checkpoint, else by `initialize`, else not at all.
+    """Fills `state` from the newest whole checkpoint; without one, calls `initialize` if given.
 
     Returns:
-      What the checkpoint remembers; None if there is none.
+      The history in the checkpoint; None without a checkpoint.
 
     Raises:
       ValueError: the checkpoint is of other training data, weights or words than `made_of` says.
@@ -195,7 +195,7 @@ def load(path: str, info: dict[str, Any], state: TrainState, config: ExperimentC
 
 
 def skip_rows(state: TrainState, history: History, to_row: int, reason: str) -> dict:
-    """Moves the position in the data to `to_row`; returns what the newest JSON must say of it."""
+    """Moves the position in the data to `to_row`; returns the entries for the newest JSON."""
     skip = {
         "step": int(state.step.numpy()),
         "from_row": int(state.rows_consumed.numpy()),

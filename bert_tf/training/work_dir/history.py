@@ -1,4 +1,4 @@
-"""What a run remembers besides its variables: `history` in a checkpoint's JSON."""
+"""The history of a run: what it remembers besides its variables, in the JSON of a checkpoint."""
 
 import dataclasses
 import statistics
@@ -14,14 +14,14 @@ MOST_SKIPS = 20
 
 @dataclasses.dataclass
 class History:
-    """What decides how a run goes on, besides its variables.
+    """What determines how a run continues, besides its variables.
 
-    All of it comes from steps and losses, so a resumed run decides as an unbroken one would.
+    All of it follows from steps and losses. So a resumed run decides like an unbroken one.
 
     Attributes:
       best: `step`, `metric`, `value` and all `metrics` of the best evaluation; empty before one.
-      evaluations_since_best: how many were not better.
-      totals: what had been added up since the last log line, if the run was stopped between two.
+      evaluations_since_best: number of evaluations since then that were not better.
+      totals: the sums since the last log line, if the run was stopped between two lines.
       is_evaluation_due: the run was stopped before or in the evaluation of this step.
       recent_losses: of the last log lines.
       skipped: the rows that were passed over: `step` (after which), `from_row`, `to_row`, `reason`;
@@ -39,14 +39,14 @@ class History:
 
     @classmethod
     def from_info(cls, info: Mapping[str, Any], train: TrainConfig) -> "History":
-        """From a checkpoint's JSON; what a `best` of another metric says does not count."""
+        """From the JSON of a checkpoint. A `best` of another metric is ignored."""
         history = cls(**info.get("history", {}))
         if history.best and history.best["metric"] != _metric(train):
             history.best, history.evaluations_since_best = {}, 0
         return history
 
     def add_evaluation(self, step: int, metrics: Mapping[str, float], train: TrainConfig) -> bool:
-        """Whether it is the best one so far.
+        """Adds an evaluation; returns whether it is the best so far.
 
         Raises:
           ValueError: the evaluation has no metric `train.keep_best`.
@@ -66,12 +66,12 @@ class History:
         return True
 
     def is_over(self, train: TrainConfig) -> bool:
-        """Whether `train.early_stop_patience` evaluations in a row were not better."""
+        """Whether `train.early_stop_patience` evaluations in a row were no better."""
         patience = train.early_stop_patience
         return 0 < patience <= self.evaluations_since_best
 
     def spike(self, loss: float, train: TrainConfig) -> str:
-        """Remembers the loss of a log line; in words, if it is far above those before, else ''."""
+        """Adds the loss of a log line; returns a message if it is a spike, else ''."""
         usual = statistics.median(self.recent_losses) if self.recent_losses else 0.0
         enough = train.spike_factor and len(self.recent_losses) >= _FEWEST
         if enough and loss > train.spike_factor * usual:
@@ -85,5 +85,5 @@ def _metric(train: TrainConfig) -> str:
 
 
 def _is_better(metric: str, value: float, best: float) -> bool:
-    """Losses fall, everything else rises. A value that is no number is never better."""
+    """Lower is better for losses, higher for all else. NaN is never better."""
     return best != best or (value < best if metric.endswith("loss") else value > best)

@@ -1,4 +1,4 @@
-"""Numbers of a run: one JSON object a line, and TensorBoard."""
+"""Writes the metrics of a run, as lines of JSON and for TensorBoard."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class MetricsWriter:
         self._summaries = tf.summary.create_file_writer(tf.io.gfile.join(folder, "tensorboard"))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds `values` at `step`; the file is whole after every call."""
+        """Adds `values` at `step`. After each call the file has whole lines."""
         if self._folder is None:
             return
         self._append(METRICS, {"step": step, **{key: float(v) for key, v in values.items()}})
@@ -40,7 +40,7 @@ class MetricsWriter:
         self._summaries.flush()
 
     def write_samples(self, step: int, samples: Sequence[Mapping[str, Any]]) -> None:
-        """Adds what the model made of some rows at `step` to `<folder>/samples.jsonl`."""
+        """Adds the answers of the model to some rows at `step` to `<folder>/samples.jsonl`."""
         if self._folder is not None and samples:
             self._append(SAMPLES, {"step": step, "samples": list(samples)})
 

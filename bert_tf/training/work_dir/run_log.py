@@ -1,4 +1,4 @@
-"""What a run says about itself in its work directory: config.json and the numbers of its steps."""
+"""Writes config.json and the metrics of a run into its work directory."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from bert_tf.training.work_dir.metrics_writer import MetricsWriter
 
 
 class RunLog:
-    """Writes nothing before there is something to say: data and model have then been seen to work.
+    """Writes nothing before the first metrics: then data and model are known to work.
 
     Args:
       folder: the work directory; None writes nothing (a worker that is not the chief).
@@ -22,7 +22,7 @@ class RunLog:
         self._writer: MetricsWriter | None = None
 
     def open(self) -> MetricsWriter:
-        """Writes config.json and opens the files of numbers, the first time."""
+        """Writes config.json and opens the metrics files, at the first call."""
         if self._writer is None:
             if self._folder is not None:
                 contents.write_config(self._folder, self._config)
@@ -34,5 +34,5 @@ class RunLog:
         self.open().write(step, values)
 
     def write_samples(self, step: int, samples: Sequence[Mapping[str, Any]]) -> None:
-        """Adds what the model made of some rows at `step`."""
+        """Adds the answers of the model to some rows at `step`."""
         self.open().write_samples(step, samples)

@@ -1,6 +1,6 @@
-"""The page of a run: its curves, what the model said over time, what happened to it, its settings.
+"""The page of a run: its curves, sample answers over time, events and settings.
 
-Everything comes from the files of the work directory, so it can be made of any run, also later.
+It is made from the files of the work directory, so it can also be made later.
 """
 
 import statistics
@@ -49,7 +49,7 @@ def _sections(
 
 
 def _summary(lines: Sequence[Line]) -> dict[str, str]:
-    """Where it stands, in a few numbers."""
+    """The state of the run in a few numbers."""
     last: dict[str, float] = {}
     for line in lines:
         last |= line
@@ -78,7 +78,7 @@ def _curve_sections(lines: Sequence[Line]) -> Iterable[tuple[str, str]]:
 
 
 def _sample(samples: Sequence[Line], number: int) -> str:
-    """One text, and the answers at some of the steps, the last one among them."""
+    """One text with the answers at some steps, the last one included."""
     last = samples[-1]["samples"][number]
     given = {  # of the last text: the data may have been others when the run was continued
         line["step"]: sample["given"]
