@@ -36,6 +36,12 @@ flags.DEFINE_string(
     "In place of --config: the default settings of an encoder of bert_tf/models, or of a module "
     "that --members names.",
 )
+flags.DEFINE_string(
+    "task",
+    None,
+    "What is learned, in place of what --config says: 'pretraining' (masked words) or "
+    "'replaced_tokens' (ELECTRA). With --encoder, or alone for the recipe of the task.",
+)
 flags.DEFINE_multi_string(
     "train_data",
     None,
@@ -65,18 +71,28 @@ _MODEL_SETTINGS: dict[str, str] = {}
 
 
 def _edit_command(argv: list[str]) -> None:
-    """Picks the config of --encoder; takes out settings of a model that is yet to be read."""
+    """Picks the config of --encoder and --task; takes out settings of a model yet to be read."""
     _COMMAND.extend(argv)
-    encoder, config = app.value_of("encoder", argv), app.value_of("config", argv)
-    if encoder and config:
+    given = {name: app.value_of(name, argv) for name in ("encoder", "task", "config")}
+    said = [f"--{name}={given[name]}" for name in ("encoder", "task") if given[name]]
+    if said and given["config"]:
         raise ValueError(
-            f"--config={config} says the encoder already. Leave out --encoder={encoder}."
+            f"--config={given['config']} says the encoder and the task already. Leave out "
+            f"{' and '.join(said)}."
         )
-    if encoder:
-        members.find("models", encoder, "--encoder")
-        argv.insert(1, f"--config=pretrain/default:{encoder}")
+    if said:
+        argv.insert(1, f"--config={_default_config(given['encoder'], given['task'])}")
     if app.value_of("init_checkpoint", argv):
         _MODEL_SETTINGS.update(app.take_flags(argv, "config.model."))
+
+
+def _default_config(encoder: str | None, task: str | None) -> str:
+    """The config file for an encoder, a task or both, as --config takes it."""
+    settings = members.find("tasks", task or "pretraining", "--task").Config
+    if encoder is None:
+        return settings.RECIPE.removesuffix(".py") or f"pretrain/default:bert,{task}"
+    members.find("models", encoder, "--encoder")
+    return f"pretrain/default:{encoder}" + (f",{task}" if task else "")
 
 
 def main(argv):

@@ -5,6 +5,7 @@ defines flags.
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -86,7 +87,7 @@ def frames(tmp_path_factory):
     )
     process = subprocess.run(
         [sys.executable, "-c", _RUN, str(ROOT), *flags],
-        env={"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"},
+        env={"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}", "TF_CPP_MIN_LOG_LEVEL": "2"},
         capture_output=True,
         text=True,
     )

@@ -28,7 +28,7 @@ def task_without_classifier(heads: Collection[str]) -> Settings:
     if "masked_lm" in heads:
         return found_task("pretraining", next_sentence="next_sentence" in heads)
     if "replaced_tokens" in heads:
-        return found_task("replaced_tokens")
+        return found_task("replaced_tokens", generator_layers=0.0)
     return found_task("question_answering" if "spans" in heads else "embedding")
 
 

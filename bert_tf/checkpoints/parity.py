@@ -17,21 +17,18 @@ def outputs_of(
 ) -> dict[str, np.ndarray]:
     """The outputs of `model` for `inputs` (`input_ids`, `input_mask`, `segment_ids`, [B, S]).
 
-    Also `hidden_states` [layers + 1, B, S, D], and the `logits` of heads for which bert_tf has no
-    task: [B, 1] of multiple choice, [B, S] of replaced tokens.
+    Also `hidden_states` [layers + 1, B, S, D], and the `logits` [B, 1] of multiple choice, for
+    which bert_tf has no task.
     """
     batch = {name: np.asarray(value, np.int32) for name, value in inputs.items()}
     taken = {name: value for name, value in batch.items() if name in checkpoint.config.inputs}
     found = dict(model.encoder(**taken, output_hidden_states=True))
     found["hidden_states"] = np.stack(found["hidden_states"])
     found |= model(batch)
-    sequence_BSD = found["sequence_output"]
     if checkpoint.task.name == "multiple_choice":
         sees_pooler = checkpoint.config.classifier_pooling == "pooler"
-        seen_BD = found["pooled_output"] if sees_pooler else sequence_BSD[:, 0]
+        seen_BD = found["pooled_output"] if sees_pooler else found["sequence_output"][:, 0]
         found["logits"] = _filled(model.encoder.classifier_head(1, 0.0), checkpoint)(seen_BD)
-    if checkpoint.task.name == "replaced_tokens":
-        found["logits"] = _filled(model.encoder.replaced_token_head(), checkpoint)(sequence_BSD)
     return {name: np.asarray(value, np.float32) for name, value in found.items()}
 
 

@@ -35,8 +35,8 @@ class Settings:
       RANGES: {name of a number: its range}.
       FACTS: the class of the facts of the task.
       TRAINED_BY: the script that trains the task; "" for a task without an objective.
-      RECIPE: the config file, below configs/, that finetune.py takes for `--task` without
-        `--config`; "": the default settings of the task in finetune/default.py.
+      RECIPE: the config file, below configs/, that finetune.py and pretrain.py take for `--task`
+        without `--config`; "": the default settings of the task in their default.py.
       SERVED_AS: what `--task` of predict.py calls the task; "" if it cannot be asked for.
       READING: the settings that say how files are read. A model may be asked about a file that is
         written in another way than its training file, so evaluate.py may change them.
@@ -66,6 +66,19 @@ class Settings:
     def predictions_per_row(self) -> int:
         """How many tokens of a row the masked-LM head predicts; 0 for a task without that head."""
         return 0
+
+    def forward_flops(self, model: Any, sequence_length: float) -> float:
+        """Floating-point operations of a forward pass over one sequence.
+
+        Args:
+          model: the EncoderConfig.
+          sequence_length: S, tokens.
+        """
+        return model.forward_flops(sequence_length, self.predictions_per_row)
+
+    def activation_values(self, model: Any, sequence_length: int, recompute: bool) -> float:
+        """How many values the backward pass needs; see `EncoderConfig.activation_values`."""
+        return model.activation_values(sequence_length, recompute)
 
     def task_class(self) -> type:
         """The class of the task; importing it imports TensorFlow."""

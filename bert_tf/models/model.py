@@ -41,6 +41,8 @@ class EncoderConfig:
       AT_LEAST_ONE: fields that must not be 0.
       TRAINING_FIELDS: fields that are not the shape of the model. A run that starts from a
         checkpoint may set them; all others come from the checkpoint.
+      SIZE_FIELDS: its fields for the width, the width of the feed-forward layer, the number of
+        blocks and that of attention heads. `scaled` changes them.
       READS_UNTYPED_FILES: a configuration file of another project that has no `model_type` is of
         this encoder, if it has the keys in UNTYPED_KEYS and no other encoder wants more of them.
       UNTYPED_KEYS: keys that tell such a file.
@@ -56,6 +58,12 @@ class EncoderConfig:
 
     READS_UNTYPED_FILES = False
     UNTYPED_KEYS = ()
+    SIZE_FIELDS = (
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+    )
     CLASSIFIER_POOLING = "cls"
 
     use_pooler = False
@@ -85,6 +93,42 @@ class EncoderConfig:
             f"the longest sequence of {type(self).__name__} cannot be changed to {number}: it has "
             "no with_longest_sequence()."
         )
+
+    @property
+    def embedding_width(self) -> int:
+        """W, of the word embeddings."""
+        return getattr(self, "embedding_size", self.hidden_size)
+
+    def scaled(self, width: float, depth: float) -> Self:
+        """A copy of another size with the same embeddings, as far as it has a size for them.
+
+        Heads are 64 wide, or a little more where the width asks for it; there is no pooler.
+
+        Args:
+          width: its width and that of its feed-forward layers, as a share of those here.
+          depth: its number of blocks, as a share of that here.
+
+        Raises:
+          ValueError: the config does not have the fields that SIZE_FIELDS names.
+        """
+        missing = set(self.SIZE_FIELDS) - set(_field_names(type(self)))
+        if missing:
+            raise ValueError(
+                f"{type(self).__name__} has no field {', '.join(sorted(missing))}, so that no "
+                "encoder of another size can be made. Its SIZE_FIELDS must name its own fields."
+            )
+        hidden, feed_forward, layers, heads = self.SIZE_FIELDS
+        wide = max(1, round(getattr(self, hidden) * width))
+        num_heads = next(n for n in range(max(1, wide // 64), 0, -1) if wide % n == 0)
+        changes = {
+            hidden: wide,
+            feed_forward: max(1, round(getattr(self, feed_forward) * width)),
+            layers: max(1, round(getattr(self, layers) * depth)),
+            heads: num_heads,
+        }
+        if "use_pooler" in _field_names(type(self)):
+            changes["use_pooler"] = False
+        return dataclasses.replace(self, **changes)
 
     @classmethod
     def from_json(cls, path: str) -> Self:

@@ -103,6 +103,18 @@ class Task(abc.ABC):
     def build_model(self) -> keras.Model:
         """A model called as `model(batch, dropout_seed=None)` that returns a dict of outputs."""
 
+    def companions(self, model: keras.Model) -> dict[str, tuple["Task", keras.Model]]:
+        """{name of a folder: (task, model)}: models of their own that training made beside `model`.
+
+        {}: none.
+        """
+        del model
+        return {}
+
+    def served(self, model: keras.Model) -> tuple["Task", keras.Model]:
+        """The task and the model without what only training needs; here: as they are."""
+        return self, model
+
 
 class Learn(Task):
     """A task with an objective.
@@ -186,6 +198,14 @@ class Learn(Task):
         pairs = zip(self.names, totals, strict=True)
         values = {name: float(s / weight) if weight else 0.0 for name, (s, weight) in pairs}
         return {**values, "loss": sum(values[name] for name in self.loss_names)}
+
+    def problem(self, values: Mapping[str, float]) -> str:
+        """What has gone wrong in a training that reports these values; "": nothing.
+
+        It is asked after the warm-up, and the answer is logged.
+        """
+        del values
+        return ""
 
     def at_its_width(self, batch: Batch, function: Callable[[Batch], Any]) -> Any:
         """`function(batch)`, with the rows of the batch cut to its own width if it has one.

@@ -1,5 +1,7 @@
 """The Keras models of tasks: an encoder of any kind, and heads."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -40,10 +42,19 @@ class TaskModel(keras.Model):
         return cls(settings, facts, name=config["name"])
 
 
-def make_encoder(config: ExperimentConfig) -> Encoder:
-    """The encoder of which `config.model` is the config."""
-    encoder_class = config.model.encoder_class()
-    return encoder_class(config.model, dtype=config.train.dtype, recompute=config.train.recompute)
+def make_encoder(
+    config: ExperimentConfig, model: EncoderConfig | None = None, **options: Any
+) -> Encoder:
+    """An encoder as the run trains it.
+
+    Args:
+      config: of the run.
+      model: of the encoder, if it is not the one that `config.model` is the config of.
+      **options: further arguments of the encoder, for example its `name`.
+    """
+    model = config.model if model is None else model
+    policy = {"dtype": config.train.dtype, "recompute": config.train.recompute}
+    return model.encoder_class()(model, **policy, **options)
 
 
 def encoder_inputs(batch: dict[str, tf.Tensor], config: EncoderConfig) -> dict[str, tf.Tensor]:

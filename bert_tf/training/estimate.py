@@ -25,14 +25,15 @@ def matmul_ceiling(config: ExperimentConfig) -> float:
 def activation_bytes(config: ExperimentConfig, num_replicas: int) -> float:
     """Bytes that the forward pass of one micro-batch keeps for the backward pass, on one replica.
 
-    The config of the encoder says how many values of the compute dtype these are. The masked-LM
-    head keeps its logits and their gradients in float32.
+    The settings of the task say how many values of the compute dtype these are. The masked-LM head
+    keeps its logits and their gradients in float32.
     """
     model, train = config.model, config.train
     size = 2 if "16" in train.dtype else 4
     B = train.global_batch_size // (num_replicas * train.num_micro_batches)
     P = config.task.predictions_per_row
-    values = model.activation_values(config.data.max_seq_length, train.recompute)
+    length = config.data.max_seq_length
+    values = config.task.activation_values(model, length, train.recompute)
     return B * (values * size + 3 * 4 * P * model.vocab_size)
 
 

@@ -24,6 +24,8 @@ from bert_tf.training.work_dir.checkpoint_writer import CheckpointWriter
 from bert_tf.training.work_dir.history import MOST_SKIPS, History
 from bert_tf.training.work_dir.run_log import RunLog
 
+_LEARNS_LATEST = 0.1  # share of the steps after which a model that learns shows it
+
 
 class Trained(NamedTuple):
     """What `loop.train` returns.
@@ -113,6 +115,7 @@ class Run:
             job.task, state.model, job.strategy, job.config.train.eval_batch_size
         )
         self._evaluation: Evaluation | None = None
+        self._has_problem = False
         self._log = RunLog(job.folder, job.config, self.step)
         self.checkpoints = CheckpointWriter(
             job.folder and contents.checkpoints_of(job.folder), job.config.train.keep_checkpoints
@@ -211,6 +214,7 @@ class Run:
             self._go_back(f"step {self.step}: {problem}", int(self.state.rows_consumed.numpy()))
             return False
         self._log.write(self.step, values)
+        self._name_problem(values)
         bar.set(_in_words(values))
         self._history.totals = []
         if self.step == self._phase.end < self.total:
@@ -219,6 +223,14 @@ class Run:
             self._steps, self.iterator = self._enter_phase(self._steps)
         self._line = self._next_line()
         return True
+
+    def _name_problem(self, values: dict[str, float]) -> None:
+        """Logs what the task says has gone wrong, once as long as it lasts."""
+        warmup = max(self._job.config.optimizer.warmup_proportion, _LEARNS_LATEST)
+        problem = self._job.task.problem(values) if self.step >= warmup * self.total else ""
+        if problem and not self._has_problem:
+            logging.warning("step %d: %s", self.step, problem)
+        self._has_problem = bool(problem)
 
     def _measure(self) -> dict[str, float]:
         """The values of the next log line."""

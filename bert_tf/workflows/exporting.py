@@ -64,6 +64,7 @@ def export_model(
         calibration = Calibration(calibration)
     dtype = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     task, keras_model = model_folder.load(model, dtype=dtype)
+    task, keras_model = task.served(keras_model)
     task_of_file = rows.for_reading(task, calibration.reading, calibration.settings)
     metrics = model_folder.read_metrics(model)
     mask = task.tokenizer.tokens[task.tokenizer.mask_id]

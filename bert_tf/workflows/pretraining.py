@@ -38,7 +38,10 @@ class Plan:
     arguments: dict[str, Any]
 
     def finish(self, trained: Trained) -> dict[str, float]:
-        """Writes the model folder; returns the scores, with those of constant answers."""
+        """Writes the model folders; returns the scores, with those of constant answers.
+
+        They are `model` and one for each of `Task.companions`.
+        """
         eval_data, work_dir = self.arguments["eval_data"], self.arguments["work_dir"]
         metrics = dict(trained.metrics)
         if eval_data:
@@ -46,6 +49,9 @@ class Plan:
             metrics |= self.task.baselines(self.task.make_dataset(eval_data, part, training=False))
         if distribution.is_chief(self.session.strategy):
             model_folder.save(f"{work_dir}/model", self.task, trained.model, {"eval": metrics})
+            for name, (task, model) in self.task.companions(trained.model).items():
+                model_folder.save(f"{work_dir}/{name}", task, model, {})
+                logging.info("%s: %s/%s", name, work_dir, name)
         return metrics
 
 

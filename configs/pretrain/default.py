@@ -7,20 +7,24 @@ The name of the encoder stands behind the colon: one of bert_tf/models, or a mod
 `--members` names. scripts/pretrain.py takes this file for `--encoder=NAME`. The default settings of
 an encoder are those of its published base model, so change its size with `--config.model.`, and
 `--config.task.next_sentence` to what the data set has. Schedule and batch are those of Devlin et
-al. 2018, appendix A.2.
+al. 2018, appendix A.2. A second name is that of the task: `default.py:electra,replaced_tokens`, or
+`--encoder=electra --task=replaced_tokens`.
 """
 
 from bert_tf import members
 from bert_tf.config import experiment
-from bert_tf.tasks import pretraining
 
 
-def get_config(encoder: str = "bert") -> experiment.ExperimentConfig:
+def get_config(names: str = "bert") -> experiment.ExperimentConfig:
+    encoder, _, task_name = names.partition(",")
     model = members.find("models", encoder, "--encoder").Config()
+    task = members.find("tasks", task_name or "pretraining", "--task").Config()
+    if hasattr(task, "next_sentence"):
+        task.next_sentence = model.use_pooler
     return experiment.ExperimentConfig(
         model=model,
         data=experiment.DataConfig(max_seq_length=128),
-        task=pretraining.Config(max_predictions_per_seq=20, next_sentence=model.use_pooler),
+        task=task,
         optimizer=experiment.OptimizerConfig(learning_rate=1e-4, warmup_proportion=0.01),
         train=experiment.TrainConfig(
             global_batch_size=256,

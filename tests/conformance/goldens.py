@@ -43,6 +43,7 @@ from bert_tf.tasks.classification.task import ClassificationModel
 from bert_tf.tasks.embedding.task import EmbeddingModel
 from bert_tf.tasks.pretraining.task import PretrainingModel
 from bert_tf.tasks.question_answering.model import QuestionAnsweringModel
+from bert_tf.tasks.replaced_tokens.model import ReplacedTokensModel
 from bert_tf.tasks.token_classification.task import TokenClassificationModel
 
 B, S, P, D, V = 4, 16, 3, 32, 100
@@ -96,6 +97,7 @@ IDS = ("input_ids", "input_mask", "segment_ids")
 
 TASK_SETTINGS = {
     "pretraining": {"max_predictions_per_seq": P},
+    "replaced_tokens": {"max_predictions_per_seq": P, "generator_hidden_size": 1.0},
     "classification": {"labels": ("a", "b", "c")},
     "token_classification": {"labels": ("a", "b", "c")},
 }
@@ -124,6 +126,21 @@ def token_batch(seed: int = 0) -> Arrays:
         "input_mask": mask_BS,
         "segment_ids": (positions_S >= lengths_B1 // 2).astype(np.int32) * mask_BS,
         "masked_lm_positions": (random.integers(0, S, size=(B, P)) % lengths_B1).astype(np.int32),
+    }
+
+
+def masked_batch() -> Arrays:
+    """The same with all that a generator takes; no position comes twice.
+
+    The draws are 0, which is token 0 whatever rounding does to the probabilities.
+    """
+    batch = token_batch()
+    return {
+        **batch,
+        "masked_lm_positions": np.tile(np.arange(P, dtype=np.int32), (B, 1)),
+        "masked_lm_ids": batch["input_ids"][:, :P],
+        "masked_lm_weights": np.ones((B, P), np.float32),
+        "masked_lm_draws": np.zeros((B, P, 2), np.int32),
     }
 
 
@@ -323,6 +340,13 @@ GOLDENS = {
             PretrainingModel,
             lambda dtype: PretrainingModel(experiment_config(dtype)),
             token_batch(),
+            takes_batch=True,
+            has_dropout=True,
+        ),
+        Golden(
+            ReplacedTokensModel,
+            lambda dtype: ReplacedTokensModel(experiment_config(dtype, "replaced_tokens")),
+            masked_batch(),
             takes_batch=True,
             has_dropout=True,
         ),

@@ -20,7 +20,7 @@ from bert_tf.config.experiment import (
     OptimizerConfig,
     TrainConfig,
 )
-from bert_tf.tasks import pretraining
+from bert_tf.tasks import pretraining, replaced_tokens
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
@@ -29,6 +29,12 @@ from tests.devices import strategy_of
 
 STEPS = 10
 ROWS, LENGTH, PREDICTIONS, VOCABULARY = 16, 8, 4, 50
+OBJECTIVES = {
+    "pretraining": pretraining.Config(max_predictions_per_seq=PREDICTIONS),
+    "replaced_tokens": replaced_tokens.Config(
+        max_predictions_per_seq=PREDICTIONS, generator_hidden_size=1.0
+    ),
+}
 # Its true gradient is zero: what is there is rounding, which Adam scales up.
 KEY_BIAS = "key/bias"
 # Gradients that are measured by those of another variable: what they sum up may cancel.
@@ -71,9 +77,9 @@ class Result:
 
 
 @functools.cache
-def run(layout: Layout, name: str, dropout: float = 0.1, **optimizer) -> Result:
-    """Ten steps on `batches()` with the optimizer called `name`; `optimizer`: more settings."""
-    config = make_config(layout, name, dropout, **optimizer)
+def run(layout: Layout, name: str, dropout: float = 0.1, **changes) -> Result:
+    """Ten steps on `batches()` with the optimizer called `name`; `changes`: see `make_config`."""
+    config = make_config(layout, name, dropout, **changes)
     task = make_task(config, WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "a"])))
     strategy = strategy_of(layout.replicas)
     with strategy.scope():
@@ -94,8 +100,13 @@ def run(layout: Layout, name: str, dropout: float = 0.1, **optimizer) -> Result:
     )
 
 
-def make_config(layout, name, dropout, dtype="float32", **optimizer) -> ExperimentConfig:
-    """Large weights, so that the gradients are not those of a model that says nothing."""
+def make_config(
+    layout, name, dropout, dtype="float32", objective="pretraining", **optimizer
+) -> ExperimentConfig:
+    """Large weights, so that the gradients are not those of a model that says nothing.
+
+    `objective`: a key of `OBJECTIVES`; `optimizer`: further settings of it.
+    """
     return ExperimentConfig(
         model=BertConfig(
             vocab_size=VOCABULARY,
@@ -109,7 +120,7 @@ def make_config(layout, name, dropout, dtype="float32", **optimizer) -> Experime
             initializer_range=0.1,
         ),
         data=DataConfig(max_seq_length=LENGTH),
-        task=pretraining.Config(max_predictions_per_seq=PREDICTIONS),
+        task=OBJECTIVES[objective],
         optimizer=OptimizerConfig(
             name=name,
             **{
@@ -182,6 +193,9 @@ def _batch(random, index):
         "masked_lm_positions": positions.astype(np.int32),
         "masked_lm_ids": random.integers(5, VOCABULARY, (ROWS, PREDICTIONS)).astype(np.int32),
         "masked_lm_weights": slots.astype(np.float32),
+        "masked_lm_draws": np.random.default_rng(index).integers(
+            0, 2**24, (ROWS, PREDICTIONS, 2), np.int32
+        ),
         "next_sentence_labels": random.integers(0, 2, (ROWS, 1)).astype(np.int32),
         "next_sentence_weights": np.ones((ROWS, 1), np.float32),
     }
@@ -197,7 +211,10 @@ def distributed(strategy: tf.distribute.Strategy, data: list[dict[str, np.ndarra
 
 def packed(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Rows 2i and 2i + 1 of the batch as one row of twice the length."""
-    joined = {name: rows.reshape(ROWS // 2, -1) for name, rows in batch.items()}
+    joined = {
+        name: rows.reshape(ROWS // 2, 2 * rows.shape[1], *rows.shape[2:])
+        for name, rows in batch.items()
+    }
     joined["masked_lm_positions"] = joined["masked_lm_positions"] + np.repeat(
         np.array([[0, LENGTH]], np.int32), PREDICTIONS, axis=1
     )

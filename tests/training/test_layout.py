@@ -47,6 +47,23 @@ def test_a_layout_reports_and_trains_what_another_does(reference, layout, name, 
     assert weights < 1e-5
 
 
+@pytest.mark.parametrize(
+    ("reference", "layout", "dropout"),
+    [
+        (Layout(1, 4), Layout(2, 2), 0.1),
+        (Layout(1, 1), Layout(2, 1, jit_compile=True, packed=True), 0.0),
+    ],
+    ids=str,
+)
+def test_a_generator_draws_the_same_tokens_on_every_layout(reference, layout, dropout):
+    """Losses, and so what was sampled, shares of it, and gradients of both networks."""
+    expected = run(reference, "sgd", dropout, objective="replaced_tokens")
+    found = run(layout, "sgd", dropout, objective="replaced_tokens")
+    assert any(path.startswith("generator/encoder") for path in expected.gradients)
+    assert np.isfinite(expected.curve).all()
+    assert max(differences(found, expected)) < 1e-5
+
+
 def test_the_batches_have_parts_without_masked_tokens():
     weights = np.stack([batch["masked_lm_weights"].sum(axis=1) for batch in batches()])
     assert not weights[:, 4:8].any()  # the second of four parts

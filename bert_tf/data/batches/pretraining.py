@@ -66,7 +66,7 @@ def make_pretraining_dataset(
     Returns:
       Batches of static shape, int32 unless said: `input_ids`, `input_mask`, `segment_ids` [B, S];
       `masked_lm_positions`, `masked_lm_ids`, float32 `masked_lm_weights` [B, P];
-      `masked_lm_left_out` [B] (see `masking.mask_tokens`);
+      `masked_lm_left_out` [B] and, if asked for, `masked_lm_draws` (see `Masker`);
       `next_sentence_labels`, float32 `next_sentence_weights` [B, E] (of sentence-order examples
       too; the weights are 0 if the objective of the data has no labels). If rows may hold several
       examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E]; shifted rows
@@ -118,7 +118,9 @@ def batch_maker(
         epoch, example = batch.pop("epoch"), batch.pop("example")
         example = batch.pop("example_indices", example)
         batch = _add_inputs(batch, packed=manifest.max_examples_per_row > 1)
-        return batch if manifest.static_masks else masker(batch, epoch, example)
+        if not manifest.static_masks:
+            batch = masker(batch, epoch, example)
+        return masker.add_draws(batch, epoch, example) if masker.has_draws else batch
 
     return finish
 

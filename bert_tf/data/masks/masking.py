@@ -24,8 +24,6 @@ from bert_tf.data.masks.mask_choice import (
 )
 from bert_tf.tokenization.tokenizer import Tokenizer
 
-_SHARE_MASKED, _SHARE_MASKED_OR_KEPT = 0.8, 0.9
-
 
 @dataclasses.dataclass(frozen=True)
 class Masker:
@@ -34,9 +32,10 @@ class Masker:
     Of each example, round(masked_lm_prob x candidates) tokens are predicted, at least 1 and at most
     `max_predictions_per_seq`. Candidates are all real tokens but those that the layout of a row
     adds, such as [CLS] and [SEP]. Of the predicted, 80 % become the mask token, 10 % stay, 10 %
-    become a token drawn uniformly from the vocabulary; each is drawn by itself, also those of one
-    word or n-gram. A row of several examples has P slots all the same: tokens beyond them, from the
-    left, stay as they are and are not predicted. How many that are is counted.
+    become a token drawn uniformly from the vocabulary, or other shares; each is drawn by itself,
+    also those of one word or n-gram. A row of several examples has P slots all the same: tokens
+    beyond them, from the left, stay as they are and are not predicted. How many that are is
+    counted.
 
     Attributes:
       tokenizer: of the data; tells the mask token, what is never masked, and where words begin.
@@ -50,6 +49,10 @@ class Masker:
         lengths follow the formula and first words are no rarer than others; ALBERT's
         create_pretraining_data.py draws n-grams that overlap and drops those that meet an earlier
         one. Unlike there, none reaches over a separator.
+      mask_share: share of the predicted tokens that become the mask token.
+      random_share: share of them that become a drawn token. The rest stays.
+      has_draws: batches get random numbers for each prediction (`add_draws`), for a task that
+        draws a token there.
 
     Raises:
       ValueError: a setting is out of range.
@@ -61,6 +64,9 @@ class Masker:
     max_predictions_per_seq: int = 20
     whole_word: bool = False
     max_ngram: int = 1
+    mask_share: float = 0.8
+    random_share: float = 0.1
+    has_draws: bool = False
 
     def __post_init__(self) -> None:
         hashing.check_seed(self.seed)
@@ -109,12 +115,8 @@ class Masker:
         ids_N = tf.gather_nd(ids_BS, where_N2)
         counters = counters.at(where_N2, tf.shape(ids_BS))
         token_N = counters.draw(self.seed, hashing.STREAM_MASK_TOKEN) * len(self.tokenizer)
-        replacements_N = _replacements(
-            ids_N,
-            counters.draw(self.seed, hashing.STREAM_MASK_KIND),
-            self.tokenizer.mask_id,
-            shift_right(token_N, 32),
-        )
+        kind_N = counters.draw(self.seed, hashing.STREAM_MASK_KIND)
+        replacements_N = self._replacements(ids_N, kind_N, shift_right(token_N, 32))
         slots = _Slots(chosen_BS, where_N2, self.max_predictions_per_seq)
         return {
             **batch,
@@ -124,6 +126,38 @@ class Masker:
             "masked_lm_weights": tf.cast(slots.is_used_BP, tf.float32),
             "masked_lm_left_out": left_out_B,
         }
+
+    @tf.autograph.experimental.do_not_convert
+    def add_draws(
+        self, batch: dict[str, tf.Tensor], epoch: tf.Tensor, example_index: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Adds `masked_lm_draws`, int32 [B, P, 2]: two random numbers for each prediction.
+
+        They are in [0, 2**24), and functions of (seed, epoch, example, position), as the masks are.
+        Keras would round floats to the compute dtype on their way into a model.
+
+        Args:
+          batch: with `masked_lm_positions` [B, P].
+          epoch, example_index: as for a call.
+        """
+        shape, positions_BP = tf.shape(batch["input_ids"]), batch["masked_lm_positions"]
+        position_BS, _, index_BS = _counters(batch, example_index)
+        position_BP, index_BP = (
+            tf.gather(tf.broadcast_to(counter, shape), positions_BP, batch_dims=1)
+            for counter in (position_BS, index_BS)
+        )
+        counters = _Counters(epoch[:, tf.newaxis], *split_words(index_BP), position_BP)
+        drawn = [counters.draw(self.seed, stream) for stream in hashing.STREAMS_SAMPLE]
+        # float32 holds 24 bits.
+        draws_BP2 = tf.cast(shift_right(tf.stack(drawn, axis=-1), 8), tf.int32)
+        return {**batch, "masked_lm_draws": draws_BP2}
+
+    def _replacements(self, ids_N: tf.Tensor, kind_N: tf.Tensor, token_N: tf.Tensor) -> tf.Tensor:
+        """int32 [N]: what predicted tokens become; `kind_N` in [0, 2**32) decides."""
+        is_kept_N = kind_N < int((1 - self.random_share) * 2**32)
+        unmasked_N = tf.where(is_kept_N, ids_N, tf.cast(token_N, tf.int32))
+        is_masked_N = kind_N < int(self.mask_share * 2**32)
+        return tf.where(is_masked_N, self.tokenizer.mask_id, unmasked_N)
 
     def _candidates(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         """Bool [B, S]: the tokens that may be predicted."""
@@ -198,15 +232,6 @@ class _Counters(NamedTuple):
     def at(self, where_N2: tf.Tensor, shape: tf.Tensor) -> "_Counters":
         """Those of single tokens, [N] each."""
         return _Counters(*(tf.gather_nd(tf.broadcast_to(c, shape), where_N2) for c in self))
-
-
-def _replacements(
-    ids_N: tf.Tensor, kind_N: tf.Tensor, mask_id: int, token_N: tf.Tensor
-) -> tf.Tensor:
-    """int32 [N]: what predicted tokens become; `kind_N` in [0, 2**32) decides."""
-    is_kept_N = kind_N < int(_SHARE_MASKED_OR_KEPT * 2**32)
-    unmasked_N = tf.where(is_kept_N, ids_N, tf.cast(token_N, tf.int32))
-    return tf.where(kind_N < int(_SHARE_MASKED * 2**32), mask_id, unmasked_N)
 
 
 def hash_u32(seed: int, *counters: tf.Tensor | int) -> tf.Tensor:

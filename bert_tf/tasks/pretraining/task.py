@@ -7,25 +7,18 @@ V vocabulary, K best guesses.
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.config.task import Facts
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.data.batches.pretraining import make_pretraining_dataset
-from bert_tf.data.masks.masking import Masker
-from bert_tf.data.records import tf_example_files
-from bert_tf.data.records.mixing import Mixture
 from bert_tf.tasks import losses
-from bert_tf.tasks.sets import Split
-from bert_tf.tasks.task import Learn, Score, Serve
+from bert_tf.tasks.masked_rows import LOSSES_OF_DATA, MaskedRows
+from bert_tf.tasks.task import Serve
 from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 NUM_GUESSES = 5
 _NUM_SHOWN = 4  # rows
-# Shares of what the data held and the training did not get; reported when there is any.
-_LOSSES_OF_DATA = ("predictions_left_out", "rows_skipped")
 
 
 class PretrainingModel(TaskModel):
@@ -69,7 +62,7 @@ class PretrainingModel(TaskModel):
         return outputs
 
 
-class PretrainingTask(Learn, Score, Serve):
+class PretrainingTask(MaskedRows, Serve):
     """Predicts the masked tokens and whether the second text follows the first.
 
     With data of the objective `sentence_order` the same head learns whether the two were swapped
@@ -85,88 +78,16 @@ class PretrainingTask(Learn, Score, Serve):
             )
         heads = ("masked_lm", "next_sentence") if config.task.next_sentence else ("masked_lm",)
         self.loss_names = tuple(f"{head}_loss" for head in heads)
-        self.metric_names = (*(f"{head}_accuracy" for head in heads), *_LOSSES_OF_DATA)
+        self.metric_names = (*(f"{head}_accuracy" for head in heads), *LOSSES_OF_DATA)
 
     def build_model(self) -> PretrainingModel:
         """See `Task.build_model`."""
         return PretrainingModel(self.config, self.facts)
 
-    def check_data(self, data, *, training):
-        """Checks that the data (see `Mixture.open`) were made for this model.
-
-        Evaluation data with masks of their own may have their own length and number of predictions,
-        so that models of different recipes can be compared on one file.
-
-        Raises:
-          ValueError: the data were made for another model.
-        """
-        config, mixture = self.config, Mixture.open(data)
-        wanted = {}
-        if training or mixture.first.static_masks is None:
-            wanted["max_seq_length"] = config.data.max_seq_length
-            wanted["max_predictions_per_seq"] = config.task.max_predictions_per_seq
-        elif mixture.first.max_seq_length > config.model.longest_sequence:
-            raise ValueError(
-                f"{data}: rows of {mixture.first.max_seq_length} tokens, but the model takes "
-                f"at most {config.model.longest_sequence}; evaluate on shorter rows"
-            )
-        mixture.check(
-            vocabulary_sha256=self.tokenizer.identity,
-            needs_labels=config.task.next_sentence,
-            **wanted,
-        )
-        if training:
-            self._compare_rates(mixture)
-
-    def _compare_rates(self, mixture: Mixture) -> None:
-        """Says in the log that masks which the data hold already have another rate."""
-        rate = self.config.task.masked_lm_prob
-        for folder, manifest in zip(mixture.folders, mixture.manifests, strict=True):
-            stored = (manifest.static_masks or {}).get("masked_lm_prob", rate)
-            if stored != rate:
-                logging.warning(
-                    "%s: masks of %s of the tokens are stored; %s (masked_lm_prob) has no effect.",
-                    folder,
-                    stored,
-                    rate,
-                )
-
-    def make_dataset(
-        self, data: str | Mixture, batch_slice, *, training, start_row=0
-    ) -> tf.data.Dataset:
-        """See `Learn.make_dataset`.
-
-        Evaluations all draw their masks from one seed and with one share, so that runs can be
-        compared.
-
-        Args:
-          data: a folder made by scripts/create_pretraining_data.py, or several with weights (see
-            `Mixture.open`).
-          batch_slice, training, start_row: see `Learn.make_dataset`.
-
-        Raises:
-          ValueError: there is a head for pairs, and the data have no labels for it.
-        """
-        config = self.config.task
-        mixture = Mixture.open(data)
-        mixture.check(needs_labels=config.next_sentence)
-        masker = Masker(
-            self.tokenizer,
-            seed=self.config.train.seed if training else 0,
-            masked_lm_prob=config.masked_lm_prob if training else config.eval_masked_lm_prob,
-            max_predictions_per_seq=config.max_predictions_per_seq,
-            whole_word=config.do_whole_word_mask,
-            max_ngram=config.max_ngram,
-        )
-        return make_pretraining_dataset(
-            mixture,
-            masker,
-            batch_slice=batch_slice,
-            position_range=config.position_range,
-            training=training,
-            start_row=start_row,
-            skip_damaged=config.skip_damaged_records,
-        )
+    @property
+    def needs_labels(self):
+        """See `MaskedRows.needs_labels`."""
+        return self.config.task.next_sentence
 
     def loss_weights(self, batch):
         names = [name.removesuffix("_loss") for name in self.loss_names]
@@ -177,22 +98,8 @@ class PretrainingTask(Learn, Score, Serve):
 
     def compute_metrics(self, outputs, batch):
         """Accuracies, and the shares of predictions without a slot and of rows without text."""
-        used_BP = batch["masked_lm_weights"]
-        left_out = tf.cast(tf.reduce_sum(batch.get("masked_lm_left_out", 0)), tf.float32)
-        is_skipped_B = tf.cast(batch.get("is_skipped", tf.zeros_like(used_BP[:, 0])), tf.float32)
-        return {
-            **self._sums(losses.weighted_hits, "accuracy", outputs, batch),
-            "predictions_left_out": (left_out, left_out + tf.reduce_sum(used_BP)),
-            "rows_skipped": (
-                tf.reduce_sum(is_skipped_B),
-                tf.cast(tf.size(is_skipped_B), tf.float32),
-            ),
-        }
-
-    def ratios(self, totals):
-        """As of every task; what was lost is named only if something was."""
-        values = super().ratios(totals)
-        return {n: v for n, v in values.items() if v or n not in _LOSSES_OF_DATA}
+        hits = self._sums(losses.weighted_hits, "accuracy", outputs, batch)
+        return {**hits, **self.losses_of_data(batch)}
 
     def _sums(self, function, name, outputs, batch):
         weights = self.loss_weights(batch)
@@ -207,15 +114,6 @@ class PretrainingTask(Learn, Score, Serve):
             logits = tf.reshape(logits, (*labels.shape, 2))  # [B, 2] is [B, 1, 2]
             sums["next_sentence"] = function(logits, labels, batch["next_sentence_weights"])
         return {f"{head}_{name}": (sums[head], weights[f"{head}_loss"]) for head in sums}
-
-    def read(self, path, scratch):
-        """Data made by create_pretraining_data.py, or records of other projects.
-
-        See `Score.read`; the index of records without a manifest is written to `scratch`.
-        """
-        data = tf_example_files.open_mixture(path, self.tokenizer, scratch)
-        self.check_data(data, training=False)
-        return Split(data, data)
 
     def encode(self, texts, text_pairs=None):
         """Text in which [MASK] stands for a word to be guessed."""
@@ -279,23 +177,11 @@ class PretrainingTask(Learn, Score, Serve):
         ]
 
     def _show_row(self, row: dict[str, np.ndarray], guesses: np.ndarray) -> dict[str, list[str]]:
-        names, texts = self.tokenizer.tokens, self.tokenizer.token_texts
-        ids = row["input_ids"][: row["input_mask"].sum()]
-        gaps = [" " if begins else "" for begins in self.tokenizer.begins_word[ids]]
-        pieces = [gap + texts[token] for gap, token in zip(gaps, ids, strict=True)]
+        names = self.tokenizer.tokens
         used = np.flatnonzero(row["masked_lm_weights"] > 0)
-        for number, slot in enumerate(used, start=1):
-            pieces[row["masked_lm_positions"][slot]] = f" [{number}]"
+        places = row["masked_lm_positions"][used]
         return {
-            "text": "".join(pieces).strip(),
+            "text": self.text_with_numbers(row["input_ids"], row["input_mask"], places),
             "expected": [names[token] for token in row["masked_lm_ids"][used]],
             "given": [guess.decode() for guess in guesses[used]],
         }
-
-    def baselines(self, dataset):
-        """`commonest_token_accuracy`: always guessing the token that is masked most often here."""
-        counts = np.zeros(self.config.model.vocab_size)
-        for batch in dataset:
-            used = batch["masked_lm_weights"].numpy() > 0
-            counts += np.bincount(batch["masked_lm_ids"].numpy()[used], minlength=len(counts))
-        return {"commonest_token_accuracy": float(counts.max() / max(counts.sum(), 1))}

@@ -1,4 +1,4 @@
-"""Which tokens were replaced: the discriminator's head of checkpoints, kept as it is."""
+"""Replaced tokens: ELECTRA's pretraining (Clark et al. 2020)."""
 
 from bert_tf.config.task import Facts
 from bert_tf.tasks.replaced_tokens.config import Config

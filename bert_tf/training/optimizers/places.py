@@ -40,17 +40,22 @@ class Place:
 def places_of(model: keras.Model) -> dict[str, Place]:
     """{variable path: Place} of all weights of a model.
 
+    A weight that several encoders share stands where the first of them has it.
+
     Raises:
       ValueError: a variable has no role.
     """
     places = {variable.path: Place(roles.role_of(variable)) for variable in model.weights}
+    placed = set()
     for encoder in _encoders(model):
         kinds = [part.kind for part in encoder.parts]
         num_blocks = kinds.count("block")
         for index, part in enumerate(encoder.parts):
             depth = {"embeddings": 0, "block": kinds[: index + 1].count("block")}
             where = (part.kind, depth.get(part.kind, num_blocks + 1), num_blocks)
-            places |= {v.path: Place(roles.role_of(v), *where) for v in part.variables}
+            new = [variable for variable in part.variables if variable.path not in placed]
+            places |= {v.path: Place(roles.role_of(v), *where) for v in new}
+            placed |= {variable.path for variable in new}
     return places
 
 
