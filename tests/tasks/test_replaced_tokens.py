@@ -13,7 +13,7 @@ from bert_tf import initial_weights, model_folder
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.config.experiment import DataConfig, ExperimentConfig
 from bert_tf.data.masks.masking import Masker
-from bert_tf.models import bert, electra
+from bert_tf.models import bert, distilbert, electra
 from bert_tf.tasks import classification, replaced_tokens
 from bert_tf.tasks.replaced_tokens import scores
 from bert_tf.tasks.replaced_tokens.sampling import sample
@@ -212,6 +212,8 @@ def test_generators_have_their_size_and_the_embeddings_of_the_discriminator(mode
     assert base.scaled(1 / 3, 1) == electra.Config.from_size("base_generator")
     assert electra.Config.from_size("small").scaled(0.25, 0.5).num_hidden_layers == 6
     assert not bert.Config().scaled(1.0, 0.5).use_pooler
+    half = distilbert.Config(dim=128, n_heads=2, hidden_dim=256, n_layers=4).scaled(0.5, 0.5)
+    assert (half.dim, half.n_heads, half.hidden_dim, half.n_layers) == (64, 1, 128, 2)
 
 
 def test_optimizers_know_the_blocks_of_both_networks(model):

@@ -32,6 +32,7 @@ class DistilBertConfig(PublishedConfig):
       other_keys: keys of a foreign file that have no effect here, kept to be written back.
     """
 
+    SIZE_FIELDS = ("dim", "hidden_dim", "n_layers", "n_heads")
     AT_LEAST_ONE = (
         "vocab_size",
         "dim",
