@@ -1,4 +1,4 @@
-"""Trained models for other programs: SavedModel, LiteRT, ONNX."""
+"""Exports trained models for other programs: SavedModel, LiteRT, ONNX."""
 
 # {format: the forms of its numbers}.
 PRECISIONS = {

@@ -1,4 +1,4 @@
-"""What is written beside an exported model for its users: export.json and a model card."""
+"""The description of an exported model: export.json for programs, a model card for people."""
 
 import importlib.metadata
 import json
@@ -51,7 +51,7 @@ def manifest(
       task, model: what is exported.
       format, precision: "saved_model", "litert" or "onnx", and the form of its numbers.
       signatures: see `interface`.
-      metrics: scores of the model that was exported, before any loss of precision.
+      metrics: scores of the original model, before any loss of precision.
     """
     config, tokenizer = task.config, task.tokenizer
     return {
@@ -150,7 +150,7 @@ def check_files(folder: str, about: Mapping[str, Any]) -> None:
 
 
 def model_card(about: Mapping[str, Any]) -> str:
-    """The manifest for people, as Markdown. What nobody measured is said to be unknown."""
+    """The manifest as Markdown, for people. Scores that are not known are called unknown."""
     lines = [
         f"# {about['task'].replace('_', ' ').capitalize()} model",
         "",

@@ -1,7 +1,7 @@
-"""A model's graph from token ids to outputs, with its weights as constants in it.
+"""The graph of a model from token ids to outputs, with the weights as constants.
 
-What LiteRT and ONNX are made of. TensorFlow itself would hold twenty copies of such constants
-(2.7 GB for a model of 90 MB): a SavedModel has variables.
+LiteRT and ONNX models are made from it. A SavedModel has variables instead, because TensorFlow
+holds twenty copies of such constants (2.7 GB for a model of 90 MB).
 """
 
 import dataclasses
@@ -20,12 +20,12 @@ _LARGEST = 1_900_000_000  # bytes: a graph is a protocol buffer, which has 2 GB 
 
 @dataclasses.dataclass(frozen=True)
 class IdsGraph:
-    """The graph.
+    """A graph from token ids to outputs.
 
     Attributes:
-      function: takes int32 tensors [B, S] in the order of `inputs`; gives a list in that of
+      function: takes int32 tensors [B, S] in the order of `inputs`; returns a list in the order of
         `outputs`.
-      inputs: the names of what the model takes.
+      inputs: the names of the model's inputs.
       outputs: the names of the model's outputs, sorted.
     """
 
@@ -67,7 +67,7 @@ def freeze(model: keras.Model, inputs: tuple[str, ...]) -> IdsGraph:
 
     Args:
       model: any that is called with a batch.
-      inputs: what of the batch it is given, see `inputs_of`.
+      inputs: the entries of the batch that it takes, see `inputs_of`.
 
     Raises:
       ValueError: the weights are too large for one graph.

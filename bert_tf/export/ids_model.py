@@ -1,4 +1,4 @@
-"""Exports the ids graph as LiteRT or ONNX, with what is needed to put a tokenizer in front."""
+"""Exports the ids graph as LiteRT or ONNX, with the files that its tokenizer needs."""
 
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -36,12 +36,13 @@ def export_ids_model(
       folder: must not exist yet.
       format: "litert" or "onnx".
       precision: see `litert.convert` and `onnx_model.convert`.
-      samples: texts on which both are compared; for a task on pairs they are their own pairs.
+      samples: texts on which both models are compared. For a task on pairs, each text is paired
+        with itself.
       calibration: columns of texts for LiteRT's int8.
       metrics: the model's scores, for manifest and card.
 
     Returns:
-      The largest difference of any output at a token, from the model before it was converted.
+      The largest difference of any output at a token from the original model.
 
     Raises:
       ValueError: the folder exists, an unknown precision, or a float32 form that differs.
@@ -78,7 +79,7 @@ def load(folder: str, format: str, num_threads: int | None = None):
 
     Args:
       folder, format: what and where.
-      num_threads: of the runtime; None: its default for ONNX, one for LiteRT.
+      num_threads: threads of the runtime; None: the default of onnxruntime, one for LiteRT.
     """
     with tf.io.gfile.GFile(posixpath.join(folder, FILES[format]), "rb") as file:
         content = file.read()
@@ -104,7 +105,7 @@ def _interface(graph) -> description.Interface:
 
 
 def _difference(expected, answered, batch) -> float:
-    """Outputs at padding do not count: nobody reads them."""
+    """The largest difference. Outputs at padding do not count: nobody reads them."""
     mask_BS = batch["input_mask"].numpy() > 0
     largest = 0.0
     for name, tensor in expected.items():

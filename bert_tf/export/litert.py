@@ -1,7 +1,7 @@
 """The ids graph as a LiteRT (TensorFlow Lite) model.
 
-It has one signature, `ids`. Raw text is not possible here: string ops need a delegate that the
-Python packages do not have, so a tokenizer stands in front.
+It has one signature, `ids`. It cannot take raw text: string ops need a delegate that the Python
+packages do not have. So a tokenizer must run before it.
 """
 
 import tempfile
@@ -55,7 +55,7 @@ def convert(
 
 
 def _with_other_mask(function, value: float):
-    """The same graph with `value` in place of what attention adds where nothing may be seen."""
+    """The same graph with another attention mask: `value` is added at positions that are masked."""
     definition = function.graph.as_graph_def()
     masks = [
         node

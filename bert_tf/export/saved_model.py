@@ -107,7 +107,7 @@ class ServedModel(tf.Module):
         return self.graph(*[batch[name] for name in self._inputs])
 
     def _outputs(self, batch):
-        """The model's outputs; where it is asked at positions, at all of them."""
+        """The outputs of the model. A model that takes positions is asked at all positions."""
         if self._at_positions:
             positions_BS = tf.zeros_like(batch["input_ids"]) + tf.range(
                 tf.shape(batch["input_ids"])[1]
@@ -129,7 +129,7 @@ class ServedModel(tf.Module):
 
 
 def _held(variable: keras.Variable, model: keras.Model) -> tf.Variable:
-    """What is saved of a variable: a matrix that is multiplied in bfloat16 in just that."""
+    """What is saved for a variable: a matrix that is multiplied in bfloat16 is saved so."""
     if "bfloat16" in model.compute_dtype and roles.role_of(variable) == roles.MATRIX:
         return tf.Variable(tf.cast(variable.value, tf.bfloat16), trainable=False)
     return variable.value
@@ -142,19 +142,19 @@ def export_saved_model(
     samples: list[str],
     metrics: Mapping[str, Any] | None = None,
 ) -> float:
-    """Writes the SavedModel, loads it in a clean process and compares what both answer.
+    """Writes a SavedModel, loads it in a clean process and compares the answers of both.
 
-    Beside it stand what TF Serving reads (`tf_serving`), export.json and a model card
-    (`description`), and what `model_folder.load_task` reads.
+    The folder also gets the files for TF Serving (`tf_serving`), export.json and a model card
+    (`description`), and the files that `model_folder.load_task` reads.
 
     Args:
       task: its tokenizer, lengths and labels go into the graph.
-      model: a model of that task. In bfloat16 the matrices are saved so, everything else in
-        float32.
-      folder: where the SavedModel is put; must not exist yet. The name of the served model is its
-        last part, or the one before if that is a version number.
-      samples: texts for the comparison and the warm-up; for a task on pairs they are their own
-        pairs.
+      model: a model of that task. Matrices of a model in bfloat16 are saved in bfloat16, all else
+        in float32.
+      folder: the new folder of the SavedModel. Its last part is the name of the served model; if
+        that is a version number, the part before it.
+      samples: texts for the comparison and the warm-up. For a task on pairs, each text is paired
+        with itself.
       metrics: the model's scores, for manifest and card.
 
     Returns:

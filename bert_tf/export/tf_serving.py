@@ -1,4 +1,4 @@
-"""What TensorFlow Serving reads beside a SavedModel: model config, batching, warm-up requests."""
+"""Files for TensorFlow Serving beside a SavedModel: model config, batching, warm-up requests."""
 
 import functools
 import posixpath
@@ -25,7 +25,7 @@ _MOST_ROWS = 32
 
 
 def model_name(folder: str) -> str:
-    """What a SavedModel in `folder` is called: its last part that is no version number."""
+    """The name of a SavedModel in `folder`: the last part of the path that is no version number."""
     parts = [part for part in folder.split("/") if part not in ("", ".", "..")]
     names = [part for part in parts if not part.isdigit()]
     return names[-1] if names else "model"
@@ -36,9 +36,9 @@ def write(folder: str, name: str, signature: str, inputs: Mapping[str, Sequence[
 
     Args:
       folder: the SavedModel.
-      name: of the model, as clients will ask for it.
+      name: the name of the model in requests.
       signature: the signature that is warmed up.
-      inputs: {input: texts}; they are sent one by one and all at once.
+      inputs: {input: texts}. The warm-up sends each text alone, and all together.
     """
     _write(folder, MODEL_CONFIG_FILE, _MODEL_CONFIG.format(name=name))
     _write(folder, BATCHING_FILE, _BATCHING)

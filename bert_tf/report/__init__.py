@@ -1,1 +1,1 @@
-"""HTML pages and charts, whatever they report on."""
+"""HTML pages and charts for all kinds of reports."""

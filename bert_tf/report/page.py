@@ -1,6 +1,6 @@
-"""One HTML page without anything outside it: tables, curves and a matrix in colours.
+"""A self-contained HTML page with tables, curves and a coloured matrix.
 
-Knows nothing of tasks: who writes a page hands over numbers and text. All text is escaped.
+This module knows no tasks: it is given numbers and text. All text is escaped.
 """
 
 import html
@@ -40,10 +40,10 @@ _LARGEST_MATRIX = 40
 
 
 def write_page(path: str, title: str, sections: Iterable[tuple[str, str]], style: str = "") -> None:
-    """Writes the page under a temporary name, then puts it in its place.
+    """Writes a page whole or not at all.
 
     Args:
-      path: where.
+      path: the HTML file.
       title, sections, style: see `render`.
     """
     write_lines(path, [render(title, sections, style)])
@@ -68,13 +68,13 @@ def render(title: str, sections: Iterable[tuple[str, str]], style: str = "") -> 
 
 
 def tiles(values: Mapping[str, object]) -> str:
-    """{what it is: a number in words} as tiles beside each other."""
+    """Numbers as tiles beside each other, from {name: the number as text}."""
     items = (f"<li><b>{_text(value)}</b>{_text(name)}</li>" for name, value in values.items())
     return f'<ul class="tiles">{"".join(items)}</ul>'
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; text in the first column, numbers in the others, with four digits after the point.
+    """A table with text in the first column and numbers, with four decimals, in the others.
 
     A `head` of empty strings is left out.
     """
@@ -93,17 +93,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def paragraph(text: str) -> str:
-    """Running text."""
+    """A paragraph of text."""
     return f"<p>{_text(text)}</p>"
 
 
 def preformatted(text: str) -> str:
-    """Text as it stands."""
+    """Text with its line breaks and spaces."""
     return f"<pre>{_text(text)}</pre>"
 
 
 def curves(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str = "step") -> str:
-    """A picture of curves in one frame; points that are not finite are left out.
+    """A chart of curves. Points that are not finite are left out.
 
     Args:
       series: {name: points (x, y)}.
@@ -134,7 +134,7 @@ def curves(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str = "
 
 
 def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
-    """A confusion matrix: a row for each label, a column for each answer, in shares of the row."""
+    """A confusion matrix: a row for each label, a column for each answer, coloured by share."""
     if len(labels) > _LARGEST_MATRIX:
         return f"<p>{len(labels)} labels are too many for a picture.</p>"
     left = 20 + 8 * min(20, max(len(str(label)) for label in labels))
@@ -173,7 +173,7 @@ def _scale(values: Sequence[float], start: float, end: float):
 
 
 def _axes(points, x_of, y_of, x_label: str) -> str:
-    """The frame, and the least and the largest number on each axis."""
+    """The axes, each with its smallest and largest number."""
     parts = []
     for value in sorted({min(y for _, y in points), max(y for _, y in points)}):
         y = y_of(value)

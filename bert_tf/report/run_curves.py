@@ -1,4 +1,4 @@
-"""The curves of a run, from the JSON lines that it leaves in its metrics.jsonl."""
+"""The curves of a run, from the lines of its metrics.jsonl."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ Points = list[tuple[float, float]]  # (step, value)
 
 
 def read_lines(path: str) -> list[dict[str, Any]]:
-    """The objects of a file that may not be there, or hold half a line (of a killed run)."""
+    """The objects of a file that may be missing, or end with half a line (of a killed run)."""
     if not tf.io.gfile.exists(path):
         return []
     with tf.io.gfile.GFile(path, "rb") as file:
@@ -26,7 +26,7 @@ def read_lines(path: str) -> list[dict[str, Any]]:
 
 
 def _parsed(line: bytes, where: str) -> dict[str, Any]:
-    """The object of a line; {} with a warning if it is none. A curve may lack a point."""
+    """The object of a line; {} with a warning if it holds none: a curve may lack a point."""
     if not line.strip():
         return {}
     try:
@@ -41,7 +41,7 @@ def _parsed(line: bytes, where: str) -> dict[str, Any]:
 
 
 def series_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, Points]:
-    """{name of a value: its points}, of lines that hold `step` and any other values."""
+    """{name of a value: its points} from lines with `step` and any other values."""
     series: dict[str, Points] = {}
     for line in lines:
         for name, value in line.items():
@@ -53,12 +53,12 @@ def series_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, Points]:
 def sections(
     series: Mapping[str, Points], groups: Mapping[str, Mapping[str, str]]
 ) -> Iterable[tuple[str, str]]:
-    """Pictures, as (heading, HTML).
+    """Charts, as (heading, HTML).
 
     Args:
-      series: what `series_of` gave.
-      groups: {heading: {name of a value: what its curve is called}}, a picture each; one of which
-        there are no values is left out.
+      series: the result of `series_of`.
+      groups: {heading: {name of a value: label of its curve}}, one chart for each heading. Charts
+        without values are left out.
     """
     for heading, names in groups.items():
         found = {said: thinned(series[name]) for name, said in names.items() if name in series}
@@ -67,7 +67,7 @@ def sections(
 
 
 def thinned(points: Sequence[tuple[float, float]]) -> Points:
-    """At most `_MOST_POINTS` points: the means of stretches of equally many."""
+    """At most `_MOST_POINTS` points, each the mean of equally many points."""
     size = -(-len(points) // _MOST_POINTS)
     parts = (points[first : first + size] for first in range(0, len(points), size))
     return [tuple(statistics.fmean(axis) for axis in zip(*part, strict=True)) for part in parts]

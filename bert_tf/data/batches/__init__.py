@@ -1,1 +1,1 @@
-"""Rows in the order of training, cut into batches."""
+"""The order of rows in training, and their batches."""

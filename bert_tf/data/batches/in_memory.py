@@ -1,8 +1,8 @@
 """Batches of rows that are held in memory as arrays.
 
-The order of training is that of `bert_tf.data.batches.order`; an evaluation reads every row once
-and fills its last global batch with rows of weight 0. Rows of like length may come together, see
-`bert_tf.data.batches.length_buckets`.
+Training reads rows in the order of `bert_tf.data.batches.order`. An evaluation reads every row once
+and fills its last global batch with rows of weight 0. Batches may consist of rows of similar
+length, see `bert_tf.data.batches.length_buckets`.
 
 Shapes: R rows, b rows of one replica's batch.
 """
@@ -30,22 +30,22 @@ def make_array_dataset(
     start_row: int = 0,
     widths: Sequence[int] = (),
 ) -> tf.data.Dataset:
-    """Makes the replica batches of one worker, of static shape, first replica first.
+    """Makes the replica batches of one worker, with static shapes, first replica first.
 
-    Training: without end, order and epochs from (seed, position). Evaluation: every row once, in
-    storage order, with `widths` the longest first; `seed` and `start_row` have no effect, and every
-    worker gets the same number of batches. What fills the last one are copies with weight 0 of the
-    first row, with `widths` of the shortest.
+    Training: endless; order and epochs follow from (seed, position). Evaluation: every row once, in
+    storage order, or with `widths` the longest first. `seed` and `start_row` have no effect, and
+    every worker gets the same number of batches. The last batch is filled with copies of weight 0
+    of the first row, or with `widths` of the shortest.
 
     Args:
       arrays: int32 or float32, each [R, ...]; with `widths`, `input_mask` is among them.
-      weights: the name of the float32 array that says what counts in the loss.
+      weights: name of the float32 array with the weights of the loss.
       batch_slice: the global batch size and which replicas belong to this worker.
       seed: of the order, 0 <= seed < 2**32.
       training: see above.
       start_row: rows consumed so far by all workers, to continue a run.
-      widths: rows of like length come together, and each batch says to which of these widths its
-        rows may be cut; empty: any rows, no cutting.
+      widths: rows of similar length form a batch, and each batch says to which of these widths its
+        rows may be cut. Empty: any rows, not cut.
 
     Returns:
       A dataset of dicts with the names, types and shapes of `arrays`, [b, ...], and `row_ids`

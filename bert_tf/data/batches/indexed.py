@@ -1,10 +1,9 @@
-"""A tf.data.Dataset whose items are computed by a Python function of their index.
+"""A tf.data.Dataset whose items a Python function computes from their index.
 
-Used in place of `tf.data.Dataset.from_generator`: with that, on TensorFlow 2.20, a process whose
-iterator was still alive at exit (in a global, or in the traceback of the error that ended the run)
-sometimes never ended; seen in one of three runs with a generator that uses a thread. Prefetching
-threads call Python while the interpreter goes down. A function of an index has no state that must
-be torn down, and `_drain` waits for the calls under way.
+It replaces `tf.data.Dataset.from_generator`. With a generator, on TensorFlow 2.20, a process did
+not end in one of three runs if an iterator was alive at exit (in a global, or in a traceback),
+because prefetching threads call Python while the interpreter shuts down. A function of an index has
+no state to clean up, and `_drain` waits for calls that are running.
 """
 
 import atexit
@@ -29,10 +28,10 @@ def dataset_of_items(
     """The dataset make_item(0), make_item(1), ...
 
     Args:
-      make_item: index -> arrays named, shaped and typed as `signature` says. An exception in it
-        reaches the reader as tf.errors.InvalidArgumentError or the like, with its text.
-      signature: the items.
-      num_items: where to end; None goes on for ever.
+      make_item: index -> arrays with the names, shapes and types of `signature`. The reader gets an
+        exception in it as tf.errors.InvalidArgumentError or similar, with its text.
+      signature: names, shapes and types of an item.
+      num_items: number of items; None for no end.
     """
     names = list(signature)
 

@@ -1,11 +1,11 @@
-"""Rows of like length in one batch, so that little of it is padding, with few static shapes.
+"""Batches of rows of similar length, so that there is little padding, with few static shapes.
 
-A batch is cut to the least of a few widths that holds its longest row; the widths are chosen once
-for the data. The rows of a window of `BATCHES_PER_WINDOW` global batches of the order of training
-are put together by the width they need, in random order otherwise, and cut into batches, which are
-then shuffled. So global batch t remains a function of (seed, t) alone: the same after a restart and
-on every layout. Sorted by length a batch would be narrower by nothing, but its rows more alike than
-they need be. NumPy only.
+A batch is cut to the smallest of a few widths that holds its longest row. The widths are chosen
+once for the data. The rows of a window of `BATCHES_PER_WINDOW` global batches of the training order
+are grouped by the width they need, in random order within a group, and divided into batches, which
+are then shuffled. So global batch t is a function of (seed, t) alone: the same after a restart and
+on every layout. Sorting by length would make no batch narrower, but its rows more similar. NumPy
+only.
 
 Shapes: E examples, b rows of one replica's batch.
 """
@@ -23,7 +23,7 @@ _MULTIPLE = 8  # widths are multiples of it: what matrix units like
 
 
 def row_lengths(input_mask: np.ndarray) -> np.ndarray:
-    """The tokens of each row, int [E]; of its longest sequence if it has several.
+    """Tokens of each row, int [E]. Of several sequences in a row, the longest counts.
 
     Args:
       input_mask: int [E, S], or [E, C, S] for rows of C sequences.
@@ -67,12 +67,12 @@ def choose_widths(lengths: np.ndarray, max_seq_length: int, count: int) -> tuple
 
 
 def sorted_rows(lengths: np.ndarray) -> np.ndarray:
-    """int64 [E]: all rows, the longest first; equally long ones in storage order."""
+    """int64 [E]: all rows, longest first; rows of equal length in storage order."""
     return np.argsort(-lengths, kind="stable")
 
 
 class BucketedRows:
-    """The rows of each batch of training, and the width that they may be cut to.
+    """The rows of each training batch, and the width to which they may be cut.
 
     Args:
       lengths: int [E], tokens of each row.
