@@ -1,10 +1,10 @@
-"""The heavy passes of the builder as Apache Beam pipelines, where one machine is too slow.
+"""The heavy passes of the builder as Apache Beam pipelines, for text too large for one machine.
 
-Two pipelines: every file of the input is tokenized into a corpus of its own, and, when it has been
-decided where examples begin, every shard is cut and written. In between and at the end the builder
-does what it always does, and finds these parts finished (`builder.create_pretraining_data`), so the
-bytes are the same. The work folder must be one that all workers see: a network file system, or any
-folder with the direct runner. Needs the extra `beam`.
+There are two pipelines. The first tokenizes every input file into a corpus of its own. The second
+writes every shard, after the builder has decided where examples begin. All else is done by the
+builder (`builder.create_pretraining_data`), which finds these parts finished. So the bytes are the
+same. All workers must see the work folder: it is on a network file system, or any folder with the
+direct runner. Needs the extra `beam`.
 """
 
 import dataclasses
@@ -33,11 +33,11 @@ _PIECES, _SHARDS, _TOKENIZER = "pieces", "shards", "tokenizer"  # in the work fo
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-    """What every worker must know; plain data, because Beam sends it to other processes.
+    """What every worker must know: plain data, because Beam sends it to other processes.
 
     Attributes:
       work_dir, output_dir: folders that all workers see.
-      wanted: the manifest as far as it is known.
+      wanted: the known part of the manifest.
       corpus: the folder of the whole corpus.
       excluded: files of held-out text.
       skip_bad_records: see `documents.parse`.
@@ -52,7 +52,7 @@ class _Job:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The one that was saved for the workers."""
+        """The tokenizer that was saved for the workers."""
         return Tokenizer.from_folder(os.path.join(self.work_dir, _TOKENIZER))
 
 
@@ -86,7 +86,7 @@ class BeamCluster:
         *,
         skip_bad_records: bool,
     ) -> None:
-        """Makes the corpus in `work_dir`, file by file, unless it is there already.
+        """Makes the corpus in `work_dir`, file by file, unless it is there.
 
         Raises as `sources.read_chunks` does.
         """

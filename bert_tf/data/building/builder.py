@@ -1,17 +1,18 @@
-"""Text files -> a folder of pretraining records. What scripts/create_pretraining_data.py calls.
+"""Makes a folder of pretraining records from text files, for scripts/create_pretraining_data.py.
 
-Three passes, each in constant memory and on all cores, through a work folder beside the output:
+There are three passes, each in constant memory and on all cores. They use a work folder beside the
+output:
 
 1. The text is read in chunks, tokenized in threads and appended to flat files
    (bert_tf.data.corpus).
    Duplicates are removed from these, if that is asked for (bert_tf.data.corpus.duplicates).
-2. It is decided at which sentences examples begin (bert_tf.data.examples).
-3. Shard after shard is cut, serialized and written, in threads. A shard has its name when it is
-   whole; the manifest comes last.
+2. The sentences at which examples begin are chosen (bert_tf.data.examples).
+3. The shards are cut, serialized and written, in threads. A shard gets its name when it is whole.
+   The manifest is written last.
 
-A run that was killed goes on where it stopped. Threads, not processes: all that takes long are
-TensorFlow and NumPy operations, which do not hold Python's lock, and a process would first spend
-seconds on importing TensorFlow.
+A run that was killed continues where it stopped. It uses threads, not processes: the time goes into
+TensorFlow and NumPy operations, which release Python's lock, and a process would first need seconds
+to import TensorFlow.
 """
 
 import contextlib
@@ -56,9 +57,8 @@ def create_pretraining_data(
 ) -> Manifest:
     """Reads text, cuts it into examples and writes them as shards with a manifest.
 
-    The same input, settings and seed give the same bytes, whatever `num_workers` is and however
-    often the run was broken off. A folder that already holds exactly this data set is verified and
-    left alone.
+    The same input, settings and seed give the same bytes, for any `num_workers` and after any
+    number of interruptions. A folder that already holds this data set is verified and not changed.
 
     Args:
       inputs: files or glob patterns, see `documents.read_documents`.
@@ -150,7 +150,7 @@ class _Build:
     cluster: Cluster | None
 
     def run(self, skip_bad_records: bool) -> Manifest:
-        """All passes, as far as an earlier run has not done them."""
+        """Does all passes that an earlier run has not done."""
         self._make_work_dir()
         if self.cluster:
             self.cluster.tokenize(

@@ -1,4 +1,4 @@
-"""What the builder asks of other machines that do its heavy passes."""
+"""The interface to other machines that do the heavy passes of the builder."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -1,7 +1,7 @@
-"""Memory that was freed goes back to the system: a setting of glibc's allocator, Linux only.
+"""Returns freed memory to the system: a setting of the allocator of glibc, on Linux only.
 
-By default glibc gives every thread heaps of its own and, once blocks of up to 32 MB were freed,
-serves such blocks from them; what the builder's threads free stays with the process, in pieces.
+By default glibc gives every thread its own heaps and, after blocks of up to 32 MB were freed, takes
+such blocks from them. So memory that the threads of the builder free would stay with the process.
 """
 
 import ctypes

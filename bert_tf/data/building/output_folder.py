@@ -1,4 +1,4 @@
-"""What the folder of a data set may hold before it is built."""
+"""Checks the folder of a data set before it is built."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What decides the bytes of a data set, beside its text and its tokenizer."""
+"""The settings that decide the bytes of a data set, besides its text and tokenizer."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ class DataSettings:
 
     Attributes:
       max_seq_length: tokens of a row at most.
-      short_seq_prob: share of examples that are cut shorter than that at random; None: 0.1, or 0
-        for the objective "none".
+      short_seq_prob: share of examples with a shorter random length; None: 0.1, or 0 for the
+        objective "none".
       seed: of the examples, in [0, 2**32).
       dupe_factor: how many times the corpus is cut into examples, each time with other random
         numbers (google-research/bert has 10). A small corpus that is read for many epochs needs
-        it: pairs that come again are learned by heart.
+        it, because pairs that are repeated are memorised.
       max_examples_per_row: more than 1 packs short examples together, so that less of a row is
         padding. Losses and gradients stay those of rows of one example.
       objective: one of `OBJECTIVES`: BERT's next sentence, ALBERT's sentence order, or none.
-      cross_documents: objective "none": an example may go on in the next document.
+      cross_documents: objective "none": an example may continue in the next document.
       static_masks: draw the masks now and write the records of google-research/bert
         (`release_format`); None draws them when the records are read.
       deduplicate: which duplicates to remove; None removes none.

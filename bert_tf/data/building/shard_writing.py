@@ -1,7 +1,7 @@
-"""The last pass of the builder: shard after shard is cut from the corpus and written, in threads.
+"""The last pass of the builder: cuts the shards from the corpus and writes them, in threads.
 
-A shard has its name when it is whole; a journal holds the manifest's entries of those that are
-finished, so that a run that was killed goes on with the next.
+A shard gets its name when it is whole. A journal holds the manifest entries of finished shards, so
+that a run that was killed continues with the next one.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ def write_shards(
     journal: str,
     num_workers: int,
 ) -> list[dict]:
-    """Writes all shards that are not there yet.
+    """Writes all missing shards.
 
     Args:
       plan: which examples there are.

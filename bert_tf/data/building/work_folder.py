@@ -1,4 +1,4 @@
-"""What the builder of records needs to know of files and disks: identities, places, full disks."""
+"""Files and disks of the builder: identities of inputs, places of folders, full disks."""
 
 import errno
 import hashlib
@@ -29,7 +29,7 @@ def describe_input(path: str) -> dict:
 
 
 def default_work_dir(output_dir: str) -> str:
-    """Beside the output; in the folder for temporary files if that is on object storage."""
+    """The folder beside the output, or a temporary one if the output is on object storage."""
     if "://" not in output_dir:
         return output_dir.rstrip("/") + INCOMPLETE
     name = hashlib.sha256(output_dir.encode()).hexdigest()[:16]

@@ -34,12 +34,12 @@ _NUMBER = np.dtype(np.int64)
 
 @dataclasses.dataclass(frozen=True)
 class Deduplication:
-    """What is to be removed.
+    """Which duplicates are removed.
 
     Attributes:
       method: "exact": those with equal tokens; "near": also those that are nearly equal.
-      unit: of which each is there once: "document" or "sentence".
-      threshold: "near": the estimated Jaccard similarity from which two are duplicates.
+      unit: what is compared: "document" or "sentence".
+      threshold: "near": two units are duplicates from this estimated Jaccard similarity on.
 
     Raises:
       ValueError: a setting is unknown or out of range.
@@ -63,7 +63,7 @@ class Deduplication:
             )
 
     def settings(self) -> dict:
-        """For the manifest: what has an influence on the result."""
+        """The settings that influence the result, for the manifest."""
         settings = dataclasses.asdict(self)
         return settings if self.method == "near" else settings | {"threshold": None}
 
@@ -77,7 +77,7 @@ def remove(
     unk_id: int,
     num_workers: int,
 ) -> dict[str, int]:
-    """Writes the corpus without its duplicates into `folder`, unless that has been done.
+    """Writes the corpus without its duplicates into `folder`, unless this is done already.
 
     Args:
       open_corpus: opens the corpus that there is.
@@ -110,7 +110,7 @@ def remove(
 
 
 class _Finder:
-    """Which units of a corpus are duplicates; keeps everything in files of `folder`."""
+    """Finds the units of a corpus that are duplicates; keeps its data in files of `folder`."""
 
     def __init__(self, open_corpus: Callable[[], Corpus], folder: str, wanted: Deduplication):
         self._open_corpus, self._folder, self._wanted = open_corpus, folder, wanted
@@ -198,7 +198,7 @@ class _Finder:
         return first, np.array(sentences[np.array(documents[first:last])])
 
     def find_equal(self) -> None:
-        """Notes all but the first of those with equal keys."""
+        """Notes all units with equal keys but the first."""
         for begin in range(0, self.num_units, _KEYS_PER_PARTITION):
             count = min(_KEYS_PER_PARTITION, self.num_units - begin)
             keys = np.fromfile(self._path("keys"), np.uint64, count, offset=8 * begin)
@@ -208,7 +208,7 @@ class _Finder:
             self._note("exact", entries["unit"][1:][is_again])
 
     def find_similar(self) -> None:
-        """Notes those that an earlier one with a band in common resembles."""
+        """Notes the units that are similar to an earlier unit with a common band."""
         rows = min_hash.rows_of_band(self._wanted.threshold)
         num_bands = min_hash.NUM_HASHES // rows
         for begin in range(0, self.num_units, _UNITS_PER_WINDOW):
@@ -294,7 +294,7 @@ def _candidates(entries: np.ndarray) -> Iterator[np.ndarray]:
 def _write_rest(
     open_corpus: Callable[[], Corpus], folder: str, finder: _Finder, unit: str, unk_id: int
 ) -> dict[str, int]:
-    """Writes the corpus without what was noted; returns the counts."""
+    """Writes the corpus without the units that were noted; returns the counts."""
     corpus = open_corpus()
     num_sentences, num_tokens = corpus.num_sentences, int(corpus.sentence_offsets[-1])
     names = ("sentences", "documents", "tokens", "tokens_unknown")

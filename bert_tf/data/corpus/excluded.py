@@ -40,7 +40,7 @@ class ExcludedSentences:
         self._hashes = np.unique(np.concatenate(found))
 
     def contain(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Bool [N]: which of the sentences, laid end to end, are to be left out; int64 [N]."""
+        """Bool [N]: which of the sentences, laid end to end, must be left out."""
         is_excluded = np.zeros(len(lengths), bool)
         if len(self._hashes):
             hashes = hash_stretches(tokens, lengths[lengths > 0])

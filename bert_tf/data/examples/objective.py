@@ -1,10 +1,10 @@
 """Cutting a corpus into examples: what all objectives share.
 
-Where an example ends depends on where it begins, so a document would have to be walked example by
-example. Instead the end of an example is a function of (seed, number of its first sentence) alone:
-it is computed for every sentence of a window at once, in NumPy, and following the chain of those
-that are used (`walk`) is a look-up each. So any range of sentences can be cut apart from the rest,
-and the random numbers of an example never depend on who cuts it.
+The end of an example depends on its beginning, so one would have to go through a document example
+by example. Here the end of an example is a function of (seed, number of its first sentence) alone.
+It is computed for every sentence of a window at once, in NumPy; then `walk` only looks up the chain
+of examples that are used. So any range of sentences can be cut independently of the rest, and the
+random numbers of an example do not depend on the process that cuts it.
 
 Shapes: N examples, K stretches of tokens (one or more per example), M sentences of a window.
 """

@@ -1,4 +1,4 @@
-"""Several short examples in one row, so that less of a row is padding.
+"""Packs several short examples into one row, so that there is less padding.
 
 Shapes: N examples, R rows, E examples of a row at most.
 """
@@ -41,7 +41,7 @@ def pack(lengths: np.ndarray, max_length: int, max_examples: int) -> np.ndarray:
 
 
 def join(table: Rows, rows_RE: np.ndarray, numbers: np.ndarray) -> Rows:
-    """Lays rows of one example together.
+    """Joins rows of one example to packed rows.
 
     Args:
       table: N rows of one example.

@@ -1,4 +1,4 @@
-"""Which examples a data set has: the first sentence of each, and which of them share a row.
+"""The plan of a data set: the first sentence of every example, and the examples of every row.
 
 Shapes: N examples, R rows, E examples of a row at most.
 """
@@ -76,7 +76,7 @@ class Plan:
         max_examples_per_row: int,
         num_workers: int,
     ) -> None:
-        """Decides where examples begin and, if a row may hold several, which of them share one.
+        """Chooses where examples begin and, if rows may hold several, the examples of every row.
 
         Raises:
           ValueError: no example can be made of this corpus.

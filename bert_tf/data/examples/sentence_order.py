@@ -1,7 +1,7 @@
 """Sentence-order examples: pairs of texts that follow each other, half of them swapped.
 
-Lan et al., "ALBERT" (2019), section 3.1. The pair is always from one document, so what there is to
-learn is the order. (Google's code takes a B from another document where a document has only one
+Lan et al., "ALBERT" (2019), section 3.1. Both texts are from one document, so only the order can be
+learned. (Google's code takes a B from another document where a document has only one
 sentence left; here that sentence is cut in two.)
 """
 

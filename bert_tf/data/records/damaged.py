@@ -1,8 +1,8 @@
-"""What is still good of a shard that was damaged or cut off, for a training that may leave it out.
+"""Reads the good records of a damaged shard, for a training that may leave out the others.
 
-A record that cannot be used becomes a row without an example: it keeps its place, so positions,
-batches and the masks of all other rows stay what they are, on every layout and after every resume.
-TFRecord's frames are walked by hand, because TensorFlow's reader ends at the first fault.
+A damaged record becomes a row without an example. It keeps its place, so positions, batches and the
+masks of all other rows stay the same, on every layout and after every resume. The frames of
+TFRecord are read here, because TensorFlow's reader stops at the first fault.
 
 A frame is the length of the record, uint64; its checksum, uint32; the record; its checksum
 (https://www.tensorflow.org/tutorials/load_data/tfrecord). The checksum is CRC-32C, rotated and

@@ -1,9 +1,9 @@
-"""Rows of numbers -> serialized `tf.train.Example`s, all rows at once.
+"""Serializes rows of numbers as `tf.train.Example`s, all rows at once.
 
-Writes the wire format of protocol buffers (https://protobuf.dev/programming-guides/encoding) with
-array operations: a message a row through the protobuf library takes longer than tokenizing its
-text. The bytes are those of `SerializeToString(deterministic=True)`: features sorted by name, every
-list packed.
+It writes the wire format of protocol buffers (https://protobuf.dev/programming-guides/encoding)
+with array operations: one message per row through the protobuf library takes longer than tokenizing
+the text. The bytes are those of `SerializeToString(deterministic=True)`: features sorted by name,
+every list packed.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,12 +1,12 @@
-"""Several data sets read as one, each with its share of the rows.
+"""Reads several data sets as one, each with its share of the rows.
 
-Which data set the row at a position comes from is a function of the position and the weights alone:
-so a run can begin anywhere, and no number of workers changes it. Shares are exact: of any number of
-rows from the beginning on, each data set has its share to within a few rows (fewer than there are
-data sets). Each is read in its own order, and begins again by itself when it has been read through.
+The data set of a row is a function of its position and the weights alone. So a run can begin at any
+position, and the number of workers changes nothing. Shares are exact: of the first N rows each data
+set has its share, to within a few rows (fewer than there are data sets). Each data set is read in
+its own order, and starts again when all its rows are read.
 
-Mixed when the rows are read, not when they are made: weights can be tried without making anything
-again, and a new data set joins those that are there.
+Data sets are mixed when rows are read, not when they are made. So weights can be tried without
+making data again, and a data set can be added later.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ _MOST_DIGITS = 10**9  # of a weight; a position times a weight must stay below 2
 
 
 class Shares:
-    """How the positions of a mixture are divided.
+    """Divides the positions of a mixture among its data sets.
 
     Args:
       weights: integers from 1 to 10**9; those of the data sets relate to each other as these.

@@ -1,4 +1,4 @@
-"""What in a report is worth a second look, with what to do about it. Plain Python."""
+"""Finds what is unusual in a report, and says what to do about it. Plain Python."""
 
 import math
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""What a data folder holds, measured: what a careful person looks at before a long pretraining.
+"""Measures what a data folder holds: what a careful person checks before a long pretraining.
 
-Every shard is read once, one after another, so memory does not grow with the data; the masks are
-drawn for rows spread evenly over the data, about a million predictions. The same folder and
-settings give the same report. How it looks as a page is the affair of bert_tf.data.report.page.
+Shards are read one after another, so memory does not grow with the data. Masks are drawn for rows
+spread evenly over the data, about a million predictions. The same folder and settings give the same
+report. bert_tf.data.report.page makes a page of it.
 
 Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row, V vocabulary.
 """
@@ -40,7 +40,7 @@ _COVERED_BY = (100, 1000, 5000, 10000, 20000)
 
 
 def write(folder: str, report: dict[str, Any]) -> None:
-    """Writes what `measure` found into the folder, as `report.json` and `report.html`."""
+    """Writes the result of `measure` into the folder, as `report.json` and `report.html`."""
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     write_whole(os.path.join(folder, JSON), text)
     write_whole(os.path.join(folder, HTML), page.render(report))

@@ -1,6 +1,6 @@
-"""The report of a data set as one HTML page: no script, no font, no picture from elsewhere.
+"""The report of a data set as one self-contained HTML page, without scripts.
 
-Everything that comes from the data is escaped.
+All text from the data is escaped.
 """
 
 from collections.abc import Sequence

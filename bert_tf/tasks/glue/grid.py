@@ -1,8 +1,9 @@
 """GLUE as a whole: the format of a task for the config, a grid of runs, table and archive.
 
-A run of the grid is a process of scripts/finetune.py with a work directory of its own,
-`<work_dir>/<task>/lr<rate>_seed<seed>`: what is finished is not repeated, what was killed goes on.
-Of each task the weights of the best run are kept; scores, predictions and page of every run are.
+A run of the grid is a process of scripts/finetune.py with its own work directory,
+`<work_dir>/<task>/lr<rate>_seed<seed>`. Finished runs are not repeated, and killed runs continue.
+The weights are kept of the best run of each task; scores, predictions and page are kept of every
+run.
 """
 
 import dataclasses
@@ -62,7 +63,7 @@ def with_format(config: ExperimentConfig, name: str) -> ExperimentConfig:
 def write_submission_files(
     folder: str, name: str, task: ClassificationTask, results: Mapping[str, Result]
 ) -> None:
-    """Writes what the leaderboard takes of a run into `folder`/submission.
+    """Writes the files for the leaderboard of a run into `folder`/submission.
 
     Args:
       folder: work directory of the run.
@@ -87,7 +88,7 @@ class Grid:
       data_dir: the folder with CoLA, MRPC, ... in it.
       work_dir: of the whole.
       init_checkpoint: what the runs start from.
-      tasks: names; empty: all of which there is a training file.
+      tasks: names; empty: all tasks that have a training file.
       seeds, learning_rates: as on the command line.
       from_mnli: tasks that start from the best model of MNLI.
     """
@@ -130,7 +131,7 @@ def passed_on(words: Sequence[str]) -> list[str]:
 
 
 def run(grid: Grid, script: str, words: Sequence[str]) -> str:
-    """Does what is not done yet; returns the table, after `submission.zip` is written.
+    """Runs what is not finished, writes `submission.zip` and returns the table.
 
     Args:
       grid: what to run.
@@ -166,7 +167,7 @@ def run(grid: Grid, script: str, words: Sequence[str]) -> str:
 
 
 def _tasks_in_order(grid: Grid) -> list[str]:
-    """MNLI first, if others start from it."""
+    """The tasks in order: MNLI is first if others start from it."""
     there = glue.present(grid.data_dir)
     tasks = list(dict.fromkeys(grid.tasks)) or there
     for task in (*tasks, *grid.from_mnli):
@@ -195,7 +196,7 @@ def _check_numbers(name: str, values: Sequence[str]) -> None:
 
 
 def _check_same_grid(grid: Grid, words: Sequence[str]) -> None:
-    """Refuses to mix runs of other settings; more seeds, rates and tasks may be added."""
+    """Refuses runs with other settings; seeds, rates and tasks may be added."""
     settings = {"init_checkpoint": grid.init_checkpoint, "flags": sorted(words)}
     path = tf.io.gfile.join(grid.work_dir, "grid.json")
     if tf.io.gfile.exists(path):
@@ -261,7 +262,7 @@ def _keep_best_weights(runs: Sequence[_Run]) -> None:
 
 
 def _write_archive(path: str, best: Sequence[_Run]) -> list[str]:
-    """Puts the test answers of the best runs into one archive; returns what is not there."""
+    """Writes the test answers of the best runs into one archive; returns the missing files."""
     there = {}
     for run_ in best:
         folder = tf.io.gfile.join(run_.folder, "submission")

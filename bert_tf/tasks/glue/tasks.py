@@ -2,8 +2,8 @@
 
     CoLA/train.tsv   CoLA/dev.tsv   CoLA/test.tsv   ...   diagnostic/diagnostic.tsv
 
-Each file may be compressed (`train.tsv.gz`). The files are not quoted. AX has no training data: it
-is answered by a model of MNLI, as are both of MNLI's test sets.
+Each file may be compressed (`train.tsv.gz`). The files are not quoted. AX has no training data: a
+model of MNLI answers it, beside both test sets of MNLI.
 
 Reference: Wang et al. 2019, table 1, and the layout of the archives at gluebenchmark.com.
 """
@@ -155,7 +155,7 @@ SUBMISSION_FILES = tuple(file for task in _TASKS for file in task.submissions.va
 
 @dataclasses.dataclass(frozen=True)
 class GlueFiles:
-    """What is there of a task: {name of the set: path}; `train` is None if it is missing."""
+    """The files of a task that were found: {name of the set: path}; `train` may be None."""
 
     train: str | None
     dev: dict[str, str]
@@ -163,7 +163,7 @@ class GlueFiles:
 
 
 def find_files(data_dir: str, name: str) -> GlueFiles:
-    """The files of the task `name` below `data_dir`, as far as they are there.
+    """Finds the files of the task `name` below `data_dir`.
 
     MNLI's test sets have those of AX among them.
 
@@ -187,7 +187,7 @@ def find_files(data_dir: str, name: str) -> GlueFiles:
 
 
 def present(data_dir: str) -> list[str]:
-    """The tasks of which a training file is below `data_dir`."""
+    """The tasks that have a training file below `data_dir`."""
     if not tf.io.gfile.isdir(data_dir):
         raise ValueError(f"{data_dir}: no such folder. Expected the one that holds CoLA, MRPC, ...")
     return [name for name in TRAINED if _find(data_dir, TASKS[name].folders, "train.tsv")]

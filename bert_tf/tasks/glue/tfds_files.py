@@ -1,7 +1,7 @@
-"""GLUE from TensorFlow Datasets, written once as the files of the official layout.
+"""Writes GLUE from TensorFlow Datasets once, as files of the official layout.
 
-What reads them, what the reports quote and what a run is resumed with are then the same as for the
-archives of gluebenchmark.com.
+Then the same code reads them, reports quote them and runs resume from them as with the archives of
+gluebenchmark.com.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ _NO_FIELD = str.maketrans("\t\r\n", "   ")  # the files are not quoted
 
 
 def write_files(source: str, names: Sequence[str], folder: str) -> None:
-    """Writes the files of the tasks `names` below `folder`; what is there is left as it is.
+    """Writes the files of the tasks `names` below `folder`; existing files are kept.
 
     Args:
       source: `tfds:glue`, or what else has its configs.
