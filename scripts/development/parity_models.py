@@ -135,7 +135,6 @@ def write_tokenizer(encoder: str, folder: str) -> None:
     tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *"abcdefghijklmno"]
     _write(folder, "vocab.json", json.dumps({token: i for i, token in enumerate(tokens)}))
     _write(folder, "merges.txt", "#version: 0.2\n")
-    _write(folder, "tokenizer_config.json", json.dumps({"kind": "byte_pair"}))
 
 
 def _write(folder: str, name: str, text: str) -> None:

@@ -216,3 +216,52 @@ def test_an_untied_head_keeps_both_biases_of_hugging_face(tmp_path):
 def test_members_have_a_tiny_config_here():
     named = {name for name in members.known("models") if name != "bert"}  # it has its own files
     assert named == set(CONFIGS)
+
+
+TOKENS = ["<s>", "<pad>", "</s>", "<unk>", *"abcdefgh", "ab", "\u0120a", "\u0120", "<mask>"]
+BPE = {
+    "added_tokens": [{"id": 15, "content": "<mask>"}],
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True},
+    "model": {
+        "type": "BPE",
+        "vocab": {token: i for i, token in enumerate(TOKENS[:-1])},
+        "merges": ["a b", ["\u0120", "a"]],
+    },
+}
+
+
+def folder_of_roberta(tmp_path, *, as_one_file=False, merges=("a b", "\u0120 a")):
+    """A folder as transformers leaves it, version 4 with two files, version 5 with one."""
+    config = dataclasses.replace(CONFIGS["roberta"], pad_token_id=1)
+    before = make_checkpoint_of(config, "pretraining", next_sentence=False)
+    foreign.write(before, str(tmp_path / "hf"), "hugging_face", allow_lossy=True)
+    for name in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / "hf" / name).unlink()
+    if as_one_file:
+        (tmp_path / "hf" / "tokenizer.json").write_text(json.dumps(BPE))
+    else:
+        ids = {token: i for i, token in enumerate(TOKENS)}
+        (tmp_path / "hf" / "vocab.json").write_text(json.dumps(ids))
+        (tmp_path / "hf" / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]))
+        settings = {"add_prefix_space": True, "mask_token": {"content": "<mask>"}}
+        (tmp_path / "hf" / "tokenizer_config.json").write_text(json.dumps(settings))
+    return str(tmp_path / "hf")
+
+
+@pytest.mark.parametrize("as_one_file", [True, False])
+def test_the_byte_pairs_of_roberta_come_with_its_folder_and_go_back(tmp_path, as_one_file):
+    checkpoint = foreign.read(folder_of_roberta(tmp_path, as_one_file=as_one_file))
+    foreign.write(checkpoint, str(tmp_path / "back"), "hugging_face")
+    again = foreign.read(str(tmp_path / "back"))
+    for tokenizer in (checkpoint.tokenizer, again.tokenizer):
+        assert (tokenizer.kind, tokenizer.pad_id, tokenizer.mask_id) == ("byte_pair", 1, 15)
+        row = tokenizer.encode(["ab a"], ["c"], max_seq_length=9)["input_ids"]
+        np.testing.assert_array_equal(row, [[0, 14, 12, 13, 2, 2, 14, 6, 2]])
+    assert again.config.pad_token_id == 1
+
+
+def test_merges_that_do_not_fit_the_vocabulary_are_refused_in_one_line(tmp_path):
+    folder = folder_of_roberta(tmp_path, merges=("a b", "x y"))
+    with pytest.raises(ValueError, match="merge 2 is 'x y', but 'x' is no token of the voc") as e:
+        foreign.read(folder)
+    assert "\n" not in str(e.value)
