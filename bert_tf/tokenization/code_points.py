@@ -97,6 +97,17 @@ def normalize_code_points(texts: tf.Tensor, *, do_lower_case: bool) -> Normalize
     )
 
 
+def unchanged(texts: tf.Tensor) -> Normalized:
+    """The code points of texts [N] as they are, in the form of `normalize_code_points`."""
+    points = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
+    return Normalized(
+        points=points,
+        sources=tf.range(tf.size(points.values)),
+        source_splits=points.row_splits,
+        is_mark=tf.zeros_like(points.values, tf.bool),
+    )
+
+
 @functools.cache
 def unchanged_characters(do_lower_case: bool) -> str:
     """A negated RE2 class: the characters that normalisation leaves as they are, wherever they are.

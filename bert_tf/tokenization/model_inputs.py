@@ -1,4 +1,4 @@
-"""Token ids -> the model's inputs: truncation, special tokens, padding.
+"""Texts are checked; token ids -> the model's inputs: truncation, special tokens, padding.
 
 Shapes: N texts, S tokens in a row. A dimension in brackets is ragged.
 """
@@ -6,6 +6,32 @@ Shapes: N texts, S tokens in a row. A dimension in brackets is ragged.
 import tensorflow as tf
 
 from bert_tf.tokenization.row_layout import RowLayout
+
+
+def rows(
+    first: tf.RaggedTensor,
+    second: tf.RaggedTensor | None,
+    layout: RowLayout,
+    max_seq_length: int,
+    *,
+    pad: bool,
+) -> dict[str, tf.Tensor]:
+    """Makes model inputs of tokens, see `Tokenizer.encode`.
+
+    Args:
+      first, second: int32 [N, (tokens)]; `second` may be None.
+      layout: of the rows.
+      max_seq_length: the longest row.
+      pad: make every row `max_seq_length` long, not only as long as the longest.
+    """
+    room = layout.room(max_seq_length, 1 if second is None else 2)
+    *kept, num_truncated_N = truncate(first, second, room)
+    width = max_seq_length if pad else None
+    inputs = lay_out(first, second, tuple(kept), layout, width)
+    for tensor in inputs.values():
+        tensor.set_shape([first.shape[0], width])
+    num_truncated_N.set_shape(first.shape[:1])
+    return {**inputs, "num_truncated_tokens": num_truncated_N}
 
 
 def truncate(
@@ -88,3 +114,23 @@ def lay_out(
         "input_mask": tf.cast(in_row_NS, tf.int32),
         "segment_ids": tf.where(is_second_NS, layout.second_segment, 0),
     }
+
+
+def as_vector(texts: tf.Tensor, name: str) -> tf.Tensor:
+    """`texts` as a string tensor [N]; ValueError for any other shape."""
+    texts = tf.convert_to_tensor(texts, tf.string)
+    if texts.shape.rank != 1:
+        raise ValueError(
+            f"{name} has shape {texts.shape}; expected a vector of strings (a single text goes in "
+            "a list, a matrix has to be flattened)"
+        )
+    return texts
+
+
+def check_pairs(texts: tf.Tensor, text_pairs: tf.Tensor) -> None:
+    """ValueError if the numbers of texts and of their pairs are known and differ."""
+    if not texts.shape.is_compatible_with(text_pairs.shape):
+        raise ValueError(
+            f"{texts.shape[0]} texts, but {text_pairs.shape[0]} text_pairs; "
+            "every text needs exactly one"
+        )

@@ -8,20 +8,28 @@ brackets is ragged.
 """
 
 import abc
-import inspect
-import os
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from bert_tf import members
-from bert_tf.tokenization import model_inputs, tokenizer_config
+from bert_tf.tokenization import (
+    added_tokens,
+    code_points,
+    finding,
+    model_inputs,
+    segments,
+    tokenizer_config,
+    word_starts,
+)
+from bert_tf.tokenization.added_tokens import AddedToken
 from bert_tf.tokenization.row_layout import RowLayout
-from bert_tf.tokenization.word_starts import WordStarts, is_first
 
-WORDPIECE = "wordpiece"  # the kind of a folder that names none
+# AutoGraph would find nothing to convert here, and take 1.5 s for it whenever a graph is made.
+_as_written = tf.autograph.experimental.do_not_convert
 
 
 class Tokenizer(tf.Module, abc.ABC):
@@ -40,13 +48,19 @@ class Tokenizer(tf.Module, abc.ABC):
       FILES: names of the files that hold its vocabulary.
       SETTINGS: {name: type} of its settings: attributes of these names, kept in
         tokenizer_config.json. Types are bool, int (at least 1) and str.
+      SET_APART: RE2 class of characters that are words of their own wherever they stand; "" if
+        there are none. An added token with the flag `single_word` may touch them.
     """
 
     FILES: tuple[str, ...] = ()
     SETTINGS: Mapping[str, type] = {}
+    SET_APART = ""
 
-    def __init__(self):
+    def __init__(self, added: Sequence[AddedToken] = ()):
         super().__init__(name="tokenizer")
+        self._whole = segments.WholeTokens(
+            added_tokens.without_usual(added, self.vocabulary_tokens, self.special_ids), self
+        )
         self._tokens_V = tf.constant(self.tokens)
         self._begins_word_V = tf.constant(self.begins_word)
         self._words = None
@@ -55,18 +69,23 @@ class Tokenizer(tf.Module, abc.ABC):
 
     @property
     @abc.abstractmethod
-    def tokens(self) -> tuple[str, ...]:
+    def vocabulary_tokens(self) -> tuple[str, ...]:
         """The tokens in the order of their ids, as the vocabulary spells them."""
 
     @property
     @abc.abstractmethod
-    def token_texts(self) -> tuple[str, ...]:
-        """The text that each token stands for: its spelling without marks of where words begin."""
+    def vocabulary_texts(self) -> tuple[str, ...]:
+        """The text that each of them stands for: without marks of where words begin."""
 
     @property
     @abc.abstractmethod
-    def begins_word(self) -> np.ndarray:
-        """Bool [V], read-only: the token begins a word. A punctuation mark is a word of its own."""
+    def vocabulary_begins_word(self) -> np.ndarray:
+        """Bool: each of them begins a word. A punctuation mark is a word of its own."""
+
+    @property
+    @abc.abstractmethod
+    def vocabulary_identity(self) -> str:
+        """SHA-256 of the vocabulary, in hex."""
 
     @property
     @abc.abstractmethod
@@ -98,14 +117,92 @@ class Tokenizer(tf.Module, abc.ABC):
     def layout(self) -> RowLayout:
         """Where the special tokens stand in a row."""
 
-    @property
-    @abc.abstractmethod
-    def identity(self) -> str:
-        """SHA-256 of the vocabulary, in hex: data and models name their tokenizer by it."""
-
     # What each kind does.
 
     @abc.abstractmethod
+    def cut(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Cuts texts into tokens of the vocabulary: see `tokenize`.
+
+        What is written like a special or an added token is text like any other here.
+
+        Args:
+          texts: string [N], UTF-8 (bytes that are not are dropped).
+
+        Returns:
+          int32 [N, (tokens)].
+        """
+
+    @abc.abstractmethod
+    def cut_with_offsets(
+        self, texts: tf.Tensor
+    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+        """The same, and which characters of the texts each token stands for.
+
+        Args:
+          texts: string [N], UTF-8.
+
+        Returns:
+          see `tokenize_with_offsets`.
+        """
+
+    def normalize(self, texts: tf.Tensor) -> tf.Tensor:
+        """The form of texts [N] in which added tokens with the flag `normalized` are found."""
+        return texts
+
+    def normalize_with_sources(self, texts: tf.Tensor) -> code_points.Normalized:
+        """The same form of texts [N], and where its characters come from."""
+        return code_points.unchanged(texts)
+
+    @classmethod
+    @abc.abstractmethod
+    def read(cls, path: str, settings: Mapping[str, Any]) -> "Tokenizer":
+        """The tokenizer in a folder, or of a vocabulary file.
+
+        Args:
+          path: the folder that holds `FILES`, or a file of its own name and place.
+          settings: what tokenizer_config.json says, its types checked. Any key may be missing. Its
+            `added_tokens`, if there are any, are a tuple of `AddedToken` for the constructor.
+
+        Raises:
+          ValueError: a file is missing or malformed.
+        """
+
+    @abc.abstractmethod
+    def save_vocabulary(self, folder: str) -> None:
+        """Writes `FILES` into `folder`, each in one piece."""
+
+    # What all kinds share.
+
+    @property
+    def added(self) -> tuple[AddedToken, ...]:
+        """Tokens that are whole in every text, and special tokens with unusual flags, by id."""
+        return self._whole.added
+
+    @functools.cached_property
+    def tokens(self) -> tuple[str, ...]:
+        """All tokens in the order of their ids: those of the vocabulary, then those added to it."""
+        return added_tokens.extended(self.vocabulary_tokens, self.added)
+
+    @functools.cached_property
+    def token_texts(self) -> tuple[str, ...]:
+        """The text that each token stands for: its spelling without marks of where words begin."""
+        texts = self.vocabulary_texts
+        return (*texts, *self.tokens[len(texts) :])
+
+    @functools.cached_property
+    def begins_word(self) -> np.ndarray:
+        """Bool [V], read-only: the token begins a word. An added token does."""
+        begins = np.ones(len(self.tokens), np.bool_)
+        begins[: len(self.vocabulary_tokens)] = self.vocabulary_begins_word
+        begins.flags.writeable = False
+        return begins
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """SHA-256 of all tokens, in hex: data and models name their tokenizer by it."""
+        return added_tokens.identity(self.vocabulary_identity, self.added)
+
+    @_as_written
     def tokenize(self, texts: tf.Tensor, *, keep_special_tokens: bool = False) -> tf.RaggedTensor:
         """Cuts texts into token ids, without special tokens around them.
 
@@ -113,6 +210,7 @@ class Tokenizer(tf.Module, abc.ABC):
           texts: string [N], UTF-8 (bytes that are not are dropped).
           keep_special_tokens: a special token written in the text, such as the mask token, becomes
             its id (fill-mask). Otherwise it is text like any other, as training data must be read.
+            Other added tokens are found in either case.
 
         Returns:
           int32 [N, (tokens)].
@@ -120,8 +218,13 @@ class Tokenizer(tf.Module, abc.ABC):
         Raises:
           ValueError: `texts` is not a vector.
         """
+        texts = model_inputs.as_vector(texts, "texts")
+        found = self._whole.split(texts, keep_special_tokens)
+        if found is None:
+            return self.cut(texts)
+        return segments.joined(found, self.cut(found.texts))
 
-    @abc.abstractmethod
+    @_as_written
     def tokenize_with_offsets(
         self, texts: tf.Tensor, *, keep_special_tokens: bool = False
     ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
@@ -140,25 +243,11 @@ class Tokenizer(tf.Module, abc.ABC):
         Raises:
           ValueError: `texts` is not a vector.
         """
-
-    @classmethod
-    @abc.abstractmethod
-    def read(cls, path: str, settings: Mapping[str, Any]) -> "Tokenizer":
-        """The tokenizer in a folder, or of a vocabulary file.
-
-        Args:
-          path: the folder that holds `FILES`, or a file of its own name and place.
-          settings: what tokenizer_config.json says, its types checked. Any key may be missing.
-
-        Raises:
-          ValueError: a file is missing or malformed.
-        """
-
-    @abc.abstractmethod
-    def save_vocabulary(self, folder: str) -> None:
-        """Writes `FILES` into `folder`, each in one piece."""
-
-    # What all kinds share.
+        texts = model_inputs.as_vector(texts, "texts")
+        found = self._whole.split(texts, keep_special_tokens)
+        if found is None:
+            return self.cut_with_offsets(texts)
+        return segments.joined_with_offsets(found, *self.cut_with_offsets(found.texts))
 
     @staticmethod
     def from_folder(path: str, **changes: Any) -> "Tokenizer":
@@ -174,18 +263,7 @@ class Tokenizer(tf.Module, abc.ABC):
           ValueError: a file is missing or malformed, or written by a newer bert_tf; a setting that
             this kind does not have.
         """
-        folder = path if tf.io.gfile.isdir(path) else os.path.dirname(path)
-        settings = tokenizer_config.read(folder)
-        kind = settings.get("kind") or WORDPIECE
-        cls = find(kind, os.path.join(folder, tokenizer_config.CONFIG_FILE))
-        tokenizer_config.check_types(folder, settings, cls.SETTINGS)
-        changes = {name: value for name, value in changes.items() if value is not None}
-        if unknown := sorted(set(changes) - set(cls.SETTINGS)):
-            raise ValueError(
-                f"{path}: a tokenizer of kind {kind!r} has no setting {unknown[0]!r}. "
-                f"Known: {', '.join(cls.SETTINGS) or 'none'}."
-            )
-        return cls.read(path, tokenizer_config.changed(path, settings, changes))
+        return finding.read_folder(path, changes)
 
     def save(self, folder: str) -> None:
         """Writes all `files` into `folder`, each in one piece."""
@@ -204,8 +282,10 @@ class Tokenizer(tf.Module, abc.ABC):
         return (*self.FILES, tokenizer_config.CONFIG_FILE)
 
     def settings(self) -> dict[str, Any]:
-        """What tokenizer_config.json holds: the kind, and each of `SETTINGS`."""
-        return {"kind": self.kind} | {name: getattr(self, name) for name in self.SETTINGS}
+        """What tokenizer_config.json holds: the kind, each of `SETTINGS`, and added tokens."""
+        settings = {"kind": self.kind} | {name: getattr(self, name) for name in self.SETTINGS}
+        added = [token.to_json() for token in self.added]
+        return settings | ({"added_tokens": added} if added else {})
 
     @property
     def special_ids(self) -> tuple[int, ...]:
@@ -219,7 +299,7 @@ class Tokenizer(tf.Module, abc.ABC):
         """The form in which this tokenizer sees a word: a lower-casing one in lower case."""
         return word
 
-    @tf.autograph.experimental.do_not_convert
+    @_as_written
     def encode(
         self,
         texts: tf.Tensor,
@@ -248,23 +328,17 @@ class Tokenizer(tf.Module, abc.ABC):
         Raises:
           ValueError: `max_seq_length` leaves no room, or the texts are not vectors of one length.
         """
-        room = self.layout.room(max_seq_length, 1 if text_pairs is None else 2)
-        texts = as_vector(texts, "texts")
+        self.layout.room(max_seq_length, 1 if text_pairs is None else 2)  # or an error
+        texts = model_inputs.as_vector(texts, "texts")
         first = self.tokenize(texts, keep_special_tokens=keep_special_tokens)
         second = None
         if text_pairs is not None:
-            text_pairs = as_vector(text_pairs, "text_pairs")
-            _check_pairs(texts, text_pairs)
+            text_pairs = model_inputs.as_vector(text_pairs, "text_pairs")
+            model_inputs.check_pairs(texts, text_pairs)
             second = self.tokenize(text_pairs, keep_special_tokens=keep_special_tokens)
-        *kept, num_truncated_N = model_inputs.truncate(first, second, room)
-        width = max_seq_length if pad else None
-        inputs = model_inputs.lay_out(first, second, tuple(kept), self.layout, width)
-        for tensor in inputs.values():
-            tensor.set_shape([texts.shape[0], width])
-        num_truncated_N.set_shape(texts.shape)
-        return {**inputs, "num_truncated_tokens": num_truncated_N}
+        return model_inputs.rows(first, second, self.layout, max_seq_length, pad=pad)
 
-    @tf.autograph.experimental.do_not_convert
+    @_as_written
     def decode(self, input_ids: tf.Tensor) -> tf.Tensor:
         """Puts ids back together as readable text, without the special tokens.
 
@@ -290,7 +364,7 @@ class Tokenizer(tf.Module, abc.ABC):
             return tf.ragged.map_flat_values(self.tokens_of, ids)
         return tf.gather(self._tokens_V, ids)
 
-    @tf.autograph.experimental.do_not_convert
+    @_as_written
     def word_ids(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
         """Which word of its text each token belongs to: 0 for the first word, and so on.
 
@@ -303,15 +377,12 @@ class Tokenizer(tf.Module, abc.ABC):
         Returns:
           int32 [N, (tokens)].
         """
-        begins_word_T = tf.gather(self._begins_word_V, ids.values) | is_first(ids)
-        count_T = tf.cumsum(tf.cast(begins_word_T, tf.int32))
-        before_N = tf.gather(tf.concat([[0], count_T], axis=0), ids.row_starts())
-        return ids.with_values(count_T - 1 - tf.gather(before_N, ids.value_rowids()))
+        return word_starts.word_ids(ids, tf.gather(self._begins_word_V, ids.values))
 
     def words_begin(
         self, ids: tf.RaggedTensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor
     ) -> tf.RaggedTensor:
-        """Which tokens begin a word as annotated corpora count words, see `WordStarts`.
+        """Which tokens begin a word as annotated corpora count words, see `word_starts.WordStarts`.
 
         Args:
           ids, starts, ends: what `tokenize_with_offsets` returns.
@@ -321,41 +392,5 @@ class Tokenizer(tf.Module, abc.ABC):
         """
         if self._words is None:
             with tf.init_scope():  # not inside the graph of the first caller
-                self._words = WordStarts(self.token_texts, self.begins_word)
+                self._words = word_starts.WordStarts(self.token_texts, self.begins_word)
         return self._words(ids, starts, ends)
-
-
-def find(kind: str, where: str) -> type[Tokenizer]:
-    """The class of tokenizers of a kind, which its module exports under the name `Tokenizer`.
-
-    Args:
-      kind: a name that `Tokenizer.kind` gave.
-      where: the file that it was read from, for the error.
-
-    Raises:
-      ValueError: there is no such kind, see `members.find`.
-    """
-    cls = members.find("tokenization", kind, where).Tokenizer
-    if inspect.isabstract(cls):
-        known = ", ".join(members.known("tokenization"))
-        raise ValueError(f"{where}: no kind of tokenizer is called {kind!r}. Known: {known}.")
-    return cls
-
-
-def as_vector(texts: tf.Tensor, name: str) -> tf.Tensor:
-    """`texts` as a string tensor [N]; ValueError for any other shape."""
-    texts = tf.convert_to_tensor(texts, tf.string)
-    if texts.shape.rank != 1:
-        raise ValueError(
-            f"{name} has shape {texts.shape}; expected a vector of strings (a single text goes in "
-            "a list, a matrix has to be flattened)"
-        )
-    return texts
-
-
-def _check_pairs(texts: tf.Tensor, text_pairs: tf.Tensor) -> None:
-    if not texts.shape.is_compatible_with(text_pairs.shape):
-        raise ValueError(
-            f"{texts.shape[0]} texts, but {text_pairs.shape[0]} text_pairs; "
-            "every text needs exactly one"
-        )

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 # The ranges that google-research/bert's `_is_chinese_char` lists.
-_IDEOGRAPHS = (
+IDEOGRAPHS = (
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
     (0x20000, 0x2A6DF),
@@ -31,7 +31,7 @@ def _is_mark(token: str) -> bool:
 
 
 def _is_ideograph(token: str) -> bool:
-    return len(token) == 1 and any(low <= ord(token) <= high for low, high in _IDEOGRAPHS)
+    return len(token) == 1 and any(low <= ord(token) <= high for low, high in IDEOGRAPHS)
 
 
 class WordStarts:
@@ -79,6 +79,18 @@ class WordStarts:
             | is_apostrophe_T
         )
         return ids.with_values(behind_space_T | begins_T & tf.logical_not(is_continuation_T))
+
+
+def word_ids(ids: tf.RaggedTensor, begins_word_T: tf.Tensor) -> tf.RaggedTensor:
+    """The number of the word in its text that each token belongs to, int32 [N, (tokens)].
+
+    Args:
+      ids: int32 [N, (tokens)].
+      begins_word_T: bool [T]. The first token of a text begins a word in any case.
+    """
+    count_T = tf.cumsum(tf.cast(begins_word_T | is_first(ids), tf.int32))
+    before_N = tf.gather(tf.concat([[0], count_T], axis=0), ids.row_starts())
+    return ids.with_values(count_T - 1 - tf.gather(before_N, ids.value_rowids()))
 
 
 def is_first(ids: tf.RaggedTensor) -> tf.Tensor:

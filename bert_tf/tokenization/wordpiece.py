@@ -9,23 +9,24 @@ brackets is ragged.
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.tokenization import stand_ins, tokenizer, words
-from bert_tf.tokenization.code_points import normalize_code_points
+from bert_tf.tokenization import tokenizer, words
+from bert_tf.tokenization.added_tokens import AddedToken
+from bert_tf.tokenization.code_points import Normalized, normalize_code_points
 from bert_tf.tokenization.offsets import original_offsets
 from bert_tf.tokenization.row_layout import RowLayout
 from bert_tf.tokenization.splitting import Splitter, Tokens
 from bert_tf.tokenization.vocabulary import CONTINUATION_PREFIX, Vocabulary
+from bert_tf.tokenization.word_starts import IDEOGRAPHS
 
 VOCABULARY_FILE = "vocab.txt"
-# AutoGraph would find nothing to convert here, and take 1.5 s for it whenever a graph is made.
-_as_written = tf.autograph.experimental.do_not_convert
+_IDEOGRAPH = "[" + "".join(rf"\x{{{low:X}}}-\x{{{high:X}}}" for low, high in IDEOGRAPHS) + "]"
 
 
 class WordPieceTokenizer(tokenizer.Tokenizer):
@@ -44,6 +45,7 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
 
     FILES = (VOCABULARY_FILE,)
     SETTINGS = {"do_lower_case": bool, "max_input_chars_per_word": int}
+    SET_APART = _IDEOGRAPH
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
         *,
         do_lower_case: bool = True,
         max_input_chars_per_word: int = 200,
+        added: Sequence[AddedToken] = (),
     ):
         if max_input_chars_per_word < 1:
             raise ValueError(
@@ -59,7 +62,7 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
         self.vocabulary = vocabulary
         self.do_lower_case = bool(do_lower_case)
         self.max_input_chars_per_word = int(max_input_chars_per_word)
-        super().__init__()
+        super().__init__(added)
         self._splitter = Splitter(vocabulary, self.max_input_chars_per_word)
 
     @classmethod
@@ -85,28 +88,31 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
             do_lower_case = not vocabulary.looks_cased
             logging.info("%s: do_lower_case=%s, inferred from the tokens", source, do_lower_case)
         limit = settings.get("max_input_chars_per_word") or 200
-        return cls(vocabulary, do_lower_case=do_lower_case, max_input_chars_per_word=limit)
+        return cls(
+            vocabulary,
+            do_lower_case=do_lower_case,
+            max_input_chars_per_word=limit,
+            added=settings.get("added_tokens") or (),
+        )
 
     def save_vocabulary(self, folder: str) -> None:
         """See the base class."""
         self.vocabulary.save(os.path.join(folder, VOCABULARY_FILE))
 
     @property
-    def tokens(self) -> tuple[str, ...]:
+    def vocabulary_tokens(self) -> tuple[str, ...]:
         """See the base class."""
         return self.vocabulary.tokens
 
     @functools.cached_property
-    def token_texts(self) -> tuple[str, ...]:
+    def vocabulary_texts(self) -> tuple[str, ...]:
         """The tokens without `##`."""
-        return tuple(token.removeprefix(CONTINUATION_PREFIX) for token in self.tokens)
+        return tuple(token.removeprefix(CONTINUATION_PREFIX) for token in self.vocabulary.tokens)
 
     @functools.cached_property
-    def begins_word(self) -> np.ndarray:
-        """Bool [V], read-only: the token has no `##`."""
-        begins_word = ~self.vocabulary.is_continuation
-        begins_word.flags.writeable = False
-        return begins_word
+    def vocabulary_begins_word(self) -> np.ndarray:
+        """Bool: the token has no `##`."""
+        return ~self.vocabulary.is_continuation
 
     @property
     def pad_id(self) -> int:
@@ -140,7 +146,7 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
         return RowLayout(before=(self.cls_id,), between=sep, after=sep, pad=self.pad_id)
 
     @property
-    def identity(self) -> str:
+    def vocabulary_identity(self) -> str:
         """SHA-256 of vocab.txt."""
         return self.vocabulary.sha256
 
@@ -148,27 +154,25 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
         """See the base class."""
         return word.lower() if self.do_lower_case else word
 
-    @_as_written
-    def tokenize(self, texts: tf.Tensor, *, keep_special_tokens: bool = False) -> tf.RaggedTensor:
+    def normalize(self, texts: tf.Tensor) -> tf.Tensor:
         """See the base class."""
-        texts = tokenizer.as_vector(texts, "texts")
-        if keep_special_tokens:
-            texts = stand_ins.put(texts)
+        return words.normalize(texts, do_lower_case=self.do_lower_case)
 
-        def tokenize_any() -> tf.RaggedTensor:
-            normalized = words.normalize(texts, do_lower_case=self.do_lower_case)
-            tokens = self._splitter.split(normalized)
-            if not keep_special_tokens:
-                return tokens.ids
-            which_T = stand_ins.find(normalized, tokens, self.vocabulary.unk_id)
-            return stand_ins.resolve(tokens.ids, which_T, self.vocabulary.special_ids)
+    def normalize_with_sources(self, texts: tf.Tensor) -> Normalized:
+        """See the base class."""
+        return normalize_code_points(texts, do_lower_case=self.do_lower_case)
 
+    def cut(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """See the base class."""
         is_plain = tf.reduce_all(words.is_plain(texts, self.max_input_chars_per_word))
-        return tf.cond(is_plain, lambda: self._tokenize_plain(texts).ids, tokenize_any)
+        return tf.cond(
+            is_plain,
+            lambda: self._cut_plain(texts).ids,
+            lambda: self._splitter.split(self.normalize(texts)).ids,
+        )
 
-    @_as_written
-    def tokenize_with_offsets(
-        self, texts: tf.Tensor, *, keep_special_tokens: bool = False
+    def cut_with_offsets(
+        self, texts: tf.Tensor
     ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
         """See the base class.
 
@@ -178,33 +182,24 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
         span never cuts it off. Where one character becomes several tokens (decomposed Hangul), each
         has all of it.
         """
-        texts = tokenizer.as_vector(texts, "texts")
-        if keep_special_tokens:
-            texts = stand_ins.put(texts)
 
-        def tokenize_plain() -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
-            tokens = self._tokenize_plain(texts)  # bytes are characters
+        def cut_plain() -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+            tokens = self._cut_plain(texts)  # bytes are characters
             return tokens.ids, tf.cast(tokens.starts, tf.int32), tf.cast(tokens.ends, tf.int32)
 
-        def tokenize_any() -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
-            points = normalize_code_points(texts, do_lower_case=self.do_lower_case)
-            normalized = tf.strings.unicode_encode(points.points, "UTF-8")
-            tokens = self._splitter.split(normalized)
-            starts, ends = original_offsets(points, tokens.starts, tokens.ends)
-            if not keep_special_tokens:
-                return tokens.ids, starts, ends
-            which_T = stand_ins.find(normalized, tokens, self.vocabulary.unk_id)
-            ids = stand_ins.resolve(tokens.ids, which_T, self.vocabulary.special_ids)
-            return ids, *stand_ins.widen(starts, ends, which_T)
+        def cut_any() -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+            normalized = self.normalize_with_sources(texts)
+            tokens = self._splitter.split(tf.strings.unicode_encode(normalized.points, "UTF-8"))
+            return tokens.ids, *original_offsets(normalized, tokens.starts, tokens.ends)
 
         is_plain = tf.reduce_all(words.is_plain(texts, self.max_input_chars_per_word))
-        return tf.cond(is_plain, tokenize_plain, tokenize_any)
+        return tf.cond(is_plain, cut_plain, cut_any)
 
-    def _tokenize_plain(self, texts: tf.Tensor) -> Tokens:
+    def _cut_plain(self, texts: tf.Tensor) -> Tokens:
         """Tokens of texts for which `words.is_plain` holds."""
         return self._splitter.split_short_words(
             tf.strings.lower(texts) if self.do_lower_case else texts
         )
 
 
-Tokenizer = WordPieceTokenizer  # the name under which `tokenizer.find` looks for it
+Tokenizer = WordPieceTokenizer  # the name under which `finding.find` looks for it

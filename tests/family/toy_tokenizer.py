@@ -10,7 +10,6 @@ Shapes: N texts, C characters of all texts, T tokens of all texts, P code points
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,9 +22,7 @@ from bert_tf.tokenization.row_layout import RowLayout
 
 ALPHABET = "alphabet.json"
 _FIRST, _LAST = ("<s>", "<pad>", "</s>", "<unk>"), ("<mask>",)
-# A special token that is written in a text is a private character while the text is cut up.
-_STAND_INS = {token: chr(0xE000 + i) for i, token in enumerate((*_FIRST, *_LAST))}
-_NUM_POINTS = 0xE000 + len(_STAND_INS)  # all above are unknown
+_NUM_POINTS = 0xE000  # all above are unknown
 _SPACES = (0x20, 0x09, 0x0A, 0x0D)
 
 
@@ -35,40 +32,38 @@ class ToyTokenizer(tokenizer.Tokenizer):
     Args:
       alphabet: the characters of which a text may consist; others become <unk>.
       mark: of the first character of a word.
+      added: tokens that are whole in every text.
     """
 
     FILES = (ALPHABET,)
     SETTINGS = {"mark": str}
 
-    def __init__(self, alphabet: Sequence[str], *, mark: str = "_"):
+    def __init__(self, alphabet: Sequence[str], *, mark: str = "_", added=()):
         self.alphabet, self.mark = tuple(alphabet), mark
-        super().__init__()
+        super().__init__(added)
         self._ids_2P = tf.constant(self._table())
 
     def _table(self) -> np.ndarray:
         """int32 [2, P + 1]: the id of each code point within a word, and at its beginning."""
-        id_of = {token: i for i, token in enumerate(self.tokens)}
+        id_of = {token: i for i, token in enumerate(self.vocabulary_tokens)}
         table = np.full((2, _NUM_POINTS + 1), self.unk_id, np.int32)
         for character in self.alphabet:
             table[:, ord(character)] = id_of[character], id_of[self.mark + character]
-        for token, stand_in in _STAND_INS.items():
-            table[:, ord(stand_in)] = id_of[token]
         return table
 
     @property
-    def tokens(self) -> tuple[str, ...]:
+    def vocabulary_tokens(self) -> tuple[str, ...]:
         marked = (self.mark + character for character in self.alphabet)
         return (*_FIRST, *marked, *self.alphabet, *_LAST)
 
     @property
-    def token_texts(self) -> tuple[str, ...]:
+    def vocabulary_texts(self) -> tuple[str, ...]:
         return (*_FIRST, *self.alphabet, *self.alphabet, *_LAST)
 
     @property
-    def begins_word(self) -> np.ndarray:
-        begins = np.ones(len(self.tokens), np.bool_)
+    def vocabulary_begins_word(self) -> np.ndarray:
+        begins = np.ones(len(self.vocabulary_tokens), np.bool_)
         begins[len(_FIRST) + len(self.alphabet) : -len(_LAST)] = False
-        begins.flags.writeable = False
         return begins
 
     @property
@@ -89,7 +84,7 @@ class ToyTokenizer(tokenizer.Tokenizer):
 
     @property
     def mask_id(self) -> int:
-        return len(self.tokens) - 1
+        return len(self.vocabulary_tokens) - 1
 
     @property
     def layout(self) -> RowLayout:
@@ -97,51 +92,39 @@ class ToyTokenizer(tokenizer.Tokenizer):
         return RowLayout((self.cls_id,), end * 2, end, self.pad_id, second_segment=0)
 
     @property
-    def identity(self) -> str:
-        return hashlib.sha256("\n".join(self.tokens).encode()).hexdigest()
+    def vocabulary_identity(self) -> str:
+        return hashlib.sha256("\n".join(self.vocabulary_tokens).encode()).hexdigest()
 
     @classmethod
     def read(cls, path: str, settings: Mapping[str, Any]) -> "ToyTokenizer":
         file = os.path.join(path, ALPHABET) if tf.io.gfile.isdir(path) else path
         with tf.io.gfile.GFile(file) as opened:
-            return cls(json.load(opened), mark=settings.get("mark") or "_")
+            return cls(
+                json.load(opened),
+                mark=settings.get("mark") or "_",
+                added=settings.get("added_tokens", ()),
+            )
 
     def save_vocabulary(self, folder: str) -> None:
         content = json.dumps(self.alphabet) + "\n"
         write_whole(os.path.join(folder, ALPHABET), content.encode())
 
-    def tokenize(self, texts, *, keep_special_tokens=False):
-        return self.tokenize_with_offsets(texts, keep_special_tokens=keep_special_tokens)[0]
+    def cut(self, texts):
+        return self.cut_with_offsets(texts)[0]
 
-    @tf.autograph.experimental.do_not_convert
-    def tokenize_with_offsets(self, texts, *, keep_special_tokens=False):
-        texts = tokenizer.as_vector(texts, "texts")
-        texts = tf.strings.regex_replace(texts, r"[\x{E000}-\x{E004}]", chr(0xFDEF))
-        for token, stand_in in _STAND_INS.items() if keep_special_tokens else ():
-            padded = f" {stand_in}".ljust(len(token))  # offsets stay true
-            texts = tf.strings.regex_replace(texts, re.escape(token), padded)
+    def cut_with_offsets(self, texts):
         points = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
         is_space_C = tf.reduce_any(points.values[:, tf.newaxis] == _SPACES, axis=-1)
         starts = tf.ragged.range(points.row_lengths())
         begins_C = tf.concat([[True], is_space_C], 0)[:-1] | (starts.values == 0)
         known_C = tf.minimum(points.values, _NUM_POINTS)
         ids_C = tf.gather_nd(self._ids_2P, tf.stack([tf.cast(begins_C, tf.int32), known_C], -1))
-        # A special token begins at the space before its stand-in.
-        length_C = self._lengths(points.values)
-        starts_C = tf.cast(starts.values, tf.int32) - tf.cast(length_C > 1, tf.int32)
-        ends_C = starts_C + length_C
+        starts_C = tf.cast(starts.values, tf.int32)
         is_token = points.with_values(tf.logical_not(is_space_C))
         return tuple(
             tf.ragged.boolean_mask(points.with_values(values), is_token)
-            for values in (ids_C, starts_C, ends_C)
+            for values in (ids_C, starts_C, starts_C + 1)
         )
-
-    def _lengths(self, points_C: tf.Tensor) -> tf.Tensor:
-        """How many characters of the text each character stands for, int32 [C]."""
-        lengths = tf.constant([len(token) for token in _STAND_INS])
-        which_C = points_C - 0xE000
-        is_special_C = (which_C >= 0) & (which_C < len(_STAND_INS))
-        return tf.where(is_special_C, tf.gather(lengths, tf.maximum(which_C, 0) % 5), 1)
 
 
 Tokenizer = ToyTokenizer

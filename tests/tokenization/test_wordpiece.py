@@ -405,7 +405,7 @@ def test_an_argument_overrides_the_saved_case_with_a_warning(tmp_path, caplog, u
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (json.dumps({"format_version": 2}), "format_version 2.*newer bert_tf"),
+        (json.dumps({"format_version": 3}), "format_version 3.*newer bert_tf"),
         ("{", "not JSON"),
         ("[]", "expected a JSON object"),
         (json.dumps({"do_lower_case": "no"}), "do_lower_case is 'no'; expected true or false"),
