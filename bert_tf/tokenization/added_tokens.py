@@ -22,7 +22,8 @@ class AddedToken:
       content: its spelling.
       id: its id. It may be the id of a token of the vocabulary, or lie behind all of them.
       special: it is a mark and no text. Kept for the library it came from.
-      lstrip, rstrip: it takes the white space before or behind it with it.
+      lstrip, rstrip: it takes the white space before or behind it with it, which is then part of no
+        token's span.
       single_word: it is not found where a letter, digit or underscore touches it.
       normalized: it is found in the form that the tokenizer makes of the text, in lower case for
         example. Otherwise in the text as it is, and before all that are `normalized`.
@@ -80,15 +81,6 @@ class AddedToken:
 def special(content: str, token_id: int) -> AddedToken:
     """A special token with the flags that it has unless a file says otherwise."""
     return AddedToken(content, token_id, special=True)
-
-
-def without_usual(
-    added: Iterable[AddedToken], vocabulary: Sequence[str], special_ids: Iterable[int]
-) -> tuple[AddedToken, ...]:
-    """Added tokens without those that say nothing: special tokens as they are anyway."""
-    ids = [i for i in special_ids if i < len(vocabulary)]
-    usual = {special(vocabulary[i], i) for i in ids}
-    return check((token for token in added if token not in usual), "tokenizer")
 
 
 def check(tokens: Iterable[AddedToken], source: str) -> tuple[AddedToken, ...]:

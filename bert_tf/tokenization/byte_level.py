@@ -24,19 +24,19 @@ _UTF8 = r"[\x{0}-\x{D7FF}\x{E000}-\x{10FFFF}]*"
 _CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d"
 
 
-def _members(ranges: str) -> str:
-    """The inside of an RE2 class."""
+def members(ranges: str) -> str:
+    """The inside of an RE2 class, from ranges as `byte_level_tables.py` writes them."""
     items = (item.split("-") for item in ranges.split())
     return "".join("-".join(rf"\x{{{point}}}" for point in item) for item in items)
 
 
-BLANKS = _members(byte_level_tables.BLANKS)
+BLANKS = members(byte_level_tables.BLANKS)
 
 
 @functools.cache
 def _word_pattern() -> str:
-    letters = _members(byte_level_tables.LETTERS)
-    numbers = _members(byte_level_tables.NUMBERS)
+    letters = members(byte_level_tables.LETTERS)
+    numbers = members(byte_level_tables.NUMBERS)
     others = f"[^{letters}{numbers}{BLANKS}]"
     return f"{_CONTRACTIONS}| ?[{letters}]+| ?[{numbers}]+| ?{others}+|[{BLANKS}]+"
 

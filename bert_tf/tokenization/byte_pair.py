@@ -7,17 +7,18 @@ Shapes: N texts, P pieces of texts, W words of all texts, M of them that are no 
 ones of these, T tokens of all texts, V vocabulary. A dimension in brackets is ragged.
 """
 
+import dataclasses
 import functools
 import os
-import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.tokenization import byte_level, tokenizer
+from bert_tf.tokenization import added_tokens, byte_level, tokenizer
+from bert_tf.tokenization.added_tokens import AddedToken
 from bert_tf.tokenization.byte_pair_merges import Merger
 from bert_tf.tokenization.byte_pair_vocabulary import (
     MERGES_FILE,
@@ -36,7 +37,6 @@ _SPECIAL_TOKENS = {
     "mask_token": "<mask>",
 }
 _NONE = -1
-_BORDER = b"\xff"  # no byte of UTF-8
 _as_written = tf.autograph.experimental.do_not_convert
 
 
@@ -52,6 +52,7 @@ class BytePairTokenizer(tokenizer.Tokenizer):
         "single_separator" (ModernBERT's, the second text is segment 1).
       special_tokens: {"pad_token", "unk_token", "cls_token", "sep_token", "mask_token": spelling};
         what is missing is spelled as in RoBERTa.
+      added: tokens that are whole in every text, see the base class.
 
     Example:
       tokenizer = Tokenizer.from_folder("roberta-base")
@@ -72,6 +73,7 @@ class BytePairTokenizer(tokenizer.Tokenizer):
         add_prefix_space: bool = False,
         row_layout: str = _DOUBLE,
         special_tokens: Mapping[str, str] | None = None,
+        added: Sequence[AddedToken] = (),
     ):
         if row_layout not in (_DOUBLE, _SINGLE):
             raise ValueError(f"row_layout is {row_layout!r}; expected {_DOUBLE!r} or {_SINGLE!r}")
@@ -85,8 +87,9 @@ class BytePairTokenizer(tokenizer.Tokenizer):
                     "one in tokenizer_config.json"
                 )
             setattr(self, name, spelling)
-        super().__init__()
-        self._bytes_V = tf.constant(self._token_bytes)
+        super().__init__(added)
+        behind = self.tokens[len(self.vocabulary_tokens) :]
+        self._bytes_V = tf.constant([*self._token_bytes, *(t.encode("utf-8") for t in behind)])
         self._num_bytes_V = tf.constant(self._lengths())
         self._merger, self._whole_words = _merger_and_words(vocabulary, self.unk_id)
 
@@ -106,6 +109,7 @@ class BytePairTokenizer(tokenizer.Tokenizer):
             add_prefix_space=settings.get("add_prefix_space") or False,
             row_layout=settings.get("row_layout") or _DOUBLE,
             special_tokens=spellings,
+            added=settings.get("added_tokens", ()),
         )
 
     def save_vocabulary(self, folder: str) -> None:
@@ -113,7 +117,7 @@ class BytePairTokenizer(tokenizer.Tokenizer):
         self.vocabulary.save(folder)
 
     @property
-    def tokens(self) -> tuple[str, ...]:
+    def vocabulary_tokens(self) -> tuple[str, ...]:
         """The tokens in GPT-2's alphabet of bytes; "" for an id that stands for nothing."""
         return self.vocabulary.tokens
 
@@ -123,7 +127,7 @@ class BytePairTokenizer(tokenizer.Tokenizer):
         special = set(self.special_ids)
         return tuple(
             token.encode("utf-8") if i in special else self.vocabulary.bytes_of(token)
-            for i, token in enumerate(self.tokens)
+            for i, token in enumerate(self.vocabulary_tokens)
         )
 
     def _lengths(self) -> np.ndarray:
@@ -133,20 +137,18 @@ class BytePairTokenizer(tokenizer.Tokenizer):
         return lengths
 
     @functools.cached_property
-    def token_texts(self) -> tuple[str, ...]:
+    def vocabulary_texts(self) -> tuple[str, ...]:
         """The tokens as text, without a space before it; U+FFFD for parts of characters."""
         texts = (content.decode("utf-8", errors="replace") for content in self._token_bytes)
         return tuple(text.removeprefix(" ") for text in texts)
 
     @functools.cached_property
-    def begins_word(self) -> np.ndarray:
-        """Bool [V], read-only: the token begins with a blank or a sign, or is special."""
+    def vocabulary_begins_word(self) -> np.ndarray:
+        """Bool: the token begins with a blank or a sign, or is special."""
         special = set(self.special_ids)
-        begins_word = np.array(
+        return np.array(
             [i in special or _begins_word(text) for i, text in enumerate(self._token_bytes)]
         )
-        begins_word.flags.writeable = False
-        return begins_word
 
     @property
     def pad_id(self) -> int:
@@ -185,63 +187,45 @@ class BytePairTokenizer(tokenizer.Tokenizer):
             second_segment=int(not is_double),
         )
 
+    def special_token(self, token_id: int) -> AddedToken:
+        """See the base class: the mask token takes the blanks before it with it."""
+        return dataclasses.replace(
+            added_tokens.special(self.vocabulary_tokens[token_id], token_id),
+            lstrip=token_id == self.mask_id,
+        )
+
     @property
-    def identity(self) -> str:
+    def vocabulary_identity(self) -> str:
         """SHA-256 of tokens and merges."""
         return self.vocabulary.sha256
 
-    @_as_written
-    def tokenize(self, texts: tf.Tensor, *, keep_special_tokens: bool = False) -> tf.RaggedTensor:
+    def cut(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """See the base class. Bytes that are not UTF-8 count as U+FFFD."""
-        texts = byte_level.as_utf8(tokenizer.as_vector(texts, "texts"))
-        if not keep_special_tokens:
-            return self._tokenize(texts)
-        return tf.cond(
-            tf.reduce_any(tf.strings.regex_full_match(texts, self._holds_special)),
-            lambda: self._tokenize_pieces(texts)[0],
-            lambda: self._tokenize(texts),
-        )
+        return self._cut(byte_level.as_utf8(texts))
 
-    @_as_written
-    def tokenize_with_offsets(
-        self, texts: tf.Tensor, *, keep_special_tokens: bool = False
+    def cut_with_offsets(
+        self, texts: tf.Tensor
     ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
         """See the base class.
 
         Spaces before a token are left out of its span; a token of spaces alone has an empty one. A
         token that is a part of a character has all of it.
         """
-        texts = byte_level.as_utf8(tokenizer.as_vector(texts, "texts"))
-        if not keep_special_tokens:
-            return self._with_offsets(texts)
-        return tf.cond(
-            tf.reduce_any(tf.strings.regex_full_match(texts, self._holds_special)),
-            lambda: self._tokenize_pieces(texts),
-            lambda: self._with_offsets(texts),
+        texts = byte_level.as_utf8(texts)
+        ids = self._cut(texts)
+        rows_T = ids.value_rowids()
+        padded = byte_level.with_prefix_space(texts) if self.add_prefix_space else texts
+        starts_T, ends_T = byte_level.character_borders(
+            padded, tf.gather(self._num_bytes_V, ids.values), rows_T
         )
-
-    @_as_written
-    def decode(self, input_ids: tf.Tensor) -> tf.Tensor:
-        """Puts ids back together as text, without the special tokens.
-
-        Args:
-          input_ids: int32 [N, S] or [N, (S)].
-
-        Returns:
-          string [N]: the text as it was, without a space that was put before it. What is no whole
-          character becomes U+FFFD.
-        """
-        if not isinstance(input_ids, tf.RaggedTensor):
-            input_ids = tf.RaggedTensor.from_tensor(input_ids)
-        ids = input_ids.with_values(tf.cast(input_ids.values, tf.int32))
-        is_special_T = tf.reduce_any(ids.values[:, tf.newaxis] == self.special_ids, axis=-1)
-        contents_T = tf.where(is_special_T, b"", tf.gather(self._bytes_V, ids.values))
-        texts = tf.strings.reduce_join(ids.with_values(contents_T), axis=-1)
+        starts_T = tf.minimum(starts_T + tf.gather(self._num_spaces_V, ids.values), ends_T)
         if self.add_prefix_space:
-            texts = tf.strings.regex_replace(texts, "^ ", "")
-        return byte_level.as_utf8(texts)
+            added_N = tf.strings.length(padded) - tf.strings.length(texts)
+            added_T = tf.gather(added_N, rows_T)
+            starts_T, ends_T = starts_T - added_T, ends_T - added_T
+        return ids, ids.with_values(starts_T), ids.with_values(ends_T)
 
-    def _tokenize(self, texts: tf.Tensor) -> tf.RaggedTensor:
+    def _cut(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Tokens of UTF-8 texts [N], int32 [N, (tokens)]."""
         if self.add_prefix_space:
             texts = byte_level.with_prefix_space(texts)
@@ -270,85 +254,31 @@ class BytePairTokenizer(tokenizer.Tokenizer):
         )
         return tf.RaggedTensor.from_row_splits(ids_T, splits, validate=False)
 
-    def _with_offsets(
-        self, texts: tf.Tensor
-    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
-        """`_tokenize` with the first character of each token, and the one after its last."""
-        ids = self._tokenize(texts)
-        rows_T = ids.value_rowids()
-        padded = byte_level.with_prefix_space(texts) if self.add_prefix_space else texts
-        starts_T, ends_T = byte_level.character_borders(
-            padded, tf.gather(self._num_bytes_V, ids.values), rows_T
-        )
-        starts_T = tf.minimum(starts_T + tf.gather(self._num_spaces_V, ids.values), ends_T)
+    @_as_written
+    def decode(self, input_ids: tf.Tensor) -> tf.Tensor:
+        """Puts ids back together as text, without the special tokens.
+
+        Args:
+          input_ids: int32 [N, S] or [N, (S)].
+
+        Returns:
+          string [N]: the text as it was, without a space that was put before it. What is no whole
+          character becomes U+FFFD.
+        """
+        if not isinstance(input_ids, tf.RaggedTensor):
+            input_ids = tf.RaggedTensor.from_tensor(input_ids)
+        ids = input_ids.with_values(tf.cast(input_ids.values, tf.int32))
+        is_special_T = tf.reduce_any(ids.values[:, tf.newaxis] == self.special_ids, axis=-1)
+        contents_T = tf.where(is_special_T, b"", tf.gather(self._bytes_V, ids.values))
+        texts = tf.strings.reduce_join(ids.with_values(contents_T), axis=-1)
         if self.add_prefix_space:
-            added_N = tf.strings.length(padded) - tf.strings.length(texts)
-            added_T = tf.gather(added_N, rows_T)
-            starts_T, ends_T = starts_T - added_T, ends_T - added_T
-        return ids, ids.with_values(starts_T), ids.with_values(ends_T)
+            texts = tf.strings.regex_replace(texts, "^ ", "")
+        return byte_level.as_utf8(texts)
 
     @functools.cached_property
     def _num_spaces_V(self) -> np.ndarray:
         """Int32 [V], with how many spaces each token begins."""
         return np.array([len(b) - len(b.lstrip(b" ")) for b in self._token_bytes], np.int32)
-
-    @functools.cached_property
-    def _special_pattern(self) -> str:
-        blanks = f"[{byte_level.BLANKS}]*"
-        spellings = {getattr(self, name) for name in _SPECIAL_TOKENS}
-        pattern = "|".join(map(re.escape, sorted(spellings - {self.mask_token}, key=len)[::-1]))
-        return f"{pattern}|{blanks}{re.escape(self.mask_token)}"
-
-    @property
-    def _holds_special(self) -> str:
-        return f"(?s:.*(?:{self._special_pattern}).*)"
-
-    def _tokenize_pieces(
-        self, texts: tf.Tensor
-    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
-        """Tokens with offsets of UTF-8 texts [N], in which special tokens are kept."""
-        border = _BORDER + rb"\0" + _BORDER
-        marked = tf.strings.regex_replace(texts, self._special_pattern, border)
-        found = tf.raw_ops.StringSplit(input=marked, delimiter=_BORDER, skip_empty=True)
-        pieces = tf.RaggedTensor.from_value_rowids(
-            found.values, found.indices[:, 0], nrows=tf.size(texts, tf.int64), validate=False
-        )
-        blanks = f"^[{byte_level.BLANKS}]*"
-        special_P = tf.fill(tf.shape(pieces.values), _NONE)
-        for name, i in zip(_SPECIAL_TOKENS, self.special_ids, strict=True):
-            spelling = re.escape(getattr(self, name))
-            if name == "mask_token":
-                spelling = blanks + spelling
-            is_this_P = tf.strings.regex_full_match(pieces.values, spelling)
-            special_P = tf.where(is_this_P, i, special_P)
-        length_P = tf.strings.length(pieces.values, "UTF8_CHAR")
-        stripped_P = tf.strings.regex_replace(pieces.values, blanks, "")
-        num_blanks_P = length_P - tf.strings.length(stripped_P, "UTF8_CHAR")
-        is_special_P = special_P != _NONE
-        ids, starts, ends = self._with_offsets(tf.where(is_special_P, b"", pieces.values))
-        number_P = tf.cumsum(length_P, exclusive=True)
-        rows_P = pieces.value_rowids()
-        length_N = tf.math.unsorted_segment_sum(length_P, rows_P, tf.size(texts))
-        begin_P = number_P - tf.gather(tf.cumsum(length_N, exclusive=True), rows_P)
-
-        def joined(special_values_P: tf.Tensor, values: tf.RaggedTensor) -> tf.RaggedTensor:
-            mine = tf.RaggedTensor.from_row_lengths(
-                tf.boolean_mask(special_values_P, is_special_P),
-                tf.cast(is_special_P, tf.int64),
-                validate=False,
-            )
-            both = tf.concat([mine, values], axis=1)  # a piece has one of the two
-            return tf.RaggedTensor.from_row_splits(
-                both.values, tf.gather(both.row_splits, pieces.row_splits), validate=False
-            )
-
-        starts = starts.with_values(starts.values + tf.gather(begin_P, starts.value_rowids()))
-        ends = ends.with_values(ends.values + tf.gather(begin_P, ends.value_rowids()))
-        return (
-            joined(special_P, ids),
-            joined(begin_P + num_blanks_P, starts),
-            joined(begin_P + length_P, ends),
-        )
 
 
 def _begins_word(content: bytes) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.tokenization.added_tokens import AddedToken, special
+from bert_tf.tokenization.added_tokens import AddedToken, check
 from bert_tf.tokenization.code_points import Normalized, unchanged
 from bert_tf.tokenization.offsets import original_offsets
 
@@ -37,7 +37,8 @@ class Segments(NamedTuple):
       texts: string [U]; an added token is an empty text.
       ids: int32 [U], the id of an added token, or -1.
       splits: int64 [N + 1], which segments each text has.
-      begins, lengths: int32 [U], where in its text each stands, in characters.
+      begins, lengths: int32 [U], where in its text each stands, in characters, without the white
+        space that an added token takes with it.
     """
 
     texts: tf.Tensor
@@ -51,14 +52,20 @@ class WholeTokens:
     """The added and special tokens of a tokenizer, which are whole wherever they stand.
 
     Args:
-      added: the added tokens; special tokens among them have flags of their own.
+      added: the added tokens; special tokens among them have flags of their own, or are left out.
       tokenizer: says which ids are special, and what the `normalized` form of a text is.
     """
 
-    def __init__(self, added: tuple[AddedToken, ...], tokenizer: Any):
-        self.added = added
+    def __init__(self, added: Sequence[AddedToken], tokenizer: Any):
         self._tokenizer = tokenizer
+        self.added = check([t for t in added if not self._is_usual(t)], tokenizer.kind)
         self._passes: dict[bool, list[_Pass]] = {}
+
+    def _is_usual(self, token: AddedToken) -> bool:
+        """Whether it is a special token as it is without being listed."""
+        tokenizer = self._tokenizer
+        inside = token.id in tokenizer.special_ids and token.id < len(tokenizer.vocabulary_tokens)
+        return inside and token == tokenizer.special_token(token.id)
 
     def split(self, texts: tf.Tensor, keep_special_tokens: bool) -> Segments | None:
         """The segments of texts [N]; None if there are no tokens to be found.
@@ -78,7 +85,7 @@ class WholeTokens:
         tokenizer, special_ids = self._tokenizer, set(self._tokenizer.special_ids)
         if keep_special_tokens:
             others = sorted(special_ids - {token.id for token in self.added})
-            wanted = [*self.added, *(special(tokenizer.tokens[i], i) for i in others)]
+            wanted = [*self.added, *map(tokenizer.special_token, others)]
         else:
             wanted = [token for token in self.added if token.id not in special_ids]
         as_it_is = [token for token in wanted if not token.normalized]
@@ -165,10 +172,14 @@ class _Pass:
             for name in ("single_word", "lstrip", "rstrip")
         }
 
+        # Some hundred ops, which are slow if eager.
+        signature = [tf.TensorSpec([None], tf.string)]
+        self._cut_out = tf.function(self._split, input_signature=signature, autograph=False)
+
     def split(self, texts: tf.Tensor) -> Segments:
         form = self._normalize(texts)
         found = tf.reduce_any(tf.strings.regex_full_match(form, self._anywhere))
-        return tf.cond(found, lambda: self._split(texts), lambda: _whole(texts))
+        return tf.cond(found, lambda: self._cut_out(texts), lambda: _whole(texts))
 
     def _split(self, texts: tf.Tensor) -> Segments:
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
@@ -178,9 +189,10 @@ class _Pass:
         parts = tf.strings.split(marked, _BORDER)  # text, token, text, ..., text
         if self._flags["single_word"].any():
             parts = self._without_parts_of_words(parts)
-        which, starts, ends = self._matches(parts)
-        starts, ends = original_offsets(normalized, starts, ends)
-        return _cut(texts, tf.gather(self._ids_A, which), starts, ends)
+        which, *places = self._matches(parts)
+        own = original_offsets(normalized, *places[:2])
+        taken = original_offsets(normalized, *places[2:]) if len(places) > 2 else own
+        return _cut(texts, tf.gather(self._ids_A, which), own, taken)
 
     def _index(self, parts_U: tf.Tensor) -> tf.Tensor:
         """The index in A of parts that are tokens."""
@@ -213,7 +225,10 @@ class _Pass:
         return is_word_U & tf.logical_not(apart_U)
 
     def _matches(self, parts: tf.RaggedTensor) -> tuple[tf.Tensor, ...]:
-        """Index in A, start and end of the tokens, [N, (M)] each, in bytes of the form."""
+        """Index in A, start and end of the tokens, [N, (M)] each, in bytes of the form.
+
+        If a token may take white space with it, also start and end with that.
+        """
         lengths_U = tf.strings.length(parts.values)
         ends_U = tf.cumsum(lengths_U)
         starts_U = ends_U - lengths_U
@@ -225,11 +240,13 @@ class _Pass:
         taken_U = tf.roll(behind_U, 1, axis=0)  # from the beginning of this part
         rest_U = tf.strings.substr(parts.values, taken_U, lengths_U - taken_U)
         before_U = self._taken(rest_U, is_token_U, index_U, "lstrip")
-        starts_U, ends_U = starts_U - before_U - row_start_U, ends_U + behind_U - row_start_U
+        places = [starts_U - row_start_U, ends_U - row_start_U]
+        if self._flags["lstrip"].any() or self._flags["rstrip"].any():
+            places += [places[0] - before_U, places[1] + behind_U]
         is_token = parts.with_values(is_token_U)
         return tuple(
             tf.ragged.boolean_mask(parts.with_values(values), is_token)
-            for values in (index_U, tf.cast(starts_U, tf.int64), tf.cast(ends_U, tf.int64))
+            for values in (index_U, *(tf.cast(place, tf.int64) for place in places))
         )
 
     def _taken(self, parts_U, is_token_U, index_U, flag: str) -> tf.Tensor:
@@ -274,20 +291,33 @@ def _whole(texts: tf.Tensor) -> Segments:
     )
 
 
-def _cut(texts, ids: tf.RaggedTensor, starts: tf.RaggedTensor, ends: tf.RaggedTensor) -> Segments:
-    """Cuts texts [N] (valid UTF-8) where tokens [N, (M)] stand, in characters."""
+def _cut(texts: tf.Tensor, ids: tf.RaggedTensor, own, taken) -> Segments:
+    """Cuts texts [N] (valid UTF-8) where tokens [N, (M)] stand.
+
+    Args:
+      texts: string [N].
+      ids: int32 [N, (M)].
+      own: starts and ends of the tokens, int32 [N, (M)] each, in characters.
+      taken: the same with the white space that they take with them.
+    """
     points = tf.strings.unicode_decode(texts, "UTF-8")
     length_N = tf.cast(points.row_lengths(), tf.int32)
     # Text k of a row reaches from the end of token k - 1 to the start of token k.
     zero, last = tf.zeros_like(length_N)[:, tf.newaxis], length_N[:, tf.newaxis]
-    begins = _taking_turns(tf.concat([zero, ends], 1), starts)
-    lengths = _taking_turns(tf.concat([starts, last], 1), ends).values - begins.values
-    borders = tf.concat([[0], tf.cumsum(tf.cast(lengths, tf.int64))], axis=0)
+    text_begins, text_ends = tf.concat([zero, taken[1]], 1), tf.concat([taken[0], last], 1)
+    begins = _taking_turns(text_begins, taken[0])
+    lengths_U = _taking_turns(text_ends, taken[1]).values - begins.values
+    borders = tf.concat([[0], tf.cumsum(tf.cast(lengths_U, tf.int64))], axis=0)
     parts = tf.RaggedTensor.from_row_splits(points.values, borders, validate=False)
-    none = tf.concat([zero, ids], 1) * 0 - 1
-    ids_U = _taking_turns(none, ids).values
-    texts_U = tf.where(ids_U >= 0, "", tf.strings.unicode_encode(parts, "UTF-8"))
-    return Segments(texts_U, ids_U, begins.row_splits, begins.values, lengths)
+    ids_U = _taking_turns(text_begins * 0 - 1, ids).values
+    own_begins_U = _taking_turns(text_begins, own[0]).values
+    return Segments(
+        tf.where(ids_U >= 0, "", tf.strings.unicode_encode(parts, "UTF-8")),
+        ids_U,
+        begins.row_splits,
+        own_begins_U,
+        _taking_turns(text_ends, own[1]).values - own_begins_U,
+    )
 
 
 def _taking_turns(first: tf.RaggedTensor, second: tf.RaggedTensor) -> tf.RaggedTensor:

@@ -58,9 +58,7 @@ class Tokenizer(tf.Module, abc.ABC):
 
     def __init__(self, added: Sequence[AddedToken] = ()):
         super().__init__(name="tokenizer")
-        self._whole = segments.WholeTokens(
-            added_tokens.without_usual(added, self.vocabulary_tokens, self.special_ids), self
-        )
+        self._whole = segments.WholeTokens(added, self)
         self._tokens_V = tf.constant(self.tokens)
         self._begins_word_V = tf.constant(self.begins_word)
         self._words = None
@@ -144,6 +142,10 @@ class Tokenizer(tf.Module, abc.ABC):
         Returns:
           see `tokenize_with_offsets`.
         """
+
+    def special_token(self, token_id: int) -> AddedToken:
+        """A special token of the vocabulary, with the flags that it has if no file has others."""
+        return added_tokens.special(self.vocabulary_tokens[token_id], token_id)
 
     def normalize(self, texts: tf.Tensor) -> tf.Tensor:
         """The form of texts [N] in which added tokens with the flag `normalized` are found."""
