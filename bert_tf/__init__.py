@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
     from bert_tf.export.saved_model import export_saved_model as export_saved_model
     from bert_tf.models.bert import BertConfig as BertConfig
     from bert_tf.models.bert.encoder import BertEncoder as BertEncoder
+    from bert_tf.models.keras_files import register_keras_classes as register_keras_classes
     from bert_tf.recipes import recipe as recipe
     from bert_tf.tokenization.tokenizer import Tokenizer as Tokenizer
     from bert_tf.training.loop import Session as Session
@@ -41,6 +42,7 @@ _HOMES = {
     "predict": "bert_tf.workflows.predicting",
     "pretrain": "bert_tf.workflows.pretraining",
     "recipe": "bert_tf.recipes",
+    "register_keras_classes": "bert_tf.models.keras_files",
     "train": "bert_tf.training.loop",
 }
 
@@ -58,6 +60,7 @@ __all__ = [
     "predict",
     "pretrain",
     "recipe",
+    "register_keras_classes",
     "train",
 ]
 

@@ -23,6 +23,7 @@ PUBLIC = [
     "predict",
     "pretrain",
     "recipe",
+    "register_keras_classes",
     "train",
 ]
 

@@ -67,6 +67,11 @@ def add_weight(layer: keras.layers.Layer, role: str, **options: Any) -> keras.Va
     return variable
 
 
+def by_shape(variable: keras.Variable) -> str:
+    """What a variable of a layer that gives no roles must be: a matrix, or else a bias."""
+    return MATRIX if len(variable.shape) > 1 else BIAS
+
+
 def give(variable: keras.Variable, role: str) -> keras.Variable:
     """Says what `variable` is, for example one of a layer of Keras; returns it.
 

@@ -22,6 +22,7 @@ from bert_tf.layers.heads import (
     SpanHead,
 )
 from bert_tf.layers.recompute import recomputed
+from bert_tf.models.keras_files import random_seed, register
 from bert_tf.models.model import EncoderConfig
 
 
@@ -65,13 +66,15 @@ class Encoder(keras.Model):
       **kwargs: of keras.Model, for example the dtype policy "mixed_bfloat16".
 
     Call arguments:
-      input_ids: int32 [B, S].
+      input_ids: int32 [B, S]; or a batch, a dict of this and the following: `encoder(batch)`. What
+        the encoder does not take is left out of it.
       input_mask: int32 [B, S], 1 for tokens; None for all ones.
       segment_ids: int32 [B, S]; None for zeros. Only for encoders that have it in `config.inputs`.
       position_ids: int32 [B, S]; None for 0..S-1.
       example_ids: int32 [B, S], which example of a packed row a token belongs to, 0 for padding.
       cls_positions: int32 [B, E], where the first token of each example of a packed row stands.
-      dropout_seed: int32 [2]; None for no dropout.
+      dropout_seed: int32 [2]; None for no dropout, unless `training`.
+      training: Keras' `fit` says it: without a `dropout_seed` a random one is drawn.
       output_hidden_states: also return every layer's output.
       output_attention_probs: also return every layer's attention probabilities.
 
@@ -90,6 +93,10 @@ class Encoder(keras.Model):
     def __init__(self, config: EncoderConfig, *, recompute: bool = False, name: str = "", **kwargs):
         super().__init__(name=name or config.model_type.rpartition(".")[-1], **kwargs)
         self.config, self.recompute = config, recompute
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        register(cls)
 
     def build(self, input_shape=None):
         # All shapes follow from the config: building here makes the variable paths the same however
@@ -117,7 +124,18 @@ class Encoder(keras.Model):
         dropout_seed=None,
         output_hidden_states=False,
         output_attention_probs=False,
+        training=None,
     ):
+        if isinstance(input_ids, Mapping):
+            return self.call(
+                **{name: input_ids[name] for name in self.config.inputs if name in input_ids},
+                dropout_seed=dropout_seed,
+                output_hidden_states=output_hidden_states,
+                output_attention_probs=output_attention_probs,
+                training=training,
+            )
+        if training and dropout_seed is None:
+            dropout_seed = random_seed()
         inputs = {
             "input_ids": input_ids,
             "input_mask": tf.ones_like(input_ids) if input_mask is None else input_mask,

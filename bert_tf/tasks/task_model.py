@@ -9,6 +9,7 @@ from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.config.task import Facts
 from bert_tf.models.encoder import Encoder
+from bert_tf.models.keras_files import register
 from bert_tf.models.model import EncoderConfig
 
 
@@ -25,6 +26,10 @@ class TaskModel(keras.Model):
         super().__init__(name=name, dtype=config.train.dtype)
         self.config = config
         self.facts = config.task.given_facts(config.data) if facts is None else facts
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        register(cls)
 
     def get_config(self):
         """Everything that `from_config` needs, for JSON."""

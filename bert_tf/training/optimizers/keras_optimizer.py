@@ -86,7 +86,12 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         super().build(variables)
         if not self._places:
             _check_needs_no_places(self._config)
-        places = {v.path: self._places[v.path] if self._places else _place(v) for v in variables}
+        places = {
+            v.path: self._places[v.path]
+            if self._places
+            else Place(roles.role_of(v, roles.by_shape(v)))
+            for v in variables
+        }
         self._paces = pace_of_weights(self._config, places)
         self._at, self._slots = [], []  # by the index that Keras gives a variable
         for variable in variables:
@@ -155,12 +160,6 @@ def _check_needs_no_places(config: OptimizerConfig) -> None:
             f"KerasOptimizer: {', '.join(needed) or config.name} depends on the parts of the "
             "encoder, but there are no places. Pass places=places_of(model)."
         )
-
-
-def _place(variable: keras.Variable) -> Place:
-    """That of a variable of any model, also one made of Keras' own layers."""
-    by_shape = roles.MATRIX if len(variable.shape) > 1 else roles.BIAS
-    return Place(roles.role_of(variable, by_shape))
 
 
 def _as_config(config: OptimizerConfig | dict) -> OptimizerConfig:

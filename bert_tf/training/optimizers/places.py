@@ -40,12 +40,13 @@ class Place:
 def places_of(model: keras.Model) -> dict[str, Place]:
     """{variable path: Place} of all weights of a model.
 
-    A weight that several encoders share stands where the first of them has it.
+    A weight that several encoders share stands where the first of them has it. A head may be made
+    of Keras' own layers, whose variables have no role: their shape says it.
 
     Raises:
-      ValueError: a variable has no role.
+      ValueError: a variable of the encoder has no role.
     """
-    places = {variable.path: Place(roles.role_of(variable)) for variable in model.weights}
+    places = {v.path: Place(roles.role_of(v, roles.by_shape(v))) for v in model.weights}
     placed = set()
     for encoder in _encoders(model):
         kinds = [part.kind for part in encoder.parts]
