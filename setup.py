@@ -55,6 +55,7 @@ setuptools.setup(
     entry_points={"console_scripts": ["bert-tf=bert_tf.__main__:main"]},
     install_requires=[
         "absl-py>=1.4",
+        "huggingface_hub>=1.0",
         "keras==3.15.*",
         "keras-nlp==0.32.*",
         "ml_collections==1.1.*",

@@ -71,7 +71,8 @@ def load(path: str, *, dtype: str = "float32") -> tuple[Any, Any]:
     Args:
       path: a model folder, a work directory whose training has ended, or what Hugging Face (a
         folder or file of safetensors), Google, Model Garden (bert_model.ckpt with bert_config.json
-        and vocab.txt) or keras-hub (a preset) wrote.
+        and vocab.txt) or keras-hub (a preset) wrote. `hf://OWNER/NAME@REVISION` is downloaded from
+        the Hub of Hugging Face.
       dtype: compute dtype, "float32" or "mixed_bfloat16".
 
     Raises:

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf import members
+from bert_tf import hub, members
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints import tensors
 from bert_tf.checkpoints.checkpoint import Checkpoint
@@ -144,6 +144,7 @@ def load_task(folder: str) -> Task:
 
 def read_metrics(path: str) -> dict[str, Any]:
     """What metrics.json of the model folder or work directory `path` holds; {} without one."""
+    path = hub.local(path)
     file = tf.io.gfile.join(_find(path) or path, "metrics.json")
     if not tf.io.gfile.exists(file):
         return {}
@@ -171,12 +172,13 @@ def read_checkpoint(path: str, **files: str) -> Checkpoint:
     """What is at `path`: a model folder, finished work directory, checkpoint of another project.
 
     Args:
-      path: the folder, file or prefix.
+      path: the folder, file or prefix; or the name of a model, `hf://OWNER/NAME` (see `hub`).
       **files: `vocab_file` and `config_file`, see `checkpoints.checkpoint.read`.
 
     Raises:
       ValueError: none of these, or a file of it is missing or damaged.
     """
+    path = hub.local(path)
     folder = _find(path)
     if not folder:
         return foreign.read(path, **files)

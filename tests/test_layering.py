@@ -31,12 +31,13 @@ _MAY_IMPORT = {
     "shipped": [],
     "files": ["locks"],
     "locks": [],
+    "hub": ["files"],
     # Imports every room by name, and none when it is imported itself.
     "members": [],
     "machine": [],
     "progress": [],
     "processes": [],
-    "tokenization": ["files", "members", "progress"],
+    "tokenization": ["hub", "files", "members", "progress"],
     "report": ["files"],
     "data": ["files", "locks", "progress", "report", "tokenization"],
     "layers": [],
@@ -73,6 +74,7 @@ _MAY_IMPORT = {
     ],
     # Of the layers only how their variables start.
     "model_folder": [
+        "hub",
         "checkpoints",
         "config",
         "files",
@@ -121,6 +123,7 @@ _MAY_IMPORT = {
         "training",
     ],
     "inference": [
+        "hub",
         "members",
         "config",
         "data.labelled",

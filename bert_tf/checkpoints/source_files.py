@@ -88,7 +88,7 @@ def recognise(path: str) -> tuple[str, str]:
     elif tf.io.gfile.exists(path):
         names = [posixpath.basename(path)]
     else:
-        raise _unknown(path, ["no such file or folder (nothing is downloaded)"])
+        raise _unknown(path, ["no such file or folder (a name on the Hub begins with hf://)"])
     if any(name.endswith((".safetensors", ".safetensors.index.json")) for name in names):
         return "hugging_face", folder
     if "model.weights.h5" in names:

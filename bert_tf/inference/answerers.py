@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf import model_folder
+from bert_tf import hub, model_folder
 from bert_tf.export import description, ids_model
 from bert_tf.export.ids import inputs_of
 from bert_tf.inference import known_tasks
@@ -46,6 +46,7 @@ def load(path: str, wanted: str | None = None, num_threads: int | None = None) -
     Raises:
       ValueError: none of these, or no model for `wanted`.
     """
+    path = hub.local(path)
     about = description.read(path)
     if about is None:
         if tf.io.gfile.exists(posixpath.join(path, "saved_model.pb")):
@@ -67,6 +68,7 @@ def files_of(path: str) -> str:
 
     It is another one if the model is replaced, or its labels or thresholds are edited.
     """
+    path = hub.local(path)
     folders = (path, posixpath.join(path, "model"), posixpath.join(path, "variables"))
     is_prefix = not tf.io.gfile.exists(path)  # of a TensorFlow checkpoint
     found = tf.io.gfile.glob(f"{path}*") if is_prefix else [path]

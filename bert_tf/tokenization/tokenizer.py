@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bert_tf import members
+from bert_tf import hub, members
 from bert_tf.tokenization import (
     added_tokens,
     code_points,
@@ -265,7 +265,7 @@ class Tokenizer(tf.Module, abc.ABC):
           ValueError: a file is missing or malformed, or written by a newer bert_tf; a setting that
             this kind does not have.
         """
-        return finding.read_folder(path, changes)
+        return finding.read_folder(hub.local(path), changes)
 
     def save(self, folder: str) -> None:
         """Writes all `files` into `folder`, each in one piece."""

@@ -268,5 +268,7 @@ def test_an_unknown_folder_is_refused_with_what_was_found(tmp_path):
     (tmp_path / "notes.txt").write_text("?")
     with pytest.raises(ValueError, match=r"expected a model folder of bert_tf .*Found: notes.txt"):
         foreign.read(str(tmp_path))
-    with pytest.raises(ValueError, match="Found: no such file or folder .a name on the Hub begins with"):
+    with pytest.raises(
+        ValueError, match="Found: no such file or folder .a name on the Hub begins with"
+    ):
         foreign.read("bert-base-uncased")
