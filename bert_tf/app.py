@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from absl import app as absl_app
 from absl import flags, logging
 
-from bert_tf import files, locks, members, recipes
+from bert_tf import files, locks, members, recipes, streams
 from bert_tf.command_line import help_text
 from bert_tf.config import old_names
 from bert_tf.processes.exits import EndRun
@@ -29,6 +29,7 @@ _ACCELERATORS = ("/dev/nvidia*", "/dev/dxg", "/dev/kfd", "/dev/accel*", "/dev/vf
 _LOG_LEVEL = "2" if any(glob.glob(pattern) for pattern in _ACCELERATORS) else "3"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LOG_LEVEL)  # before TensorFlow is imported
 
+_INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 MEMBERS = "members"
 flags.DEFINE_list(
     MEMBERS,
@@ -63,12 +64,17 @@ def run(
       edit_command: may change the words of the command line in place, before they are parsed.
       needs_keras: whether `main` will import Keras; it is then imported before, the fast way.
     """
-    _set_up_logging()
-    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[MEMBERS])  # for --help
-    absl_app.run(
-        lambda argv: sys.exit(_main_with_one_line_errors(main, argv, needs_keras)),
-        flags_parser=lambda argv: _parse(argv, edit_command),
-    )
+    with streams.safe():
+        _set_up_logging()
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[MEMBERS])  # for --help
+        try:
+            absl_app.run(
+                lambda argv: sys.exit(_main_with_one_line_errors(main, argv, needs_keras)),
+                flags_parser=lambda argv: _parse(argv, edit_command),
+            )
+        except KeyboardInterrupt:  # before `main`, while modules are imported
+            print("interrupted", file=sys.stderr)
+            sys.exit(_INTERRUPTED)
 
 
 def _import_keras() -> None:
@@ -98,6 +104,7 @@ def _set_up_logging() -> None:
     """What this project has to say, and the warnings of others, each once."""
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
+    logging.get_absl_handler().python_handler.stream = sys.stderr  # the safe one
     logging.get_absl_handler().addFilter(_is_for_users)
     # What TensorFlow prints reaches absl's handler too.
     std_logging.getLogger("tensorflow").handlers.clear()
@@ -226,10 +233,12 @@ def _main_with_one_line_errors(main: Callable, argv: list[str], needs_keras: boo
     try:
         if needs_keras:
             _import_keras()
-        return main(argv) or 0
+        code = main(argv) or 0
+        sys.stdout.flush()  # a full disk is an error of ours, not of Python's end
+        return code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return _INTERRUPTED
     except EndRun as end:
         print(_first_line(end), file=sys.stderr, flush=True)
         return end.code
@@ -238,6 +247,9 @@ def _main_with_one_line_errors(main: Callable, argv: list[str], needs_keras: boo
         return 1
     except (ValueError, OSError, *_tensorflow_errors()) as error:
         fail(_first_line(error))
+        return 1  # not reached
+    except MemoryError as error:
+        fail(f"not enough memory ({_first_line(error)}). Expected fewer or shorter rows at a time.")
         return 1  # not reached
 
 
@@ -259,8 +271,8 @@ def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(text).strip().splitlines() if line.strip()]
     if isinstance(error, _tensorflow_errors()):
         lines = [line for line in lines if _PYTHON_ERROR.search(line)][:1] or lines[:1]
-        lines[0] = _OP_NOISE.sub("", _PYTHON_ERROR.split(lines[0])[-1])
-    return " ".join(lines)
+        lines[0] = _PYTHON_ERROR.split(lines[0])[-1]
+    return _OP_NOISE.sub("", " ".join(lines))
 
 
 def check_output(output: str | None, inputs: Iterable[str | None]) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 
+from rich import console as rich_console
 from rich import progress as rich_progress
 
 LINE_EVERY = 30.0  # seconds between lines when the output is not a terminal
@@ -43,7 +44,8 @@ class bar:  # noqa: N801 - used like a function
         self._start = self._last_line = time.monotonic()
         if sys.stderr.isatty():
             columns = ("{task.description}", rich_progress.BarColumn(), "{task.fields[numbers]}")
-            self._rich = rich_progress.Progress(*columns, transient=False)
+            terminal = rich_console.Console(file=sys.__stderr__)  # its codes are meant
+            self._rich = rich_progress.Progress(*columns, console=terminal, transient=False)
             self._rich.start()
             self._row = self._rich.add_task(self._description, total=self._total, numbers="")
         return self

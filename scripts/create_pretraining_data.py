@@ -122,6 +122,12 @@ _SKIP_BAD_RECORDS = flags.DEFINE_bool(
     False,
     "Leave out, and count, lines, records and files that cannot be read, instead of stopping.",
 )
+_ALLOW_TRUNCATION = flags.DEFINE_bool(
+    "allow_truncation",
+    False,
+    "Build the data also when more than half of the tokens must be cut away, because sentences are "
+    "longer than an example.",
+)
 _NUM_WORKERS = flags.DEFINE_integer(
     "num_workers", os.cpu_count() or 1, "Threads. Has no influence on the result."
 )
@@ -189,6 +195,7 @@ def _settings():
         deduplicate=_deduplicate(),
         exclude=_EXCLUDE_FILE.value,
         input_format=_INPUT_FORMAT.value,
+        may_truncate=_ALLOW_TRUNCATION.value,
     )
 
 

@@ -24,6 +24,7 @@ _MAY_IMPORT = {
         "locks",
         "members",
         "processes",
+        "streams",
         "recipes",
     ],
     "command_line": ["config", "members", "recipes", "shipped"],
@@ -32,6 +33,7 @@ _MAY_IMPORT = {
     "files": ["locks"],
     "locks": [],
     "hub": ["files"],
+    "streams": [],
     # Imports every room by name, and none when it is imported itself.
     "members": [],
     "machine": [],

@@ -206,6 +206,11 @@ class TrainConfig:
         if self.phases:
             steps = sum(phase.num_train_steps for phase in self.phases)
         elif not steps and not self.time_budget_minutes:
+            if self.num_train_epochs <= 0:
+                raise ValueError(
+                    f"train.num_train_epochs is {self.num_train_epochs} and train.num_train_steps "
+                    f"is {steps}: nothing would be trained. Expected one of them above 0."
+                )
             steps = max(1, int(self.num_train_epochs * num_rows) // self.global_batch_size)
         return dataclasses.replace(self, num_train_steps=steps)
 

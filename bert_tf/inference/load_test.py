@@ -78,8 +78,16 @@ def run(
     latencies, errors = [], collections.Counter()
     start = time.perf_counter()
 
+    def failed(error: Exception) -> None:
+        with lock:
+            errors[str(error).strip() or type(error).__name__] += 1
+
     def work() -> None:
-        client = make_client()
+        try:
+            client = make_client()
+        except Exception as error:  # whatever it is, it is counted
+            failed(error)
+            return
         try:
             while (number := next(numbers)) < num_requests:
                 if rate:
@@ -89,9 +97,8 @@ def run(
                     return
                 try:
                     client.predict(requests[number % len(requests)])
-                except (OSError, ValueError) as error:
-                    with lock:
-                        errors[str(error) or type(error).__name__] += 1
+                except Exception as error:  # a thread that dies would be counted nowhere
+                    failed(error)
                     continue
                 with lock:
                     latencies.append(time.perf_counter() - begin)

@@ -1,7 +1,10 @@
 """Clients of TensorFlow Serving: one request at a time, over REST or gRPC."""
 
+import contextlib
 import http.client
 import json
+import socket
+import threading
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -9,6 +12,9 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from bert_tf.files import parse_json
+
+MOST_BYTES = 1 << 26  # of an answer
+_SHOWN = 200  # characters of an answer that is none
 
 Inputs = Mapping[str, Sequence[str]]
 
@@ -30,7 +36,7 @@ class RestClient:
       url: scheme, host and port.
       model: name of the model.
       signature: of the model.
-      timeout: seconds for connecting and for each answer.
+      timeout: seconds for connecting, and from the request to the end of its answer.
     """
 
     def __init__(self, url: str, model: str, signature: str, timeout: float):
@@ -40,36 +46,64 @@ class RestClient:
         kind = http.client.HTTPConnection if parts.scheme == "http" else http.client.HTTPSConnection
         self._connection = kind(parts.hostname, parts.port, timeout=timeout)
         self._path = f"{parts.path.rstrip('/')}/v1/models/{urllib.parse.quote(model)}:predict"
-        self._signature = signature
+        self._signature, self._timeout = signature, timeout
 
     def predict(self, inputs: Inputs) -> dict[str, Any]:
         body = {
             "signature_name": self._signature,
             "inputs": {name: list(texts) for name, texts in inputs.items()},
         }
-        headers = {"Content-Type": "application/json"}
-        try:
-            self._connection.request("POST", self._path, json.dumps(body), headers)
-            response = self._connection.getresponse()
-            content = response.read()
-        except http.client.HTTPException as error:
-            self._connection.close()
-            raise OSError(f"not an HTTP answer: {error!r}") from error
-        except OSError:
-            self._connection.close()  # the next request connects again
-            raise
+        status, content = self._ask(json.dumps(body))
         try:
             answer = parse_json(content, "the answer is")
         except ValueError:
-            answer = {}
-        if response.status != 200 or "outputs" not in answer:
-            told = answer.get("error") or content[:200].decode("utf-8", "replace")
-            raise ValueError(f"HTTP {response.status}: {told}")
+            answer = None
+        if status != 200 or not isinstance(answer, dict) or "outputs" not in answer:
+            told = answer.get("error") if isinstance(answer, dict) else None
+            told = str(told or content.decode("utf-8", "replace"))[:_SHOWN]
+            raise ValueError(f"HTTP {status}, no outputs: {told}")
         outputs = answer["outputs"]  # a single output comes without its name
         return outputs if isinstance(outputs, dict) else {"output": outputs}
 
+    def _ask(self, body: str) -> tuple[int, bytes]:
+        """Status and content of the answer to a request.
+
+        A socket's own time limit is for each read, so a server that sends a byte now and then would
+        never reach it; therefore a timer shuts the connection.
+        """
+        headers = {"Content-Type": "application/json"}
+        connection, is_late = self._connection, threading.Event()
+        try:
+            connection.connect() if connection.sock is None else None
+            timer = threading.Timer(self._timeout, _shut, (connection.sock, is_late))
+            timer.start()
+            try:
+                connection.request("POST", self._path, body, headers)
+                response = connection.getresponse()
+                content = response.read(MOST_BYTES + 1)
+            finally:
+                timer.cancel()
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            connection.close()  # the next request connects again
+            if is_late.is_set():
+                raise OSError(f"no whole answer within {self._timeout:g} seconds") from error
+            if isinstance(error, OSError):
+                raise
+            raise OSError(f"not an HTTP answer: {error!r}") from error
+        if is_late.is_set() or len(content) > MOST_BYTES:
+            connection.close()
+            why = f"within {self._timeout:g} seconds" if is_late.is_set() else "below 64 MB"
+            raise OSError(f"no whole answer {why}")
+        return response.status, content
+
     def close(self) -> None:
         self._connection.close()
+
+
+def _shut(connection: socket.socket, is_late: threading.Event) -> None:
+    is_late.set()
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class GrpcClient:
@@ -87,7 +121,8 @@ class GrpcClient:
         except ImportError as error:
             raise ValueError(f"{error.name} is missing: pip install 'bert-tf[serving]'.") from error
         self._error, self._request = grpc.RpcError, predict_pb2.PredictRequest
-        self._channel = grpc.insecure_channel(address)
+        limit = [("grpc.max_receive_message_length", MOST_BYTES)]
+        self._channel = grpc.insecure_channel(address, options=limit)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._model, self._signature, self._timeout = model, signature, timeout
 

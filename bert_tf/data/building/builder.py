@@ -22,11 +22,12 @@ import os
 import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from absl import logging
 
 from bert_tf import locks, progress
-from bert_tf.data.building import shard_writing, work_folder
+from bert_tf.data.building import findings, shard_writing, work_folder
 from bert_tf.data.building.chunk_tokenizer import make_chunk_tokenizer
 from bert_tf.data.building.cluster import Cluster
 from bert_tf.data.building.output_folder import check_free, find_existing
@@ -40,7 +41,7 @@ from bert_tf.data.examples.plan import Plan
 from bert_tf.data.masks.masking import Masker
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.text import documents, sources
-from bert_tf.files import write_whole
+from bert_tf.files import read_json, write_whole
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 
@@ -123,9 +124,16 @@ def create_pretraining_data(
             masker=masker,
             deduplicate=settings.deduplicate,
             cluster=cluster,
+            may_truncate=settings.may_truncate,
         )
         with build.tidy_up():
             return build.run(skip_bad_records)
+
+
+def _difference(name: str, then: Any, now: Any) -> str:
+    if name in ("inputs", "exclude"):
+        return "the files of the input are others"
+    return f"{name} was {then!r}, now {now!r}"
 
 
 @dataclasses.dataclass
@@ -148,6 +156,7 @@ class _Build:
     masker: Masker | None
     deduplicate: Deduplication | None
     cluster: Cluster | None
+    may_truncate: bool = False
 
     def run(self, skip_bad_records: bool) -> Manifest:
         """Does all passes that an earlier run has not done."""
@@ -162,6 +171,9 @@ class _Build:
                 skip_bad_records=skip_bad_records,
             )
         counts = self._tokenize(skip_bad_records) | self._remove_duplicates()
+        self._check_input()
+        room = self.tokenizer.layout.room(self.wanted.max_seq_length, self.objectives[0].num_texts)
+        findings.check_lengths(self._corpus, room, self.may_truncate)
         plan = self._plan()
         if self.cluster:
             self.cluster.write_shards(
@@ -186,6 +198,7 @@ class _Build:
             counts={**counts, "sentences_left_out": plan.left_out, **sums},
             shards=shards,
         )
+        findings.warn(manifest, self._corpus)
         manifest.save(self.output_dir)
         shutil.rmtree(self.work_dir)
         return manifest
@@ -216,11 +229,19 @@ class _Build:
 
     def _make_work_dir(self) -> None:
         """Goes on with what is in the folder if it is of the same data set; else starts afresh."""
-        settings = json.dumps(self.wanted.settings(), sort_keys=True)
-        with contextlib.suppress(OSError), open(self._path("settings.json")) as file:
-            if file.read() == settings:
+        wanted = self.wanted.settings()
+        with contextlib.suppress(OSError, ValueError):
+            found = read_json(self._path("settings.json"))
+            if found == json.loads(json.dumps(wanted)):
                 logging.info("going on with the run that stopped, from %s", self.work_dir)
                 return
+            names = [name for name in wanted if found.get(name) != wanted[name]]
+            logging.warning(
+                "%s holds a run that stopped, with other settings (%s): it begins anew",
+                self.work_dir,
+                "; ".join(_difference(name, found.get(name), wanted[name]) for name in names),
+            )
+        settings = json.dumps(wanted, sort_keys=True)
         shutil.rmtree(self.work_dir, ignore_errors=True)
         try:
             os.makedirs(self.work_dir)
@@ -228,6 +249,18 @@ class _Build:
             file = next(path for path in pathlib.Path(self.work_dir).parents if path.exists())
             raise ValueError(f"{file} is not a directory; choose another folder") from error
         write_whole(self._path("settings.json"), settings)
+
+    def _check_input(self) -> None:
+        """ValueError if the input is no longer what was hashed before it was read."""
+        described = [
+            list(map_in_order(work_folder.describe_input, paths, self.num_workers))
+            for paths in (self.files, self.excluded)
+        ]
+        try:
+            findings.check_unchanged(self.wanted.inputs + self.wanted.exclude, sum(described, []))
+        except ValueError:
+            shutil.rmtree(self.work_dir, ignore_errors=True)  # it holds tokens of both
+            raise
 
     def _tokenize(self, skip_bad_records: bool) -> dict[str, int]:
         """Pass 1. Returns the counts for the manifest."""

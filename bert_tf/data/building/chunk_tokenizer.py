@@ -38,4 +38,6 @@ def make_chunk_tokenizer(
         skip_bad_records=skip_bad_records,
         is_excluded=ExcludedSentences(excluded, tokenizer).contain if excluded else None,
         find_unknown=functools.partial(unknown_words.find_unknown, tokenizer=tokenizer),
+        # Running text is never cut away: what does not fit goes on in the next example.
+        longest=None if wanted.has_labels else tokenizer.layout.room(wanted.max_seq_length, 1),
     )

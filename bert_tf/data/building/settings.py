@@ -33,6 +33,7 @@ class DataSettings:
       exclude: files or patterns of held-out text; its sentences are left out of the data.
       input_format: one of `documents.FORMATS`.
       shard_size: rows of a shard.
+      may_truncate: whether more than half of the tokens may be cut away.
 
     Raises:
       ValueError: a setting is unknown or out of range.
@@ -50,6 +51,7 @@ class DataSettings:
     exclude: str | Sequence[str] = ()
     input_format: str = "auto"
     shard_size: int = order.ROWS_PER_SHARD
+    may_truncate: bool = False
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:

@@ -151,6 +151,7 @@ def tokenize_chunk(
     skip_bad_records: bool = False,
     is_excluded: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
     find_unknown: Callable[[list[str], tf.RaggedTensor], list[str]] = lambda texts, ragged: [],
+    longest: int | None = None,
 ) -> TokenizedChunk:
     """Parses and tokenizes a chunk of text.
 
@@ -162,6 +163,7 @@ def tokenize_chunk(
       skip_bad_records: see `documents.parse`, also for the errors.
       is_excluded: tokens and lengths of all sentences -> which are left out, bool.
       find_unknown: texts and their tokens -> the words that became the unknown token.
+      longest: a sentence of more tokens becomes several; None: whatever its length it is one.
     """
     texts, ends, is_record, bad_records = [], [], [], 0
     for piece in chunk.pieces:
@@ -175,7 +177,10 @@ def tokenize_chunk(
     ]
     tokens = np.concatenate([part.tokens for part in parts])
     lengths = np.concatenate([part.lengths for part in parts])
-    ends, num_excluded = np.asarray(ends, np.int64), sum(part.num_excluded for part in parts)
+    ends = np.asarray(ends, np.int64)
+    if longest:
+        lengths, ends = _split_long(lengths, ends, longest)
+    num_excluded = sum(part.num_excluded for part in parts)
     counts = {
         "sentences_excluded": num_excluded,
         "tokens_unknown": int(np.count_nonzero(tokens == unk_id)),
@@ -194,6 +199,17 @@ def tokenize_chunk(
         file_bytes=chunk.file_bytes,
         unknown=[word for part in parts for word in part.unknown],
     )
+
+
+def _split_long(
+    lengths: np.ndarray, ends: np.ndarray, longest: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same with sentences of at most `longest` tokens; the tokens stay where they are."""
+    counts = np.maximum(-(-lengths // longest), 1)
+    ends_of_parts = offsets_of(counts)
+    parts = np.full(ends_of_parts[-1], longest, np.int64)
+    parts[ends_of_parts[1:] - 1] = lengths - (counts - 1) * longest
+    return parts, ends_of_parts[ends]
 
 
 def _groups(texts: list[str]) -> Iterator[list[str]]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 _SIGMAS = 5  # a share that is further from its expectation is no accident
+_SENTENCES_PER_DOCUMENT = 1.5  # with fewer, pairs have no next sentence
 _EXPECTED = {"masked": 0.8, "kept": 0.1, "replaced": 0.1}
 
 
@@ -36,9 +37,25 @@ def _pairs(report: dict[str, Any]) -> _Check:
     share = report["pairs"]["share_of_label_1"]
     ok = 0.4 <= share <= 0.65
     meaning = report["pairs"]["labels"][1]["meaning"]
-    hint = ": many examples of a single sentence have no other way; are there line breaks missing?"
+    counts = report["counts"]
+    per_document = counts.get("sentences", 0) / max(counts.get("documents", 1), 1)
+    hint = f": {one_label_hint(per_document)}"
     text = f"{share:.1%} of the second texts: {meaning}"
     return "pairs", ok, text + ("" if ok else hint)
+
+
+def one_label_hint(sentences_per_document: float) -> str:
+    """Where one label for nearly all pairs comes from, which depends on the documents."""
+    if sentences_per_document < _SENTENCES_PER_DOCUMENT:
+        return (
+            f"a document has {sentences_per_document:.1f} sentences on average, and a next "
+            "sentence is of the same document. Is there a blank line behind every sentence? A "
+            "blank line ends a document"
+        )
+    return (
+        f"a document has {sentences_per_document:.1f} sentences on average. Are the sentences so "
+        "long that one fills an example, or line breaks missing?"
+    )
 
 
 def _mask_shares(report: dict[str, Any]) -> _Check:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 
 import sentencex
 import tensorflow as tf
+from absl import logging
 
 from bert_tf.data.text import sources, tfds
 from bert_tf.data.text.lines import decode_lines
@@ -27,6 +28,7 @@ from bert_tf.files import parse_json
 __all__ = ["FORMATS", "expand_globs", "parse", "read_documents", "read_texts", "split_sentences"]
 
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+_FEW_RETURNS = 10
 _LINE_BREAK = re.compile(r"[ \t]*\n[ \t]*")
 
 
@@ -180,7 +182,9 @@ def split_sentences(text: str) -> list[str]:
 def _text(piece: Piece, found: Sentences, skip_bad_records: bool = False) -> str:
     """The piece decoded; bad lines are left out and counted in `found` if they may be."""
     try:
-        return decode_lines(piece.path, piece.line, piece.content).replace("\r\n", "\n")
+        text = decode_lines(piece.path, piece.line, piece.content).replace("\r\n", "\n")
+        _warn_of_lone_returns(piece.path, text)
+        return text
     except ValueError:
         if not skip_bad_records:
             raise
@@ -191,6 +195,23 @@ def _text(piece: Piece, found: Sentences, skip_bad_records: bool = False) -> str
         except ValueError:
             found.bad_records += 1
     return "".join(good).replace("\r\n", "\n")
+
+
+_told_of: set[str] = set()  # files whose line ends were warned of
+
+
+def _warn_of_lone_returns(path: str, text: str) -> None:
+    """Files of old Macs end lines with CR alone; here, as in other tools, only LF ends a line."""
+    lone = text.count("\r")
+    if lone > _FEW_RETURNS and lone > text.count("\n") and path not in _told_of:
+        _told_of.add(path)
+        logging.warning(
+            "%s: lines seem to end in CR alone (%d in a part with %d LF), which ends no line here: "
+            "convert the file, for example with tr '\\r' '\\n'",
+            path,
+            lone,
+            text.count("\n"),
+        )
 
 
 def _line_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str]:

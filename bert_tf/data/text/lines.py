@@ -15,7 +15,7 @@ import lzma
 import os
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import tensorflow as tf
 
@@ -23,6 +23,7 @@ from bert_tf.data.text import encodings
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 _BYTES_PER_READ = 1 << 20
+LONGEST_LINE = 1 << 24  # bytes of a text that is answered or a row that is learned
 _BOM = b"\xef\xbb\xbf"
 STANDARD_INPUT = "standard input"  # its name in messages
 
@@ -45,20 +46,39 @@ def read_lines(path: str | None, encoding: str | None = None) -> Iterator[tuple[
         yield from _decoded(path, file, encoding)
 
 
-def _decoded(name: str, file: Iterable[bytes], encoding: str | None) -> Iterator[tuple[int, str]]:
+def _decoded(name: str, file: io.BufferedIOBase, encoding: str | None) -> Iterator[tuple[int, str]]:
     codec = encodings.check(encoding or "utf-8")
     if encodings.is_wide(codec):  # LF is no single byte
         yield from _wide_lines(name, file, codec)
         return
-    for number, line in enumerate(file, start=1):
+    for number, line in enumerate(_bounded(name, file), start=1):
         yield number, decode_lines(name, number, line, codec, may_choose=bool(encoding))
 
 
-def _wide_lines(name: str, file: Iterable[bytes], codec: str) -> Iterator[tuple[int, str]]:
+def _bounded(name: str, file: io.BufferedIOBase) -> Iterator[bytes]:
+    """The lines of a file, none of which may fill the memory."""
+    number = 1
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise _too_long(name, number)
+        yield line
+        number += 1
+
+
+def _too_long(name: str, number: int) -> ValueError:
+    return ValueError(
+        f"{name}:{number}: the line is longer than {LONGEST_LINE >> 20} MB. Expected one text or "
+        "row a line; cut a long document into several lines."
+    )
+
+
+def _wide_lines(name: str, file: io.BufferedIOBase, codec: str) -> Iterator[tuple[int, str]]:
     """Lines of UTF-16 and UTF-32."""
     decoder, number, rest = codecs.getincrementaldecoder(codec)(), 1, ""
     try:
-        for block in itertools.chain(file, [b""]):
+        for block in itertools.chain(_bounded(name, file), [b""]):
+            if len(rest) > LONGEST_LINE:
+                raise _too_long(name, number)
             *lines, rest = (rest + decoder.decode(block, final=not block)).split("\n")
             for line in lines:
                 yield number, line.removeprefix("\ufeff" * (number == 1)) + "\n"

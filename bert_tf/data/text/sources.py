@@ -17,6 +17,8 @@ from bert_tf.data.text import FORMATS, tfds
 from bert_tf.data.text.lines import GFileReader, open_binary, without_compression
 
 CHUNK_BYTES = 1 << 19
+LONGEST_LINE = 1 << 20  # bytes of a line of text in one piece; a longer one becomes several
+LONGEST_RECORD = 1 << 26  # bytes of a line of JSON
 _RECORDS_PER_PIECE = 64
 _FORMAT_OF_EXTENSION = {"jsonl": "jsonl", "txt": "lines", "parquet": "parquet"}
 _BLANK_LINE = re.compile(rb"\n[^\S\n]*\n")
@@ -44,7 +46,8 @@ class Piece(NamedTuple):
     Attributes:
       path, format: of the file; never "auto".
       line: number of the first line or record, from 1.
-      content: bytes of whole lines; or the records of a table, str, bytes or None.
+      content: bytes of whole lines, or of a part of one that is longer than `LONGEST_LINE`; or the
+        records of a table, str, bytes or None.
       ends_file: nothing of the file follows.
       file_bytes: how far the file has been read, packed as it is, since the piece before.
     """
@@ -172,10 +175,37 @@ def _text_blocks(path: str, kind: str, place: int) -> Iterator[tuple[bytes, int,
         while block := file.read(CHUNK_BYTES):
             searched = len(rest)
             rest += block
-            if cut := last_cut(rest, searched):
+            cut = last_cut(rest, searched)
+            if not cut and len(rest) > LONGEST_LINE:
+                cut = _inside_line(rest, path, kind)
+            if cut:
                 yield bytes(rest[:cut]), raw.tell() - begin, False
                 del rest[:cut]
         yield bytes(rest), raw.tell() - begin, True
+
+
+def _inside_line(data: bytearray, path: str, kind: str) -> int:
+    """Where to cut a line, or a paragraph of prose, that is longer than a piece may be.
+
+    Between two words if there are any, so that each piece is a sentence of the same document, else
+    between two characters.
+    """
+    if kind == "jsonl":
+        if len(data) <= LONGEST_RECORD:
+            return 0
+        raise ValueError(
+            f"{path}: a line of over {LONGEST_RECORD:,} bytes; a JSON object a line is expected, "
+            'for example {"text": "..."}. Cut the document, or check that the file is one of '
+            "JSON lines"
+        )
+    end = len(data.rstrip())
+    cut = max(data.rfind(b"\n", 0, end), data.rfind(b" ", 0, end)) + 1
+    if cut > len(data) // 2:
+        return cut
+    cut = len(data) - 1
+    while cut and data[cut] & 0xC0 == 0x80:  # the rest of a UTF-8 character
+        cut -= 1
+    return cut
 
 
 def _last_line(data: bytearray, begin: int) -> int:
