@@ -119,6 +119,7 @@ def _is_for_users(record: std_logging.LogRecord) -> bool:
 def _parse(argv: list[str], edit_command: Callable[[list[str]], None]) -> list[str]:
     """Absl's parser; what it and ml_collections complain about becomes one line."""
     try:
+        _check_words(argv)
         members.import_all(_words(value_of(MEMBERS, argv)))
         if help_text.is_asked_for(argv):
             _print_help(argv, edit_command)
@@ -140,6 +141,15 @@ def _print_help(argv: list[str], edit_command: Callable[[list[str]], None]) -> N
         config = None if name is None else recipes.load(recipes.find(name))
     print(help_text.of_script(config), end="")
     sys.exit(0)
+
+
+def _check_words(argv: Sequence[str]) -> None:
+    for word in argv:
+        if any("\udc80" <= character <= "\udcff" for character in word):
+            raise ValueError(
+                f"{word}: the name is not UTF-8. Rename the file, for example with convmv, or give "
+                "it a second name with ln."
+            )
 
 
 def _parse_flags(argv: list[str]) -> list[str]:

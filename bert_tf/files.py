@@ -51,12 +51,25 @@ def open_binary(path: str) -> IO[bytes]:
 
     Raises:
       FileNotFoundError: there is no such file.
+      ValueError: it is a pipe or a device.
       OSError: a local file cannot be read.
       tf.errors.OpError: a remote file cannot be read.
     """
     if not exists(path):
         raise FileNotFoundError(f"{path}: no such file.")
+    check_is_file(path)
     return _gfile().GFile(path, "rb") if is_remote(path) else open(path, "rb")
+
+
+def check_is_file(path: str) -> None:
+    """ValueError for a pipe or a device, which cannot be read twice and may never end."""
+    if not is_remote(path) and is_pipe(path):
+        raise ValueError(f"{path} is a pipe or a device; expected a file that can be read again.")
+
+
+def is_pipe(path: str) -> bool:
+    """Whether there is something at a local path that is neither a file nor a folder."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def read_text(path: str) -> str:

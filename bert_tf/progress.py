@@ -44,7 +44,7 @@ class bar:  # noqa: N801 - used like a function
         self._start = self._last_line = time.monotonic()
         if sys.stderr.isatty():
             columns = ("{task.description}", rich_progress.BarColumn(), "{task.fields[numbers]}")
-            terminal = rich_console.Console(file=sys.__stderr__)  # its codes are meant
+            terminal = rich_console.Console(file=getattr(sys.stderr, "unescaped", sys.stderr))
             self._rich = rich_progress.Progress(*columns, console=terminal, transient=False)
             self._rich.start()
             self._row = self._rich.add_task(self._description, total=self._total, numbers="")

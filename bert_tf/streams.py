@@ -30,20 +30,27 @@ def _written_out(found: re.Match) -> str:
 
 
 class _Printable:
-    """A text stream in which everything is `printable`."""
+    """A text stream in which everything is `printable`.
+
+    Args:
+      stream: gets it.
+
+    Attributes:
+      unescaped: that stream, for codes that are meant, such as those of a progress bar.
+    """
 
     def __init__(self, stream: io.TextIOBase):
-        self._stream = stream
+        self.unescaped = stream
 
     def write(self, text: str) -> int:
-        return self._stream.write(printable(text))
+        return self.unescaped.write(printable(text))
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self.unescaped, name)
 
 
 @contextlib.contextmanager

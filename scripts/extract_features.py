@@ -56,7 +56,7 @@ def main(argv):
             max_seq_length=max_seq_length,
             lines_per_shard=FLAGS.lines_per_shard,
             model_files=answerers.files_of(FLAGS.model),
-            input_sha256=files.sha256(FLAGS.input),
+            input_sha256="" if files.is_pipe(FLAGS.input) else files.sha256(FLAGS.input),
         ),
         batch_size=FLAGS.batch_size,
     )

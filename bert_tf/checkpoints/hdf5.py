@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 
+from bert_tf.files import check_is_file
+
 _SCOPE = re.compile(r"/[^/]*___([^/]*)/")
 _LAST_WORDS = {"kernel": "weight", "embeddings": "weight", "gamma": "weight", "beta": "bias"}
 
@@ -69,6 +71,7 @@ def datasets(path: str) -> Iterator[tuple[str, tuple[int, ...], np.dtype]]:
     Raises:
       ValueError: no whole HDF5 file, or one that points at other files or outside of itself.
     """
+    check_is_file(path)
     try:
         with h5py.File(path, "r") as file:
             yield from _below(path, file, "", depth=0)

@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.files import is_of_type, parse_json
+from bert_tf.files import check_is_file, is_of_type, parse_json
 
 _MAX_HEADER = 100_000_000  # bytes, the library's own limit
 _DTYPES = {
@@ -50,6 +50,7 @@ class SafetensorsFile:
 
     def __init__(self, path: str):
         self.path = path
+        check_is_file(path)
         size = tf.io.gfile.stat(path).length
         with tf.io.gfile.GFile(path, "rb") as file:
             header, self._start = _read_header(file, size, path)

@@ -1,9 +1,11 @@
 """The description of an exported model: export.json for programs, a model card for people."""
 
+import html
 import importlib.metadata
 import json
 import platform
 import posixpath
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +21,7 @@ MANIFEST_FILE = "export.json"
 CARD_FILE = "README.md"
 _PACKAGES = ("tensorflow", "tensorflow-text", "keras", "bert-tf")
 
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]()#+!|~^$:=-]")
 FORMATS = ("saved_model", "litert", "onnx")
 _TYPES = {
     "format": str,
@@ -165,7 +168,7 @@ def model_card(about: Mapping[str, Any]) -> str:
         f"- Tokenizer: {_settings(about['vocabulary'])}.",
     ]
     if about["labels"]:
-        lines.append(f"- Labels: {', '.join(about['labels'])}.")
+        lines.append(f"- Labels: {', '.join(map(_plain, about['labels']))}.")
     lines += ["", "## Signatures", ""]
     for name, sides in about["signatures"].items():
         told = [
@@ -178,10 +181,16 @@ def model_card(about: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _plain(text: str) -> str:
+    """Text from elsewhere in Markdown: as it is written, never a heading, a link or HTML."""
+    text = _MARKDOWN.sub(r"\\\g<0>", "".join(c if c.isprintable() else " " for c in text))
+    return html.escape(text, quote=False)
+
+
 def _settings(vocabulary: Mapping[str, Any]) -> str:
     """The kind and the settings of a tokenizer, for people."""
     known = {name: value for name, value in vocabulary.items() if name not in ("tokens", "sha256")}
-    return ", ".join(f"{name} {json.dumps(value)}" for name, value in known.items())
+    return ", ".join(f"{name} {_plain(json.dumps(value))}" for name, value in known.items())
 
 
 def _scores(metrics: Mapping[str, Any]) -> list[str]:
@@ -189,7 +198,7 @@ def _scores(metrics: Mapping[str, Any]) -> list[str]:
     for name, value in metrics.items():
         values = value if isinstance(value, dict) else {name: value}
         found += [
-            f"- {key}: {number:.4g}"
+            f"- {_plain(key)}: {number:.4g}"
             for key, number in values.items()
             if isinstance(number, int | float)
         ]

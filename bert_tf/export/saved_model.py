@@ -26,6 +26,7 @@ from bert_tf.export import description, tf_serving
 from bert_tf.export.ids import inputs_of, outputs_of
 from bert_tf.files import new_folder
 from bert_tf.layers import roles
+from bert_tf.tasks.blocks import in_blocks
 from bert_tf.tasks.task import Task
 
 _TEXT = tf.TensorSpec([None], tf.string)
@@ -101,7 +102,8 @@ class ServedModel(tf.Module):
         return self._decode(self._task.encode(text, text_pair))
 
     def _decode(self, batch):
-        return self._task.decode(self._call(batch), batch)
+        rows = {name: batch[name] for name in self._inputs}
+        return self._task.decode(in_blocks(self._call, rows), batch)
 
     def _call(self, batch):
         return self.graph(*[batch[name] for name in self._inputs])

@@ -14,6 +14,7 @@ from bert_tf.export import description, ids_model
 from bert_tf.export.ids import inputs_of
 from bert_tf.inference import known_tasks
 from bert_tf.tasks import embedding
+from bert_tf.tasks.blocks import in_blocks
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tasks.task_model import encoder_inputs
 
@@ -85,7 +86,9 @@ def of_model(task: Task, model: keras.Model | Callable) -> Answerer:
 
     def decoded(*texts):
         batch = task.encode(*texts)
-        return task.decode(model(batch), batch)
+        names = (*inputs_of(task.config.model), "masked_lm_positions")
+        rows = {name: batch[name] for name in names if name in batch}
+        return task.decode(in_blocks(model, rows), batch)
 
     function = _of_texts(decoded, task)
     return Answerer(task, lambda columns: _arrays(function(*_tensors(columns))))

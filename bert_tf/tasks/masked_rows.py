@@ -3,14 +3,19 @@
 Shape suffixes: B batch, S sequence, P predictions.
 """
 
+import contextlib
+
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
 from bert_tf.data.batches.pretraining import make_pretraining_dataset
 from bert_tf.data.masks.masking import Masker
+from bert_tf.data.masks.whole_words import check_has_words
 from bert_tf.data.records import tf_example_files
+from bert_tf.data.records.damaged import DamagedError
 from bert_tf.data.records.mixing import Mixture
+from bert_tf.data.records.shards import read_shard
 from bert_tf.tasks.sets import Split
 from bert_tf.tasks.task import Batch, Learn, Score, Sums
 
@@ -56,6 +61,17 @@ class MaskedRows(Learn, Score):
         )
         if training:
             self._compare_rates(mixture)
+        if config.task.do_whole_word_mask:
+            self._check_has_words(mixture)
+
+    def _check_has_words(self, mixture: Mixture) -> None:
+        """Looks at the first shard of each data set whose masks are drawn here."""
+        for part in mixture.parts:
+            is_ours = "offset" not in part.manifest.shards[0]
+            if part.manifest.static_masks is None and is_ours:
+                with contextlib.suppress(DamagedError):  # which reading names, or passes over
+                    rows = read_shard(part.folder, part.manifest, 0, len(self.tokenizer))
+                    check_has_words(self.tokenizer, rows.input_ids, part.folder)
 
     def _compare_rates(self, mixture: Mixture) -> None:
         """Says in the log that masks which the data hold already have another rate."""

@@ -30,7 +30,8 @@ def _is_mark(token: str) -> bool:
     return len(token) == 1 and unicodedata.category(token)[0] in "PS"
 
 
-def _is_ideograph(token: str) -> bool:
+def is_ideograph(token: str) -> bool:
+    """Whether a token is one CJK ideograph."""
     return len(token) == 1 and any(low <= ord(token) <= high for low, high in IDEOGRAPHS)
 
 
@@ -46,7 +47,7 @@ class WordStarts:
         # A token that goes on with a word is no mark, whatever it looks like.
         texts = np.where(begins_word, np.array(token_texts, object), "")
         self._is_mark_V = tf.constant([_is_mark(text) for text in texts])
-        self._is_ideograph_V = tf.constant([_is_ideograph(text) for text in texts])
+        self._is_ideograph_V = tf.constant([is_ideograph(text) for text in texts])
         self._is_apostrophe_V = tf.constant([text in ("'", "’") for text in texts])
         self._is_dot_V = tf.constant([text == "." for text in texts])
         self._is_continuation_V = tf.constant(~np.asarray(begins_word, bool))

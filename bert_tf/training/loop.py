@@ -106,6 +106,7 @@ def train(
         with (
             Stopper(agreement, session.time_limit) as stopper,
             run.checkpoints,
+            run.page_at_end(),
             Profiler(job.folder, session.profile_steps) as profiler,
             progress.bar(
                 total=run.total, initial=run.step, unit="steps", description=config.task.name
@@ -124,7 +125,6 @@ def train(
                 stopper.update(run.seconds_per_step)
             run.save()
             run.checkpoints.wait()
-            run.write_page()
         if stopper.reason == "SIGTERM":
             raise EndRun(
                 TERMINATED,

@@ -297,8 +297,18 @@ class Run:
         )
         self._saved_step = self.step
 
-    def write_page(self) -> None:
-        """Writes `run.html` about all steps so far into the work directory."""
+    @contextlib.contextmanager
+    def page_at_end(self) -> Iterator[None]:
+        """However the block ends, `run.html` of everything so far is in the work directory."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error is the one to report
+                self._write_page()
+            raise
+        self._write_page()
+
+    def _write_page(self) -> None:
         if self._job.folder is not None:
             run_page.write(self._job.folder)
 

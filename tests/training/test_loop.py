@@ -360,5 +360,6 @@ def test_a_non_finite_loss_stops_before_the_update_and_names_the_step(make_run, 
 
     with pytest.raises(ValueError, match="not finite at step 1; the weights were not updated"):
         run(make_run, records, tmp_path, initialize=spoil, steps_per_loop=5)
+    assert list(tmp_path.rglob("run.html"))  # what is known of it is shown all the same
     for weight in captured["model"].weights:
         np.testing.assert_array_equal(weight.numpy(), captured["before"][weight.path])

@@ -24,6 +24,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from absl import logging
 
 from bert_tf import locks, progress
@@ -38,6 +39,7 @@ from bert_tf.data.corpus.flat_corpus import Corpus, CorpusWriter, map_in_order
 from bert_tf.data.examples.objective import Objective
 from bert_tf.data.examples.objectives import make_objectives
 from bert_tf.data.examples.plan import Plan
+from bert_tf.data.masks import whole_words
 from bert_tf.data.masks.masking import Masker
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.text import documents, sources
@@ -173,6 +175,10 @@ class _Build:
         counts = self._tokenize(skip_bad_records) | self._remove_duplicates()
         self._check_input()
         room = self.tokenizer.layout.room(self.wanted.max_seq_length, self.objectives[0].num_texts)
+        if self.masker and self.masker.whole_word:
+            first, number = np.zeros(1, np.int64), min(counts["tokens"], whole_words.NUM_TOKENS)
+            ids = self._corpus().take_tokens(first, np.full(1, number))
+            whole_words.check_has_words(self.tokenizer, ids, "the text")
         findings.check_lengths(self._corpus, room, self.may_truncate)
         plan = self._plan()
         if self.cluster:

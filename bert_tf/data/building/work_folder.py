@@ -21,6 +21,7 @@ def describe_input(path: str) -> dict:
         _, identity = tfds.load(path, ["text"])
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
         return {"file": path, "bytes": 0, "sha256": digest.hexdigest()}
+    files.check_is_file(path)
     return {
         "file": os.path.basename(path),
         "bytes": tf.io.gfile.stat(path).length,

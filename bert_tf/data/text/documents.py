@@ -13,6 +13,7 @@ text comes from, and in which pieces, is the affair of bert_tf.data.text.sources
 """
 
 import dataclasses
+import os
 import re
 from collections.abc import Iterator, Sequence
 
@@ -68,9 +69,21 @@ def expand_globs(patterns: str | Sequence[str]) -> list[str]:
     if not patterns:
         raise ValueError("no input was given: name at least one file or pattern such as data/*.txt")
     files = {}
-    for pattern in patterns:
+    for pattern in _with_commas(patterns):
         files.update(dict.fromkeys(_matches(pattern)))
     return list(files)
+
+
+def _with_commas(patterns: list[str]) -> list[str]:
+    """The names, of which some hold a comma and were cut there by the command line."""
+    names, begin = [], 0
+    while begin < len(patterns):
+        ends = range(len(patterns), begin + 1, -1)
+        joined = ((end, ",".join(patterns[begin:end])) for end in ends)
+        found = next((pair for pair in joined if os.path.exists(pair[1])), None)
+        begin, name = found or (begin + 1, patterns[begin])
+        names.append(name)
+    return names
 
 
 def _matches(pattern: str) -> list[str]:
@@ -80,6 +93,11 @@ def _matches(pattern: str) -> list[str]:
         names = [pattern] if tf.io.gfile.exists(pattern) else sorted(tf.io.gfile.glob(pattern))
     except tf.errors.NotFoundError:
         names = []
+    except UnicodeError as error:
+        raise ValueError(
+            f"{pattern!r}: a file there has a name that is not UTF-8. Rename it, for example with "
+            "convmv"
+        ) from error
     if not names:
         raise ValueError(f"no file matches {pattern!r}: check the path (quote the * of a pattern)")
     for name in names:

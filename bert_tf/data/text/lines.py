@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
+from bert_tf import files
 from bert_tf.data.text import encodings
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
@@ -175,23 +176,27 @@ class GFileReader(io.RawIOBase):
 
     def __init__(self, path: str):
         super().__init__()
-        self._file = tf.io.gfile.GFile(path, "rb")
+        self._place = 0
+        # TensorFlow reads at places, which a pipe has not.
+        self._is_pipe = not files.is_remote(path) and files.is_pipe(path)
+        self._file = io.FileIO(path) if self._is_pipe else tf.io.gfile.GFile(path, "rb")
 
     def readable(self) -> bool:
         return True
 
     def seekable(self) -> bool:
-        return True
+        return not self._is_pipe
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         self._file.seek(offset, whence)
         return self._file.tell()
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._place if self._is_pipe else self._file.tell()
 
     def readinto(self, buffer: memoryview) -> int:
         data = self._file.read(len(buffer))
+        self._place += len(data)
         buffer[: len(data)] = data
         return len(data)
 

@@ -10,6 +10,18 @@ from bert_tf.layers.attention import MASKED
 from bert_tf.tasks.token_classification import tags as tag_lib
 
 
+def _stretches(texts_N: tf.Tensor, start: tf.RaggedTensor, end: tf.RaggedTensor) -> tf.Tensor:
+    """String [K]: characters `start` to `end` of each text.
+
+    Not a substring of each: for that every entity would get a copy of its whole text.
+    """
+    characters = tf.strings.unicode_split(texts_N, "UTF-8")
+    shift_K = tf.gather(characters.row_starts(), start.value_rowids())
+    begin_K, stop_K = (tf.cast(place.values, tf.int64) + shift_K for place in (start, end))
+    places = tf.ragged.range(begin_K, stop_K)
+    return tf.strings.reduce_join(tf.gather(characters.values, places), axis=-1)
+
+
 class TagDecoder:
     """The best valid sequence of tags, and the entities it spells, in TF ops.
 
@@ -87,12 +99,7 @@ class TagDecoder:
         label = tf.ragged.boolean_mask(tf.gather(tf.constant(self._types), type_NW), begins_NW)
         # Offsets count what is not UTF-8 as U+FFFD.
         texts_N = tf.strings.unicode_transcode(words["text"], "UTF-8", "UTF-8")
-        entity_K = tf.strings.substr(
-            tf.gather(texts_N, start.value_rowids()),
-            start.values,
-            end.values - start.values,
-            unit="UTF8_CHAR",
-        )
+        entity_K = _stretches(texts_N, start, end)
         return {
             "label": label.to_tensor(""),
             "start": start.to_tensor(-1),

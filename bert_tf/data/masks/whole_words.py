@@ -1,0 +1,35 @@
+"""Whether text has words that can be masked as a whole."""
+
+import numpy as np
+
+from bert_tf.tokenization.tokenizer import Tokenizer
+from bert_tf.tokenization.word_starts import is_ideograph
+
+_MOST_IDEOGRAPHS = 0.3  # share of the tokens
+NUM_TOKENS = 1 << 20  # enough to see
+
+
+def check_has_words(tokenizer: Tokenizer, ids: np.ndarray, where: str) -> None:
+    """Refuses whole-word masks where they would silently change nothing.
+
+    Chinese is written without spaces, and every ideograph is a token and a word of its own. Masks
+    of whole words need the borders that a segmenter finds (Cui et al. 2019). None are stored here.
+
+    Args:
+      tokenizer: of the data.
+      ids: int [T], some of the tokens.
+      where: begins the message.
+
+    Raises:
+      ValueError: many of the tokens are single ideographs.
+    """
+    is_ideograph_V = np.array([is_ideograph(text) for text in tokenizer.token_texts])
+    if not is_ideograph_V.any() or not len(ids):
+        return
+    share = float(is_ideograph_V[np.asarray(ids[:NUM_TOKENS])].mean())
+    if share > _MOST_IDEOGRAPHS:
+        raise ValueError(
+            f"{where}: {share:.0%} of the tokens are single ideographs, each a word of its own, so "
+            "do_whole_word_mask changes nothing for them. Words of Chinese need a segmenter, which "
+            "bert_tf does not have. Leave do_whole_word_mask out"
+        )
