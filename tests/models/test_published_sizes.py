@@ -6,11 +6,15 @@ models (`sum(p.numel() for p in AutoModel.from_config(config).parameters())`).
 
 import dataclasses
 import math
+import pathlib
+import runpy
 
 import pytest
 
 from bert_tf import members
 from bert_tf.checkpoints.model_variables import variables_of
+from bert_tf.models.albert import AlbertConfig
+from bert_tf.models.roberta import RobertaConfig
 
 PARAMETERS = {
     "albert": {
@@ -47,3 +51,12 @@ def test_number_of_parameters(name, size):
     config = config_class.from_size(size, **({"use_pooler": True} if has_pooler else {}))
     shapes = variables_of(config, (), "embedding").shapes.values()
     assert sum(map(math.prod, shapes)) == PARAMETERS[name][size]
+
+
+def test_a_run_from_nothing_takes_a_published_size_by_its_name():
+    path = pathlib.Path(__file__).parents[2] / "configs" / "pretrain" / "default.py"
+    get_config = runpy.run_path(str(path))["get_config"]
+    assert get_config("roberta/large").model == RobertaConfig.from_size("large")
+    assert get_config("albert").model == AlbertConfig()
+    with pytest.raises(ValueError, match="unknown size 'huge'. Known: base, large"):
+        get_config("xlm_roberta/huge")

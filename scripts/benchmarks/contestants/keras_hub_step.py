@@ -1,4 +1,4 @@
-"""keras-hub's BERT as a contestant: `BertMaskedLM.fit`, which has no next-sentence objective."""
+"""keras-hub's masked LMs as contestants: `fit`, which has no next-sentence objective."""
 
 from typing import Any
 
@@ -7,6 +7,9 @@ import keras_hub
 import tensorflow as tf
 
 from benchmarks import synthetic, timing
+from bert_tf import members
+from bert_tf.config import as_json
+from bert_tf.config.experiment import ExperimentConfig
 
 
 def make_round(settings: dict[str, Any]):
@@ -31,19 +34,15 @@ def _as_keras_hub_names(batch):
 
 
 def _compiled_model(config: dict[str, Any]) -> keras.Model:
-    model, train, optimizer = config["model"], config["train"], config["optimizer"]
-    backbone = keras_hub.models.BertBackbone(
-        vocabulary_size=model["vocab_size"],
-        num_layers=model["num_hidden_layers"],
-        num_heads=model["num_attention_heads"],
-        hidden_dim=model["hidden_size"],
-        intermediate_dim=model["intermediate_size"],
-        dropout=model["hidden_dropout_prob"],
-        max_sequence_length=model["max_position_embeddings"],
-        num_segments=model["type_vocab_size"],
-        dtype=train["dtype"],
-    )
-    masked_lm = keras_hub.models.BertMaskedLM(backbone, preprocessor=None)
+    """keras-hub's masked LM of the encoder; inputs that it does not have are not used."""
+    train, optimizer = config["train"], config["optimizer"]
+    model = as_json.from_dict(ExperimentConfig, config, where="config").model
+    names = members.find("models", model.model_type).CHECKPOINT_NAMES["keras"]
+    shape = {
+        key: getattr(model, ours) - names.larger.get(ours, 0) for key, ours in names.config.items()
+    }
+    backbone = getattr(keras_hub.models, names.backbone)(**shape, dtype=train["dtype"])
+    masked_lm = getattr(keras_hub.models, names.tasks["pretraining"])(backbone, preprocessor=None)
     adamw = keras.optimizers.AdamW(
         optimizer["learning_rate"],
         weight_decay=optimizer["weight_decay"],
