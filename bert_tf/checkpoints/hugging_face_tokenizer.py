@@ -1,8 +1,8 @@
 """The tokenizer of a Hugging Face folder: vocab.txt, tokenizer.json, tokenizer_config.json.
 
-Reads and writes WordPiece and, with hugging_face_byte_pair.py, byte-level BPE. Another kind is
-written in its own files, which only bert_tf reads. Also what sentence-transformers leaves beside
-them about the pooling.
+Reads and writes WordPiece and, with hugging_face_byte_pair.py and sentence_piece.py, the other two
+kinds. Another one is written in its own files, which only bert_tf reads. Also what
+sentence-transformers leaves beside them about the pooling.
 """
 
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.checkpoints import hugging_face_byte_pair, own_tokenizer
+from bert_tf.checkpoints import hugging_face_byte_pair, own_tokenizer, sentence_piece
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.source_files import Files, write_json
 from bert_tf.files import read_json
 from bert_tf.tokenization.byte_pair import BytePairTokenizer
+from bert_tf.tokenization.sentence_piece import SentencePieceTokenizer
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
@@ -31,10 +32,12 @@ def read(files: Files) -> Tokenizer:
     """
     if own_tokenizer.has_kind(files):
         return own_tokenizer.read(files)
-    if not files.vocab_file and not files.find("vocab.txt"):
-        byte_pair = hugging_face_byte_pair.read(files)
-        if byte_pair is not None:
-            return byte_pair
+    if not files.find("vocab.txt") or files.vocab_file:
+        other = sentence_piece.read(files)
+        if other is None and not files.vocab_file:
+            other = hugging_face_byte_pair.read(files)
+        if other is not None:
+            return other
     path = files.find("tokenizer.json")
     whole = read_json(path) if path else {}
     model, normalizer = _object(whole, "model"), _object(whole, "normalizer")
@@ -66,7 +69,8 @@ def _vocabulary(whole: dict, model: dict, path: str) -> Vocabulary:
     if model.get("type", "WordPiece") != "WordPiece" or not isinstance(ids, dict):
         raise ValueError(
             f"{path}: the tokenizer is {model.get('type')!r}; expected 'WordPiece' with a "
-            "vocabulary."
+            "vocabulary. Of a 'Unigram' copy the model file (spiece.model or "
+            "sentencepiece.bpe.model) to the folder."
         )
     tokens = dict(ids)
     for added in whole.get("added_tokens") or []:
@@ -103,6 +107,9 @@ def _normalizes(files: Files) -> bool:
 def write(checkpoint: Checkpoint, folder: str) -> None:
     """Writes the three files; the two JSONs say the same as our tokenizer does."""
     tokenizer = checkpoint.tokenizer
+    if isinstance(tokenizer, SentencePieceTokenizer):
+        sentence_piece.write_for_hugging_face(tokenizer, folder, checkpoint.data.max_seq_length)
+        return
     if isinstance(tokenizer, BytePairTokenizer):
         hugging_face_byte_pair.write(tokenizer, folder, checkpoint.data.max_seq_length)
         return

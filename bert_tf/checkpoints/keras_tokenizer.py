@@ -2,11 +2,12 @@
 
 import posixpath
 
-from bert_tf.checkpoints import own_tokenizer
+from bert_tf.checkpoints import own_tokenizer, sentence_piece
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.source_files import Files
 from bert_tf.tokenization.byte_pair import BytePairTokenizer
 from bert_tf.tokenization.byte_pair_vocabulary import BytePairVocabulary
+from bert_tf.tokenization.sentence_piece import SentencePieceTokenizer
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
@@ -25,6 +26,9 @@ def read(files: Files) -> Tokenizer:
     """
     values = files.json("tokenizer.json").get("config")
     settings = values if isinstance(values, dict) else {}
+    pieces = sentence_piece.read(files)
+    if pieces is not None:
+        return pieces
     if files.find(_PAIRS) and not files.vocab_file:
         return _byte_pair(files, settings)
     vocabulary = Vocabulary.from_file(files.vocabulary_file(_WORDS, "vocab.txt"))
@@ -68,6 +72,10 @@ def make(checkpoint: Checkpoint, class_name: str):
             merges=[" ".join(pair) for pair in vocabulary.merges],
             add_prefix_space=tokenizer.add_prefix_space,
         )
+    if isinstance(tokenizer, SentencePieceTokenizer) and issubclass(
+        cls, tokenizers.SentencePieceTokenizer
+    ):
+        return cls(proto=tokenizer.model.content)
     kind = next(
         name
         for name in ("WordPiece", "BytePair", "SentencePiece")

@@ -5,8 +5,8 @@ r"""The default settings of any encoder, pretrained with masked words.
 
 The name of the encoder stands behind the colon: one of bert_tf/models, or a module of your own that
 `--members` names. scripts/pretrain.py takes this file for `--encoder=NAME`. Another published size
-stands behind a slash: `roberta/large`. Without one the settings are the defaults of the encoder, most
-of which are those of its base size; `--config.model.` changes them, and
+stands behind a slash: `roberta/large`. Without one the settings are the defaults of the encoder,
+most of which are those of its base size; `--config.model.` changes them. Set
 `--config.task.next_sentence` to what the data set has. Schedule and batch are those of Devlin et
 al. 2018, appendix A.2. A second name is that of the task: `default.py:electra,replaced_tokens`, or
 `--encoder=electra --task=replaced_tokens`.

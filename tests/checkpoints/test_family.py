@@ -17,6 +17,7 @@ from bert_tf.models.roberta import RobertaConfig
 from bert_tf.models.xlm_roberta import XlmRobertaConfig
 from tests.checkpoints.models import assert_same_weights, make_checkpoint_of, outputs_of
 from tests.scripts.conftest import ok_here
+from tests.tokenization import unigram_models
 
 _SHAPE = {
     "vocab_size": 64,
@@ -258,6 +259,44 @@ def test_the_byte_pairs_of_roberta_come_with_its_folder_and_go_back(tmp_path, as
         row = tokenizer.encode(["ab a"], ["c"], max_seq_length=9)["input_ids"]
         np.testing.assert_array_equal(row, [[0, 14, 12, 13, 2, 2, 14, 6, 2]])
     assert again.config.pad_token_id == 1
+
+
+def folder_with_pieces(tmp_path, name, format_name, content):
+    """A checkpoint with a SentencePiece model in place of its tokenizer, and nothing beside it."""
+    changes = {"pad_token_id": 1, "max_position_embeddings": 20} if name == "xlm_roberta" else {}
+    config = dataclasses.replace(CONFIGS[name], vocab_size=170, **changes)
+    before = make_checkpoint_of(config, "pretraining", next_sentence=config.use_pooler)
+    folder = tmp_path / "there"
+    foreign.write(before, str(folder), format_name, allow_lossy=True)
+    for file in ("vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+        (folder / file).unlink(missing_ok=True)
+    names = {"google": "30k-clean.model", "xlm_roberta": "sentencepiece.bpe.model"}
+    file = names.get(format_name) or names.get(name) or "spiece.model"
+    (folder / file).write_bytes(content)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "format_name"),
+    [("albert", "hugging_face"), ("albert", "google"), ("xlm_roberta", "hugging_face")],
+)
+def test_sentence_pieces_come_with_the_folder_and_go_back(tmp_path, name, format_name):
+    content = unigram_models.model(name).content
+    folder = folder_with_pieces(tmp_path, name, format_name, content)
+    checkpoint = foreign.read(folder)
+    foreign.write(checkpoint, str(tmp_path / "back"), format_name)
+    for tokenizer in (checkpoint.tokenizer, foreign.read(str(tmp_path / "back")).tokenizer):
+        assert (tokenizer.kind, tokenizer.family) == ("sentence_piece", name)
+        assert tokenizer.google_rules == (format_name == "google")
+        assert tokenizer.model.content == content
+
+
+def test_a_broken_model_file_is_refused_in_one_line(tmp_path):
+    content = unigram_models.model("albert").content[:500]
+    folder = folder_with_pieces(tmp_path, "albert", "hugging_face", content)
+    with pytest.raises(ValueError, match="spiece.model") as error:
+        foreign.read(folder)
+    assert "\n" not in str(error.value)
 
 
 def test_merges_that_do_not_fit_the_vocabulary_are_refused_in_one_line(tmp_path):
