@@ -38,6 +38,8 @@ _GARDEN = [
 _EXPORT = ["ai-edge-litert>=2.1", "onnxruntime>=1.20", "tf2onnx>=1.17"]
 _SERVING = ["tensorflow-serving-api==2.20.*"]
 _VOCAB = ["sentencepiece>=0.2", "tokenizers>=0.21"]  # learn vocabularies of these kinds
+_MLFLOW = ["mlflow>=3"]
+_WANDB = ["wandb>=0.19"]
 _DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1.0,<2"]
 
 setuptools.setup(
@@ -50,14 +52,17 @@ setuptools.setup(
     python_requires=">=3.11,<3.14",
     packages=[*setuptools.find_packages(include=["bert_tf", "bert_tf.*"]), *_MAPPED],
     package_dir=_MAPPED,
-    package_data={"bert_tf": ["py.typed"]},
+    package_data={"bert_tf": ["py.typed"], "bert_tf.report": ["*.css", "*.jinja"]},
     cmdclass={"build_py": _WithoutBenchmarks},
     entry_points={"console_scripts": ["bert-tf=bert_tf.__main__:main"]},
     install_requires=[
         "absl-py>=1.4",
         "huggingface_hub>=1.0",
+        "jinja2>=3.1",
         "keras==3.15.*",
         "keras-nlp==0.32.*",
+        "markupsafe",
+        "matplotlib>=3.9",
         "ml_collections==1.1.*",
         "ml_dtypes",
         "numpy",
@@ -81,7 +86,9 @@ setuptools.setup(
         "serving": _SERVING,
         "beam": ["apache-beam"],
         "docs": _DOCS,
+        "mlflow": _MLFLOW,
         "tfds": ["tensorflow-datasets"],
+        "wandb": _WANDB,
         "vocab": _VOCAB,
         "test": _GARDEN
         + _EXPORT

@@ -2,6 +2,7 @@
 
 from absl import flags
 
+from bert_tf.trackers import TRACKERS
 from bert_tf.training import STRATEGIES
 
 FLAGS = flags.FLAGS
@@ -29,6 +30,13 @@ def define() -> None:
         "limit.",
         lower_bound=0.0,
     )
+    flags.DEFINE_enum(
+        "tracker",
+        None,
+        TRACKERS,
+        "Also tell MLflow or Weights & Biases of the run: settings, curves, pages and model. Needs "
+        "the extra of that name; the variables that each knows say where.",
+    )
     flags.DEFINE_list(
         "profile_steps", None, "FIRST,LAST: write a profile of these steps for TensorBoard."
     )
@@ -36,6 +44,7 @@ def define() -> None:
 
 def session(strategy):
     """The `Session` that the flags say, on the devices of `strategy`."""
+    from bert_tf.trackers.tracker import make_tracker
     from bert_tf.training.loop import Session
 
     return Session(
@@ -43,4 +52,5 @@ def session(strategy):
         time_limit=FLAGS.max_hours * 3600,
         profile_steps=FLAGS.profile_steps or (),
         dry_run=FLAGS.dry_run,
+        tracker=None if FLAGS.dry_run else make_tracker(FLAGS.tracker or ""),
     )

@@ -32,6 +32,7 @@ _MAY_IMPORT = {
     "shipped": [],
     "files": ["locks"],
     "locks": [],
+    "trackers": ["files"],
     "hub": ["files"],
     "streams": [],
     # Imports every room by name, and none when it is imported itself.
@@ -73,6 +74,7 @@ _MAY_IMPORT = {
         "progress",
         "report",
         "tasks.task",
+        "trackers.tracker",
     ],
     # Of the layers only how their variables start.
     "model_folder": [

@@ -53,7 +53,7 @@ def series_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, Points]:
 def sections(
     series: Mapping[str, Points], groups: Mapping[str, Mapping[str, str]]
 ) -> Iterable[tuple[str, str]]:
-    """Charts, as (heading, HTML).
+    """Charts, as (heading, HTML). A group of losses is one chart, as they are one quantity.
 
     Args:
       series: the result of `series_of`.
@@ -62,8 +62,13 @@ def sections(
     """
     for heading, names in groups.items():
         found = {said: thinned(series[name]) for name, said in names.items() if name in series}
-        if found:
+        if not found:
+            continue
+        if all("loss" in name for name in names) or len(found) == 1:
             yield heading, page.curves(found)
+        else:
+            charts = (page.curves({said: points}) for said, points in found.items())
+            yield heading, page.side_by_side(charts)
 
 
 def thinned(points: Sequence[tuple[float, float]]) -> Points:

@@ -99,8 +99,10 @@ def _sections(
     for name, result in scored.items():
         yield from task.sections(sets[name], result, name)
     yield "Data", page.preformatted("\n".join(prepared.look_lines))
-    yield "Config", page.preformatted(json.dumps(as_json.to_dict(task.config), indent=2))
-    yield "Facts", page.preformatted(json.dumps(as_json.to_dict(task.facts), indent=2))
+    config = json.dumps(as_json.to_dict(task.config), indent=2)
+    yield "Settings", page.folded("config of the run", page.preformatted(config))
+    facts = json.dumps(as_json.to_dict(task.facts), indent=2)
+    yield "", page.folded("facts found in the data", page.preformatted(facts))
 
 
 def _curve_sections(folder: str) -> Iterable[tuple[str, str]]:

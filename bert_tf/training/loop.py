@@ -16,8 +16,8 @@ from bert_tf import progress
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.processes.exits import TERMINATED, EndRun
 from bert_tf.tasks.task import Task
-from bert_tf.training import estimate, peers
-from bert_tf.training.distribution import owning
+from bert_tf.trackers.tracker import Tracker
+from bert_tf.training import distribution, estimate, peers
 from bert_tf.training.job import Job
 from bert_tf.training.optimizers.layerwise import keep_top_random
 from bert_tf.training.phases import phases_of
@@ -33,16 +33,20 @@ class Session:
     """Settings of one start of a run. None of them changes what is learned.
 
     Attributes:
-      strategy: the devices; None for one CPU or GPU.
+      strategy: the devices, or the name of a strategy; None: those that are there.
       time_limit: seconds after which the run stops. It can be continued later. 0: no limit.
       profile_steps: (first, last) step of a profile for TensorBoard; () for none.
       dry_run: run two steps, print what the run would do, and write nothing.
+      tracker: is told of the run, see `trackers.tracker.make_tracker`; None for none.
+      on_evaluation: called with the step and {metric: value} after each evaluation in training.
     """
 
-    strategy: tf.distribute.Strategy | None = None
+    strategy: tf.distribute.Strategy | str | None = None
     time_limit: float = 0.0
     profile_steps: Sequence[int | str] = ()
     dry_run: bool = False
+    tracker: Tracker | None = None
+    on_evaluation: Callable[[int, Mapping[str, float]], None] | None = None
 
 
 def train(
@@ -80,7 +84,9 @@ def train(
         finite, or a checkpoint cannot be written.
       EndRun: SIGTERM came; a checkpoint has been written.
     """
-    strategy = session.strategy or tf.distribute.OneDeviceStrategy("/cpu:0")
+    strategy = session.strategy or "auto"
+    if isinstance(strategy, str):
+        strategy = distribution.make_strategy(strategy)
     _check(config, strategy, has_eval_data=eval_data is not None)
     agreement = Agreement(strategy)
     watch = peers.watch(strategy.cluster_resolver if agreement.num_workers > 1 else None)
@@ -91,10 +97,21 @@ def train(
         **(made_of or {}),
     }
     phases = phases_of(config, train_data)
-    job = Job(task, config, phases, eval_data, work_dir, identities, strategy, agreement)
+    job = Job(
+        task,
+        config,
+        phases,
+        eval_data,
+        work_dir,
+        identities,
+        strategy,
+        agreement,
+        session.tracker,
+        session.on_evaluation,
+    )
     owned = contextlib.ExitStack()
     try:
-        owned.enter_context(owning(work_dir, strategy, writes=not session.dry_run))
+        owned.enter_context(distribution.owning(work_dir, strategy, writes=not session.dry_run))
         run = start(job, keep_top_random(initialize, config.train.num_reinitialized_layers))
         estimate.log(run.state, phases, strategy.num_replicas_in_sync)
         if session.dry_run:

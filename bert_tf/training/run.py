@@ -116,7 +116,7 @@ class Run:
         )
         self._evaluation: Evaluation | None = None
         self._has_problem = False
-        self._log = RunLog(job.folder, job.config, self.step)
+        self._log = RunLog(job.folder, job.config, self.step, job.tracker)
         self.checkpoints = CheckpointWriter(
             job.folder and contents.checkpoints_of(job.folder), job.config.train.keep_checkpoints
         )
@@ -256,6 +256,8 @@ class Run:
                 samples = self._job.task.show(self.state.model, self._job.eval_data)
                 self._log.write_samples(self.step, samples)
             logging.info("step %d, evaluation: %s", self.step, _in_words(metrics))
+            if self._job.on_evaluation is not None:
+                self._job.on_evaluation(self.step, metrics)
             if train.keep_best and train.keep_best not in metrics:
                 self.save()  # the error that follows costs no step
                 self.checkpoints.wait()
@@ -363,7 +365,7 @@ class Run:
         self.step = self._saved_step
         self._steps, self.iterator = self._enter_phase(self._steps)
         self._line = self._next_line()
-        self._log = RunLog(self._job.folder, self._job.config, self.step)
+        self._log = RunLog(self._job.folder, self._job.config, self.step, self._job.tracker)
 
     def _is_time(self, every: int) -> bool:
         is_last = self.step in (self.total, *(phase.end for phase in self._job.phases))

@@ -77,6 +77,8 @@ class Plan:
             model_folder.save(f"{folder}/model", task, trained.model, metrics)
             write_more(task, results)
             write_results(folder, task, self.data, results)
+            if self.session.tracker is not None:
+                self.session.tracker.finish(folder)
         return Finetuned(trained.model, task, scores, results)
 
     def _evaluate(self, trained: Trained) -> tuple[Score, dict[str, Result]]:

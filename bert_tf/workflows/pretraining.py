@@ -49,6 +49,8 @@ class Plan:
             metrics |= self.task.baselines(self.task.make_dataset(eval_data, part, training=False))
         if distribution.is_chief(self.session.strategy):
             model_folder.save(f"{work_dir}/model", self.task, trained.model, {"eval": metrics})
+            if self.session.tracker is not None:
+                self.session.tracker.finish(work_dir)
             for name, (task, model) in self.task.companions(trained.model).items():
                 model_folder.save(f"{work_dir}/{name}", task, model, {})
                 logging.info("%s: %s/%s", name, work_dir, name)

@@ -7,6 +7,7 @@ import pytest
 
 from bert_tf.report import page
 
+_SVG = "{http://www.w3.org/2000/svg}"
 _CURVES = {"loss": [(10, 0.7), (20, 0.5), (30, float("nan"))], "<eval>": [(30, 0.6)]}
 
 
@@ -22,7 +23,7 @@ def test_a_page_is_well_formed_and_self_contained(tmp_path):
     ElementTree.fromstring(
         text.replace("<!doctype html>", "").replace('<meta charset="utf-8">', "")
     )
-    assert not re.search(r"(src|href)=|@import|url\(", text)
+    assert not re.search(r"(src|href)=[\"'](?!#)|@import|url\((?!#)", text)
     assert "dev &lt;1&gt;" in text
     assert "0.1235" in text
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
@@ -30,14 +31,31 @@ def test_a_page_is_well_formed_and_self_contained(tmp_path):
 
 def test_curves_draw_every_finite_point_inside_the_frame():
     svg = page.curves(_CURVES)
-    lines = re.findall(r'<polyline [^>]*points="([^"]*)"', svg)
-    assert [len(line.split()) for line in lines] == [2, 1]
-    for line in lines:
-        for point in line.split():
-            x, y = map(float, point.split(","))
-            assert 0 < x < 720
-            assert 0 < y < 260
+    tree = ElementTree.fromstring(svg.removeprefix("<figure>").removesuffix("</figure>"))
+    left, top, width, height = map(float, tree.attrib["viewBox"].split())
+    marks = [
+        [(float(use.attrib["x"]), float(use.attrib["y"])) for use in group.iter(_SVG + "use")]
+        for group in tree.iter(_SVG + "g")
+        if group.attrib.get("clip-path")
+    ]
+    assert [len(line) for line in marks] == [2, 1]
+    for x, y in (point for line in marks for point in line):
+        assert left < x < left + width and top < y < top + height
     assert page.curves({"loss": []}) == "<p>No points.</p>"
+
+
+def test_charts_have_axes_with_ticks_in_the_colours_of_the_page():
+    svg = page.curves({"accuracy": [(step, step / 100) for step in range(0, 100, 10)]})
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    assert {"step", "accuracy", "0", "20", "40"} <= set(texts)
+    assert "var(--soft)" in svg and "var(--line)" in svg
+
+
+def test_labels_are_not_cut_and_settings_are_folded():
+    label = "a label of more than forty characters in one line"
+    assert label in page.matrix([label, "no"], [[3, 1], [0, 2]])
+    folded = page.folded("config", page.preformatted("<x>"))
+    assert folded == "<details><summary>config</summary><pre>&lt;x&gt;</pre></details>"
 
 
 @pytest.mark.parametrize("count", [1, 41])

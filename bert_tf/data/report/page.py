@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from bert_tf.report import page
+from bert_tf.report import charts, page
 
 _BINS = 64
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 720, 230, 64, 34, 12  # of a histogram, in its own units
 _COUNTS = {
     "documents": "documents with text",
     "documents_skipped": "documents without text, skipped",
@@ -37,8 +36,6 @@ _STYLE = """
 .checks li { padding: .25rem 0 .25rem 5.2rem; text-indent: -5.2rem; }
 .checks b { display: inline-block; width: 5.2rem; text-indent: 0; }
 .good { color: var(--good); } .look { color: var(--look); }
-svg { width: 100%; } svg text { font-size: 12px; } svg .bar { fill: var(--accent); }
-svg .bar:hover { opacity: .7; }
 .side { display: flex; flex-wrap: wrap; gap: 1rem 2.4rem; align-items: flex-start; }
 .example { border-left: 3px solid var(--line); margin: 1.1rem 0; padding: .1rem 0 .1rem 1rem; }
 .text { line-height: 2.8; overflow-wrap: anywhere; } .second { background: var(--second); }
@@ -66,7 +63,7 @@ def render(report: dict[str, Any]) -> str:
         ("Vocabulary", _vocabulary(report["vocabulary"])),
         ("Counts", _counts(report["counts"])),
         ("Examples", _examples(report)),
-        ("Settings", _settings(data)),
+        ("Settings", page.folded("all settings", _settings(data))),
     )
     return page.render(title, (section for section in sections if section[1]), _STYLE)
 
@@ -128,38 +125,8 @@ def _histogram(counts: Sequence[int], what: str, caption: str) -> str:
     per_bin = -(-(len(counts) - 1) // _BINS)
     firsts = range(1, len(counts), per_bin)
     sums = [sum(counts[first : first + per_bin]) for first in firsts]
-    highest = max(*sums, 1)
-    plot_width, plot_height = _WIDTH - _LEFT, _HEIGHT - _BOTTOM - _TOP
-    step = plot_width / len(sums)
-    bars = []
-    for number, (first, count) in enumerate(zip(firsts, sums, strict=True)):
-        height = plot_height * count / highest
-        last = min(first + per_bin, len(counts)) - 1
-        label = f"{first}" if last == first else f"{first} to {last}"
-        bars.append(
-            f'<rect class="bar" x="{_LEFT + number * step:.2f}" '
-            f'y="{_TOP + plot_height - height:.2f}" width="{max(step - 1, 0.5):.2f}" '
-            f'height="{height:.2f}"><title>{label} tokens: {count:,} {what}</title></rect>'
-        )
-    rules = []
-    for part in (0, 0.5, 1):
-        y = _TOP + plot_height * (1 - part)
-        rules.append(f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        number = f"{round(highest * part):,}"
-        rules.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{number}</text>')
-    longest = len(counts) - 1
-    for length in sorted({1, longest // 4, longest // 2, longest * 3 // 4, longest}):
-        x = _LEFT + ((length - 1) // per_bin + 0.5) * step
-        anchor = "end" if length == longest else "middle"
-        rules.append(
-            f'<text x="{x + (step / 2 if length == longest else 0):.1f}" y="{_HEIGHT - 14}" '
-            f'text-anchor="{anchor}">{length}</text>'
-        )
-    return (
-        f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="Histogram: {escape(caption)}">{"".join(rules)}{"".join(bars)}</svg>'
-        f"<figcaption>{escape(what)} by {escape(caption)}</figcaption></figure>"
-    )
+    edges = [*firsts, len(counts)]
+    return f"<figure>{charts.bars(edges, sums, caption, what)}</figure>"
 
 
 def _masks(masks: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 Shape suffixes: B batch, D hidden, L labels.
 """
 
+import inspect
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -45,23 +46,30 @@ class ClassificationModel(TaskModel):
     ):
         super().__init__(config, facts, name=name)
         self.encoder = make_encoder(config)
-        self.classifier = self._make_classifier(
+        self.classifier = self.make_classifier(
             num_labels=len(self.facts.labels) or 1,
             dropout_prob=config.task.classifier_dropout_prob,
         )
-        self.classifier.build()
+        if not self.classifier.built:
+            self.classifier.build((None, config.model.hidden_size))
+        called = inspect.signature(self.classifier.call).parameters
+        self._drops_out = "dropout_seed" in called  # Keras' own layers do it in their own way
         self.built = True
 
-    def _make_classifier(self, **options) -> keras.layers.Layer:
-        return self.encoder.classifier_head(**options)
+    def make_classifier(self, *, num_labels: int, dropout_prob: float) -> keras.layers.Layer:
+        """The head, called with vectors [B, D]: here that of the encoder. Override it for your own.
+
+        A layer of Keras will do, or a `keras.Sequential`. Give every layer a name: variables are
+        known by it.
+        """
+        return self.encoder.classifier_head(num_labels=num_labels, dropout_prob=dropout_prob)
 
     def call(self, batch, dropout_seed=None):
         outputs = self.encoder(
             **encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed
         )
-        outputs["logits"] = self.classifier(
-            self._classified(outputs, batch), dropout_seed=fold_in(dropout_seed, _HEAD_SEED)
-        )
+        seed = {"dropout_seed": fold_in(dropout_seed, _HEAD_SEED)} if self._drops_out else {}
+        outputs["logits"] = self.classifier(self._classified(outputs, batch), **seed)
         return outputs
 
     def _classified(self, outputs, batch):

@@ -51,7 +51,7 @@ class TokenClassificationModel(ClassificationModel):
     ):
         super().__init__(config, facts, name=name)
 
-    def _make_classifier(self, **options):
+    def make_classifier(self, **options):
         return self.encoder.token_classifier_head(**options)
 
     def _classified(self, outputs, batch):

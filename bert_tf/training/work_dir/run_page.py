@@ -45,7 +45,7 @@ def _sections(
         yield "Passed over", page.table(("because", "after step", "from row", "to row"), rows)
     if "machine" in found:
         yield "Machine", page.table(("", ""), _flat(found["machine"]))
-    yield "Settings", page.table(("", ""), _flat(config))
+    yield "Settings", page.folded("config of the run", page.table(("", ""), _flat(config)))
 
 
 def _summary(lines: Sequence[Line]) -> dict[str, str]:

@@ -1,0 +1,100 @@
+"""Charts as SVG to stand inside of an HTML page, drawn by Matplotlib.
+
+Text stays text, so that it can be found and read aloud. Colours of text and axes are those of the
+page, which may be light or dark.
+"""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+_SIZE = (7.4, 2.7)  # inches
+_COLORS = ("#1f6fb4", "#d9541e", "#2a8f4d", "#8a4fb0", "#b08a00", "#777777")
+# Stand-ins for what the page decides.
+_SOFT, _LINE = "#010203", "#010204"
+_PAGE_COLORS = {_SOFT: "var(--soft)", _LINE: "var(--line)"}
+_FEW = 30  # points of a curve that are marked
+_LOOK = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bert_tf",  # the same chart gives the same bytes
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": _SOFT,
+    "axes.edgecolor": _LINE,
+    "axes.labelcolor": _SOFT,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": _LINE,
+    "xtick.color": _SOFT,
+    "ytick.color": _SOFT,
+    "axes.formatter.useoffset": False,
+    "legend.frameon": False,
+}
+
+
+def lines(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str) -> str:
+    """Curves over one x.
+
+    Args:
+      series: {name: points (x, y)}, all finite, at least one point each.
+      x_label: what x is.
+    """
+
+    def draw(axes):
+        for number, (name, points) in enumerate(series.items()):
+            marker = "o" if len(points) < _FEW else None
+            color = _COLORS[number % len(_COLORS)]
+            label = name.replace("_", " ")
+            axes.plot(*zip(*points, strict=True), label=label, marker=marker, ms=3, color=color)
+        axes.set_xlabel(x_label)
+        if len(series) == 1:
+            axes.set_ylabel(next(iter(series)).replace("_", " "))
+        else:
+            axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+
+    said = f"{', '.join(series)} by {x_label}"
+    return _svg(draw, said)
+
+
+def bars(edges: Sequence[float], heights: Sequence[float], x_label: str, y_label: str) -> str:
+    """A histogram.
+
+    Args:
+      edges: where the bars begin, and where the last one ends.
+      heights: one less.
+      x_label, y_label: what they are.
+    """
+
+    def draw(axes):
+        axes.stairs(heights, edges, fill=True, color=_COLORS[0])
+        axes.set_xlim(edges[0], edges[-1])
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+
+    return _svg(draw, f"Histogram: {y_label} by {x_label}")
+
+
+def _svg(draw, said: str) -> str:
+    """The chart that `draw(axes)` makes; `said` is read aloud."""
+    import matplotlib  # takes a second: most runs end without having needed it
+    from markupsafe import escape
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_LOOK):
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        draw(figure.subplots())
+        output = io.StringIO()
+        nothing = dict.fromkeys(["Creator", "Date", "Format", "Type"])
+        figure.savefig(output, format="svg", transparent=True, metadata=nothing)
+    text = output.getvalue()
+    text = text[text.index("<svg") :].replace(
+        "<svg ", f'<svg role="img" aria-label="{escape(said)}" ', 1
+    )
+    for color, ours in _PAGE_COLORS.items():
+        text = text.replace(color, ours)
+    # In points, which a page must not take for its width.
+    return re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)

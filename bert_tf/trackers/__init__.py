@@ -1,0 +1,3 @@
+"""Experiment trackers beside TensorBoard and metrics.jsonl: one file each. See `tracker`."""
+
+TRACKERS = ("mlflow", "wandb")
