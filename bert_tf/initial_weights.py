@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -14,7 +14,8 @@ from bert_tf.checkpoints.found_task import labels_of
 from bert_tf.checkpoints.mapping import Weights
 from bert_tf.checkpoints.model_variables import heads_among
 from bert_tf.config.as_json import parse_setting
-from bert_tf.config.task import Facts, Settings
+from bert_tf.config.task import Settings
+from bert_tf.layers.heads import ClassifierHead
 from bert_tf.model_folder import assign, read_checkpoint
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -109,21 +110,28 @@ def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:
 
 
 def _of_the_same_task(checkpoint: Checkpoint, model: keras.Model) -> Weights:
-    """The weights, without those of a classifier of other labels or of another pooling."""
+    """The weights, without those of a classifier of other labels or of another pooling.
 
-    def learned(settings: Settings, facts: Facts):
+    Where only the order of the labels is another, the classifier's scores are put in the new order.
+    """
+
+    def learned(settings: Settings):
         names = ("problem_type", "classifier_pooling")
-        return (
-            type(settings),
-            getattr(facts, "labels", None),
-            *(getattr(settings, name, None) for name in names),
-        )
+        return (type(settings), *(getattr(settings, name, None) for name in names))
 
     theirs, facts = checkpoint.task.for_encoder(checkpoint.config), checkpoint.facts
     ours = model.config.task.for_encoder(model.config.model)
     classifier = [path for path in checkpoint.weights if heads_among([path]) == {"classifier"}]
-    if not classifier or learned(theirs, facts) == learned(ours, model.facts):
+    if not classifier:
         return checkpoint.weights
+    if learned(theirs) == learned(ours):
+        labels = (getattr(about, "labels", None) for about in (facts, model.facts))
+        theirs_labels, our_labels = (tuple(map(str, known or ())) for known in labels)
+        if theirs_labels == our_labels:
+            return checkpoint.weights
+        if sorted(theirs_labels) == sorted(our_labels) and _has_scores(model, classifier):
+            order = [theirs_labels.index(label) for label in our_labels]
+            return _in_order(checkpoint, model.classifier, order)
     logging.warning(
         "%s: its classifier answers %s (classifier_pooling %s) and is LEFT OUT.",
         checkpoint.source,
@@ -131,3 +139,22 @@ def _of_the_same_task(checkpoint: Checkpoint, model: keras.Model) -> Weights:
         getattr(theirs, "classifier_pooling", ""),
     )
     return checkpoint.weights.replaced(dict.fromkeys(classifier))
+
+
+def _has_scores(model: keras.Model, classifier: Collection[str]) -> bool:
+    """Whether the model's classifier is of a known form, and the checkpoint has its variables."""
+    head = getattr(model, "classifier", None)
+    if not isinstance(head, ClassifierHead):
+        return False
+    return {head.kernel.path, head.bias.path} <= set(classifier)
+
+
+def _in_order(checkpoint: Checkpoint, head: ClassifierHead, order: Sequence[int]) -> Weights:
+    """The weights with the scores of the classifier in another order: i is the old order[i]."""
+
+    def reader(path: str) -> Callable[[], np.ndarray]:
+        return lambda: checkpoint.weights[path][..., order]
+
+    logging.info("%s: its classifier has the same labels in another order", checkpoint.source)
+    scores = (head.kernel.path, head.bias.path)
+    return checkpoint.weights.replaced({path: reader(path) for path in scores})

@@ -88,7 +88,14 @@ _MAY_IMPORT = {
         "tasks",
         "tokenization",
     ],
-    "initial_weights": ["checkpoints", "config", "model_folder", "models", "tokenization"],
+    "initial_weights": [
+        "checkpoints",
+        "config",
+        "layers.heads",
+        "model_folder",
+        "models",
+        "tokenization",
+    ],
     # Of the layers only what their variables are; no format knows a model.
     "checkpoints": [
         "config",

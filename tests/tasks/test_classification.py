@@ -139,6 +139,24 @@ def test_a_run_starts_from_the_classifier_of_the_same_task_alone(changes, is_kep
     assert np.array_equal(kernel, before.weights["classifier/kernel"]) == is_kept
 
 
+def test_the_classifier_of_the_same_labels_in_another_order_is_put_in_order(tmp_path):
+    before = make_checkpoint("classification")
+    folder = str(tmp_path / "model")
+    model_folder.save_checkpoint(folder, before, {})
+    there, whole = model_folder.load(folder)
+    labels = there.labels[1:] + there.labels[:1]
+    config = there.config
+    config.task = dataclasses.replace(config.task, labels=tuple(labels))
+    task = make_task(config, there.tokenizer)
+    model = task.build_model()
+    initial_weights.initialize(model, folder, task.tokenizer)
+    logits = model({name: tf.constant(value) for name, value in BATCH.items()})["logits"].numpy()
+    expected = whole({name: tf.constant(value) for name, value in BATCH.items()})["logits"].numpy()
+    for place, label in enumerate(labels):
+        column = expected[:, there.labels.index(label)]
+        np.testing.assert_allclose(logits[:, place], column, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
