@@ -31,7 +31,7 @@ from bert_tf.config import as_json
 from bert_tf.config.experiment import DataConfig, ExperimentConfig
 from bert_tf.config.old_names import from_version_1
 from bert_tf.config.task import Facts, Settings
-from bert_tf.files import new_folder, read_json
+from bert_tf.files import new_folder, read_json, write_whole
 from bert_tf.layers import roles
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tasks import embedding
@@ -132,6 +132,37 @@ def _write_about(folder: str, config: ExperimentConfig, facts: Facts, tokenizer:
     tokenizer.save(folder)
     _write(folder, model.CONFIG_FILE, model.to_json().encode())
     _write(folder, "task.json", as_json.to_json(task_file).encode())
+
+
+def save_decisions(path: str, task: Task, metrics: Mapping[str, Any]) -> str:
+    """Writes the settings and facts of a task into a model folder, whose weights stay.
+
+    Args:
+      path: a model folder or work directory of bert_tf.
+      task: of the model that is there.
+      metrics: take the place of those of the same name in metrics.json.
+
+    Returns:
+      The folder.
+
+    Raises:
+      ValueError: there is no such folder.
+    """
+    folder = _find(path)
+    if not folder:
+        raise ValueError(f"{path}: expected a model folder or a work directory of bert_tf.")
+    about = json.dumps({**read_metrics(folder), **metrics}, indent=2) + "\n"
+    model = task.config.model
+    task_file = _TaskFile(
+        model.model_type,
+        task.config.task,
+        task.config.data,
+        as_json.to_dict(task.facts),
+        task.config.train.dtype,
+    )
+    write_whole(tf.io.gfile.join(folder, "task.json"), as_json.to_json(task_file))
+    write_whole(tf.io.gfile.join(folder, "metrics.json"), about)
+    return folder
 
 
 def load_task(folder: str) -> Task:

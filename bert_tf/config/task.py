@@ -40,6 +40,7 @@ class Settings:
       SERVED_AS: what `--task` of predict.py calls the task; "" if it cannot be asked for.
       READING: the settings that say how files are read. A model may be asked about a file that is
         written in another way than its training file, so evaluate.py may change them.
+      DECIDING: the settings that say how answers are decided, which decide.py may change.
     """
 
     ROOM: ClassVar[str] = "tasks"
@@ -50,6 +51,7 @@ class Settings:
     RECIPE: ClassVar[str] = ""
     SERVED_AS: ClassVar[str] = ""
     READING: ClassVar[tuple[str, ...]] = ()
+    DECIDING: ClassVar[tuple[str, ...]] = ()
 
     @property
     def name(self) -> str:

@@ -63,6 +63,7 @@ def manifest(
         "precision": precision,
         "task": config.task.name,
         "labels": [str(label) for label in getattr(task.facts, "labels", ())],
+        **task.about,
         "takes_pairs": task.takes_pairs,
         "max_seq_length": config.data.max_seq_length,
         "max_position_embeddings": config.model.longest_sequence,
@@ -169,6 +170,12 @@ def model_card(about: Mapping[str, Any]) -> str:
     ]
     if about["labels"]:
         lines.append(f"- Labels: {', '.join(map(_plain, about['labels']))}.")
+    if "problem_type" in about:
+        lines.append(f"- Kind of answer: {about['problem_type'].replace('_', ' ')}.")
+    if about.get("columns"):
+        lines.append(f"- Texts were made of the columns {' and '.join(map(_plain, about['columns']))}.")
+    if "decision" in about:
+        lines.append(f"- Answers are decided by: {_settings(about['decision'])}.")
     lines += ["", "## Signatures", ""]
     for name, sides in about["signatures"].items():
         told = [

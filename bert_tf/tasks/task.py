@@ -22,13 +22,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.config.task import Facts
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.labelled import records
 from bert_tf.data.labelled.columns import Known
 from bert_tf.data.labelled.records import AS_NAMED, Reading
+from bert_tf.tasks import changed_settings
 from bert_tf.tasks.sets import Files, Prepared, Result, Split
 from bert_tf.tokenization.tokenizer import Tokenizer
 
@@ -84,18 +84,8 @@ class Task(abc.ABC):
         Raises:
           ValueError: another setting, or a bad value.
         """
-        settings, values = self.config.task, {}
-        for name, text in given.items():
-            where = f"--config.task.{name}={text}"
-            if name not in settings.READING:
-                known = ", ".join(settings.READING) or "none"
-                raise ValueError(
-                    f"{where}: a trained model keeps its settings; of a {settings.name} model only "
-                    f"those may change that say how a file is read: {known}."
-                )
-            values[name] = as_json.parse_setting(type(settings), name, text, where)
-        config = dataclasses.replace(self.config, task=dataclasses.replace(settings, **values))
-        other = self.with_config(config)
+        settings = changed_settings.changed(self.config.task, given)
+        other = self.with_config(dataclasses.replace(self.config, task=settings))
         other.reading = reading
         return other
 
@@ -312,6 +302,20 @@ class Serve(Task):
     @abc.abstractmethod
     def decode(self, outputs: Batch, batch: Batch) -> Batch:
         """The answers for a user (labels, spans, words), in TF ops, first axis B."""
+
+    def decide(self, probabilities: tf.Tensor) -> Batch:
+        """What `decode` gives, from `probabilities` [B, L] that were changed; in TF ops.
+
+        Only for a task of which `check_has_temperature` says nothing.
+        """
+        del probabilities
+        self.check_has_temperature()
+        raise NotImplementedError(f"{type(self).__name__} does not say its decide()")
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the manifest of an export says of the task besides its labels, as JSON values."""
+        return {}
 
     def describe(self, row: dict[str, np.ndarray]) -> dict[str, Any]:
         """One row of the output of `decode`, for JSON."""

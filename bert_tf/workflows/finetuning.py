@@ -99,8 +99,8 @@ class Plan:
                 scores, rows = evaluator.run_with_rows(part_of.arrays)
             if not results and data.dev:
                 task = task.with_facts(task.calibrate(rows, part_of.arrays))
-                scores |= task.score(rows, part_of.arrays)
             if part_of.is_labelled:
+                scores |= task.score(rows, part_of.arrays)  # with what was chosen
                 scores |= task.baselines(task.make_dataset(part_of.arrays, part, training=False))
             results[name] = Result(scores if part_of.is_labelled else {}, rows)
         return task, results

@@ -8,15 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from bert_tf import progress
 from bert_tf.data.labelled import LINES
 from bert_tf.data.labelled.records import AS_NAMED, Reading
 from bert_tf.data.text.lines import STANDARD_INPUT
-from bert_tf.inference import answerers, calibration, rows, stream
+from bert_tf.inference import answerers, rows, stream
 from bert_tf.inference.answer_formats import AnswerFormat
 from bert_tf.inference.answerers import Answerer
 from bert_tf.inference.answers_file import AnswersFile
+from bert_tf.tasks.classification import calibration
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,8 +174,10 @@ def converse(answerer: Answerer, source: Source, batch_size: int) -> None:
         print(answers[0], flush=True)
 
 
-def fitted_temperature(answerer: Answerer, path: str, batch_size: int) -> float:
+def fitted_temperature(answerer: Answerer, path: str, batch_size: int) -> float | None:
     """The temperature that a labelled file says; it is told on standard error.
+
+    None if it makes the calibration error worse, which is told too.
 
     Raises:
       ValueError: the model has no temperature.
@@ -185,13 +189,8 @@ def fitted_temperature(answerer: Answerer, path: str, batch_size: int) -> float:
         part = [column[start : start + batch_size] for column in columns]
         found.append(answerer.answer(part)["probabilities"])
     found = calibration.fit(np.concatenate(found), label_ids)
-    print(
-        f"temperature {found.temperature:.3f} from {found.num_examples} examples; expected "
-        f"calibration error {found.error_before:.4f} before, {found.error_after:.4f} after",
-        file=sys.stderr,
-        flush=True,
-    )
-    return found.temperature
+    print(found, file=sys.stderr, flush=True)
+    return None if found.is_worse else found.temperature
 
 
 def calibrated(answerer: Answerer, temperature: float) -> Answerer:
@@ -200,6 +199,7 @@ def calibrated(answerer: Answerer, temperature: float) -> Answerer:
     def answer(columns):
         outputs = answerer.answer(columns)
         probabilities = calibration.apply(outputs["probabilities"], temperature)
-        return {**outputs, "probabilities": probabilities}
+        decided = answerer.task.decide(tf.constant(probabilities))
+        return {**outputs, **{name: tensor.numpy() for name, tensor in decided.items()}}
 
     return Answerer(answerer.task, answer)

@@ -19,6 +19,8 @@ class Facts(BaseFacts):
       class_weights: weight of each label in the loss; empty: all 1.
       text_column, text_pair_column, label_column: where texts and labels stood, as in `Config`;
         empty in models that an older version trained.
+      temperature, factors, thresholds, reject_below, top_k: how the answers are decided, as in
+        `Config`; what was found on evaluation data stands here.
     """
 
     labels: tuple[str, ...] = ()
@@ -27,6 +29,11 @@ class Facts(BaseFacts):
     text_column: str = ""
     text_pair_column: str = ""
     label_column: str = ""
+    temperature: float = 1.0
+    factors: tuple[float, ...] = ()
+    thresholds: tuple[float, ...] = ()
+    reject_below: float = 0.0
+    top_k: int = 0
 
 
 @dataclasses.dataclass
@@ -55,6 +62,22 @@ class Config(Settings):
       header: names of the columns of a file that has no header line.
       skip_faulty_rows: leave out (and count) rows that are ragged, or whose first text or label is
         empty.
+      temperature: divides the logits.
+      factors: one for each label: the label with the largest product of factor and probability is
+        the answer; empty: all 1.
+      thresholds: the least probability with which each label is answered; empty: none, and 0.5 for
+        several labels at a time. An answer below its threshold is no label.
+      reject_below: no label is answered with a smaller probability than this.
+      top_k: answers also hold this many labels with the largest probabilities.
+      fit_temperature: find the temperature on the first evaluation set. It stays 1 where that makes
+        the calibration error worse.
+      fit_thresholds: find thresholds or factors on the first evaluation set: "f1" (factors for one
+        label a text), "precision" or "recall" (thresholds with at least fit_target of it, and the
+        most of the other), "cost" (the least of costs). Empty: nothing.
+      fit_target: the precision or recall that every label must have.
+      costs: for "cost": a row for each right label, in it the cost of each answered one and perhaps
+        of no label; for several labels at a time ((0, cost of a false one), (cost of a missed one,
+        0)).
     """
 
     problem_type: str = "single_label_classification"
@@ -71,8 +94,23 @@ class Config(Settings):
     label_separator: str = ","
     header: tuple[str, ...] = ()
     skip_faulty_rows: bool = False
+    temperature: float = 1.0
+    factors: tuple[float, ...] = ()
+    thresholds: tuple[float, ...] = ()
+    reject_below: float = 0.0
+    top_k: int = 0
+    fit_temperature: bool = False
+    fit_thresholds: str = ""
+    fit_target: float = 0.9
+    costs: tuple[tuple[float, ...], ...] = ()
 
-    RANGES: ClassVar[Mapping[str, ranges.Range]] = {"classifier_dropout_prob": ranges.BELOW_ONE}
+    RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+        "classifier_dropout_prob": ranges.BELOW_ONE,
+        "temperature": ranges.POSITIVE,
+        "reject_below": ranges.BELOW_ONE,
+        "top_k": ranges.NOT_NEGATIVE,
+        "fit_target": ranges.SHARE,
+    }
     FACTS: ClassVar[type] = Facts
     RECIPE: ClassVar[str] = "finetune/glue.py"
     SERVED_AS: ClassVar[str] = "classify"
@@ -84,6 +122,17 @@ class Config(Settings):
         "label_separator",
         "header",
         "skip_faulty_rows",
+    )
+    DECIDING: ClassVar[tuple[str, ...]] = (
+        "temperature",
+        "factors",
+        "thresholds",
+        "reject_below",
+        "top_k",
+        "fit_temperature",
+        "fit_thresholds",
+        "fit_target",
+        "costs",
     )
 
     def for_encoder(self, model: Any) -> "Config":

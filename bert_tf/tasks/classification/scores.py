@@ -5,12 +5,9 @@ Shapes: E examples, L labels.
 
 import numpy as np
 
-# The least a probability of a label must be for the label to be among the answers.
-THRESHOLD = 0.5
-
 
 def label_scores(label_ids: np.ndarray, predicted_ids: np.ndarray, num_labels: int) -> dict:
-    """`accuracy`, `f1`, `macro_f1` and `matthews` of int [E] labels and answers.
+    """`accuracy`, `f1`, `macro_f1` and `matthews` of int [E] labels and answers (-1: none).
 
     `f1` is that of the last label where there are two (GLUE's "1" of MRPC and QQP), and there is
     none with more. Matthews' coefficient is 0 where all answers are one label.
@@ -19,7 +16,9 @@ def label_scores(label_ids: np.ndarray, predicted_ids: np.ndarray, num_labels: i
 
     scores = {"accuracy": float(np.mean(label_ids == predicted_ids))}
     if num_labels == 2:
-        scores["f1"] = metrics.f1_score(label_ids, predicted_ids, pos_label=1, zero_division=0)
+        scores["f1"] = metrics.f1_score(  # of one label: -1, no answer, is a third class
+            label_ids, predicted_ids, labels=[1], average="macro", zero_division=0
+        )
     scores["macro_f1"] = metrics.f1_score(
         label_ids,
         predicted_ids,
@@ -29,6 +28,19 @@ def label_scores(label_ids: np.ndarray, predicted_ids: np.ndarray, num_labels: i
     )
     scores["matthews"] = metrics.matthews_corrcoef(label_ids, predicted_ids)
     return {name: float(value) for name, value in scores.items()}
+
+
+def answered_scores(label_ids: np.ndarray, predicted_ids: np.ndarray) -> dict[str, float]:
+    """`coverage`, the share that got a label, and `answered_accuracy`, how many of those are right.
+
+    `accuracy` counts what got none as wrong.
+    """
+    answered = predicted_ids >= 0
+    right = (label_ids == predicted_ids)[answered]
+    return {
+        "coverage": float(answered.mean()),
+        "answered_accuracy": float(right.mean()) if len(right) else 0.0,
+    }
 
 
 def label_set_scores(targets: np.ndarray, predicted: np.ndarray) -> dict[str, float]:

@@ -18,7 +18,7 @@ from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.pooling import check_pooling, pool
 from bert_tf.report import page
 from bert_tf.tasks import losses
-from bert_tf.tasks.classification import prepare, scores
+from bert_tf.tasks.classification import decisions, fit_decisions, prepare, scores
 from bert_tf.tasks.classification.config import Facts
 from bert_tf.tasks.classification.examples import make_classification_dataset
 from bert_tf.tasks.classification.labels import MULTI, REGRESSION, SINGLE, in_words
@@ -125,6 +125,7 @@ class ClassificationTask(Learn, Score, Serve):
             setting="task.classifier_pooling",
             use_pooler=config.model.use_pooler,
         )
+        decisions.check(task, facts)
         self.metric_names = _TRAINING_METRICS[self.problem_type]
         self.labels = [str(label) for label in facts.labels]
 
@@ -214,16 +215,31 @@ class ClassificationTask(Learn, Score, Serve):
             return {}
         answers, labels = self.answers(rows["logits"]), data["label_ids"]
         if self.problem_type == SINGLE:
-            return scores.label_scores(labels, answers, len(self.labels))
+            found = scores.label_scores(labels, answers, len(self.labels))
+            if decisions.may_reject(self.facts):
+                found |= scores.answered_scores(labels, answers)
+            return found
         if self.problem_type == MULTI:
             return scores.label_set_scores(labels, answers)
         return scores.number_scores(labels, answers)
 
     def answers(self, logits: np.ndarray) -> np.ndarray:
-        """Label ids int64 [E], sets of labels as 0/1 float32 [E, L], or numbers float32 [E]."""
+        """Label ids int64 [E] (-1: none), 0/1 float32 [E, L] for sets of labels, or numbers [E].
+
+        They are decided as the served model decides.
+        """
+        if self.problem_type == REGRESSION:
+            return logits[:, 0]
+        probs = decisions.probabilities(logits, self.facts, self.problem_type)
         if self.problem_type == SINGLE:
-            return logits.argmax(axis=-1)
-        return (logits > 0).astype(np.float32) if self.problem_type == MULTI else logits[:, 0]
+            return decisions.best_label(probs, self.facts).numpy()
+        return decisions.label_mask(probs, self.facts).numpy().astype(np.float32)
+
+    def calibrate(self, rows, data):
+        """The facts with the temperature, thresholds or factors that the settings ask for."""
+        if not decisions.fits(self.config.task):
+            return self.facts
+        return fit_decisions.fit(self.config.task, self.facts, rows["logits"], data["label_ids"])
 
     @property
     def known_by(self):
@@ -235,8 +251,10 @@ class ClassificationTask(Learn, Score, Serve):
         if self.problem_type == SINGLE:
             answers = self.answers(result.rows["logits"])
             label_ids = part.arrays["label_ids"]
-            counts = scores.confusion_matrix(label_ids, answers, len(self.labels))
-            yield f"Confusion matrix of {name}", page.matrix(self.labels, counts.tolist())
+            names = [*self.labels, "(no label)"] if (answers < 0).any() else self.labels
+            answers = np.where(answers < 0, len(self.labels), answers)
+            counts = scores.confusion_matrix(label_ids, answers, len(names))
+            yield f"Confusion matrix of {name}", page.matrix(names, counts.tolist())
 
     def prediction_files(self, rows, data):
         """`predictions.jsonl`: line of the file, its label as far as there is one, the answer."""
@@ -272,32 +290,60 @@ class ClassificationTask(Learn, Score, Serve):
     def decode(self, outputs, batch):
         """`label` string [B] and `probabilities` float32 [B, L] in the order of the labels.
 
-        Of several labels `label` is those of at least probability 1/2, with the separator of the
-        data between them; a regression gives `score` float32 [B] alone.
+        `label` is decided, see `decisions`, and "" for none. Of several labels it is all that are
+        answered, with the separator of the data between them. With `top_k` there are `top_labels`
+        and `top_probabilities` [B, K]. A regression gives `score` float32 [B] alone.
         """
         del batch
-        logits_BL = tf.cast(outputs["logits"], tf.float32)
         if self.problem_type == REGRESSION:
-            return {"score": logits_BL[:, 0]}
-        labels_L = tf.constant(self.labels)
+            return {"score": tf.cast(outputs["logits"], tf.float32)[:, 0]}
+        return self.decide(
+            decisions.probabilities(outputs["logits"], self.facts, self.problem_type)
+        )
+
+    def decide(self, probabilities):
+        """See `Serve.decide`."""
+        probs_BL = tf.ensure_shape(probabilities, [None, len(self.labels)])
+        first = decisions.first_labels(probs_BL, self.labels, self.facts)
         if self.problem_type == SINGLE:
-            label = tf.gather(labels_L, tf.argmax(logits_BL, axis=-1))
-            return {"label": label, "probabilities": tf.nn.softmax(logits_BL)}
-        labels_BL = tf.broadcast_to(labels_L, tf.shape(logits_BL))
-        chosen = tf.ragged.boolean_mask(labels_BL, logits_BL > 0)
+            label_B = tf.gather(
+                tf.constant([*self.labels, ""]),
+                decisions.best_label(probs_BL, self.facts) % (len(self.labels) + 1),
+            )
+            return {"label": label_B, "probabilities": probs_BL, **first}
+        labels_BL = tf.broadcast_to(tf.constant(self.labels), tf.shape(probs_BL))
+        chosen = tf.ragged.boolean_mask(labels_BL, decisions.label_mask(probs_BL, self.facts))
         joined = tf.strings.reduce_join(chosen, axis=-1, separator=self.config.task.label_separator)
-        return {"label": joined, "probabilities": tf.nn.sigmoid(logits_BL)}
+        return {"label": joined, "probabilities": probs_BL, **first}
 
     def describe(self, row):
-        """`{"label": "b", "probabilities": {"a": 0.1, "b": 0.9}}`, or `{"score": 3.2}`."""
+        """`{"label": "b", "probabilities": {"a": 0.1, "b": 0.9}}`, or `{"score": 3.2}`.
+
+        No label is null; with `top_k` there is also `"top": [{"label": "b", "probability": 0.9}]`.
+        """
         if self.problem_type == REGRESSION:
             return {"score": float(row["score"])}
-        probabilities = dict(zip(self.labels, row["probabilities"].tolist(), strict=True))
-        label = row["label"].decode()
+        values = row["probabilities"]
+        rest = {
+            "probabilities": dict(zip(self.labels, values.tolist(), strict=True)),
+            **decisions.described(row),
+        }
         if self.problem_type == MULTI:
-            chosen = [name for name in self.labels if probabilities[name] > scores.THRESHOLD]
-            return {"labels": chosen, "probabilities": probabilities}
-        return {"label": label, "probabilities": probabilities}
+            mask = decisions.label_mask(tf.constant(values[np.newaxis]), self.facts).numpy()[0]
+            return {"labels": in_words(mask, self.labels), **rest}
+        return {"label": row["label"].decode() or None, **rest}
+
+    @property
+    def about(self):
+        """See `Serve.about`."""
+        task, facts = self.config.task, self.facts
+        texts = [facts.text_column, facts.text_pair_column]
+        found = {"problem_type": self.problem_type, "columns": [text for text in texts if text]}
+        if self.problem_type != REGRESSION:
+            found["decision"] = decisions.manifest(facts)
+        if self.problem_type == MULTI:
+            found["label_separator"] = task.label_separator
+        return found
 
     def check_has_temperature(self):
         """See `Serve.check_has_temperature`."""

@@ -29,6 +29,25 @@ class Calibration:
     error_after: float
     num_examples: int
 
+    @property
+    def is_worse(self) -> bool:
+        """Whether the error is larger with the temperature than without."""
+        return self.error_after > self.error_before
+
+    @property
+    def kept(self) -> float:
+        """The temperature, or 1 where it makes the error worse."""
+        return 1.0 if self.is_worse else self.temperature
+
+    def __str__(self) -> str:
+        said = (
+            f"temperature {self.temperature:.3f} from {self.num_examples} examples; expected "
+            f"calibration error {self.error_before:.4f} before, {self.error_after:.4f} after"
+        )
+        if not self.is_worse:
+            return said
+        return f"{said}: it makes the error WORSE, so the temperature stays 1"
+
 
 def fit(probabilities_NL: np.ndarray, label_ids_N: np.ndarray) -> Calibration:
     """The temperature with the smallest negative log likelihood of the labels."""

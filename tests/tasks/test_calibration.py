@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bert_tf.inference import calibration
+from bert_tf.tasks.classification import calibration
 
 
 def softmax(logits):
