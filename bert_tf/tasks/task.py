@@ -352,12 +352,7 @@ class Serve(Task):
     def iterate_objects(
         self, path: str | None, reading: Reading, known: Known
     ) -> Iterable[tuple[int, dict[str, Any]]]:
-        """Yields (line or number, record) of every row of a table that is to be answered.
-
-        Args:
-          path, reading: the file; None: standard input.
-          known: as `columns`, with what the command line says.
-        """
+        """Yields (line or number, record) of every row of a table; `known` is that of `columns`."""
         return records.iterate_objects(path, reading, known.header, known.wanted.names())
 
     def from_ids(self, outputs: Batch, batch: Batch) -> Batch:

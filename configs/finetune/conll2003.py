@@ -5,8 +5,7 @@ r"""Entities of CoNLL-2003, or of any file of words and tags in columns.
         --init_checkpoint=MODEL --work_dir=work/ner
 
 Rows reach over whole documents, as in Devlin et al. 2018, section 5.3. Files without -DOCSTART-
-lines need --config.task.document_context=false. Published files with faulty tags, such as People's
-Daily, need --config.task.repair_tags=true.
+lines, and sentences as JSON lines, need --config.task.document_context=false.
 """
 
 from bert_tf.config import experiment

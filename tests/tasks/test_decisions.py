@@ -280,7 +280,8 @@ def test_the_script_for_small_models_decides_alike(exported):
     for text, line in zip(TEXTS, output.splitlines(), strict=True):
         outputs = answerer.answer([[text]])
         row = answerer.task.describe({name: values[0] for name, values in outputs.items()})
-        assert json.loads(line)["label"] == row.get("label", row.get("labels"))
+        given, name = json.loads(line), "label" if "label" in row else "labels"
+        assert given["text"] == text and given[name] == row[name]
 
 
 def test_decide_writes_what_every_command_then_answers(tmp_path):
