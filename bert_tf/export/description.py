@@ -173,7 +173,9 @@ def model_card(about: Mapping[str, Any]) -> str:
     if "problem_type" in about:
         lines.append(f"- Kind of answer: {about['problem_type'].replace('_', ' ')}.")
     if about.get("columns"):
-        lines.append(f"- Texts were made of the columns {' and '.join(map(_plain, about['columns']))}.")
+        lines.append(
+            f"- Texts were made of the columns {' and '.join(map(_plain, about['columns']))}."
+        )
     if "decision" in about:
         lines.append(f"- Answers are decided by: {_settings(about['decision'])}.")
     lines += ["", "## Signatures", ""]
