@@ -6,6 +6,7 @@ import json
 import pathlib
 import re
 import subprocess
+from collections.abc import Sequence
 
 from documented import ROOT
 
@@ -72,8 +73,8 @@ def load(folder: pathlib.Path, groups: list[str]) -> dict[str, Result]:
     }
 
 
-def block(results: list[Result]) -> str:
-    """What the page says about the last run of every group."""
+def block(results: list[Result], missing: Sequence[str] = ()) -> str:
+    """What the page says about the last run of every group; `missing` ones have none."""
     lines = ["| part | commit | date | ok | failed | not run | minutes |"]
     lines.append("|---|---|---|---|---|---|---|")
     for result in results:
@@ -81,6 +82,7 @@ def block(results: list[Result]) -> str:
         minutes = f"{sum(row['seconds'] for row in result.rows) / 60:.1f}"
         cells = [result.group, result.commit, result.date, *counts, minutes]
         lines.append(f"| {' | '.join(cells)} |")
+    lines += [f"| {name} | not run yet | | | | | |" for name in missing]
     rows = [row for result in results for row in result.rows]
     total = ", ".join(
         f"{sum(row['state'] == state for row in rows)} {state}" for state in (OK, FAILED, NOT_RUN)

@@ -89,10 +89,11 @@ def result(commit="abc1234", state=check_results.FAILED):
 
 
 def test_the_result_stands_between_the_marks(page):
-    check_results.write_page(check_results.block([result()]))
+    check_results.write_page(check_results.block([result()], ["layouts"]))
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "| pair a b | abc1234 | 2026-12-01 | 1 | 1 | 1 | 3.0 |" in text
+    assert "| layouts | not run yet |" in text
     assert "Failed: y: ValueError: no" in text and "- not run: a measurement" in text
 
 
