@@ -89,10 +89,16 @@ def block(results: list[Result], missing: Sequence[str] = ()) -> str:
     )
     lines += ["", f"In all: {total}."]
     failed = [row for row in rows if row["state"] == FAILED]
-    lines += [f"\nFailed: {row['what']}: {row['note'][:200]}" for row in failed]
+    lines += [f"\nFailed: {row['what']}: {_on_page(row['note'])}" for row in failed]
     reasons = sorted({row["note"] for row in rows if row["state"] == NOT_RUN})
     lines += ["", *(f"- {reason}" for reason in reasons)]
     return "\n".join([BEGIN, "", *lines, "", END])
+
+
+def _on_page(note: str) -> str:
+    """The first line of a note, with names of files in place of paths of this machine."""
+    first = (note.strip().splitlines() or [""])[0]
+    return re.sub(r"(?<![\w.])/(?:[^\s/]+/)+", "", first)[:200]
 
 
 def write_page(text: str) -> None:

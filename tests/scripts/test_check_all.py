@@ -81,7 +81,7 @@ def page(tmp_path, monkeypatch):
 
 
 def result(commit="abc1234", state=check_results.FAILED):
-    rows = [("x", check_results.OK, ""), ("y", state, "ValueError: no")]
+    rows = [("x", check_results.OK, ""), ("y", state, "ValueError: /tmp/a/b.txt: no\nmore")]
     rows.append(("z", check_results.NOT_RUN, "not run: a measurement"))
     names = ("what", "state", "note")
     rows = [{**dict(zip(names, row, strict=True)), "seconds": 60.0} for row in rows]
@@ -94,7 +94,7 @@ def test_the_result_stands_between_the_marks(page):
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     assert "| pair a b | abc1234 | 2026-12-01 | 1 | 1 | 1 | 3.0 |" in text
     assert "| layouts | not run yet |" in text
-    assert "Failed: y: ValueError: no" in text and "- not run: a measurement" in text
+    assert "Failed: y: ValueError: b.txt: no\n" in text and "- not run: a measurement" in text
 
 
 @pytest.mark.parametrize(
