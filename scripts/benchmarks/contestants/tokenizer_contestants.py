@@ -7,10 +7,13 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from benchmarks import timing
+from benchmarks.contestants import reference_tokenizers
 from benchmarks.harness import Contestant
 from bert_tf.tokenization.tokenizer import Tokenizer
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 _LINES_PER_BATCH = 4096
+_LINES_PER_SMALL_BATCH = 64
 
 
 def make_contestants(
@@ -22,41 +25,42 @@ def make_contestants(
       the contestants, and {name: why it is left out}.
     """
     num_bytes = sum(len(line.encode()) for line in lines)
-    found = [
-        _own_tokenizer(tokenizer, lines, num_bytes, num_workers),
-        _own_tokenizer(tokenizer, lines, num_bytes, num_workers, offsets=True),
-        _tensorflow_text(tokenizer, lines, num_bytes, num_workers),
-    ]
+    found = _own(tokenizer, lines, num_workers)
+    others = {"tokenizers": _tokenizers_package, "flash-tokenizer": _flash}
     left_out = {}
-    for name, make in {"tokenizers": _tokenizers_package, "flash-tokenizer": _flash}.items():
+    if isinstance(tokenizer, WordPieceTokenizer):
+        found.append(_tensorflow_text(tokenizer, lines, num_workers))
+    else:
+        left_out = dict.fromkeys(["tensorflow-text", others.popitem()[0]], "cuts WordPiece only")
+    for name, make in others.items():
         try:
             found.append(make(tokenizer, lines, num_bytes))
-        except ImportError as error:
+        except (ImportError, ValueError) as error:
             left_out[name] = str(error)
     return found, left_out
 
 
-def _own_tokenizer(
-    tokenizer: Tokenizer,
-    lines: list[str],
-    num_bytes: int,
-    num_workers: int,
-    *,
-    offsets: bool = False,
-) -> Contestant:
-    if not offsets:
-        return _in_threads("bert_tf tokenizer", tokenizer.tokenize, lines, num_bytes, num_workers)
-    return _in_threads(
-        "bert_tf tokenizer with offsets",
-        lambda batch: tokenizer.tokenize_with_offsets(batch)[0],
-        lines,
-        num_bytes,
-        num_workers,
-    )
+def _own(tokenizer: Tokenizer, lines: list[str], num_workers: int) -> list[Contestant]:
+    return [
+        _in_threads("bert_tf tokenizer", tokenizer.tokenize, lines, num_workers),
+        _in_threads(
+            "bert_tf tokenizer with offsets",
+            lambda batch: tokenizer.tokenize_with_offsets(batch)[0],
+            lines,
+            num_workers,
+        ),
+        _in_threads(
+            f"bert_tf tokenizer, {_LINES_PER_SMALL_BATCH} lines at a time",
+            tokenizer.tokenize,
+            lines,
+            num_workers,
+            lines_per_batch=_LINES_PER_SMALL_BATCH,
+        ),
+    ]
 
 
 def _tensorflow_text(
-    tokenizer: Tokenizer, lines: list[str], num_bytes: int, num_workers: int
+    tokenizer: WordPieceTokenizer, lines: list[str], num_workers: int
 ) -> Contestant:
     """Its `FastBertTokenizer`, which is fast but does not cut all text as BERT does."""
     import tensorflow_text as tf_text
@@ -66,22 +70,24 @@ def _tensorflow_text(
         token_out_type=tf.int32,
         lower_case_nfd_strip_accents=tokenizer.do_lower_case,
     )
-    return _in_threads("tensorflow-text", other.tokenize, lines, num_bytes, num_workers)
+    return _in_threads("tensorflow-text", other.tokenize, lines, num_workers)
 
 
 def _in_threads(
     name: str,
     tokenize: Callable[[tf.Tensor], tf.RaggedTensor],
     lines: list[str],
-    num_bytes: int,
     num_workers: int,
+    *,
+    lines_per_batch: int = _LINES_PER_BATCH,
 ) -> Contestant:
     """As the builder calls it: batches of lines, a graph function, in threads."""
     function = tf.function(
         tokenize, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False
     )
+    num_bytes = sum(len(line.encode()) for line in lines)
     batches = [
-        tf.constant(lines[i : i + _LINES_PER_BATCH]) for i in range(0, len(lines), _LINES_PER_BATCH)
+        tf.constant(lines[i : i + lines_per_batch]) for i in range(0, len(lines), lines_per_batch)
     ]
 
     def work():
@@ -94,23 +100,13 @@ def _in_threads(
 
 def _tokenizers_package(tokenizer: Tokenizer, lines: list[str], num_bytes: int) -> Contestant:
     """`encode_batch_fast` of the package `tokenizers`, which uses all cores."""
-    import tokenizers
-
-    vocabulary = {token: i for i, token in enumerate(tokenizer.vocabulary.tokens)}
-    model = tokenizers.models.WordPiece(
-        vocabulary,
-        unk_token="[UNK]",
-        max_input_chars_per_word=tokenizer.max_input_chars_per_word,
-    )
-    other = tokenizers.Tokenizer(model)
-    other.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=tokenizer.do_lower_case)
-    other.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    other = reference_tokenizers.make(tokenizer)
     encode = other.encode_batch_fast
 
     def work():
         return sum(len(row.ids) for row in encode(lines, add_special_tokens=False))
 
-    info = {"tokens": work(), "version": tokenizers.__version__}
+    info = {"tokens": work(), "version": reference_tokenizers.package().__version__}
     return Contestant("tokenizers", timing.rate_of(work, num_bytes / 1e6), info)
 
 
