@@ -11,12 +11,13 @@ import pathlib
 import random
 
 from bert_tf import members
+from bert_tf.tokenization import byte_pair, learn_byte_pair
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary
 from tests.family import toy_encoder, toy_tokenizer
 
 BERT, TOY = "bert", toy_encoder.__name__
 ENCODERS = (*members.known("models"), TOY)
-TOKENIZERS = WORDPIECE, LETTERS = "wordpiece", toy_tokenizer.__name__
+TOKENIZERS = WORDPIECE, LETTERS, BYTE_PAIR = "wordpiece", toy_tokenizer.__name__, "byte_pair"
 MEMBERS = f"--members={TOY},{LETTERS}"
 
 BIRDS = ("hen", "owl", "jay", "emu")
@@ -42,19 +43,19 @@ LINES = {
     "question_answering": json.dumps({"question": "who saw cat", "context": "hen saw cat."}),
 }
 _SHAPE = (
-    "vocab_size=128, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, "
+    "vocab_size=300, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, "
     "intermediate_size=32, max_position_embeddings=64"
 )
 # Dropout as the models have it; the default ALBERT has none.
 _SHAPES = {
     BERT: f"bert.Config({_SHAPE})",
     "albert": f"albert.Config({_SHAPE}, embedding_size=8, hidden_dropout_prob=0.1)",
-    "distilbert": "distilbert.Config(vocab_size=128, dim=16, n_layers=2, n_heads=2, "
+    "distilbert": "distilbert.Config(vocab_size=300, dim=16, n_layers=2, n_heads=2, "
     "hidden_dim=32, max_position_embeddings=64)",
     "electra": f"electra.Config({_SHAPE}, embedding_size=8)",
     "roberta": f"roberta.Config({_SHAPE})",
     "xlm_roberta": f"xlm_roberta.Config({_SHAPE})",
-    TOY: "toy_encoder.Config(vocab_size=128)",
+    TOY: "toy_encoder.Config(vocab_size=300)",
 }
 _CONFIG = '''"""Tiny, for tests."""
 from bert_tf.config import *
@@ -150,6 +151,8 @@ def write_tokenizers(folder: pathlib.Path) -> None:
     vocabulary = learn_vocabulary(count_words(text, True), 100, min_frequency=1)
     (folder / WORDPIECE).mkdir()
     vocabulary.save(str(folder / WORDPIECE / "vocab.txt"))
+    byte_pairs = learn_byte_pair.learn(text, 290)
+    byte_pair.BytePairTokenizer(byte_pairs).save(str(folder / BYTE_PAIR))
 
 
 def write_config(path: pathlib.Path, encoder: str, task: str) -> None:

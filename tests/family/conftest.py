@@ -31,3 +31,9 @@ def toy_encoder(texts, tmp_path_factory):
 def toy_tokenizer(texts, tmp_path_factory):
     """BERT with the second tokenizer."""
     return Pair(cases.BERT, cases.LETTERS, texts, tmp_path_factory.mktemp("toy_tokenizer"))
+
+
+@pytest.fixture(scope="session")
+def byte_pairs(texts, tmp_path_factory):
+    """RoBERTa with a byte-level BPE."""
+    return Pair("roberta", cases.BYTE_PAIR, texts, tmp_path_factory.mktemp("byte_pairs"))

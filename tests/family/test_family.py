@@ -15,7 +15,7 @@ import tensorflow as tf
 from bert_tf.tokenization.tokenizer import Tokenizer
 from tests.family import cases
 from tests.family.pairs import OBJECTIVES, weights_of
-from tests.scripts.conftest import run_here
+from tests.scripts.conftest import ok_here, run_here
 
 
 def rows_of(folder):
@@ -39,6 +39,35 @@ def test_examples_have_the_layout_of_the_tokenizer(toys, objective):
         if objective != "none":
             second = row.index(end)
             assert row[second : second + 2] == [end, end] and row.count(end) == 3
+
+
+def test_words_of_a_byte_level_bpe_are_masked_whole_and_reported(byte_pairs):
+    flags = {"static_masks": True, "do_whole_word_mask": True, "max_ngram": 2}
+    records = byte_pairs.records("valid", **flags, max_predictions_per_seq=12)
+    begins_word = Tokenizer.from_folder(str(byte_pairs.texts / cases.BYTE_PAIR)).begins_word
+    num_parts = 0
+    for ids, masked, length in masked_rows_of(records):
+        begins = begins_word[ids[:length]]
+        begins[1] = True  # the first word of a text has no space before it
+        word = np.cumsum(begins)
+        for place in masked:
+            assert set(np.flatnonzero(word == word[place])) <= masked
+        num_parts += sum(not begins[place] for place in masked)
+    assert num_parts > 10
+    page = ok_here("report_pretraining_data", cases.MEMBERS, data=records)
+    assert "tokens" in page
+
+
+def masked_rows_of(folder):
+    """(ids as they were, masked places, length) of each row."""
+    for path in sorted(map(str, folder.glob("*.tfrecord"))):
+        for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+            features = tf.train.Example.FromString(record).features.feature
+            ids = np.array(features["input_ids"].int64_list.value)
+            count = int(sum(features["masked_lm_weights"].float_list.value))
+            places = features["masked_lm_positions"].int64_list.value[:count]
+            ids[places] = features["masked_lm_ids"].int64_list.value[:count]
+            yield ids, set(places), int(sum(features["input_mask"].int64_list.value)) or len(ids)
 
 
 def test_a_pretrained_model_is_evaluated_again_and_guesses_a_mask(toys):
@@ -72,6 +101,8 @@ def test_a_model_folder_has_the_files_of_its_members(toys, toy_encoder, toy_toke
         ("toy_tokenizer", "token_classification", "litert"),
         ("toys", "question_answering", None),
         ("toys", "pretraining", "onnx"),
+        ("byte_pairs", "token_classification", "saved_model"),
+        ("byte_pairs", "pretraining", None),
     ],
 )
 def test_a_task_is_learned_scored_answered_and_exported(request, pair, task, form):
