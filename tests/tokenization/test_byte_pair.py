@@ -15,7 +15,6 @@ from bert_tf.tokenization.byte_pair import BytePairTokenizer
 from bert_tf.tokenization.byte_pair_vocabulary import BytePairVocabulary, byte_alphabet
 from bert_tf.tokenization.tokenizer import Tokenizer
 from tests.tokenization import byte_pair_vocabularies
-from tests.tokenization.test_saved_model import CORE_OPS, ops_of
 
 HARD = [
     *byte_pair_vocabularies.TEXT.split("\n"),
@@ -214,22 +213,7 @@ def test_a_word_of_100_000_letters_costs_little_more_than_its_length():
     assert seconds[2] < 30 * seconds[1] + 1  # were it quadratic, 100 times
 
 
-def test_only_core_ops_are_used():
-    tokenizer = byte_pair_vocabularies.tokenizer(add_prefix_space=True)
-    text, ids = tf.TensorSpec([None], tf.string), tf.RaggedTensorSpec([None, None], tf.int32)
-    used = ops_of(lambda x: tokenizer.tokenize_with_offsets(x, keep_special_tokens=True), text)
-    used |= ops_of(lambda a, b: tokenizer.encode(a, b, max_seq_length=9, pad=False), text, text)
-    used |= ops_of(tokenizer.decode, ids)
-    assert used - CORE_OPS == OWN_OPS
-    assert all(hasattr(tf.raw_ops, op) for op in OWN_OPS)
-
-
 CONFIG = '{"kind": "byte_pair", "%s": "%s"}'
-_OWN_OPS = """
-    DecodeRaw DenseBincount FloorDiv LookupTableFindV2 OnesLike RaggedGather ReduceJoin SegmentMin
-    StringSplit Transpose UnicodeTranscode Unique UnsortedSegmentMin While
-"""
-OWN_OPS = set(_OWN_OPS.split())
 
 
 @pytest.mark.parametrize(
