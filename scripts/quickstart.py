@@ -7,6 +7,7 @@ by itself. Running this again continues: finished steps are not repeated.
 
 Example:
     python scripts/quickstart.py --output_dir=quickstart
+    python scripts/quickstart.py --encoder=electra --output_dir=quickstart_electra
 """
 
 import dataclasses
@@ -22,19 +23,24 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from bert_tf import app, files, shipped
+from bert_tf import app, files, members, recipes, shipped
 from bert_tf.progress import format_seconds
-from bert_tf.recipes import recipe
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "quickstart", "Where all files go.")
+_ENCODER = flags.DEFINE_string(
+    "encoder", "bert", "Which model: bert, roberta, albert, distilbert or electra."
+)
 _PRETRAIN_CONFIG = flags.DEFINE_string(
-    "pretrain_config", "pretrain/quickstart", "Model, lengths and steps."
+    "pretrain_config", None, "Model, lengths and steps; by default the small ones of --encoder."
 )
 _FINETUNE_CONFIG = flags.DEFINE_string(
-    "finetune_config", "finetune/quickstart", "The same model, to be fine-tuned."
+    "finetune_config", None, "The same model, to be fine-tuned; by default that of --encoder."
 )
 
 
+# What an encoder was published with, where it is not WordPiece and what its task asks for.
+_VOCABULARY = {"roberta": {"kind": "byte_pair"}}
+_OBJECTIVE = {"albert": "sentence_order"}
 # The training reads the small corpus about as many times; pairs of sentences that came again would
 # be learned by heart.
 _DUPE_FACTOR = 8
@@ -60,15 +66,34 @@ def main(argv: Sequence[str]) -> None:
     del argv
     folder = pathlib.Path(_OUTPUT_DIR.value)
     folder.mkdir(parents=True, exist_ok=True)
-    steps = plan_steps(folder, _PRETRAIN_CONFIG.value, _FINETUNE_CONFIG.value)
+    pretrain_config, finetune_config = _configs_of(_ENCODER.value)
+    steps = plan_steps(
+        folder,
+        _PRETRAIN_CONFIG.value or pretrain_config,
+        _FINETUNE_CONFIG.value or finetune_config,
+    )
     seconds = run_steps(steps, folder / "steps.json")
     print(summary(folder, seconds))
 
 
+def _configs_of(encoder: str) -> tuple[str, str]:
+    """The recipes for pretraining and for fine-tuning; ValueError if there is none."""
+    if encoder == "bert":
+        return "pretrain/quickstart", "finetune/quickstart"
+    known = sorted(
+        name for name in members.known("models") if f"pretrain/{name}" in recipes.known()
+    )
+    if encoder not in known:
+        raise ValueError(f"--encoder={encoder}: expected one of {', '.join(known)}.")
+    return f"pretrain/{encoder}", f"finetune/quickstart:{encoder}"
+
+
 def plan_steps(folder: pathlib.Path, pretrain_config: str, finetune_config: str) -> list[Step]:
     """The steps in their order; vocabulary size and length are those of the configs."""
-    config = recipe(pretrain_config)
-    corpus = folder / "corpus"
+    config = recipes.recipe(pretrain_config)
+    encoder, corpus = config.model.model_type, folder / "corpus"
+    has_pairs = getattr(config.task, "next_sentence", False)
+    objective = _OBJECTIVE.get(encoder, "next_sentence") if has_pairs else "none"
 
     def script(title: str, name: str, replaces: str = "", **values: object) -> Step:
         words = (f"--{flag}={value}" for flag, value in values.items())
@@ -82,6 +107,7 @@ def plan_steps(folder: pathlib.Path, pretrain_config: str, finetune_config: str)
             vocab_file=folder / "vocab",
             output_dir=folder / "records" / part,
             max_seq_length=config.data.max_seq_length,
+            objective=objective,
             **more,
         )
 
@@ -98,6 +124,7 @@ def plan_steps(folder: pathlib.Path, pretrain_config: str, finetune_config: str)
             input=corpus / "pretrain_train.txt",
             output_dir=folder / "vocab",
             vocab_size=config.model.vocab_size,
+            **_VOCABULARY.get(encoder, {}),
         ),
         records("make records", "train", dupe_factor=_DUPE_FACTOR),
         records("make held-out records", "heldout"),
@@ -173,6 +200,29 @@ def _as_typed(words: Sequence[str]) -> str:
     return " \\\n        ".join(["python " + words[0], *map(shlex.quote, words[1:])])
 
 
+def _scores_of_pairs(folder: pathlib.Path, scores: dict[str, float]) -> list[tuple[str, ...]]:
+    if "next_sentence_accuracy" not in scores:
+        return []
+    counts = json.loads((folder / "records/heldout/manifest.json").read_text())["counts"]
+    names = {"examples_random_next", "examples_swapped"} & set(counts)
+    second = counts[names.pop()] / counts["examples"]
+    return [
+        (
+            "pairs of texts told apart",
+            f"{scores['next_sentence_accuracy']:.1%}",
+            f"{max(second, 1 - second):.1%}",
+            "always the commoner answer",
+        )
+    ]
+
+
+def _scores_of_replaced_tokens(scores: dict[str, float]) -> list[tuple[str, ...]]:
+    if "discriminator_auc" not in scores:
+        return []
+    area = f"{scores['discriminator_auc']:.1%}"
+    return [("replaced tokens found, AUC", area, "50.0%", "guessing")]
+
+
 def summary(folder: pathlib.Path, seconds: dict[str, float]) -> str:
     """Scores beside what needs no learning, times, files, and what to try next."""
 
@@ -180,8 +230,6 @@ def summary(folder: pathlib.Path, seconds: dict[str, float]) -> str:
         return json.loads((folder / name / "model" / "metrics.json").read_text())["eval"]
 
     pretrained, tuned, random = map(metrics, ("pretrain", "finetune", "random_weights"))
-    counts = json.loads((folder / "records/heldout/manifest.json").read_text())["counts"]
-    random_next = counts["examples_random_next"] / counts["examples"]
     scores = [
         ("held-out text", "this model", "to compare", ""),
         (
@@ -190,12 +238,8 @@ def summary(folder: pathlib.Path, seconds: dict[str, float]) -> str:
             f"{pretrained['commonest_token_accuracy']:.1%}",
             "always the commonest token",
         ),
-        (
-            "next sentence told from another",
-            f"{pretrained['next_sentence_accuracy']:.1%}",
-            f"{max(random_next, 1 - random_next):.1%}",
-            "always the commoner answer",
-        ),
+        *_scores_of_pairs(folder, pretrained),
+        *_scores_of_replaced_tokens(pretrained),
         (
             "package of a docstring found",
             f"{tuned['accuracy']:.1%}",

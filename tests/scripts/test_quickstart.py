@@ -9,6 +9,8 @@ import sys
 import pytest
 from absl import flags
 
+from bert_tf import recipes
+
 _SCRIPTS = pathlib.Path(__file__).parent.parent.parent / "scripts"
 
 
@@ -153,6 +155,37 @@ def test_what_an_unfinished_step_left_is_removed_where_the_command_would_refuse_
     left.mkdir()
     code = f"import os, sys; sys.exit(os.path.exists({str(left)!r}))"
     quickstart.run_steps([_step("export", code, str(left))], tmp_path / "steps.json")
+
+
+@pytest.mark.parametrize(
+    ("encoder", "kind", "objective"),
+    [
+        ("bert", "", "next_sentence"),
+        ("roberta", "--kind=byte_pair", "none"),
+        ("albert", "", "sentence_order"),
+        ("distilbert", "", "none"),
+        ("electra", "", "none"),
+    ],
+)
+def test_every_encoder_has_a_plan(encoder, kind, objective):
+    configs = quickstart._configs_of(encoder)
+    steps = {step.title: step.words for step in quickstart.plan_steps(pathlib.Path("q"), *configs)}
+    assert (kind in steps["learn a vocabulary"]) == bool(kind)
+    assert f"--objective={objective}" in steps["make records"]
+    pretraining, tuning = (recipes.recipe(name).check() for name in configs)
+    assert pretraining.model.model_type == tuning.model.model_type == encoder
+    assert pretraining.train.num_train_steps == 2000
+
+
+def test_an_encoder_without_a_small_recipe_is_named():
+    with pytest.raises(ValueError, match="--encoder=gpt2: expected one of albert, bert, distil"):
+        quickstart._configs_of("gpt2")
+
+
+def test_the_table_of_an_electra_tells_how_many_replaced_tokens_are_found(tmp_path):
+    lines = quickstart._scores_of_replaced_tokens({"discriminator_auc": 0.75})
+    assert lines[0][1:3] == ("75.0%", "50.0%")
+    assert not quickstart._scores_of_pairs(tmp_path, {"discriminator_auc": 0.75})
 
 
 def test_the_table_sets_every_score_beside_what_needs_no_learning(tmp_path):

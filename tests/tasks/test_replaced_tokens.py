@@ -279,6 +279,13 @@ def test_the_generator_is_a_masked_lm(folder, outputs, batch):
     np.testing.assert_allclose(found, outputs["masked_lm_logits"], atol=1e-6)
 
 
+def test_pretraining_goes_on_with_both_networks(folder, task, model):
+    begun = task.build_model()
+    initial_weights.initialize(begun, str(folder), TOKENIZER)
+    for weight, expected in zip(begun.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(weight, expected, err_msg=weight.path)
+
+
 def test_a_discriminator_is_fine_tuned(folder, model):
     config = ExperimentConfig(
         model=model_folder.read_checkpoint(str(folder)).config,
