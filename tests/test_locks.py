@@ -9,10 +9,18 @@ import signal
 import socket
 import subprocess
 import sys
+import types
 
 import pytest
+import tensorflow as tf
 
-from bert_tf import files, locks
+from bert_tf import app, files, locks
+from bert_tf.data.building import builder
+from bert_tf.data.building.settings import DataSettings
+from bert_tf.inference import features
+from bert_tf.inference.answers_file import AnswersFile
+from bert_tf.tasks import results
+from bert_tf.training import distribution
 
 OWNER = """
 import contextlib, sys, time
@@ -71,6 +79,59 @@ def test_the_second_comer_is_told_who_writes(own, tmp_path, kind):
     with getattr(locks, kind)(output):
         assert os.listdir(tmp_path)
     assert not list(tmp_path.rglob("*lock"))
+
+
+def build(path):
+    builder.create_pretraining_data("none.txt", None, path, DataSettings())
+
+
+def extract(path):
+    settings = features.Settings("", (0,), "jsonl", 8, 1)
+    encoder = types.SimpleNamespace(config=types.SimpleNamespace(num_hidden_layers=1))
+    features.extract(encoder, None, [], path, settings, batch_size=1)
+
+
+def train(path):
+    with distribution.owning(path, tf.distribute.get_strategy()):
+        pass
+
+
+def make_folder(path):
+    with files.new_folder(path, replace=True):
+        pass
+
+
+WRITERS = {
+    "builder": ("folder", build),
+    "training": ("folder", train),
+    "features": ("folder", extract),
+    "predictions": ("folder", lambda path: results.write_files(path, {"a": ["b"]})),
+    "answers": ("beside", lambda path: AnswersFile(path, {})),
+    "export and conversion": ("beside", make_folder),
+    "figures": ("beside", lambda path: app.write_lines(path, ["a"])),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_whoever_writes_asks_for_the_lock(own, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(builder.documents, "expand_globs", lambda patterns: [])
+    kind, write = WRITERS[name]
+    own(kind, str(tmp_path / "out"))
+    with pytest.raises(ValueError, match="out is being written by process"):
+        write(str(tmp_path / "out"))
+
+
+def test_workers_that_write_nothing_need_no_lock(own, tmp_path):
+    own("folder", str(tmp_path / "out"))
+    strategy = tf.distribute.get_strategy()
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": ["a:1", "b:1"]}), task_type="worker", task_id=1
+    )
+    worker = types.SimpleNamespace(cluster_resolver=resolver)
+    with distribution.owning(str(tmp_path / "out"), worker):
+        pass
+    with distribution.owning(str(tmp_path / "out"), strategy, writes=False):
+        pass
 
 
 def test_the_same_process_may_take_it_again(disk, tmp_path):
