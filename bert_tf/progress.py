@@ -38,7 +38,9 @@ class bar:  # noqa: N801 - used like a function
         self._total = len(items) if total is None and hasattr(items, "__len__") else total
         self._unit, self._description, self._text = unit, description, ""
         self._initial = self._done = initial
+        self._first: tuple[float, float] | None = None  # (done, time) of the first update
         self._rich = None
+        self._num_updates = 0
 
     def __enter__(self) -> "bar":
         self._start = self._last_line = time.monotonic()
@@ -66,6 +68,9 @@ class bar:  # noqa: N801 - used like a function
     def update(self, count: float = 1) -> None:
         """Adds `count` units of work done."""
         self._done += count
+        self._num_updates += 1
+        if self._first is None:
+            self._first = self._done, time.monotonic()
         if self._rich is not None:
             self._draw()
         elif time.monotonic() - self._last_line >= LINE_EVERY:
@@ -85,9 +90,13 @@ class bar:  # noqa: N801 - used like a function
     def _numbers(self) -> str:
         seconds = max(time.monotonic() - self._start, 1e-9)
         rate = (self._done - self._initial) / seconds
+        if self._num_updates > 1:  # the first update holds what is done once, such as compiling
+            done, moment = self._first
+            rate = (self._done - done) / max(time.monotonic() - moment, 1e-9)
         of_total = f"/{_amount(self._total)}" if self._total else ""
         left = ""
-        if self._total and rate and self._done < self._total:
+        is_known = self._num_updates > 1
+        if self._total and rate and is_known and self._done < self._total:
             left = f", {format_seconds((self._total - self._done) / rate)} left"
         text = f" | {self._text}" if self._text else ""
         return (

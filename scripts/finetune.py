@@ -151,7 +151,7 @@ def main(argv):
     config = FLAGS.config
     if FLAGS.find_batch:
         find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, _COMMAND)
-    strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
+    strategy = run_flags.strategy()
     finetuning.check_is_trained_here(config)
     with distribution.owning(FLAGS.work_dir, strategy, writes=not FLAGS.dry_run):
         start = Start(FLAGS.init_checkpoint, FLAGS.vocab_file, _MODEL_SETTINGS)

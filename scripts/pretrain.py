@@ -104,7 +104,7 @@ def main(argv):
 
     if FLAGS.find_batch:
         find_batch.settle(FLAGS.config, FLAGS.work_dir, FLAGS.strategy, _COMMAND)
-    strategy = distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
+    strategy = run_flags.strategy()
     start = Start(FLAGS.init_checkpoint, FLAGS.vocab_file, _MODEL_SETTINGS)
     config = pretraining.check(FLAGS.config, start)
     with distribution.owning(FLAGS.work_dir, strategy, writes=not FLAGS.dry_run):

@@ -12,6 +12,12 @@ flags.disclaim_key_flags()  # --help of the script that calls `define` shows the
 def define() -> None:
     """Defines the flags, as if they stood in the script."""
     flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Which devices to use.")
+    flags.DEFINE_integer(
+        "num_logical_devices",
+        1,
+        "Divide the CPU into so many devices, to try --strategy=mirrored without GPUs.",
+        lower_bound=1,
+    )
     flags.DEFINE_string("tpu", "", "Name or address of the TPU; 'local' on a TPU VM.")
     flags.DEFINE_bool(
         "dry_run", False, "Run two steps, print what the run would do, and write nothing."
@@ -40,6 +46,15 @@ def define() -> None:
     flags.DEFINE_list(
         "profile_steps", None, "FIRST,LAST: write a profile of these steps for TensorBoard."
     )
+
+
+def strategy():
+    """The `tf.distribute.Strategy` that the flags say."""
+    from bert_tf.training import distribution
+
+    if FLAGS.num_logical_devices > 1:
+        distribution.divide_cpu(FLAGS.num_logical_devices)
+    return distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu)
 
 
 def session(strategy):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from bert_tf.export import PRECISIONS
 from bert_tf.export.ids import IdsGraph
+from bert_tf.export.quiet import quiet
 from bert_tf.layers.attention import MASKED
 
 SIGNATURE = "ids"
@@ -51,7 +52,8 @@ def convert(
             converter.representative_dataset = lambda: (
                 (SIGNATURE, {name: batch[name] for name in graph.inputs}) for batch in calibration
             )
-        return converter.convert()
+        with quiet():
+            return converter.convert()
 
 
 def _with_other_mask(function, value: float):

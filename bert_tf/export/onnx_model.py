@@ -7,6 +7,7 @@ import numpy as np
 
 from bert_tf.export import PRECISIONS
 from bert_tf.export.ids import IdsGraph
+from bert_tf.export.quiet import quiet
 
 _OPSET = 17
 
@@ -32,13 +33,14 @@ def convert(graph: IdsGraph, precision: str) -> bytes:
     renamed = {f"{name}:0": name for name in graph.inputs}
     names = [tensor.name for tensor in graph.function.outputs]
     renamed |= dict(zip(names, graph.outputs, strict=True))
-    model, _ = tf2onnx.convert.from_graph_def(
-        graph.function.graph.as_graph_def(),
-        input_names=[f"{name}:0" for name in graph.inputs],
-        output_names=names,
-        opset=_OPSET,
-        tensors_to_rename=renamed,
-    )
+    with quiet():
+        model, _ = tf2onnx.convert.from_graph_def(
+            graph.function.graph.as_graph_def(),
+            input_names=[f"{name}:0" for name in graph.inputs],
+            output_names=names,
+            opset=_OPSET,
+            tensors_to_rename=renamed,
+        )
     content = model.SerializeToString()
     return content if precision == "float32" else _quantize(content)
 
@@ -50,13 +52,14 @@ def _quantize(content: bytes) -> bytes:
         before, after = os.path.join(folder, "float.onnx"), os.path.join(folder, "int8.onnx")
         with open(before, "wb") as file:
             file.write(content)
-        quantize_dynamic(
-            before,
-            after,
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["MatMul"],
-        )
+        with quiet():
+            quantize_dynamic(
+                before,
+                after,
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["MatMul"],
+            )
         with open(after, "rb") as file:
             return file.read()
 

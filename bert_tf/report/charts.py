@@ -6,9 +6,9 @@ page, which may be light or dark.
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-_SIZE = (7.4, 2.7)  # inches
+_WIDE, _HALF = (7.4, 2.7), (4.0, 2.3)  # inches
 _COLORS = ("#1f6fb4", "#d9541e", "#2a8f4d", "#8a4fb0", "#b08a00", "#777777")
 # Stand-ins for what the page decides.
 _SOFT, _LINE = "#010203", "#010204"
@@ -35,12 +35,15 @@ _LOOK = {
 }
 
 
-def lines(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str) -> str:
+def lines(
+    series: Mapping[str, Sequence[tuple[float, float]]], x_label: str, *, is_half: bool = False
+) -> str:
     """Curves over one x.
 
     Args:
       series: {name: points (x, y)}, all finite, at least one point each.
       x_label: what x is.
+      is_half: drawn for half the width of the page.
     """
 
     def draw(axes):
@@ -56,7 +59,7 @@ def lines(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str) -> 
             axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
     said = f"{', '.join(series)} by {x_label}"
-    return _svg(draw, said)
+    return _svg(draw, said, _HALF if is_half else _WIDE)
 
 
 def bars(edges: Sequence[float], heights: Sequence[float], x_label: str, y_label: str) -> str:
@@ -75,17 +78,17 @@ def bars(edges: Sequence[float], heights: Sequence[float], x_label: str, y_label
         axes.set_ylabel(y_label)
         axes.yaxis.set_major_formatter("{x:,.0f}")
 
-    return _svg(draw, f"Histogram: {y_label} by {x_label}")
+    return _svg(draw, f"Histogram: {y_label} by {x_label}", _WIDE)
 
 
-def _svg(draw, said: str) -> str:
-    """The chart that `draw(axes)` makes; `said` is read aloud."""
+def _svg(draw: Callable, said: str, size: tuple[float, float]) -> str:
+    """The chart of so many inches that `draw(axes)` makes; `said` is read aloud."""
     import matplotlib  # takes a second: most runs end without having needed it
     from markupsafe import escape
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_LOOK):
-        figure = Figure(figsize=_SIZE, layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
         output = io.StringIO()
         nothing = dict.fromkeys(["Creator", "Date", "Format", "Type"])
@@ -96,5 +99,6 @@ def _svg(draw, said: str) -> str:
     )
     for color, ours in _PAGE_COLORS.items():
         text = text.replace(color, ours)
-    # In points, which a page must not take for its width.
+    # Inside of HTML no namespaces are named. A size in points would be taken for that of the page.
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
     return re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)

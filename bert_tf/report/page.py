@@ -100,12 +100,18 @@ def folded(summary: str, content: str) -> str:
     return _piece("folded", summary, markupsafe.Markup(content))
 
 
-def curves(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str = "step") -> str:
+def curves(
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    x_label: str = "step",
+    *,
+    is_half: bool = False,
+) -> str:
     """A chart of curves of one quantity. Points that are not finite are left out.
 
     Args:
       series: {name: points (x, y)}.
       x_label: what x is.
+      is_half: one of those that stand `side_by_side`.
     """
     series = {
         name: [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
@@ -114,7 +120,7 @@ def curves(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str = "
     series = {name: points for name, points in series.items() if points}
     if not series:
         return paragraph("No points.")
-    return f"<figure>{charts.lines(series, x_label)}</figure>"
+    return f"<figure>{charts.lines(series, x_label, is_half=is_half)}</figure>"
 
 
 def side_by_side(figures: Iterable[str]) -> str:

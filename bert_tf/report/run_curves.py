@@ -67,7 +67,7 @@ def sections(
         if all("loss" in name for name in names) or len(found) == 1:
             yield heading, page.curves(found)
         else:
-            charts = (page.curves({said: points}) for said, points in found.items())
+            charts = (page.curves({said: points}, is_half=True) for said, points in found.items())
             yield heading, page.side_by_side(charts)
 
 

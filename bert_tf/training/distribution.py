@@ -28,6 +28,11 @@ def make_strategy(name: str = "auto", *, tpu: str = "") -> tf.distribute.Strateg
     if name == "auto":
         name = _best_name(tpu)
     strategy = _make(name, tpu)
+    if name == "mirrored" and strategy.num_replicas_in_sync == 1:
+        logging.warning(
+            "--strategy=mirrored found one device, so nothing is mirrored. "
+            "--num_logical_devices=2 divides a CPU, to try it."
+        )
     logging.info("strategy %s: %d replica(s)", name, strategy.num_replicas_in_sync)
     return strategy
 
@@ -39,6 +44,20 @@ def _best_name(tpu: str) -> str:
     if resolver.cluster_spec().as_dict():
         return "multi_worker"
     return "mirrored" if len(tf.config.list_logical_devices("GPU")) > 1 else "one_device"
+
+
+def divide_cpu(number: int) -> None:
+    """Makes `number` logical devices of the CPU, so that `mirrored` can be tried without GPUs.
+
+    Raises:
+      ValueError: TensorFlow has begun to use the devices.
+    """
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    parts = [tf.config.LogicalDeviceConfiguration()] * number
+    try:
+        tf.config.set_logical_device_configuration(cpu, parts)
+    except RuntimeError as error:
+        raise ValueError(f"--num_logical_devices: {error}") from error
 
 
 # One strategy of a kind in a process: all MirroredStrategies number their collectives from the same

@@ -7,7 +7,6 @@ import pytest
 
 from bert_tf.report import page
 
-_SVG = "{http://www.w3.org/2000/svg}"
 _CURVES = {"loss": [(10, 0.7), (20, 0.5), (30, float("nan"))], "<eval>": [(30, 0.6)]}
 
 
@@ -34,8 +33,8 @@ def test_curves_draw_every_finite_point_inside_the_frame():
     tree = ElementTree.fromstring(svg.removeprefix("<figure>").removesuffix("</figure>"))
     left, top, width, height = map(float, tree.attrib["viewBox"].split())
     marks = [
-        [(float(use.attrib["x"]), float(use.attrib["y"])) for use in group.iter(_SVG + "use")]
-        for group in tree.iter(_SVG + "g")
+        [(float(use.attrib["x"]), float(use.attrib["y"])) for use in group.iter("use")]
+        for group in tree.iter("g")
         if group.attrib.get("clip-path")
     ]
     assert [len(line) for line in marks] == [2, 1]
