@@ -3,7 +3,7 @@ r"""Stores checkpoints that Google's own code of ALBERT and ELECTRA wrote, with 
     git clone https://github.com/google-research/albert
     git clone https://github.com/google-research/electra
     python scripts/development/make_google_family_goldens.py --albert_dir=albert \\
-        --electra_dir=electra --output_dir=goldens
+        --electra_dir=electra --goldens_dir=goldens
 
 As make_google_goldens.py, which does it for BERT: Google's files run unmodified in a TensorFlow 1
 graph, and all weights are random. `albert` has two groups of two layers. `electra` is a checkpoint
@@ -27,7 +27,9 @@ from scripts.development import make_google_goldens as of_bert
 FLAGS = flags.FLAGS
 flags.DEFINE_string("albert_dir", None, "A checkout of google-research/albert.", required=True)
 flags.DEFINE_string("electra_dir", None, "A checkout of google-research/electra.", required=True)
-flags.set_default(FLAGS["google_dir"], ".")  # of make_google_goldens.py, which is not run
+flags.DEFINE_string("goldens_dir", None, "Folder to make.", required=True)
+for _flag in ("google_dir", "output_dir"):  # of make_google_goldens.py, which is not run
+    flags.set_default(FLAGS[_flag], ".")
 
 
 v1 = tf.compat.v1
@@ -56,7 +58,7 @@ def main(argv):
 
 
 def _store(name: str, build, files: dict) -> None:
-    folder = os.path.join(FLAGS.output_dir, name)
+    folder = os.path.join(FLAGS.goldens_dir, name)
     os.makedirs(folder)
     with tf.Graph().as_default(), v1.Session() as session:
         outputs = build()

@@ -14,6 +14,7 @@ _FILES = sorted((_ROOT / "bert_tf").rglob("*.py"))
 # may say it, and why.
 _BERT = {
     "models/bert/": "its home",
+    "models/albert/checkpoint_names.py": "Google's ALBERT has the names of its BERT",
     "config/experiment.py": "the encoder of a config that names none",
     "checkpoints/": "formats name the classes and files of the BERTs of other projects",
     "__init__.py": "the names that users import",
@@ -23,6 +24,7 @@ _WORDPIECE = {
     "tokenization/": "its home",
     "data/records/manifest.py": "manifests of older versions name no kind",
     "checkpoints/": "formats write the tokenizer files of other projects",
+    "hub.py": "the files of other projects that are fetched",
     "__init__.py": "the names that users import",
 }
 
