@@ -234,3 +234,13 @@ def test_a_name_in_another_case_is_suggested(write):
 
 def test_settings_name_columns_once():
     assert columns.TextColumns("{a} {b}", "{b} {c}").names() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("settings", [{}, {"text_column": "text"}])
+def test_another_separator_is_named(write, settings):
+    with pytest.raises(ValueError, match="';' seems to stand between the fields. Expected commas"):
+        read_train(write("text;label\na;x\nb;y\n", "t.csv"), **settings)
+    path = write("text\tlabel\na\tx\nb\ty\n", "t.csv")
+    with pytest.raises(ValueError, match="tabs between the fields: pass --input_format=tsv"):
+        read_train(path, **settings)
+    assert read_train(path, Reading("tsv"), **settings).texts == ["a", "b"]

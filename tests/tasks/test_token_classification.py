@@ -203,3 +203,29 @@ def test_the_loss_counts_each_word_once(model):
 def test_labels_that_cannot_be_are_refused(labels, scheme, message):
     with pytest.raises(ValueError, match=message):
         make(labels, tag_scheme=scheme)
+
+
+@pytest.mark.parametrize(
+    ("labels", "scheme"),
+    [(("O", "PER", "[CLS]"), "plain"), (("[SEP]", "O", "B_PER", "I_PER", "[CLS]"), "iob2")],
+)
+def test_o_and_special_tokens_are_never_entities(labels, scheme):
+    from bert_tf.tasks.token_classification.tag_decoder import TagDecoder
+
+    tags = [label for label in labels if "I_" not in label]
+    ids = [labels.index(tag) for tag in tags]
+    scores_NWL = np.log(np.eye(len(labels), dtype=np.float32)[[ids]] + 1e-6)
+    words = " ".join("a" * len(tags))
+    starts = np.arange(0, 2 * len(tags), 2, dtype=np.int32)[np.newaxis]
+    found = TagDecoder(list(labels), scheme).entities(
+        tf.constant(scores_NWL),
+        {
+            "word_mask": tf.ones([1, len(tags)], tf.int32),
+            "word_starts": tf.constant(starts),
+            "word_ends": tf.constant(starts + 1),
+            "text": tf.constant([words]),
+        },
+    )
+    assert found["label"].numpy().tolist() == [[b"PER"]]
+    place = next(place for place, tag in enumerate(tags) if "PER" in tag)
+    assert found["start"].numpy().tolist() == [[2 * place]]

@@ -120,7 +120,7 @@ def find(
     usual = ", ".join(f"{text}+{pair}" if pair else text for text, pair in _USUAL)
     raise ValueError(
         f"{path}:1: no column has a usual name for text ({usual}). The columns are: "
-        f"{', '.join(names)}. {_say_which(names)} {HEADER_HINT}"
+        f"{', '.join(names)}. {_other_separator(names) or f'{_say_which(names)} {HEADER_HINT}'}"
     )
 
 
@@ -158,8 +158,22 @@ def places(path: str, names: Sequence[str], columns: Sequence[str]) -> list[int]
     return [names.index(column) for column in columns]
 
 
+def _other_separator(names: Sequence[str]) -> str:
+    """What to do about a table whose fields something else separates; "" for other tables."""
+    if len(names) > 1 or not (marks := [mark for mark in "\t;|" if mark in names[0]]):
+        return ""
+    if marks[0] == "\t":
+        return "There are tabs between the fields: pass --input_format=tsv."
+    return (
+        f"{marks[0]!r} seems to stand between the fields. Expected commas, or tabs in a .tsv: "
+        "convert the table."
+    )
+
+
 def _hint(column: str, names: Sequence[str]) -> str:
     """What to write for a column that is not there."""
+    if other := _other_separator(names):
+        return other
     parts = [part.strip() for part in column.split(",")]
     if len(parts) < 2:
         like = next((name for name in names if name.lower() == column.lower()), "")
