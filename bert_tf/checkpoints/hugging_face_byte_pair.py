@@ -4,8 +4,8 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any
 
+from bert_tf.checkpoints.hugging_face_files import Description
 from bert_tf.checkpoints.source_files import Files, write_json
-from bert_tf.files import read_json
 from bert_tf.tokenization.byte_pair import BytePairTokenizer
 from bert_tf.tokenization.byte_pair_vocabulary import (
     MERGES_FILE,
@@ -17,14 +17,13 @@ _ROLES = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 _DOUBLE, _SINGLE = "double_separator", "single_separator"
 
 
-def read(files: Files) -> BytePairTokenizer | None:
+def read(files: Files, description: Description) -> BytePairTokenizer | None:
     """The tokenizer of a folder; None if it holds no byte-level BPE.
 
     Raises:
       ValueError: a file is damaged, merges do not fit the vocabulary, or the BPE is none of bytes.
     """
-    path = files.find("tokenizer.json")
-    whole = read_json(path) if path else {}
+    path, whole = files.find("tokenizer.json"), description.whole
     model, splits = _object(whole.get("model")), _object(whole.get("pre_tokenizer"))
     if files.find(VOCABULARY_FILE) and files.find(MERGES_FILE):
         names = (posixpath.join(files.folder, name) for name in (VOCABULARY_FILE, MERGES_FILE))
@@ -33,8 +32,7 @@ def read(files: Files) -> BytePairTokenizer | None:
         vocabulary = _vocabulary(whole, model, splits, str(path))
     else:
         return None
-    settings = files.json("tokenizer_config.json")
-    spellings = {role: _spelling(settings.get(role)) for role in _ROLES}
+    settings, spellings = description.config, description.special
     adds_space = settings.get("add_prefix_space", splits.get("add_prefix_space"))
     is_template = _object(whole.get("post_processor")).get("type") == "TemplateProcessing"
     row_layout = settings.get("row_layout") or (_SINGLE if is_template else _DOUBLE)
@@ -42,7 +40,8 @@ def read(files: Files) -> BytePairTokenizer | None:
         vocabulary,
         add_prefix_space=adds_space is True,
         row_layout=row_layout,
-        special_tokens={role: spelling for role, spelling in spellings.items() if spelling},
+        special_tokens=spellings,
+        added=description.added,
     )
 
 

@@ -1,9 +1,12 @@
 """A tokenizer in the files that it has here too: its vocabulary and tokenizer_config.json."""
 
+import posixpath
+
 from absl import logging
 
 from bert_tf.checkpoints.source_files import Files
 from bert_tf.tokenization import tokenizer_config
+from bert_tf.tokenization.finding import WORDPIECE, read_added
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, WordPieceTokenizer
@@ -15,17 +18,19 @@ def read(files: Files) -> Tokenizer:
     Raises:
       ValueError: a file is missing or damaged.
     """
-    if has_kind(files):
+    settings = tokenizer_config.read(files.folder)
+    if settings.get("kind", WORDPIECE) != WORDPIECE:
         return Tokenizer.from_folder(files.vocab_file or files.folder)
     path = files.vocabulary_file(VOCABULARY_FILE)
-    settings = tokenizer_config.read(files.folder)
     tokenizer_config.check_types(files.folder, settings, WordPieceTokenizer.SETTINGS)
+    where = posixpath.join(files.folder, tokenizer_config.CONFIG_FILE)
+    settings["added_tokens"] = read_added(settings.get("added_tokens"), where)
     return word_piece(Vocabulary.from_file(path), settings, files.path)
 
 
 def has_kind(files: Files) -> bool:
-    """Whether the folder's tokenizer_config.json names another kind than WordPiece."""
-    return tokenizer_config.read(files.folder).get("kind", "wordpiece") != "wordpiece"
+    """Whether the folder's tokenizer_config.json is of bert_tf, and names a kind of tokenizer."""
+    return "kind" in tokenizer_config.read(files.folder)
 
 
 def word_piece(vocabulary: Vocabulary, settings: dict, source: str) -> WordPieceTokenizer:

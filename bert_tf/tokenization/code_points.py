@@ -11,6 +11,7 @@ matter to a rule. A dimension in brackets is ragged.
 
 import dataclasses
 import functools
+import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -52,13 +53,16 @@ class Normalized(NamedTuple):
 
 
 @tf.function(autograph=False, reduce_retracing=True)  # some hundred ops, which are slow if eager
-def normalize_code_points(texts: tf.Tensor, *, do_lower_case: bool) -> Normalized:
+def normalize_code_points(
+    texts: tf.Tensor, *, do_lower_case: bool, strip_accents: bool | None = None
+) -> Normalized:
     """Normalises texts as `words.normalize` does, character by character.
 
     Args:
       texts: string [N]. Bytes that are not UTF-8 count as U+FFFD, one for each maximal part of a
         character as in Python's `bytes.decode(errors="replace")`, and are dropped like it.
-      do_lower_case: lower-case, decompose (NFD) and remove the marks of category Mn.
+      do_lower_case: put it into lower case.
+      strip_accents: decompose (NFD) and remove the marks of category Mn; None: if `do_lower_case`.
 
     Returns:
       the normalised texts and the source of each character.
@@ -66,7 +70,9 @@ def normalize_code_points(texts: tf.Tensor, *, do_lower_case: bool) -> Normalize
     References: Unicode 14, sections 3.13 (final sigma) and 3.11 (canonical ordering).
     """
     original = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
-    entries_C = _look_up(original.values, do_lower_case)
+    strip = do_lower_case if strip_accents is None else strip_accents
+    table = _table(do_lower_case, strip)
+    entries_C = _look_up(original.values, table)
     place_C = tf.bitwise.right_shift(entries_C, _PLACE_SHIFT)
     num_C = tf.bitwise.bitwise_and(entries_C, (1 << _NUM_BITS) - 1)
     places = tf.ragged.range(place_C, place_C + num_C, row_splits_dtype=tf.int64)
@@ -74,7 +80,7 @@ def normalize_code_points(texts: tf.Tensor, *, do_lower_case: bool) -> Normalize
     points_O = tf.where(
         places.values == 0,
         tf.gather(original.values, sources_O),
-        tf.gather(tf.constant(_table(do_lower_case).pool), places.values),
+        tf.gather(tf.constant(table.pool), places.values),
     )
     if do_lower_case:
         is_sigma_C = original.values == _CAPITAL_SIGMA
@@ -83,6 +89,7 @@ def normalize_code_points(texts: tf.Tensor, *, do_lower_case: bool) -> Normalize
             lambda: _with_final_sigmas(points_O, places, is_sigma_C, entries_C, original),
             lambda: points_O,
         )
+    if strip:
         points_O, sources_O = tf.cond(
             tf.reduce_any(_has_flag(entries_C, _MOVES)),
             lambda: _in_canonical_order(points_O, sources_O, entries_C, original),
@@ -109,13 +116,14 @@ def unchanged(texts: tf.Tensor) -> Normalized:
 
 
 @functools.cache
-def unchanged_characters(do_lower_case: bool) -> str:
+def unchanged_characters(do_lower_case: bool, strip_accents: bool | None = None) -> str:
     """A negated RE2 class: the characters that normalisation leaves as they are, wherever they are.
 
     ASCII letters and ASCII white space are among them: lower-casing those takes no table, and the
     splitter knows white space. Bytes that are not UTF-8 are not.
     """
-    entries = _table(do_lower_case).all_entries() & ~(_IS_IGNORABLE | _IS_CASED)
+    strip = do_lower_case if strip_accents is None else strip_accents
+    entries = _table(do_lower_case, strip).all_entries() & ~(_IS_IGNORABLE | _IS_CASED)
     changes = entries != _ITSELF
     changes[: ord("z") + 1] &= entries[: ord("z") + 1] == 0
     changes[_SURROGATES] = True  # RE2 reads them; they are not UTF-8
@@ -124,8 +132,7 @@ def unchanged_characters(do_lower_case: bool) -> str:
     return f"[^{''.join(ranges)}]"
 
 
-def _look_up(points_C: tf.Tensor, do_lower_case: bool) -> tf.Tensor:
-    table = _table(do_lower_case)
+def _look_up(points_C: tf.Tensor, table: "_Table") -> tf.Tensor:
     page_C = tf.gather(tf.constant(table.page_of), tf.bitwise.right_shift(points_C, _PAGE_BITS))
     in_page_C = tf.bitwise.bitwise_and(points_C, (1 << _PAGE_BITS) - 1)
     return tf.gather(tf.constant(table.entries), page_C * (1 << _PAGE_BITS) + in_page_C)
@@ -205,17 +212,18 @@ class _Table:
 
 
 @functools.cache
-def _table(do_lower_case: bool) -> _Table:
+def _table(lower: bool, strip: bool) -> _Table:
     entries = np.full(_NUM_CODE_POINTS, _ITSELF, np.int32)
     pool = [0]
-    moving = set(_combining_classes()[0].tolist() if do_lower_case else ())
-    for point, target in _targets(do_lower_case):
+    moving = set(_combining_classes()[0].tolist() if strip else ())
+    for point, target in _targets(lower, strip):
         flags = 0 if moving.isdisjoint(target) else _MOVES
         entries[point] = (len(pool) << _PLACE_SHIFT) | flags | len(target)
         pool += target
-    if do_lower_case:
+    if strip:
         entries[_members(unicode_tables.MARKS)] = _IS_MARK
         entries[sorted(moving)] |= _MOVES
+    if lower:
         entries[_members(unicode_tables.CASED)] |= _IS_CASED
         entries[_members(unicode_tables.CASE_IGNORABLE)] |= _IS_IGNORABLE
     entries[_members(unicode_tables.DROPPED)] = _DROPPED
@@ -229,16 +237,36 @@ def _table(do_lower_case: bool) -> _Table:
     )
 
 
-def _targets(do_lower_case: bool) -> Iterator[tuple[int, list[int]]]:
+def _targets(lower: bool, strip: bool) -> Iterator[tuple[int, list[int]]]:
     """(code point, what it becomes) of each that neither stays nor disappears."""
     for point in _members(unicode_tables.SPACES):
         yield point, [ord(" ")]
-    if not do_lower_case:
-        return
-    yield from _parse_map(unicode_tables.UNCASED)
-    for syllable in range(_NUM_HANGUL):  # Unicode 14, section 3.12
-        jamo = [0x1100 + syllable // 588, 0x1161 + syllable % 588 // 28, 0x11A7 + syllable % 28]
-        yield _HANGUL + syllable, jamo if syllable % 28 else jamo[:2]
+    if lower and strip:
+        yield from _parse_map(unicode_tables.UNCASED)
+    elif lower or strip:
+        yield from _targets_of_one(lower)
+    if strip:
+        for syllable in range(_NUM_HANGUL):  # Unicode 14, section 3.12
+            jamo = [0x1100 + syllable // 588, 0x1161 + syllable % 588 // 28, 0x11A7 + syllable % 28]
+            yield _HANGUL + syllable, jamo if syllable % 28 else jamo[:2]
+
+
+def _targets_of_one(lower: bool) -> Iterator[tuple[int, list[int]]]:
+    """Lower case alone, or decomposition alone, without marks.
+
+    Of the characters that Unicode 14 changes, later versions change none otherwise. So Python may
+    be asked here, whatever its version.
+    """
+    marks = set(_members(unicode_tables.MARKS).tolist())
+    for point, _ in _parse_map(unicode_tables.UNCASED):
+        character = chr(point)
+        if lower:
+            target = [ord(c) for c in character.lower()]
+        else:
+            decomposed = map(ord, unicodedata.normalize("NFD", character))
+            target = [p for p in decomposed if p not in marks]
+        if target != [point]:
+            yield point, target
 
 
 @functools.cache

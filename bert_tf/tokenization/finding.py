@@ -32,14 +32,15 @@ def read_folder(path: str, changes: Mapping[str, Any]) -> "Tokenizer":
             f"Known: {', '.join(cls.SETTINGS) or 'none'}."
         )
     settings = tokenizer_config.changed(path, settings, changes)
-    settings["added_tokens"] = added = _added(settings.get("added_tokens"), where)
+    settings["added_tokens"] = added = read_added(settings.get("added_tokens"), where)
     tokenizer = cls.read(path, settings)
     if set(tokenizer.added) - set(added) or len(tokenizer.added) != len(added):
         raise ValueError(f"{where}: a tokenizer of kind {kind!r} takes no added_tokens.")
     return tokenizer
 
 
-def _added(values: Any, where: str) -> tuple[AddedToken, ...]:
+def read_added(values: Any, where: str) -> tuple[AddedToken, ...]:
+    """The `added_tokens` of tokenizer_config.json; ValueError if they are malformed."""
     if values is not None and not isinstance(values, list):
         raise ValueError(f"{where}: added_tokens is {values!r:.60}; expected a list.")
     return tuple(

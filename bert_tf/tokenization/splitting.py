@@ -5,6 +5,7 @@ ragged.
 """
 
 import functools
+import re
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -14,6 +15,7 @@ from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.words import has_short_words
 
 _MAX_BYTES_PER_CHARACTER = 4
+_UNREACHABLE = re.compile(r"[\0 ]")
 
 
 class Tokens(NamedTuple):
@@ -73,9 +75,14 @@ class Splitter(tf.Module):
 def _make_op(
     tokens: tuple[str, ...], max_input_chars_per_word: int
 ) -> tf_text.FastWordpieceTokenizer:
-    # The op limits words by their bytes; the limit in characters is enforced afterwards.
+    # The op limits words by their bytes; the limit in characters is enforced afterwards. A token
+    # that no word can hold (empty, with a space or a NUL) gets a spelling that the op accepts.
+    vocab = [
+        token if token and not _UNREACHABLE.search(token) else f" {i}"
+        for i, token in enumerate(tokens)
+    ]
     return tf_text.FastWordpieceTokenizer(
-        vocab=list(tokens),
+        vocab=vocab,
         max_bytes_per_word=_MAX_BYTES_PER_CHARACTER * max_input_chars_per_word,
         token_out_type=tf.int32,
     )

@@ -285,7 +285,8 @@ class Tokenizer(tf.Module, abc.ABC):
 
     def settings(self) -> dict[str, Any]:
         """What tokenizer_config.json holds: the kind, each of `SETTINGS`, and added tokens."""
-        settings = {"kind": self.kind} | {name: getattr(self, name) for name in self.SETTINGS}
+        found = {name: getattr(self, name) for name in self.SETTINGS}
+        settings = {"kind": self.kind} | {k: v for k, v in found.items() if v is not None}
         added = [token.to_json() for token in self.added]
         return settings | ({"added_tokens": added} if added else {})
 

@@ -10,13 +10,14 @@ from absl import logging
 from bert_tf import files
 
 CONFIG_FILE = "tokenizer_config.json"
-FORMAT_VERSION = 2  # the first with added tokens; without any, files are those of version 1
+FORMAT_VERSION = 2
+_SINCE_2 = ("added_tokens", "strip_accents")  # without these, a file is one of version 1
 _WORDING = {bool: "true or false", int: "a whole number, at least 1", str: "a string"}
 
 
 def write(folder: str, settings: Mapping[str, Any]) -> None:
     """Writes the file into `folder`, in one piece."""
-    version = FORMAT_VERSION if settings.get("added_tokens") else 1
+    version = 1 if all(settings.get(name) is None for name in _SINCE_2) else FORMAT_VERSION
     config = {**settings, "format_version": version}
     content = json.dumps(config, indent=2, sort_keys=True) + "\n"
     files.write_whole(os.path.join(folder, CONFIG_FILE), content)

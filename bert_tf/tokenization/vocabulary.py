@@ -3,6 +3,7 @@
 Knows nothing of TensorFlow graphs and nothing of how text is cut into tokens.
 """
 
+import codecs
 import hashlib
 from collections.abc import Iterable
 
@@ -24,7 +25,8 @@ class Vocabulary:
       source: where the tokens come from, for error messages.
 
     Raises:
-      ValueError: a special token is missing, a token is empty, has a line break or occurs twice.
+      ValueError: a special token is missing, a token has a line break or occurs twice. Several may
+        be empty: ids that no text reaches, as some published vocabularies have.
     """
 
     def __init__(self, tokens: Iterable[str], *, source: str = "vocabulary"):
@@ -38,7 +40,10 @@ class Vocabulary:
 
     @classmethod
     def from_file(cls, path: str) -> "Vocabulary":
-        """Reads one token per line (UTF-8, id = line number from 0); only the line end is cut off.
+        """Reads one token per line (UTF-8, id = line number from 0), as Google's loader does.
+
+        White space around a token is cut off, a byte order mark and empty lines at the end of the
+        file are passed over. An empty line before is an id that no text reaches.
 
         Raises:
           ValueError: the file is missing, empty, not UTF-8, or its tokens are not a vocabulary.
@@ -131,8 +136,15 @@ def _read_lines(path: str) -> list[str]:
     if not content.strip():
         raise ValueError(f"{path}: the vocabulary file is empty (expected one token per line)")
     # Split at \n alone: str.splitlines would also split inside tokens such as U+2028.
-    lines = content.removesuffix(b"\n").split(b"\n")
-    return [_decode(line.removesuffix(b"\r"), path, i + 1) for i, line in enumerate(lines)]
+    lines = content.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n").split(b"\n")
+    return [_stripped(_decode(line, path, i + 1)) for i, line in enumerate(lines)]
+
+
+def _stripped(line: str) -> str:
+    """A token without the white space around it; a token of white space alone keeps that."""
+    token = line.removesuffix("\r")
+    stripped = token.strip()
+    return token if stripped in ("", CONTINUATION_PREFIX) else stripped
 
 
 def _decode(line: bytes, path: str, line_number: int) -> str:
@@ -147,9 +159,12 @@ def _decode(line: bytes, path: str, line_number: int) -> str:
 def _ids_of(tokens: tuple[str, ...], source: str) -> dict[str, int]:
     id_of = {}
     for i, token in enumerate(tokens):
-        if not token or "\n" in token:
-            problem = "empty" if not token else f"{token!r} holds a line break"
-            raise ValueError(f"{source}, line {i + 1}: {problem}; expected one token per line")
+        if "\n" in token:
+            raise ValueError(
+                f"{source}, line {i + 1}: {token!r} holds a line break; expected one token per line"
+            )
+        if not token:
+            continue
         first = id_of.setdefault(token, i)
         if first != i:
             raise ValueError(

@@ -34,7 +34,8 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
 
     Args:
       vocabulary: the tokens.
-      do_lower_case: lower-case the text and strip its accents, as the uncased models do.
+      do_lower_case: put the text into lower case, as the uncased models do.
+      strip_accents: remove accents; None: if `do_lower_case`.
       max_input_chars_per_word: a word of more characters becomes [UNK]. 200 in
         google-research/bert; checkpoints trained with Hugging Face's tokenizer had 100.
 
@@ -44,7 +45,7 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
     """
 
     FILES = (VOCABULARY_FILE,)
-    SETTINGS = {"do_lower_case": bool, "max_input_chars_per_word": int}
+    SETTINGS = {"do_lower_case": bool, "strip_accents": bool, "max_input_chars_per_word": int}
     SET_APART = _IDEOGRAPH
 
     def __init__(
@@ -52,6 +53,7 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
         vocabulary: Vocabulary,
         *,
         do_lower_case: bool = True,
+        strip_accents: bool | None = None,
         max_input_chars_per_word: int = 200,
         added: Sequence[AddedToken] = (),
     ):
@@ -61,6 +63,8 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
             )
         self.vocabulary = vocabulary
         self.do_lower_case = bool(do_lower_case)
+        same = strip_accents is None or bool(strip_accents) == self.do_lower_case
+        self.strip_accents = None if same else bool(strip_accents)
         self.max_input_chars_per_word = int(max_input_chars_per_word)
         super().__init__(added)
         self._splitter = Splitter(vocabulary, self.max_input_chars_per_word)
@@ -91,6 +95,7 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
         return cls(
             vocabulary,
             do_lower_case=do_lower_case,
+            strip_accents=settings.get("strip_accents"),
             max_input_chars_per_word=limit,
             added=settings.get("added_tokens") or (),
         )
@@ -156,11 +161,15 @@ class WordPieceTokenizer(tokenizer.Tokenizer):
 
     def normalize(self, texts: tf.Tensor) -> tf.Tensor:
         """See the base class."""
-        return words.normalize(texts, do_lower_case=self.do_lower_case)
+        return words.normalize(texts, **self._clean_up)
 
     def normalize_with_sources(self, texts: tf.Tensor) -> Normalized:
         """See the base class."""
-        return normalize_code_points(texts, do_lower_case=self.do_lower_case)
+        return normalize_code_points(texts, **self._clean_up)
+
+    @property
+    def _clean_up(self) -> dict[str, bool | None]:
+        return {"do_lower_case": self.do_lower_case, "strip_accents": self.strip_accents}
 
     def cut(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """See the base class."""

@@ -57,12 +57,15 @@ def has_short_words(normalized: tf.Tensor, max_input_chars_per_word: int) -> tf.
     return tf.strings.regex_full_match(normalized, f"(?:{inside}[{_WORD_ENDS}])*{inside}")
 
 
-def normalize(texts: tf.Tensor, *, do_lower_case: bool) -> tf.Tensor:
+def normalize(
+    texts: tf.Tensor, *, do_lower_case: bool, strip_accents: bool | None = None
+) -> tf.Tensor:
     """Cleans up texts as Google's BasicTokenizer does, short of splitting them into words.
 
     Bytes that are not UTF-8, U+0000, U+FFFD, control and format characters are dropped, white space
-    becomes a space (ASCII white space may stay as it is); with `do_lower_case` the text is
-    lower-cased, decomposed (NFD) and loses its combining marks (category Mn).
+    becomes a space (ASCII white space may stay as it is); with `do_lower_case` the text is put into
+    lower case; with `strip_accents` (None: if `do_lower_case`) it is decomposed (NFD) and loses its
+    combining marks (category Mn).
 
     Args:
       texts: string [N].
@@ -70,12 +73,14 @@ def normalize(texts: tf.Tensor, *, do_lower_case: bool) -> tf.Tensor:
     Returns:
       string [N].
     """
-    pattern = unchanged_characters(do_lower_case) + "*"
+    pattern = unchanged_characters(do_lower_case, strip_accents) + "*"
     changes = tf.where(tf.logical_not(tf.strings.regex_full_match(texts, pattern)))
     unchanged = tf.strings.lower(texts) if do_lower_case else texts
 
     def with_changes() -> tf.Tensor:
-        some = normalize_code_points(tf.gather_nd(texts, changes), do_lower_case=do_lower_case)
+        some = normalize_code_points(
+            tf.gather_nd(texts, changes), do_lower_case=do_lower_case, strip_accents=strip_accents
+        )
         some = tf.strings.unicode_encode(some.points, "UTF-8")
         return tf.tensor_scatter_nd_update(unchanged, changes, some)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
+from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
 TOKENS = (*SPECIAL_TOKENS, "the", "##s", "é", "[unused1]")
 
@@ -45,9 +46,25 @@ def test_last_line_end_and_windows_line_ends_do_not_change_the_vocabulary(tmp_pa
     assert Vocabulary.from_file(write(tmp_path / "a", content)) == Vocabulary(TOKENS)
 
 
-def test_only_line_ends_are_cut_off(tmp_path):
-    odd = (*SPECIAL_TOKENS, " x ", "\u2028", "##\u2028", "\xa0", "a\x85b")
-    assert Vocabulary.from_file(write(tmp_path / "a", lines(*odd))).tokens == odd
+def test_white_space_around_a_token_is_cut_off_but_not_a_token_of_white_space(tmp_path):
+    odd = (*SPECIAL_TOKENS, " x ", "y\t", "\u2028", "##\u2028", "\xa0", "a\x85b")
+    read = Vocabulary.from_file(write(tmp_path / "a", lines(*odd)))
+    assert read.tokens == (*SPECIAL_TOKENS, "x", "y", "\u2028", "##\u2028", "\xa0", "a\x85b")
+
+
+def test_a_byte_order_mark_and_empty_lines_at_the_end_are_passed_over(tmp_path):
+    content = b"\xef\xbb\xbf" + lines(*TOKENS) + b"\n\r\n"
+    assert Vocabulary.from_file(write(tmp_path / "a", content)).tokens == TOKENS
+
+
+def test_an_empty_line_and_a_nul_are_ids_that_no_text_reaches(tmp_path):
+    tokens = (*SPECIAL_TOKENS, "the", "", "s", "", "a\0", "##\0b", "x y")
+    vocabulary = Vocabulary.from_file(write(tmp_path / "a", lines(*tokens)))
+    assert vocabulary.tokens == tokens
+    ids = WordPieceTokenizer(vocabulary).tokenize(["the s a\0 xy"]).to_list()[0]
+    assert ids == [5, 7, 1, 1]
+    vocabulary.save(str(tmp_path / "b"))
+    assert Vocabulary.from_file(str(tmp_path / "b")) == vocabulary
 
 
 def test_continuations_are_known_and_read_only():
@@ -79,7 +96,6 @@ def test_a_missing_special_token_is_named(tmp_path, missing):
         (b"", "empty"),
         (b"\n\n", "empty"),
         (lines(*TOKENS) + b"the\n", "line 10: token 'the' is already on line 6"),
-        (lines(*TOKENS, "", "x"), "line 10: empty"),
         (lines(*TOKENS) + b"x\xff\n", r"line 10: not UTF-8 \(b'x\\xff'\)"),
     ],
 )

@@ -1,0 +1,213 @@
+"""What the files of a Hugging Face tokenizer say, in one form for all kinds of tokenizers.
+
+tokenizer.json says most. Older folders have a vocabulary and, beside it, tokenizer_config.json,
+added_tokens.json and special_tokens_map.json. Each kind honours a setting or refuses it by
+`Description.refuse`, in one line that names it; none is passed over in silence.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from bert_tf.checkpoints.source_files import Files
+from bert_tf.files import read_json
+from bert_tf.tokenization.added_tokens import AddedToken
+
+TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "tokenizer_config.json"
+_ADDED_FILE, _SPECIAL_FILE = "added_tokens.json", "special_tokens_map.json"
+# The largest published ones, of 250,000 tokens, have 35 MB.
+_MOST_BYTES = 100_000_000
+_ROLES = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+_LONGEST = 10_000_000
+_SHOWN = 80  # characters of a setting in an error
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """The files of a tokenizer, but for its vocabulary.
+
+    Attributes:
+      folder: where they are.
+      whole: tokenizer.json; empty without one.
+      config: tokenizer_config.json; empty without one.
+      special: {role, such as "mask_token": spelling}, of the roles that a file names.
+      added: the added tokens with their flags, special tokens among them.
+    """
+
+    folder: str
+    whole: Mapping[str, Any]
+    config: Mapping[str, Any]
+    special: Mapping[str, str]
+    added: tuple[AddedToken, ...]
+
+    def part(self, name: str) -> dict[str, Any]:
+        """An object of tokenizer.json, such as "model"; empty if it is null or missing.
+
+        Raises:
+          ValueError: it is something else.
+        """
+        value = self.whole.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise self.refuse(TOKENIZER_FILE, name, value, "an object")
+        return value or {}
+
+    def refuse(self, file: str, name: str, value: Any, expected: str) -> ValueError:
+        """The error for a setting that cannot be honoured.
+
+        Args:
+          file: its name.
+          name: of the setting.
+          value: what it is.
+          expected: what can be honoured.
+        """
+        said = json.dumps(value, ensure_ascii=False, default=str)
+        said = said if len(said) <= _SHOWN else said[:_SHOWN] + "..."
+        return ValueError(f"{self.folder}/{file}: {name} is {said}; bert_tf reads {expected}.")
+
+    def check(self, file: str, values: Mapping[str, Any], name: str, *accepted: Any) -> None:
+        """Refuses `values[name]` if it is there and none of `accepted`; null is accepted."""
+        value = values.get(name)
+        if value is not None and not any(value is a or value == a for a in accepted):
+            said = " or ".join(json.dumps(a) for a in accepted)
+            raise self.refuse(file, name, value, said)
+
+
+def read(files: Files) -> Description:
+    """Reads what is there.
+
+    Raises:
+      ValueError: a file is damaged or too large, or an added token is malformed.
+    """
+    path = files.find(TOKENIZER_FILE)
+    whole = _read(path) if path else {}
+    config = _read(files.find(CONFIG_FILE))
+    marks = _read(files.find(_SPECIAL_FILE))
+    special = {}
+    for values in (marks, config):
+        special |= {role: text for role in _ROLES if (text := spelling(values.get(role)))}
+    more = marks.get("additional_special_tokens") or config.get("additional_special_tokens")
+    more = more if isinstance(more, list) else []
+    is_special = {*special.values(), *map(spelling, more)}
+    listed = _listed(whole, config, path or f"{files.folder}/{CONFIG_FILE}")
+    known = {token.content for token in listed}
+    path = files.find(_ADDED_FILE)
+    for content, number in _read(path).items():
+        if content not in known:
+            values = {"content": content, "id": number, "special": content in is_special}
+            listed.append(AddedToken.from_json(values, f"{path}: {content!r:.60}"))
+    return Description(files.folder, whole, config, special, tuple(listed))
+
+
+def spelling(value: Any) -> str:
+    """Of a special token, which is a string, or an object with its content."""
+    value = value.get("content") if isinstance(value, dict) else value
+    return value if isinstance(value, str) else ""
+
+
+def _read(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    size = tf.io.gfile.stat(path).length
+    if size > _MOST_BYTES:
+        raise ValueError(
+            f"{path}: {size / 1e6:.0f} MB; expected at most {_MOST_BYTES / 1e6:.0f} MB in a file "
+            "of a tokenizer."
+        )
+    return read_json(path)
+
+
+def _listed(whole: Mapping[str, Any], config: Mapping[str, Any], path: str) -> list[AddedToken]:
+    """The added tokens that tokenizer.json lists, or tokenizer_config.json."""
+    values = whole.get("added_tokens")
+    if values is not None:
+        if not isinstance(values, list):
+            raise ValueError(f"{path}: added_tokens is {values!r:.60}; expected a list.")
+        return [
+            AddedToken.from_json(value, f"{path}: added_tokens[{i}]")
+            for i, value in enumerate(values)
+        ]
+    values = config.get("added_tokens_decoder")
+    if values is None:
+        return []
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: added_tokens_decoder is {values!r:.60}; expected an object.")
+    listed = []
+    for key, value in values.items():
+        number = int(key) if key.isascii() and key.isdigit() and len(key) < 10 else key
+        value = {**value, "id": number} if isinstance(value, dict) else value
+        listed.append(AddedToken.from_json(value, f"{path}: added_tokens_decoder[{key!r:.20}]"))
+    return listed
+
+
+def template(cls: str, sep: str, *, pair: str = "bert") -> dict[str, Any]:
+    """The post-processor of tokenizer.json, without ids.
+
+    Args:
+      cls, sep: the special tokens.
+      pair: "bert" (`[CLS] A [SEP] B [SEP]` with segments) or "roberta" (`<s> A </s></s> B </s>`).
+    """
+
+    def mark(name: str, segment: int) -> dict[str, Any]:
+        return {"SpecialToken": {"id": name, "type_id": segment}}
+
+    first, second = 0, int(pair == "bert")
+    single = [mark(cls, 0), {"Sequence": {"id": "A", "type_id": 0}}, mark(sep, 0)]
+    between = [] if pair == "bert" else [mark(sep, first)]
+    both = [*single, *between, {"Sequence": {"id": "B", "type_id": second}}, mark(sep, second)]
+    return {"type": "TemplateProcessing", "single": single, "pair": both}
+
+
+def check_template(description: Description, cls: str, sep: str, pair: str) -> None:
+    """Refuses a post-processor that lays out other rows than `template`; null is accepted.
+
+    Raises:
+      ValueError: see above.
+    """
+    given = description.part("post_processor")
+    kind = given.get("type")
+    if kind in ("BertProcessing", "RobertaProcessing"):
+        found = [spelling_of_pair(given.get(name)) for name in ("cls", "sep")]
+        if found == [cls, sep] and kind.lower().startswith(pair):
+            return
+    expected = template(cls, sep, pair=pair)
+    if kind == "TemplateProcessing" and all(given.get(n) == expected[n] for n in expected):
+        return
+    if given:
+        rows = f"{cls} A {sep}{sep if pair == 'roberta' else ''} B {sep}"
+        raise description.refuse(
+            TOKENIZER_FILE, "post_processor", given, f"rows of the form {rows}"
+        )
+
+
+def spelling_of_pair(value: Any) -> Any:
+    """The spelling in [spelling, id]."""
+    return value[0] if isinstance(value, list) and value else None
+
+
+def max_length(description: Description) -> int | None:
+    """The truncation limit: of tokenizer.json, else model_max_length; None if there is none.
+
+    Raises:
+      ValueError: a limit is no whole number, or texts are to lose their beginning.
+    """
+    truncation = description.part("truncation")
+    description.check(TOKENIZER_FILE, truncation, "direction", "Right")
+    description.check(CONFIG_FILE, description.config, "truncation_side", "right")
+    limits = (
+        (TOKENIZER_FILE, "truncation.max_length", truncation.get("max_length")),
+        (CONFIG_FILE, "model_max_length", description.config.get("model_max_length")),
+    )
+    for file, name, value in limits:
+        if value is None:
+            continue
+        if value in (1e30, int(1e30)):
+            continue  # what transformers writes for "no limit"
+        if type(value) is not int or value < 1:
+            raise description.refuse(file, name, value, "a whole number from 1 on")
+        if value > _LONGEST:
+            raise description.refuse(file, name, value, f"at most {_LONGEST:,}")
+        return value
+    return None
