@@ -16,7 +16,14 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from bert_tf.checkpoints import encoders, hdf5, hugging_face_tokenizer, mapping, tensors
+from bert_tf.checkpoints import (
+    encoders,
+    hdf5,
+    hugging_face_tokenizer,
+    mapping,
+    sentence_transformers,
+    tensors,
+)
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.found_task import found_task, labels_of, task_without_classifier
 from bert_tf.checkpoints.mapping import Row, Tensors
@@ -66,7 +73,7 @@ def read(files: Files) -> Checkpoint:
     rows = [dataclasses.replace(row, theirs=plain[row.theirs]) for row in rows]
     tokenizer = hugging_face_tokenizer.read(files)
     if task.name == "embedding":
-        task = dataclasses.replace(task, **hugging_face_tokenizer.read_pooling(files))
+        task = dataclasses.replace(task, **sentence_transformers.read(files))
     data = DataConfig(max_seq_length=_length(files))
     return Checkpoint(files.path, config, task, weights, tokenizer, data, rows)
 
@@ -254,9 +261,9 @@ def _labels(values: Mapping[str, Any], count: int) -> tuple[str, ...]:
 
 
 def _length(files: Files) -> int:
-    """The longest text of a sentence-transformers model; otherwise what the positions allow."""
-    length = files.json("sentence_bert_config.json").get("max_seq_length")
-    return length if type(length) is int and length > 2 else 512
+    """The longest text of a sentence-transformers model, or the tokenizer's limit, or 512."""
+    limit = hugging_face_tokenizer.max_length(files)
+    return sentence_transformers.read_length(files) or limit or 512
 
 
 def losses(checkpoint: Checkpoint) -> list[str]:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from bert_tf.layers.attention import MASKED
 
-POOLINGS = ("mean", "max", "cls", "pooler")
+POOLINGS = ("mean", "max", "cls", "pooler", "mean_sqrt_len", "weighted_mean", "last")
 
 
 def pool(outputs: Mapping[str, tf.Tensor], input_mask: tf.Tensor, how: str) -> tf.Tensor:
@@ -19,13 +19,17 @@ def pool(outputs: Mapping[str, tf.Tensor], input_mask: tf.Tensor, how: str) -> t
       outputs: of an encoder.
       input_mask: int32 [B, S], 1 for tokens.
       how: "mean" over the tokens, [CLS] and [SEP] among them; their "max"; the last layer's "cls";
-        or the "pooler", which is a dense layer and tanh on that.
+        the "pooler", which is a dense layer and tanh on that; "mean_sqrt_len", the sum of the
+        tokens by the root of their number; "weighted_mean", where the n-th token has weight n; the
+        "last" token; or several, which stand one behind the other, such as "cls+mean".
 
     Returns:
-      float32 [B, D].
+      float32 [B, D], of several [B, D + D ...].
 
     Reference: Reimers and Gurevych 2019, section 3; "pooler" Devlin et al. 2018, section 3.1.
     """
+    if "+" in how:
+        return tf.concat([pool(outputs, input_mask, one) for one in how.split("+")], axis=-1)
     if how == "pooler":
         return tf.cast(outputs["pooled_output"], tf.float32)
     sequence_BSD = tf.cast(outputs["sequence_output"], tf.float32)
@@ -34,12 +38,21 @@ def pool(outputs: Mapping[str, tf.Tensor], input_mask: tf.Tensor, how: str) -> t
     mask_BS1 = tf.expand_dims(tf.cast(input_mask, tf.float32), -1)
     if how == "max":
         return tf.reduce_max(tf.where(mask_BS1 > 0, sequence_BSD, MASKED), axis=1)
-    return tf.reduce_sum(sequence_BSD * mask_BS1, 1) / tf.reduce_sum(mask_BS1, 1)
+    if how == "last":
+        number_BS1 = tf.cumsum(mask_BS1, axis=1)
+        is_last_BS1 = (number_BS1 == tf.reduce_sum(mask_BS1, 1, keepdims=True)) & (mask_BS1 > 0)
+        return tf.reduce_sum(tf.where(is_last_BS1, sequence_BSD, 0.0), 1)
+    if how == "weighted_mean":
+        mask_BS1 *= tf.cumsum(mask_BS1, axis=1)
+    weight_B1 = tf.reduce_sum(mask_BS1, 1)
+    weight_B1 = tf.sqrt(weight_B1) if how == "mean_sqrt_len" else weight_B1
+    return tf.reduce_sum(sequence_BSD * mask_BS1, 1) / weight_B1
 
 
 def check_pooling(how: str, *, setting: str, use_pooler: bool) -> None:
     """ValueError for a pooling that is unknown, or that this encoder cannot do."""
-    if how not in POOLINGS:
+    parts = how.split("+")
+    if not set(parts) <= set(POOLINGS):
         raise ValueError(f"{setting} is {how!r}. Known: {', '.join(POOLINGS)}.")
-    if how == "pooler" and not use_pooler:
+    if "pooler" in parts and not use_pooler:
         raise ValueError(f"{setting} is 'pooler', but this checkpoint has no pooler.")

@@ -51,6 +51,12 @@ class EmbeddingTask(Serve):
         """See `Task.build_model`."""
         return EmbeddingModel(self.config, self.facts)
 
+    def encode(self, texts, text_pairs=None):
+        """See `Serve.encode`: the prompt stands before every text."""
+        if self.config.task.prompt:
+            texts = tf.strings.join([self.config.task.prompt, texts])
+        return super().encode(texts, text_pairs)
+
     def decode(self, outputs, batch):
         """`embedding` float32 [B, D]."""
         vectors_BD = pool(outputs, batch["input_mask"], self.config.task.pooling)
