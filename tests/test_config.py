@@ -238,3 +238,10 @@ def test_a_value_of_another_type_on_the_command_line_is_an_error(command_line):
     assert process.returncode == 1
     assert "flag --config.data.max_seq_length=1.5: invalid literal for int()" in process.stderr
     assert "Traceback" not in process.stderr
+
+
+@pytest.mark.parametrize("epochs", [0, 0.0])
+def test_nothing_to_train_is_an_error_and_not_one_step(epochs):
+    train = TrainConfig(num_train_steps=0, num_train_epochs=epochs)
+    with pytest.raises(ValueError, match="nothing would be trained"):
+        train.with_steps(1000)

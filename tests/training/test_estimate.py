@@ -1,5 +1,7 @@
 """What a run is said to need."""
 
+import pytest
+
 from bert_tf.config.experiment import (
     BertConfig,
     DataConfig,
@@ -57,3 +59,9 @@ def test_the_forecast_names_rows_time_and_checkpoints():
     assert "after step 400 to step 1000, with 8 rows a step: 4,800 rows" in lines
     assert "5:00 in all" in lines
     assert "every 1000 steps and at the end, and keep 3" in lines
+
+
+def test_a_step_that_can_never_fit_is_refused_before_anything_is_compiled():
+    with pytest.raises(ValueError, match="would run out of memory: it needs about .* GB"):
+        estimate._check_possible(1e18)
+    estimate._check_possible(1e9)
