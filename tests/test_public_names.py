@@ -20,6 +20,7 @@ PUBLIC = [
     "export_saved_model",
     "finetune",
     "load",
+    "load_tokenizer",
     "predict",
     "pretrain",
     "recipe",

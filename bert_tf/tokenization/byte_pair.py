@@ -37,7 +37,6 @@ _SPECIAL_TOKENS = {
     "mask_token": "<mask>",
 }
 _NONE = -1
-_as_written = tf.autograph.experimental.do_not_convert
 
 
 class BytePairTokenizer(tokenizer.Tokenizer):
@@ -254,20 +253,11 @@ class BytePairTokenizer(tokenizer.Tokenizer):
         )
         return tf.RaggedTensor.from_row_splits(ids_T, splits, validate=False)
 
-    @_as_written
-    def decode(self, input_ids: tf.Tensor) -> tf.Tensor:
-        """Puts ids back together as text, without the special tokens.
+    def join(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        """See the base class: texts as they were, without a space that was put before them.
 
-        Args:
-          input_ids: int32 [N, S] or [N, (S)].
-
-        Returns:
-          string [N]: the text as it was, without a space that was put before it. What is no whole
-          character becomes U+FFFD.
+        What is no whole character becomes U+FFFD.
         """
-        if not isinstance(input_ids, tf.RaggedTensor):
-            input_ids = tf.RaggedTensor.from_tensor(input_ids)
-        ids = input_ids.with_values(tf.cast(input_ids.values, tf.int32))
         is_special_T = tf.reduce_any(ids.values[:, tf.newaxis] == self.special_ids, axis=-1)
         contents_T = tf.where(is_special_T, b"", tf.gather(self._bytes_V, ids.values))
         texts = tf.strings.reduce_join(ids.with_values(contents_T), axis=-1)

@@ -7,12 +7,14 @@ import tensorflow as tf
 
 from bert_tf.tokenization.row_layout import RowLayout
 
+_NO_LIMIT = 2**30  # of the length of a row
+
 
 def rows(
     first: tf.RaggedTensor,
     second: tf.RaggedTensor | None,
     layout: RowLayout,
-    max_seq_length: int,
+    max_seq_length: int | None,
     *,
     pad: bool,
 ) -> dict[str, tf.Tensor]:
@@ -21,9 +23,11 @@ def rows(
     Args:
       first, second: int32 [N, (tokens)]; `second` may be None.
       layout: of the rows.
-      max_seq_length: the longest row.
+      max_seq_length: the longest row; None: rows of any length, not padded to one.
       pad: make every row `max_seq_length` long, not only as long as the longest.
     """
+    if max_seq_length is None:
+        max_seq_length, pad = _NO_LIMIT, False
     room = layout.room(max_seq_length, 1 if second is None else 2)
     *kept, num_truncated_N = truncate(first, second, room)
     width = max_seq_length if pad else None
@@ -121,16 +125,23 @@ def as_vector(texts: tf.Tensor, name: str) -> tf.Tensor:
     texts = tf.convert_to_tensor(texts, tf.string)
     if texts.shape.rank != 1:
         raise ValueError(
-            f"{name} has shape {texts.shape}; expected a vector of strings (a single text goes in "
-            "a list, a matrix has to be flattened)"
+            f"{name} has shape {texts.shape}; expected a text or a vector of them (a matrix has "
+            "to be flattened)"
         )
     return texts
 
 
-def check_pairs(texts: tf.Tensor, text_pairs: tf.Tensor) -> None:
-    """ValueError if the numbers of texts and of their pairs are known and differ."""
+def as_vectors(
+    texts: tf.Tensor, text_pairs: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Both as string tensors [N]; ValueError if their numbers are known and differ."""
+    texts = as_vector(texts, "texts")
+    if text_pairs is None:
+        return texts, None
+    text_pairs = as_vector(text_pairs, "text_pairs")
     if not texts.shape.is_compatible_with(text_pairs.shape):
         raise ValueError(
             f"{texts.shape[0]} texts, but {text_pairs.shape[0]} text_pairs; "
             "every text needs exactly one"
         )
+    return texts, text_pairs

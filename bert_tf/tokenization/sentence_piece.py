@@ -36,7 +36,6 @@ _FIRST = ("<s>", "<pad>", "</s>", "<unk>")
 _NUM_OWN = 3  # <unk>, <s> and </s> of the model
 # Scripts that are written without spaces: every piece of them begins a word.
 _WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR", "BOPOMOFO")
-_as_written = tf.autograph.experimental.do_not_convert
 
 
 class SentencePieceTokenizer(tokenizer.Tokenizer):
@@ -230,19 +229,8 @@ class SentencePieceTokenizer(tokenizer.Tokenizer):
         starts, ends = sentence_piece_text.spans(normalized, form, texts, starts, ends, is_space_T)
         return (ids, starts, ends) if self._commas is None else self._commas(ids, starts, ends)
 
-    @_as_written
-    def decode(self, input_ids: tf.Tensor) -> tf.Tensor:
-        """Puts ids back together as text, without the special tokens.
-
-        Args:
-          input_ids: int32 [N, S] or [N, (S)].
-
-        Returns:
-          string [N]: the pieces one behind the other, with spaces where they say so.
-        """
-        if not isinstance(input_ids, tf.RaggedTensor):
-            input_ids = tf.RaggedTensor.from_tensor(input_ids)
-        ids = input_ids.with_values(tf.cast(input_ids.values, tf.int32))
+    def join(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        """See the base class: the pieces one behind the other, with spaces where they say so."""
         written = ids.with_values(tf.gather(self._written_V, ids.values))
         return tf.strings.strip(tf.strings.reduce_join(written, axis=-1))
 

@@ -22,6 +22,7 @@ from bert_tf.tokenization import (
     finding,
     model_inputs,
     segments,
+    single_texts,
     tokenizer_config,
     word_starts,
 )
@@ -55,6 +56,12 @@ class Tokenizer(tf.Module, abc.ABC):
     FILES: tuple[str, ...] = ()
     SETTINGS: Mapping[str, type] = {}
     SET_APART = ""
+
+    def __new__(cls, *args: Any, **kwargs: Any):
+        if cls is Tokenizer:
+            what = repr(args[0]) if args else "PATH"
+            raise TypeError(f"this is the base class; bert_tf.load_tokenizer({what}) reads one")
+        return super().__new__(cls)
 
     def __init__(self, added: Sequence[AddedToken] = ()):
         super().__init__(name="tokenizer")
@@ -205,20 +212,21 @@ class Tokenizer(tf.Module, abc.ABC):
         return added_tokens.identity(self.vocabulary_identity, self.added)
 
     @_as_written
+    @single_texts.or_one_text
     def tokenize(self, texts: tf.Tensor, *, keep_special_tokens: bool = False) -> tf.RaggedTensor:
         """Cuts texts into token ids, without special tokens around them.
 
         Args:
-          texts: string [N], UTF-8 (bytes that are not are dropped).
+          texts: string [N], UTF-8 (bytes that are not are dropped), or a single text.
           keep_special_tokens: a special token written in the text, such as the mask token, becomes
             its id (fill-mask). Otherwise it is text like any other, as training data must be read.
             Other added tokens are found in either case.
 
         Returns:
-          int32 [N, (tokens)].
+          int32 [N, (tokens)], or [tokens] of a single text.
 
         Raises:
-          ValueError: `texts` is not a vector.
+          ValueError: `texts` has more dimensions.
         """
         texts = model_inputs.as_vector(texts, "texts")
         found = self._whole.split(texts, keep_special_tokens)
@@ -227,6 +235,7 @@ class Tokenizer(tf.Module, abc.ABC):
         return segments.joined(found, self.cut(found.texts))
 
     @_as_written
+    @single_texts.or_one_text
     def tokenize_with_offsets(
         self, texts: tf.Tensor, *, keep_special_tokens: bool = False
     ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
@@ -236,14 +245,10 @@ class Tokenizer(tf.Module, abc.ABC):
         `text.decode("utf-8", errors="replace")[start:end]` in Python.
 
         Args:
-          texts: string [N], UTF-8.
-          keep_special_tokens: see `tokenize`.
+          texts, keep_special_tokens: see `tokenize`.
 
         Returns:
-          ids, equal to those of `tokenize`, starts and ends (exclusive): int32 [N, (tokens)].
-
-        Raises:
-          ValueError: `texts` is not a vector.
+          ids, starts and ends (exclusive), each of the form of what `tokenize` returns.
         """
         texts = model_inputs.as_vector(texts, "texts")
         found = self._whole.split(texts, keep_special_tokens)
@@ -303,12 +308,13 @@ class Tokenizer(tf.Module, abc.ABC):
         return word
 
     @_as_written
+    @single_texts.or_one_text
     def encode(
         self,
         texts: tf.Tensor,
         text_pairs: tf.Tensor | None = None,
         *,
-        max_seq_length: int,
+        max_seq_length: int | None = None,
         pad: bool = True,
         keep_special_tokens: bool = False,
     ) -> dict[str, tf.Tensor]:
@@ -318,26 +324,23 @@ class Tokenizer(tf.Module, abc.ABC):
         equally long texts the second does (`_truncate_seq_pair` of google-research/bert).
 
         Args:
-          texts: string [N].
-          text_pairs: string [N] or None.
-          max_seq_length: the longest row, special tokens included.
+          texts: string [N], or a single text.
+          text_pairs: as many, or None.
+          max_seq_length: the longest row, special tokens included; None: rows of any length.
           pad: True makes every row `max_seq_length` long; False only as long as the longest row.
           keep_special_tokens: see `tokenize`.
 
         Returns:
           int32 [N, S] `input_ids`, `input_mask` (1 on tokens, 0 on padding) and `segment_ids`;
-          int32 [N] `num_truncated_tokens`.
+          int32 [N] `num_truncated_tokens`. Of a single text all of it without the N.
 
         Raises:
           ValueError: `max_seq_length` leaves no room, or the texts are not vectors of one length.
         """
-        self.layout.room(max_seq_length, 1 if text_pairs is None else 2)  # or an error
-        texts = model_inputs.as_vector(texts, "texts")
+        texts, text_pairs = model_inputs.as_vectors(texts, text_pairs)
         first = self.tokenize(texts, keep_special_tokens=keep_special_tokens)
         second = None
         if text_pairs is not None:
-            text_pairs = model_inputs.as_vector(text_pairs, "text_pairs")
-            model_inputs.check_pairs(texts, text_pairs)
             second = self.tokenize(text_pairs, keep_special_tokens=keep_special_tokens)
         return model_inputs.rows(first, second, self.layout, max_seq_length, pad=pad)
 
@@ -346,20 +349,19 @@ class Tokenizer(tf.Module, abc.ABC):
         """Puts ids back together as readable text, without the special tokens.
 
         Args:
-          input_ids: int32 [N, S] or [N, (S)].
+          input_ids: int [N, S] or [N, (S)], or [S] of a single text; tensors, arrays or lists.
 
         Returns:
-          string [N]: words separated by one space, the pieces of a word joined.
+          string [N], or the single text.
         """
-        if not isinstance(input_ids, tf.RaggedTensor):
-            input_ids = tf.RaggedTensor.from_tensor(input_ids)
-        ids = input_ids.with_values(tf.cast(input_ids.values, tf.int32))
-        is_special_T = tf.reduce_any(ids.values[:, tf.newaxis] == self.special_ids, axis=-1)
-        ids = tf.ragged.boolean_mask(ids, ids.with_values(tf.logical_not(is_special_T)))
-        texts_T = tf.gather(tf.constant(self.token_texts), ids.values)
-        begins_word_T = tf.gather(self._begins_word_V, ids.values)
-        pieces_T = tf.where(begins_word_T, tf.strings.join([" ", texts_T]), texts_T)
-        return tf.strings.strip(tf.strings.reduce_join(ids.with_values(pieces_T), axis=-1))
+        ids, is_one = single_texts.as_rows(input_ids)
+        texts = self.join(ids)
+        return texts[0] if is_one else texts
+
+    def join(self, ids: tf.RaggedTensor) -> tf.Tensor:
+        """The texts, string [N], of ids, int32 [N, (S)]: words and one space between them."""
+        texts_V = tf.constant(self.token_texts)
+        return word_starts.joined(ids, texts_V, self._begins_word_V, self.special_ids)
 
     def tokens_of(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
         """The tokens of ids, as strings of the same (dense or ragged) shape."""

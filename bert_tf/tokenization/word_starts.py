@@ -27,7 +27,8 @@ IDEOGRAPHS = (
 
 
 def _is_mark(token: str) -> bool:
-    return len(token) == 1 and unicodedata.category(token)[0] in "PS"
+    """Whether it is nothing but marks: some kinds have tokens of several, such as `."`."""
+    return bool(token) and all(unicodedata.category(sign)[0] in "PS" for sign in token)
 
 
 def is_ideograph(token: str) -> bool:
@@ -92,6 +93,24 @@ def word_ids(ids: tf.RaggedTensor, begins_word_T: tf.Tensor) -> tf.RaggedTensor:
     count_T = tf.cumsum(tf.cast(begins_word_T | is_first(ids), tf.int32))
     before_N = tf.gather(tf.concat([[0], count_T], axis=0), ids.row_starts())
     return ids.with_values(count_T - 1 - tf.gather(before_N, ids.value_rowids()))
+
+
+def joined(
+    ids: tf.RaggedTensor, texts_V: tf.Tensor, begins_word_V: tf.Tensor, special_ids: Sequence[int]
+) -> tf.Tensor:
+    """The texts of ids, int32 [N, (S)], as string [N]: words with one space between them.
+
+    Args:
+      ids: tokens; special ones are left out.
+      texts_V, begins_word_V: text of each token, and whether it begins a word.
+      special_ids: the special tokens.
+    """
+    is_special_T = tf.reduce_any(ids.values[:, tf.newaxis] == special_ids, axis=-1)
+    ids = tf.ragged.boolean_mask(ids, ids.with_values(tf.logical_not(is_special_T)))
+    texts_T = tf.gather(texts_V, ids.values)
+    begins_word_T = tf.gather(begins_word_V, ids.values)
+    pieces_T = tf.where(begins_word_T, tf.strings.join([" ", texts_T]), texts_T)
+    return tf.strings.strip(tf.strings.reduce_join(ids.with_values(pieces_T), axis=-1))
 
 
 def is_first(ids: tf.RaggedTensor) -> tf.Tensor:

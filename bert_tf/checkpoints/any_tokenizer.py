@@ -1,0 +1,84 @@
+"""The tokenizer of whatever is at a path, without the model beside it.
+
+Knows which files say that a folder is whose; how its tokenizer is read stands with the format.
+"""
+
+import posixpath
+
+import tensorflow as tf
+
+from bert_tf.checkpoints import hugging_face_tokenizer, keras_tokenizer, own_tokenizer
+from bert_tf.checkpoints.source_files import Files
+from bert_tf.tokenization import tokenizer_config
+from bert_tf.tokenization.tokenizer import Tokenizer
+
+_OF_KERAS = ("assets/tokenizer/vocabulary.txt", "assets/tokenizer/vocabulary.json")
+_OF_HUGGING_FACE = (
+    "tokenizer.json",
+    "config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
+_OF_GOOGLE = ("bert_config.json", "albert_config.json")
+_OWN = ("vocab.txt", "tokenizer_config.json")
+
+
+def load_tokenizer(path: str) -> Tokenizer:
+    """The tokenizer of a folder, or the one that a file belongs to.
+
+    Args:
+      path: a model folder, a finished work directory, the folder of a tokenizer, a checkpoint of
+        another project (a folder, a file in it or a prefix), or a vocabulary file.
+
+    Example:
+      tokenizer = bert_tf.load_tokenizer("vocab.txt")
+      ids, starts, ends = tokenizer.tokenize_with_offsets("A single text.")
+
+    Raises:
+      ValueError: nothing is there, no tokenizer that is known, or a file of it is damaged.
+    """
+    path = path.rstrip("/") or path
+    for folder in (path, posixpath.join(path, "model")):
+        if tf.io.gfile.exists(posixpath.join(folder, "task.json")):
+            return Tokenizer.from_folder(folder)
+    if tf.io.gfile.isdir(path):
+        return _of_folder(path, path)
+    folder, name = posixpath.split(path)
+    if tf.io.gfile.exists(path):
+        if name.endswith((".txt", ".model")) or name == "vocab.json":
+            return _of_file(path, folder)
+        return _of_folder(path, folder)
+    if tf.io.gfile.exists(path + ".index"):
+        return _of_folder(path, folder)
+    raise ValueError(f"{path}: no such file or folder (nothing is downloaded).")
+
+
+def _of_file(path: str, folder: str) -> Tokenizer:
+    """The tokenizer of a vocabulary file, with the settings that stand beside it."""
+    if posixpath.basename(path) in (*_OF_HUGGING_FACE, *_OWN):
+        return _of_folder(path, folder)
+    if path.endswith(".model"):
+        return hugging_face_tokenizer.read(Files(path, folder, vocab_file=path))
+    return Tokenizer.from_folder(path)
+
+
+def _of_folder(path: str, folder: str) -> Tokenizer:
+    if tokenizer_config.read(folder).get("kind"):
+        return Tokenizer.from_folder(folder)
+    files = Files(path, folder)
+    if files.find(*_OF_KERAS):
+        return keras_tokenizer.read(files)
+    if files.find(*_OF_GOOGLE):
+        return own_tokenizer.read(files)
+    if files.find(*_OF_HUGGING_FACE):
+        return hugging_face_tokenizer.read(files)
+    if files.find("vocab.txt"):
+        return Tokenizer.from_folder(folder)
+    found = ", ".join(sorted(tf.io.gfile.listdir(folder or "."))[:5])
+    raise ValueError(
+        f"{path}: expected the files of a tokenizer (vocab.txt; vocab.json with merges.txt; "
+        f"spiece.model; tokenizer.json) or a model with them. Found: {found or 'nothing'}."
+    )
