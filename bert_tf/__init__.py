@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
+    from bert_tf.checkpoints.any_tokenizer import load_tokenizer as load_tokenizer
     from bert_tf.config.experiment import ExperimentConfig as ExperimentConfig
     from bert_tf.export.saved_model import export_saved_model as export_saved_model
     from bert_tf.models.bert import BertConfig as BertConfig
