@@ -339,10 +339,9 @@ class Tokenizer(tf.Module, abc.ABC):
         """
         texts, text_pairs = model_inputs.as_vectors(texts, text_pairs)
         first = self.tokenize(texts, keep_special_tokens=keep_special_tokens)
-        second = None
         if text_pairs is not None:
-            second = self.tokenize(text_pairs, keep_special_tokens=keep_special_tokens)
-        return model_inputs.rows(first, second, self.layout, max_seq_length, pad=pad)
+            text_pairs = self.tokenize(text_pairs, keep_special_tokens=keep_special_tokens)
+        return model_inputs.rows(first, text_pairs, self.layout, max_seq_length, pad=pad)
 
     @_as_written
     def decode(self, input_ids: tf.Tensor) -> tf.Tensor:
