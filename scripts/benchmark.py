@@ -1,22 +1,21 @@
-r"""Measures speed on this machine, contestants in turn (A B A B), and compares them.
+r"""Measures speed on this machine and compares contestants, which take turns (A B A B).
 
-The first word says what:
+The first word says what is measured:
 
-train   the pretraining step of --config on synthetic full batches, against our step in other
+train   the pretraining step of --config on synthetic full batches, against our step with other
         settings and the steps of other libraries (--against).
-finetune  a fine-tuning step on the task --task of GLUE, ours with batches by length against
-        transformers on torch (--peer_python is the interpreter that has them).
+finetune  a fine-tuning step on a GLUE task (--task): ours with batches by length, against
+        transformers on torch (in the interpreter --peer_python).
 data    the tokenizer against tensorflow-text, `tokenizers` and flash-tokenizer; learning a
-        vocabulary against `tokenizers`; the builder and the reader. With the --config of a
-        pretraining also its step beside the reader. With
-        configs/benchmark/create_pretraining_data.py instead: whole commands against Model Garden's,
-        with the memory of all their processes.
-serve   exported models (--served) against transformers on torch: text in, answers out, with their
-        accuracy on the texts if these have labels.
-recipe  pretraining recipes (--recipes, config files) for --minutes each, on the same text, judged
-        by one stored file of held-out examples (made from --valid_input) and by fine-tuning on
-        SST-2 (--data_dir); the first also with Model Garden's code (--garden_python). What is
-        finished in --work_dir is not done again.
+        vocabulary against `tokenizers`; the builder and the reader. With a pretraining --config
+        also the step of that config. With --config=configs/benchmark/create_pretraining_data.py
+        instead: whole commands against Model Garden's, with the memory of all their processes.
+serve   exported models (--served) against transformers on torch, from text to answers; also their
+        accuracy, if the texts have labels.
+recipe  pretraining recipes (--recipes, config files), each for --minutes on the same text. All are
+        scored on the same held-out examples (made from --valid_input) and by fine-tuning on SST-2
+        (--data_dir). The first one also runs with Model Garden's code (--garden_python). Finished
+        work in --work_dir is not repeated.
 
 Examples:
     python scripts/benchmark.py train --config=configs/benchmark/l4_h256.py --output=train.json
@@ -54,9 +53,11 @@ _SERVED_TASKS = ("classify", "embed")
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("command", None, _WORDS, "What to measure: the first word.", required=True)
-flags.DEFINE_string("output", None, "JSON file for all figures and the machine's description.")
-flags.DEFINE_integer("rounds", 5, "Rounds that count.")
-flags.DEFINE_integer("warmup_rounds", 1, "Rounds before them, which compile and do not count.")
+flags.DEFINE_string("output", None, "JSON file for all figures and a description of the machine.")
+flags.DEFINE_integer("rounds", 5, "Measured rounds.")
+flags.DEFINE_integer(
+    "warmup_rounds", 1, "Rounds before them, in which steps are compiled. They do not count."
+)
 config_flags.DEFINE_config_file(
     "config", None, "train: for example configs/benchmark/l4_h256.py. data: see above."
 )
@@ -70,15 +71,17 @@ flags.DEFINE_list(
 flags.DEFINE_list(
     "train_data",
     [],
-    "train: folders made by create_pretraining_data.py: our step also on their rows, read and "
+    "train: folders made by create_pretraining_data.py. Our step also runs on their rows, read and "
     "masked as in a training. tokens/s are those that are not padding.",
 )
 flags.DEFINE_integer("steps_per_round", 5, "train: optimizer steps of a round.")
 flags.DEFINE_bool(
-    "isolate", True, "train: each contestant in its own process; else its peak memory is unknown."
+    "isolate",
+    True,
+    "train: run each contestant in its own process. Otherwise its peak memory is unknown.",
 )
 flags.DEFINE_string(
-    "garden_python", None, "The interpreter that has tf-models-official; default this one."
+    "garden_python", None, "The interpreter that has tf-models-official. The default is this one."
 )
 flags.DEFINE_enum(
     "task",
@@ -89,36 +92,44 @@ flags.DEFINE_enum(
 flags.DEFINE_string("data_dir", None, "finetune: the folder with CoLA, MRPC, ... in it.")
 flags.DEFINE_string("init_checkpoint", None, "finetune: Hugging Face folder of the encoder.")
 flags.DEFINE_list(
-    "contestants", [*finetune.OWN[::-1], *finetune.PEERS], "finetune: who, the first is compared."
+    "contestants",
+    [*finetune.OWN[::-1], *finetune.PEERS],
+    "finetune: the contestants. The first is compared with the others.",
 )
 flags.DEFINE_string(
     "peer_python", None, "train, finetune: the interpreter that has torch and transformers."
 )
-flags.DEFINE_list("input", [], "data: text files or patterns; default Python's own documentation.")
-flags.DEFINE_string("vocab_file", None, "data: vocabulary; default one learned from the text.")
-flags.DEFINE_float("megabytes", 5.0, "data: how much of the text to use; repeated if it is less.")
-flags.DEFINE_integer("vocab_size", 8000, "data: tokens of the vocabularies that are learned.")
+flags.DEFINE_list(
+    "input", [], "data: text files or patterns. The default is Python's own documentation."
+)
+flags.DEFINE_string(
+    "vocab_file", None, "data: vocabulary. The default is one learned from the text."
+)
+flags.DEFINE_float("megabytes", 5.0, "data: how much text to use. Shorter text is repeated.")
+flags.DEFINE_integer("vocab_size", 8000, "data: size of the vocabularies that are learned.")
 flags.DEFINE_integer(
     "max_seq_length", 128, "data: tokens of an example. recipe: of the stored file."
 )
 flags.DEFINE_integer("num_workers", os.cpu_count() or 1, "data: threads of tokenizer and builder.")
 flags.DEFINE_list("served", [], "serve: folders made by export.py, or model folders.")
-flags.DEFINE_string("texts", None, "serve: table of texts, as fine-tuning reads it.")
-flags.DEFINE_list("batch_sizes", ["1", "32"], "serve: texts that are answered together.")
-flags.DEFINE_integer("examples_per_round", 64, "serve: texts of a round.", lower_bound=1)
-flags.DEFINE_integer("max_texts", 1000, "serve: use the first so many.", lower_bound=1)
-flags.DEFINE_string("hugging_face_model", None, "serve: folder that transformers loads.")
-flags.DEFINE_string("transformers_python", None, "serve: the interpreter with torch.")
+flags.DEFINE_string("texts", None, "serve: a table of texts, as finetune.py reads it.")
+flags.DEFINE_list("batch_sizes", ["1", "32"], "serve: numbers of texts that are answered together.")
+flags.DEFINE_integer("examples_per_round", 64, "serve: number of texts in a round.", lower_bound=1)
+flags.DEFINE_integer("max_texts", 1000, "serve: largest number of texts to use.", lower_bound=1)
+flags.DEFINE_string("hugging_face_model", None, "serve: a folder that transformers loads.")
+flags.DEFINE_string(
+    "transformers_python", None, "serve: the interpreter that has torch and transformers."
+)
 flags.DEFINE_list("recipes", ["configs/pretrain/plain.py"], "recipe: config files.")
 flags.DEFINE_list("valid_input", [], "recipe: held-out text, files or patterns.")
 flags.DEFINE_float(
     "minutes",
     40.0,
-    "recipe: of training for each. One with train.phases takes the steps that they say.",
+    "recipe: minutes of training for each. With train.phases the steps of the phases count.",
     lower_bound=0.1,
 )
-flags.DEFINE_list("seeds", ["1", "2", "3"], "recipe: of the fine-tuning.")
-flags.DEFINE_string("work_dir", None, "recipe: folder for everything.")
+flags.DEFINE_list("seeds", ["1", "2", "3"], "recipe: seeds of the fine-tuning.")
+flags.DEFINE_string("work_dir", None, "recipe: folder for all files.")
 
 
 def main(argv):

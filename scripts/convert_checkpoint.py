@@ -5,10 +5,10 @@ r"""Converts a BERT between bert_tf, Google, Model Garden, Keras and Hugging Fac
     python scripts/convert_checkpoint.py --input=work/base --output=work/medical --to=bert_tf \
         --new_vocab_file=medical/vocab.txt --max_position_embeddings=1024
 
---input is a folder, a file of safetensors or the prefix of a TensorFlow checkpoint; its format is
-seen from its files. Prints what became of every tensor. Something of the encoder missing is an
-error; heads that will start at random are named. The output is a new folder, written whole or not
-at all.
+--input is a folder, a safetensors file or the prefix of a TensorFlow checkpoint. Its format is
+found from its files. The script prints what became of every tensor. A missing tensor of the encoder
+is an error; missing heads, which will start at random, are named. The output is a new folder,
+written whole or not at all.
 """
 
 from absl import flags
@@ -18,12 +18,14 @@ from bert_tf.checkpoints import FORMATS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("input", None, "What to convert.")
-flags.DEFINE_string("output", None, "Folder to make.")
+flags.DEFINE_string("output", None, "The new folder.")
 flags.DEFINE_enum("to", None, ("bert_tf", *FORMATS), "Format of the output.")
 flags.DEFINE_string("vocab_file", "", "Vocabulary of the input, where its folder has none.")
 flags.DEFINE_string("bert_config_file", "", "Config of the input, where its folder has none.")
 flags.DEFINE_bool(
-    "allow_lossy", False, "Write also what the format cannot hold whole; prints the difference."
+    "allow_lossy",
+    False,
+    "Write also a model that the format cannot hold completely, and print the differences.",
 )
 flags.DEFINE_string(
     "new_vocab_file",

@@ -5,7 +5,7 @@ Reads text files (one sentence a line with blank lines between documents; prose;
 of TFDS (`tfds:name/split`). Tokenizes it, cuts it into examples and writes TFRecord shards with a
 manifest, in memory that does not grow with the text. Masks are not drawn here but when the records
 are read, unless --static_masks asks for them. The same text, settings and seed give the same bytes,
-whatever the number of workers; a run that was killed goes on when the command is given again.
+for any number of workers. A run that was killed continues when the command is given again.
 
 Example:
     python scripts/create_pretraining_data.py --input='books/train-*.jsonl.gz' \
@@ -42,7 +42,9 @@ _DO_LOWER_CASE = flags.DEFINE_bool(
     "do_lower_case", None, "Lower-case the text; by default what the vocabulary was made for."
 )
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The folder to make.", required=True)
-_MAX_SEQ_LENGTH = flags.DEFINE_integer("max_seq_length", 128, "Tokens of an example at most.")
+_MAX_SEQ_LENGTH = flags.DEFINE_integer(
+    "max_seq_length", 128, "Largest number of tokens in an example."
+)
 _SHORT_SEQ_PROB = flags.DEFINE_float(
     "short_seq_prob",
     None,

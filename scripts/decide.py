@@ -1,9 +1,9 @@
 r"""Chooses how a trained classifier decides, on labelled data, and writes it into its folder.
 
-    python scripts/decide.py --model=work/tickets --data=dev.csv \\
-        --config.task.fit_temperature=true --config.task.fit_thresholds=precision \\
+    python scripts/decide.py --model=work/tickets --data=dev.csv \
+        --config.task.fit_temperature=true --config.task.fit_thresholds=precision \
         --config.task.fit_target=0.9
-    python scripts/decide.py --model=work/tickets --data=dev.csv \\
+    python scripts/decide.py --model=work/tickets --data=dev.csv \
         --config.task.reject_below=0.6 --config.task.top_k=3
 
 Nothing is trained. predict.py, evaluate.py and everything that export.py writes from now on answer

@@ -1,18 +1,18 @@
-r"""Starts N workers on this machine, and starts them all again when one of them is lost.
+r"""Starts N workers on this machine. When one is lost, it starts all of them again.
 
     python scripts/launch.py --num_workers=2 -- python scripts/pretrain.py \
         --config=configs/pretrain/mini.py --train_data=data/train --work_dir=work/mini
 
-Every worker gets TF_CONFIG, with the others on the loopback interface. When one is killed, or ends
-with exit code 75 ("start all again"), the rest is ended too and all are started again: the job goes
-on from its last checkpoint. With --num_workers=1 it watches over a single process in the same way.
-Any other exit code is an error, which starting again would not mend: it becomes the exit code here.
-SIGTERM and Ctrl-C go to the workers, which save and end. If this process is killed, they are too
-(on Linux): whoever starts it again finds nobody in the work directory. Output is that of the
-workers, with the number of the worker in front of each line.
+Every worker gets TF_CONFIG with the addresses of all workers, on the loopback interface. When a
+worker is killed, or ends with exit code 75 ("start all again"), the others are ended too and all
+are started again. The job continues from its last checkpoint. --num_workers=1 supervises a single
+process in the same way. Any other exit code is an error that a restart would not fix: it becomes
+the exit code of this script. SIGTERM and Ctrl-C are sent to the workers, which save and end. If
+this process is killed, the workers are killed too (on Linux), so a new start finds no old worker in
+the work directory. The output of each worker is printed with its number in front of each line.
 
-Several machines: a scheduler takes this part. It sets TF_CONFIG on each, and restarts all of them
-when one ends with 75 or is killed.
+On several machines a scheduler does this. It sets TF_CONFIG on each machine, and restarts all
+workers when one ends with 75 or is killed.
 """
 
 import sys
@@ -23,8 +23,10 @@ from bert_tf import app
 from bert_tf.processes.supervisor import Supervisor
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("num_workers", 2, "How many processes.", lower_bound=1)
-flags.DEFINE_integer("max_restarts", 10, "How often all are started again at most.", lower_bound=0)
+flags.DEFINE_integer("num_workers", 2, "Number of processes.", lower_bound=1)
+flags.DEFINE_integer(
+    "max_restarts", 10, "How often all workers are started again at most.", lower_bound=0
+)
 flags.DEFINE_float(
     "backoff_seconds",
     5.0,

@@ -1,12 +1,12 @@
-r"""Puts bounded load on a model in TensorFlow Serving and prints how long answers take.
+r"""Sends requests to a model in TensorFlow Serving and prints how long the answers take.
 
     python scripts/load_test.py --url=http://localhost:8501 --served_model=sst2 --input=texts.txt
     python scripts/load_test.py --grpc=localhost:8500 --served_model=sst2 --input=texts.txt \
         --concurrency=1,4,16 --batch_size=8 --output=load.json
 
-For each level of --concurrency so many requests are under way at a time, never more: a level ends
-after --requests or --max_seconds. The first requests (--warmup_requests) do not count. For a model
-of pairs, a line holds both texts with a tab between them. gRPC needs the extra `serving`.
+Each number of --concurrency is a level: so many requests run at the same time, never more. A level
+ends after --requests or --max_seconds. The first requests (--warmup_requests) do not count. For a
+model of pairs, a line holds both texts with a tab between them. gRPC needs the extra `serving`.
 """
 
 import functools
@@ -24,7 +24,9 @@ flags.DEFINE_string("served_model", None, "Name of the model in TensorFlow Servi
 flags.DEFINE_string("signature", "serving_default", "serving_default or embed.")
 flags.DEFINE_string("input", None, "Texts to send, one example a line.")
 flags.DEFINE_bool("pairs", False, "A line holds two texts with a tab between them.")
-flags.DEFINE_list("concurrency", ["1", "2", "4", "8"], "Requests under way at a time.")
+flags.DEFINE_list(
+    "concurrency", ["1", "2", "4", "8"], "Numbers of requests that run at the same time."
+)
 flags.DEFINE_integer("batch_size", 1, "Texts of a request.", lower_bound=1)
 flags.DEFINE_integer("requests", 200, "Requests of a level.", lower_bound=1)
 flags.DEFINE_float("max_seconds", 60.0, "Longest time of a level.", lower_bound=0.1)

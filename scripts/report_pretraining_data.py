@@ -1,8 +1,8 @@
 """Measures a data set made by create_pretraining_data.py and shows it on a page.
 
-Writes report.html, which needs nothing from elsewhere, and report.json into the folder of the data:
-sizes, lengths, padding, what the masks are, next-sentence balance, unknown words, use of the
-vocabulary, and examples as text with their masks. Memory does not grow with the data.
+Writes report.html (self-contained) and report.json into the folder of the data: sizes, lengths,
+padding, masks, next-sentence balance, unknown words, use of the vocabulary, and examples as text
+with their masks. Memory does not grow with the data.
 
 Example:
     python scripts/report_pretraining_data.py --data=records/train --max_predictions_per_seq=20

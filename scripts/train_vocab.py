@@ -5,10 +5,10 @@ the pieces. Writes the folder of the tokenizer. The same text and settings give 
 every run. byte_pair and unigram need `pip install -e .[vocab]`.
 
 Examples:
-    python scripts/train_vocab.py --input='books/train-*.jsonl.gz' --output_dir=vocab \\
+    python scripts/train_vocab.py --input='books/train-*.jsonl.gz' --output_dir=vocab \
         --vocab_size=30522
 
-    python scripts/train_vocab.py --kind=byte_pair --input=corpus.txt --output_dir=vocab \\
+    python scripts/train_vocab.py --kind=byte_pair --input=corpus.txt --output_dir=vocab \
         --vocab_size=50265
 """
 

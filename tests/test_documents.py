@@ -113,8 +113,9 @@ def wrong_words(words: list[str]) -> list[str]:
     if not _file_of(script).exists():
         return [script]
     known = flags_of(script)
+    # A space at the beginning of a word: there were two backslashes at the end of the line before.
+    wrong = [f"{script}: {word!r}" for word in words if word != word.strip()]
     flags = dict(word.removeprefix("--").partition("=")[::2] for word in words if word[:2] == "--")
-    wrong = []
     for flag in flags:
         if flag.startswith("config."):
             if not _has(

@@ -1,11 +1,11 @@
 r"""A tiny ALBERT: n-gram masks, the order of sentences, LAMB.
 
     python scripts/train_vocab.py --input='train*.jsonl' --output_dir=vocab --vocab_size=8000
-    python scripts/create_pretraining_data.py --input='train*.jsonl' --vocab_file=vocab \\
+    python scripts/create_pretraining_data.py --input='train*.jsonl' --vocab_file=vocab \
         --objective=sentence_order --output_dir=data/train --max_seq_length=64
-    python scripts/create_pretraining_data.py --input='valid*.jsonl' --vocab_file=vocab \\
+    python scripts/create_pretraining_data.py --input='valid*.jsonl' --vocab_file=vocab \
         --objective=sentence_order --output_dir=data/valid --max_seq_length=64
-    python scripts/pretrain.py --config=pretrain/albert --train_data=data/train \\
+    python scripts/pretrain.py --config=pretrain/albert --train_data=data/train \
         --eval_data=data/valid --work_dir=work/albert
 
 Two layers of 128 that share their weights, and embeddings of 64. As in Lan et al. 2019, n-grams of

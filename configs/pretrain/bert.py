@@ -1,11 +1,11 @@
 r"""A tiny BERT: masked words and next sentences, with Muon.
 
     python scripts/train_vocab.py --input='train*.jsonl' --output_dir=vocab --vocab_size=8000
-    python scripts/create_pretraining_data.py --input='train*.jsonl' --vocab_file=vocab \\
+    python scripts/create_pretraining_data.py --input='train*.jsonl' --vocab_file=vocab \
         --objective=next_sentence --output_dir=data/train --max_seq_length=64
-    python scripts/create_pretraining_data.py --input='valid*.jsonl' --vocab_file=vocab \\
+    python scripts/create_pretraining_data.py --input='valid*.jsonl' --vocab_file=vocab \
         --objective=next_sentence --output_dir=data/valid --max_seq_length=64
-    python scripts/pretrain.py --config=pretrain/bert --train_data=data/train \\
+    python scripts/pretrain.py --config=pretrain/bert --train_data=data/train \
         --eval_data=data/valid --work_dir=work/bert
 
 Two layers of 128, WordPiece. Masks and pairs are those of Devlin et al. 2018. There is no dropout,

@@ -1,11 +1,11 @@
 r"""A tiny DistilBERT: masked words alone; no segments, no pooler.
 
     python scripts/train_vocab.py --input='train*.jsonl' --output_dir=vocab --vocab_size=8000
-    python scripts/create_pretraining_data.py --input='train*.jsonl' --vocab_file=vocab \\
+    python scripts/create_pretraining_data.py --input='train*.jsonl' --vocab_file=vocab \
         --objective=none --output_dir=data/train --max_seq_length=64
-    python scripts/create_pretraining_data.py --input='valid*.jsonl' --vocab_file=vocab \\
+    python scripts/create_pretraining_data.py --input='valid*.jsonl' --vocab_file=vocab \
         --objective=none --output_dir=data/valid --max_seq_length=64
-    python scripts/pretrain.py --config=pretrain/distilbert --train_data=data/train \\
+    python scripts/pretrain.py --config=pretrain/distilbert --train_data=data/train \
         --eval_data=data/valid --work_dir=work/distilbert
 
 Two layers of 128, WordPiece. It is trained as an encoder of its own. Distillation from a larger

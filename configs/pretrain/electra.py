@@ -1,11 +1,11 @@
 r"""A tiny ELECTRA: a generator fills masks, the model finds the replaced tokens.
 
     python scripts/train_vocab.py --input='train*.jsonl' --output_dir=vocab --vocab_size=8000
-    python scripts/create_pretraining_data.py --input='train*.jsonl' --vocab_file=vocab \\
+    python scripts/create_pretraining_data.py --input='train*.jsonl' --vocab_file=vocab \
         --objective=none --output_dir=data/train --max_seq_length=64
-    python scripts/create_pretraining_data.py --input='valid*.jsonl' --vocab_file=vocab \\
+    python scripts/create_pretraining_data.py --input='valid*.jsonl' --vocab_file=vocab \
         --objective=none --output_dir=data/valid --max_seq_length=64
-    python scripts/pretrain.py --config=pretrain/electra --train_data=data/train \\
+    python scripts/pretrain.py --config=pretrain/electra --train_data=data/train \
         --eval_data=data/valid --work_dir=work/electra
 
 Two layers of 128, embeddings of 64 that the generator shares, which is half as wide.

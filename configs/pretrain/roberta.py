@@ -1,12 +1,12 @@
 r"""A tiny RoBERTa: masked words in full sentences, byte-level BPE.
 
-    python scripts/train_vocab.py --input='train*.jsonl' --output_dir=vocab --vocab_size=8000 \\
+    python scripts/train_vocab.py --input='train*.jsonl' --output_dir=vocab --vocab_size=8000 \
         --kind=byte_pair
-    python scripts/create_pretraining_data.py --input='train*.jsonl' --vocab_file=vocab \\
+    python scripts/create_pretraining_data.py --input='train*.jsonl' --vocab_file=vocab \
         --objective=none --output_dir=data/train --max_seq_length=64
-    python scripts/create_pretraining_data.py --input='valid*.jsonl' --vocab_file=vocab \\
+    python scripts/create_pretraining_data.py --input='valid*.jsonl' --vocab_file=vocab \
         --objective=none --output_dir=data/valid --max_seq_length=64
-    python scripts/pretrain.py --config=pretrain/roberta --train_data=data/train \\
+    python scripts/pretrain.py --config=pretrain/roberta --train_data=data/train \
         --eval_data=data/valid --work_dir=work/roberta
 
 Two layers of 128. As in Liu et al. 2019, rows are filled with sentences up to their end, also over

@@ -2,7 +2,7 @@ r"""Stores checkpoints that Google's own code of ALBERT and ELECTRA wrote, with 
 
     git clone https://github.com/google-research/albert
     git clone https://github.com/google-research/electra
-    python scripts/development/make_google_family_goldens.py --albert_dir=albert \\
+    python scripts/development/make_google_family_goldens.py --albert_dir=albert \
         --electra_dir=electra --goldens_dir=goldens
 
 As make_google_goldens.py, which does it for BERT: Google's files run unmodified in a TensorFlow 1

@@ -64,7 +64,7 @@ def test_each_recipe_is_scored_on_the_same_stored_examples(compared):
     assert result["phased"]["curve"][-1][1] == 20
     for one in result.values():
         assert f"{one['scores']['masked_lm_loss']:.3f}" in output
-        assert one["curve"] == sorted(one["curve"]) and one["curve"][-1][0] < 1.0
+        assert one["curve"] == sorted(one["curve"]) and one["curve"][-1][0] < 10  # minutes
     printed = ok_here(
         "evaluate",
         model=folder / "work" / "short" / "run",  # trained on rows half as long
