@@ -1,7 +1,7 @@
 r"""The pretraining step of any encoder with 4 layers of 256, batch 32, length 128, 20 predictions.
 
     python scripts/benchmark.py train --config=configs/benchmark/family.py:roberta \
-        --packages=bert_tf,keras_hub --output=roberta.json
+        --against=keras_hub --output=roberta.json
     python scripts/development/compare_encoders.py
 
 All have the same vocabulary, dropout and activation, so that the steps do the same work. Embeddings
