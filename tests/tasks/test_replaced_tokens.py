@@ -244,6 +244,23 @@ def test_operations_are_those_of_both_networks(task):
     assert flops.step_flops(config) == pytest.approx(3 * rows * forward)
 
 
+def test_a_row_is_shown_whose_drawn_token_is_behind_the_vocabulary(task):
+    """The table of words may have more rows than there are tokens."""
+    model = dataclasses.replace(task.config.model, vocab_size=VOCABULARY + 1)
+    wide = task.with_config(dataclasses.replace(task.config, model=model))
+    row = {
+        "input_ids": np.array([TOKENIZER.cls_id, TOKENIZER.mask_id, TOKENIZER.sep_id]),
+        "input_mask": np.ones(3, np.int32),
+        "masked_lm_positions": np.array([1, 0]),
+        "masked_lm_ids": np.array([5, 0]),
+        "masked_lm_weights": np.array([1.0, 0.0]),
+        "sampled_ids": np.array([VOCABULARY, 0]),
+    }
+    shown = wide._show_row(row, np.array([0.1, 0.9, 0.1]))
+    assert shown["expected"] == ["a / (no token): replaced"]
+    assert shown["given"] == ["replaced with 0.90"] and "[1]" in shown["text"]
+
+
 @pytest.fixture(scope="module")
 def folder(task, model, tmp_path_factory):
     """What pretrain.py leaves: model/ and generator/."""

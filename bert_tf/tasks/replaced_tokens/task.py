@@ -209,7 +209,9 @@ class ReplacedTokensTask(MaskedRows, Serve):
         ]
 
     def _show_row(self, row: dict[str, np.ndarray], probs: np.ndarray) -> dict[str, list[str]]:
-        names = self.tokenizer.tokens
+        # The table may have more rows than there are tokens, and at first they are drawn too.
+        count = self.config.model.vocab_size - len(self.tokenizer)
+        names = (*self.tokenizer.tokens, *["(no token)"] * count)
         used = np.flatnonzero(row["masked_lm_weights"] > 0)
         places, expected, given = row["masked_lm_positions"][used], [], []
         for place, label, drawn in zip(
