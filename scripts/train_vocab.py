@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _KIND = flags.DEFINE_enum(
     "kind",
     "wordpiece",
-    ["wordpiece", "byte_pair"],
+    ["wordpiece", "byte_pair", "unigram"],
     "wordpiece: BERT's. byte_pair: byte-level BPE, that of RoBERTa; it can write every text. "
     "unigram: SentencePiece, that of ALBERT and XLM-RoBERTa.",
 )

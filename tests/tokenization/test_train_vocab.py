@@ -57,7 +57,13 @@ def learn(folder: pathlib.Path, name: str, *words: str) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize(
-    ("kind", "size"), [("byte_pair", 300), ("byte_pair --add_prefix_space", 300)]
+    ("kind", "size"),
+    [
+        ("byte_pair", 300),
+        ("byte_pair --add_prefix_space", 300),
+        ("unigram", 60),
+        ("unigram --family=xlm_roberta", 60),
+    ],
 )
 def test_a_kind_is_learned_the_same_every_time(tmp_path, kind, size):
     words = (f"--kind={kind.split()[0]}", *kind.split()[1:], f"--vocab_size={size}")
@@ -69,18 +75,19 @@ def test_a_kind_is_learned_the_same_every_time(tmp_path, kind, size):
     ]
     assert contents[0] == contents[1]
     tokenizer = Tokenizer.from_folder(str(tmp_path / "one"))
-    assert len(tokenizer) == size
-    assert f"{size} tokens, sha256 {tokenizer.identity[:16]}" in results[0].stdout
+    assert size - 30 <= len(tokenizer) <= size
+    assert f"{len(tokenizer)} tokens, sha256 {tokenizer.identity[:16]}" in results[0].stdout
     text = "The quick dog is asleep."
     ids = tokenizer.tokenize(tf.constant([text]))
-    assert ids.row_lengths().numpy() <= 12
-    assert tokenizer.decode(ids).numpy() == [text.encode()]
+    assert ids.row_lengths().numpy() <= len(text) + 2
+    assert tokenizer.decode(ids).numpy() == [tokenizer.word_form(text).encode()]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--kind=byte_pair", "--vocab_size=200"], "vocab_size is 200, but the special tokens"),
+        (["--kind=unigram", "--vocab_size=3"], "sentencepiece learns no model of 3 tokens"),
         (["--kind=byte_pair", "--limit_alphabet=9"], "--limit_alphabet says nothing of --kind="),
         (["--kind=byte_pair", "--min_frequency=99"], "no two bytes that stand together 99 times"),
     ],
@@ -92,7 +99,9 @@ def test_what_cannot_be_learned_is_one_line(tmp_path, words, message):
     assert not (tmp_path / "vocab").exists()
 
 
-@pytest.mark.parametrize(("kind", "package"), [("byte_pair", "tokenizers")])
+@pytest.mark.parametrize(
+    ("kind", "package"), [("byte_pair", "tokenizers"), ("unigram", "sentencepiece")]
+)
 def test_a_missing_package_is_named_with_how_to_install_it(tmp_path, monkeypatch, kind, package):
     monkeypatch.setitem(sys.modules, package, None)
     result = learn(tmp_path, "vocab", f"--kind={kind}", "--vocab_size=400")
