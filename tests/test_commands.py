@@ -87,7 +87,8 @@ def test_a_wheel_holds_commands_and_recipes_without_benchmarks_and_development(w
         for path in (ROOT / "configs" / "benchmark").glob("[!_]*.py")
     }
     assert not [path for path in in_wheel if "benchmark" in path or "development" in path]
-    assert (wheel / "bert_tf" / "py.typed").exists()
+    for name in ("py.typed", "report/page.css", "report/page.html.jinja"):
+        assert (wheel / "bert_tf" / name).exists()
 
 
 def test_a_command_of_a_wheel_finds_its_recipe(wheel, tmp_path):

@@ -13,7 +13,7 @@ PAGES = ("docs/notebook.md", "README.md")
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-def test_the_code_of_the_documents_runs(tmp_path, monkeypatch):
+def test_the_code_of_the_documents_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     module = types.ModuleType("notebook")  # a task of its own is found there, as in __main__
     monkeypatch.setitem(sys.modules, "notebook", module)
@@ -24,6 +24,10 @@ def test_the_code_of_the_documents_runs(tmp_path, monkeypatch):
         for number, block in enumerate(blocks, start=1):
             exec(compile(block, f"{page}, block {number}", "exec"), names)
     assert "logits" in names["model"](names["batch"])
+    # A function of the reader's own is called at each evaluation.
+    said = re.findall(r"^(\d+) \d\.\d+$", capsys.readouterr().out, re.MULTILINE)
+    assert said[:2] == ["5", "10"]
+    assert 0 <= names["result"].scores["dev"]["share_of_bad"] <= 1
 
 
 _EXCERPT = re.compile(r'^```python title="([^"]+)"\n(.*?)^```', re.DOTALL | re.MULTILINE)
