@@ -134,6 +134,7 @@ def losses(checkpoint: Checkpoint, format_name: str) -> list[str]:
     lost = [*names.losses(checkpoint.config, checkpoint.heads)]
     lost += _heads_without_place(checkpoint, format_name)
     lost += _module(format_name).losses(checkpoint)
+    lost += _settings_without_place(checkpoint.tokenizer, format_name)
     config = checkpoint.config
     pooling = getattr(checkpoint.task.for_encoder(config), "classifier_pooling", None)
     if pooling not in (None, config.CLASSIFIER_POOLING):
@@ -141,6 +142,19 @@ def losses(checkpoint: Checkpoint, format_name: str) -> list[str]:
             f"the classifier sees {pooling!r} of the tokens (classifier_pooling); classes of other "
             f"projects give theirs {config.CLASSIFIER_POOLING!r}."
         )
+    return lost
+
+
+def _settings_without_place(tokenizer: Tokenizer, format_name: str) -> list[str]:
+    """A sentence for what only Hugging Face's files say of a tokenizer."""
+    if format_name == "hugging_face":
+        return []
+    lost = []
+    behind = tokenizer.tokens[len(tokenizer.vocabulary_tokens) :]
+    if behind:
+        lost.append(f"that added tokens ({', '.join(behind[:3])}) are whole wherever they stand.")
+    if getattr(tokenizer, "strip_accents", None) is not None and format_name != "keras":
+        lost.append(f"strip_accents {tokenizer.strip_accents}: it follows do_lower_case there.")
     return lost
 
 

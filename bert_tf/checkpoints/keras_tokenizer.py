@@ -59,11 +59,11 @@ def make(checkpoint: Checkpoint, class_name: str):
 
     tokenizer, cls = checkpoint.tokenizer, getattr(models, class_name)
     if isinstance(tokenizer, WordPieceTokenizer) and issubclass(cls, tokenizers.WordPieceTokenizer):
-        # It strips accents where it lower-cases, as BERT's does.
+        strip = tokenizer.strip_accents
         return cls(
             vocabulary=list(tokenizer.tokens),
             lowercase=tokenizer.do_lower_case,
-            strip_accents=tokenizer.do_lower_case,
+            strip_accents=tokenizer.do_lower_case if strip is None else strip,
         )
     if isinstance(tokenizer, BytePairTokenizer) and issubclass(cls, tokenizers.BytePairTokenizer):
         vocabulary = tokenizer.vocabulary

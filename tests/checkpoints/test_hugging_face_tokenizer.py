@@ -5,12 +5,14 @@ import json
 
 import pytest
 
+from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints import hugging_face_tokenizer, hugging_face_word_piece
 from bert_tf.checkpoints.source_files import Files
 from bert_tf.tokenization.added_tokens import AddedToken
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
+from tests.checkpoints.models import make_checkpoint
 
 TOKENS = (*SPECIAL_TOKENS, "the", "man", "co", "##vid", "##19", "m", "##o", "mo", "mö", *"[]e1")
 NUMBER = len(TOKENS)
@@ -230,3 +232,14 @@ def test_a_unigram_model_without_its_file_is_named(folder):
     edit(folder / "tokenizer.json", _set("model", value={"type": "Unigram", "vocab": []}))
     with pytest.raises(ValueError, match=r"Unigram.*copy the model file"):
         read(folder)
+
+
+def test_what_other_formats_cannot_say_of_a_tokenizer_is_a_loss():
+    checkpoint = make_checkpoint()
+    vocabulary = checkpoint.tokenizer.vocabulary
+    added = [AddedToken("[E1]", len(vocabulary))]
+    checkpoint.tokenizer = WordPieceTokenizer(vocabulary, strip_accents=False, added=added)
+    lost = " ".join(foreign.losses(checkpoint, "google"))
+    assert "added tokens ([E1]) are whole" in lost
+    assert "strip_accents False" in lost
+    assert foreign.losses(checkpoint, "hugging_face") == []

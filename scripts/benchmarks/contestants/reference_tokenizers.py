@@ -15,7 +15,11 @@ def make(tokenizer: Tokenizer) -> Any:
     Raises:
       ValueError: for a kind that is not known here.
     """
-    makers = {"wordpiece": _wordpiece, "byte_pair": _byte_pair}
+    makers = {
+        "wordpiece": _wordpiece,
+        "byte_pair": _byte_pair,
+        "sentence_piece": _sentence_piece,
+    }
     if tokenizer.kind not in makers:
         raise ValueError(
             f"no reference for a tokenizer of kind {tokenizer.kind!r}; there is one for "
@@ -43,8 +47,9 @@ def _wordpiece(tokenizer: Any) -> Any:
             max_input_chars_per_word=tokenizer.max_input_chars_per_word,
         )
     )
-    lower = tokenizer.do_lower_case
-    result.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=lower)
+    result.normalizer = tokenizers.normalizers.BertNormalizer(
+        lowercase=tokenizer.do_lower_case, strip_accents=tokenizer.strip_accents
+    )
     result.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
     return result
 
@@ -59,4 +64,32 @@ def _byte_pair(tokenizer: Any) -> Any:
     result.post_processor = tokenizers.processors.ByteLevel(
         trim_offsets=True, add_prefix_space=space
     )
+    return result
+
+
+def _sentence_piece(tokenizer: Any) -> Any:
+    """As transformers 5 makes it of a model file, ALBERT's or XLM-RoBERTa's."""
+    tokenizers = package()
+    from sentencepiece import sentencepiece_model_pb2
+
+    proto = sentencepiece_model_pb2.ModelProto()
+    proto.ParseFromString(tokenizer.model.content)
+    is_albert = tokenizer.family == "albert"
+    pieces = [(piece.piece, piece.score) for piece in proto.pieces]
+    if not is_albert:
+        first = [(token, 0.0) for token in ("<s>", "<pad>", "</s>", "<unk>")]
+        pieces = [*first, *pieces[3:], ("<mask>", 0.0)]
+    result = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces, unk_id=tokenizer.unk_id))
+    normalizers, splitters = tokenizers.normalizers, tokenizers.pre_tokenizers
+    steps = [normalizers.Replace(quotes, '"') for quotes in ("``", "''")] if is_albert else []
+    if not tokenizer.keep_accents:
+        steps += [normalizers.NFKD(), normalizers.StripAccents()]
+    if tokenizer.do_lower_case:
+        steps.append(normalizers.Lowercase())
+    if proto.normalizer_spec.precompiled_charsmap:
+        steps.append(normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap))
+    result.normalizer = normalizers.Sequence(steps)
+    result.pre_tokenizer = splitters.Sequence([splitters.WhitespaceSplit(), splitters.Metaspace()])
+    for token in tokenizer.added:
+        result.add_tokens([tokenizers.AddedToken(token.content, normalized=token.normalized)])
     return result
