@@ -26,6 +26,7 @@ from bert_tf.export import description, tf_serving
 from bert_tf.export.ids import inputs_of, outputs_of
 from bert_tf.files import new_folder
 from bert_tf.layers import roles
+from bert_tf.layers.attention import SelfAttention, holding
 from bert_tf.tasks.blocks import in_blocks
 from bert_tf.tasks.task import Task
 
@@ -68,8 +69,11 @@ class ServedModel(tf.Module):
         self._rank = encoded.structured_outputs["input_ids"].shape.rank
         self._ids_inputs = inputs_of(task.config.model)
         self._inputs = (*self._ids_inputs, _POSITIONS) if self._at_positions else self._ids_inputs
-        held = [(variable, _held(variable, model)) for variable in model.variables]
-        self.weights = [value for _, value in held]
+        attentions = [x for x in model._flatten_layers() if isinstance(x, SelfAttention)]
+        joined = {layer: _joined(layer, model) for layer in attentions}
+        apart = {id(variable) for layer in attentions for variable in layer.projection_variables}
+        held = [(v, _held(v, model)) for v in model.variables if id(v) not in apart]
+        self.weights = [[value for _, value in held], list(joined.values())]
 
         call, specs = outputs_of(model, self._inputs, self._rank)
 
@@ -77,7 +81,8 @@ class ServedModel(tf.Module):
         def call_with_held(*tensors):
             with keras.StatelessScope() as scope:
                 scope.state_mapping = {id(v): value.read_value() for v, value in held}
-                return call(*tensors)
+                with holding(joined):
+                    return call(*tensors)
 
         self.graph = _function(call_with_held, input_signature=specs)  # one for all signatures
 
@@ -135,6 +140,13 @@ def _held(variable: keras.Variable, model: keras.Model) -> tf.Variable:
     if "bfloat16" in model.compute_dtype and roles.role_of(variable) == roles.MATRIX:
         return tf.Variable(tf.cast(variable.value, tf.bfloat16), trainable=False)
     return variable.value
+
+
+def _joined(layer: SelfAttention, model: keras.Model) -> tuple[tf.Variable, tf.Variable | None]:
+    """The three projections of a layer as they are multiplied: one kernel and one bias."""
+    kernel, bias = layer.joined()
+    kernel = tf.Variable(tf.cast(kernel, model.compute_dtype), trainable=False)
+    return kernel, None if bias is None else tf.Variable(bias, trainable=False)
 
 
 def export_saved_model(

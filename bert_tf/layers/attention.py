@@ -3,8 +3,10 @@
 Shape suffixes: B batch, S sequence of queries, T sequence of keys, D hidden, N heads, H head size.
 """
 
+import contextlib
 import functools
 import math
+from collections.abc import Mapping
 
 import keras
 from keras import ops
@@ -17,6 +19,26 @@ from bert_tf.layers.reductions import maximum_of_rows, sum_of_rows
 # Added to the scores of pairs that must not see each other. The softmax is float32, so exp() of it
 # is exactly 0, and a row in which nothing may be seen stays finite.
 MASKED = -1e9
+
+_held: dict[int, tuple] = {}  # {id of a SelfAttention: (kernel, bias)}, see `holding`
+
+
+@contextlib.contextmanager
+def holding(joined: Mapping["SelfAttention", tuple]):
+    """Inside, these layers use what they are given in place of `SelfAttention.joined()`.
+
+    Joining the matrices copies them. In training that is little beside the products; a served model
+    that answers one text would copy a quarter of its weights for it.
+
+    Args:
+      joined: {layer: (kernel [D, 3 D], bias [3 D] or None)}.
+    """
+    _held.update({id(layer): value for layer, value in joined.items()})
+    try:
+        yield
+    finally:
+        for layer in joined:
+            del _held[id(layer)]
 
 
 def attention_bias(input_mask, example_ids=None):
@@ -133,16 +155,29 @@ class SelfAttention(keras.layers.Layer):
         context_BSD = ops.reshape(context_BSNH, ops.shape(inputs_BSD))
         return context_BSD, ops.cast(probs_BNST, "float32")
 
-    def _heads(self, inputs_BSD):
-        """Queries, keys and values, each [B, N, S, H]."""
+    @property
+    def projection_variables(self) -> list[keras.Variable]:
+        """The variables that `joined` reads."""
+        return [v for layer in (self.query, self.key, self.value) for v in layer.weights]
+
+    def joined(self):
+        """The three projections as one: kernel [D, 3 D], bias [3 D] or None."""
         projections = (self.query, self.key, self.value)
         kernel = ops.concatenate([p.kernel for p in projections], axis=1)
         bias = ops.concatenate([p.bias for p in projections], axis=0) if self.use_bias else None
-        parts = ops.split(project(inputs_BSD, kernel, bias), 3, axis=-1)
+        return kernel, bias
+
+    def _heads(self, inputs_BSD):
+        """Queries, keys and values, each [B, N, S, H]."""
+        kernel, bias = _held.get(id(self)) or self.joined()
+        kernel = ops.convert_to_tensor(kernel)
+        parts_BS3D = project(inputs_BSD, kernel, bias)
         batch, length = ops.shape(inputs_BSD)[:2]
         heads = self.num_attention_heads
-        shape = (batch, length, heads, self.hidden_size // heads)
-        return [ops.transpose(ops.reshape(part, shape), (0, 2, 1, 3)) for part in parts]
+        shape = (batch, length, 3, heads, self.hidden_size // heads)
+        # One transposition; a part of the first axis is no copy.
+        parts_3BNSH = ops.transpose(ops.reshape(parts_BS3D, shape), (2, 0, 3, 1, 4))
+        return [parts_3BNSH[i] for i in range(3)]
 
     def get_config(self):
         config = {

@@ -12,17 +12,19 @@ import tensorflow as tf
 from keras import ops
 
 from bert_tf.layers import roles
+from bert_tf.layers.activations import get_activation
 from bert_tf.layers.fused import are_on, fused
 from bert_tf.layers.reductions import sum_of_columns
 
 
 class Dense(keras.layers.Layer):
-    """`x @ kernel + bias` over the last axis, as one 2-D product.
+    """`activation(x @ kernel + bias)` over the last axis, as one 2-D product.
 
     Args:
       units: size of the last axis of the output.
       initializer_range: standard deviation of the truncated normal the kernel starts from.
       use_bias: there is a bias.
+      hidden_act: name of the activation, see `layers.activations`; None for none.
 
     Call arguments:
       inputs: float [..., I].
@@ -32,12 +34,20 @@ class Dense(keras.layers.Layer):
     """
 
     def __init__(
-        self, units: int, *, initializer_range: float = 0.02, use_bias: bool = True, **kwargs
+        self,
+        units: int,
+        *,
+        initializer_range: float = 0.02,
+        use_bias: bool = True,
+        hidden_act: str | None = None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.units = units
         self.initializer_range = initializer_range
         self.use_bias = use_bias
+        self.hidden_act = hidden_act
+        self._activation = get_activation(hidden_act) if hidden_act else None
 
     def build(self, input_shape):
         self.kernel = roles.add_weight(
@@ -54,28 +64,34 @@ class Dense(keras.layers.Layer):
             )
 
     def call(self, inputs):
-        return project(inputs, self.kernel, self.bias)
+        return project(inputs, self.kernel, self.bias, self._activation)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 
     def get_config(self):
-        names = ("units", "initializer_range", "use_bias")
+        names = ("units", "initializer_range", "use_bias", "hidden_act")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def project(inputs, kernel_IO, bias_O=None):
-    """`inputs @ kernel + bias` with the leading axes flattened, so that it is one MatMul op."""
+def project(inputs, kernel_IO, bias_O=None, activation=None):
+    """`activation(inputs @ kernel + bias)`, one MatMul op over the flattened leading axes.
+
+    Product, bias and activation follow each other directly: outside of training, TensorFlow makes
+    one operation of the three where it has oneDNN.
+    """
     inputs_TI = ops.reshape(inputs, (-1, inputs.shape[-1]))
     outputs_TO = ops.matmul(inputs_TI, kernel_IO)
     if bias_O is not None:
         outputs_TO = _add_bias(outputs_TO, bias_O)
+    if activation is not None:
+        outputs_TO = activation(outputs_TO)
     return ops.reshape(outputs_TO, (*ops.shape(inputs)[:-1], kernel_IO.shape[-1]))
 
 
 def _add_bias(outputs_TO, bias_O):
     if not are_on():
-        return outputs_TO + bias_O
+        return tf.nn.bias_add(outputs_TO, tf.cast(bias_O, outputs_TO.dtype))
 
     # On a CPU a product with ones sums bfloat16 in half the time, and in float32 inside.
     @tf.custom_gradient

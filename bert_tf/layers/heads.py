@@ -9,7 +9,6 @@ import tensorflow as tf
 from keras import ops
 
 from bert_tf.layers import roles
-from bert_tf.layers.activations import get_activation
 from bert_tf.layers.dense import Dense, LayerNorm, project
 from bert_tf.layers.dropout import dropout, fold_in
 
@@ -100,9 +99,9 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         self.layer_norm_eps = layer_norm_eps
         self.initializer_range = initializer_range
         self.tied = tied
-        self._activation = get_activation(hidden_act)
         self.dense = Dense(
             self.embedding_size,
+            hidden_act=hidden_act,
             initializer_range=initializer_range,
             name="dense",
             dtype=self.dtype_policy,
@@ -131,7 +130,7 @@ class MaskedLanguageModelHead(keras.layers.Layer):
         masked_BPD = sequence_BSD
         if masked_lm_positions is not None:
             masked_BPD = tf.gather(sequence_BSD, masked_lm_positions, batch_dims=1)
-        transformed_BPW = self.layer_norm(self._activation(self.dense(masked_BPD)))
+        transformed_BPW = self.layer_norm(self.dense(masked_BPD))
         table_VW = word_embeddings_VW if self.tied else self.output_weights
         embeddings_WV = ops.transpose(ops.cast(table_VW, self.compute_dtype))
         return project(transformed_BPW, embeddings_WV, self.output_bias)
@@ -270,9 +269,9 @@ class DenseClassifierHead(ClassifierHead):
         super().__init__(**kwargs)
         self.hidden_act = hidden_act
         self.drops_input = drops_input
-        self._activation = get_activation(hidden_act)
         self.dense = Dense(
             self.hidden_size,
+            hidden_act=hidden_act,
             initializer_range=self.initializer_range,
             name="dense",
             dtype=self.dtype_policy,
@@ -285,7 +284,7 @@ class DenseClassifierHead(ClassifierHead):
     def call(self, inputs, dropout_seed=None):
         if self.drops_input:
             inputs = dropout(inputs, self.dropout_prob, fold_in(dropout_seed, 0))
-        hidden = self._activation(self.dense(inputs))
+        hidden = self.dense(inputs)
         return super().call(hidden, fold_in(dropout_seed, 1))
 
     def get_config(self):
@@ -322,9 +321,8 @@ class ReplacedTokenHead(keras.layers.Layer):
         self.hidden_size = hidden_size
         self.hidden_act = hidden_act
         self.initializer_range = initializer_range
-        self._activation = get_activation(hidden_act)
         dense = {"initializer_range": initializer_range, "dtype": self.dtype_policy}
-        self.dense = Dense(hidden_size, name="dense", **dense)
+        self.dense = Dense(hidden_size, hidden_act=hidden_act, name="dense", **dense)
         self.scores = Dense(1, name="dense_prediction", **dense)
 
     def build(self, input_shape=None):
@@ -332,7 +330,7 @@ class ReplacedTokenHead(keras.layers.Layer):
         self.scores.build((None, None, self.hidden_size))
 
     def call(self, sequence_BSD):
-        return ops.squeeze(self.scores(self._activation(self.dense(sequence_BSD))), -1)
+        return ops.squeeze(self.scores(self.dense(sequence_BSD)), -1)
 
     def get_config(self):
         names = ("hidden_size", "hidden_act", "initializer_range")

@@ -5,7 +5,6 @@ Shape suffixes: B batch, S sequence, D hidden, F intermediate.
 
 import keras
 
-from bert_tf.layers.activations import get_activation
 from bert_tf.layers.attention import SelfAttention
 from bert_tf.layers.dense import Dense, LayerNorm
 from bert_tf.layers.dropout import dropout, fold_in
@@ -60,7 +59,6 @@ class TransformerBlock(keras.layers.Layer):
         self.layer_norm_eps = layer_norm_eps
         self.initializer_range = initializer_range
         self.attended_dropout_prob = hidden_dropout_prob  # DistilBERT has none there
-        self._activation = get_activation(hidden_act)
         norm = {"epsilon": layer_norm_eps, "name": "LayerNorm", "dtype": self.dtype_policy}
         dense = {"initializer_range": initializer_range, "dtype": self.dtype_policy}
         self.self_attention = SelfAttention(
@@ -72,7 +70,7 @@ class TransformerBlock(keras.layers.Layer):
         )
         self.attention_output = Dense(hidden_size, name="dense", **dense)
         self.attention_norm = LayerNorm(**norm)
-        self.intermediate = Dense(intermediate_size, name="dense", **dense)
+        self.intermediate = Dense(intermediate_size, hidden_act=hidden_act, name="dense", **dense)
         self.output_dense = Dense(hidden_size, name="dense", **dense)
         self.output_norm = LayerNorm(**norm)
 
@@ -97,7 +95,7 @@ class TransformerBlock(keras.layers.Layer):
             self.attention_output(context_BSD), self.attended_dropout_prob, fold_in(dropout_seed, 1)
         )
         attended_BSD = self.attention_norm(inputs_BSD + attended_BSD)
-        intermediate_BSF = self._activation(self.intermediate(attended_BSD))
+        intermediate_BSF = self.intermediate(attended_BSD)
         output_BSD = dropout(
             self.output_dense(intermediate_BSF), self.hidden_dropout_prob, fold_in(dropout_seed, 2)
         )

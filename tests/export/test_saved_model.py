@@ -22,6 +22,7 @@ SAMPLES = ["the hen sees the cow", "", "a [MASK] b [MASK], é 中文 🙂"]
 # What a model has beyond the tokenizer: all of them are in the core of TensorFlow.
 MODEL_OPS = {
     "BatchMatMulV2",
+    "BiasAdd",
     "EnsureShape",
     "Erf",
     "LogicalNot",
