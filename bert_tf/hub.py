@@ -31,13 +31,14 @@ _OUR_LISTS = "bert_tf_files"  # in the folder of the model in the cache
 _SECONDS = 20.0  # that the list of files may take
 
 
-def local(path: str) -> str:
+def local(path: str | os.PathLike) -> str:
     """The local folder of a name; any other path as it is.
 
     Raises:
       ValueError: there is no such model, it cannot be fetched, or a file has another hash than the
         Hub says. Nothing of it is loaded then.
     """
+    path = os.fspath(path)
     if path.startswith(HUGGING_FACE):
         return _of_hugging_face(path)
     return _of_kaggle(path) if path.startswith(KAGGLE) else path
