@@ -96,10 +96,10 @@ def test_what_more_micro_batches_cannot_mend_is_an_error(tmp_path, body, message
 
 
 def test_several_workers_are_refused(tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match="knows the devices of one machine alone"):
+    with pytest.raises(ValueError, match="works on the devices of one machine only"):
         find_batch.settle(ExperimentConfig(), str(tmp_path), "multi_worker", [])
     monkeypatch.setenv("TF_CONFIG", "{}")
-    with pytest.raises(ValueError, match="knows the devices of one machine alone"):
+    with pytest.raises(ValueError, match="works on the devices of one machine only"):
         find_batch.settle(ExperimentConfig(), str(tmp_path), "auto", [])
 
 
