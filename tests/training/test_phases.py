@@ -217,6 +217,7 @@ def test_a_rate_has_no_effect_on_stored_masks_and_the_log_says_so(
     create_pretraining_data(text, tokenizer, str(tmp_path / "data"), settings)
     task, config = make_run(phases=(PhaseConfig(num_train_steps=2, masked_lm_prob=0.3),))
     (phase,) = phases_of(config)
+    caplog.clear()  # what the builder says of this text
     with caplog.at_level("WARNING"):
         task.check_data(str(tmp_path / "data"), training=True)
         assert not caplog.text

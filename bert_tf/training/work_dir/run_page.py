@@ -26,7 +26,9 @@ def write(folder: str) -> None:
     lines = read_lines(tf.io.gfile.join(folder, METRICS))
     samples = read_lines(tf.io.gfile.join(folder, SAMPLES))
     found = checkpoint.newest_info(contents.checkpoints_of(folder))
-    config = files.read_json(tf.io.gfile.join(folder, "config.json"))
+    path = tf.io.gfile.join(folder, "config.json")
+    # A run that ends before its first checkpoint has none.
+    config = files.read_json(path) if tf.io.gfile.exists(path) else {}
     sections = _sections(lines, samples, found or {}, config)
     page.write_page(tf.io.gfile.join(folder, NAME), f"Run: {folder}", sections)
 
@@ -45,7 +47,8 @@ def _sections(
         yield "Passed over", page.table(("because", "after step", "from row", "to row"), rows)
     if "machine" in found:
         yield "Machine", page.table(("", ""), _flat(found["machine"]))
-    yield "Settings", page.folded("config of the run", page.table(("", ""), _flat(config)))
+    if config:
+        yield "Settings", page.folded("config of the run", page.table(("", ""), _flat(config)))
 
 
 def _summary(lines: Sequence[Line]) -> dict[str, str]:
