@@ -1,8 +1,12 @@
 """Files of tagged words: reading, complaints, rows."""
 
+import re
+
 import numpy as np
 import pytest
 
+from bert_tf.config import as_json
+from bert_tf.tasks.token_classification import Config, Facts, prepare
 from bert_tf.tasks.token_classification.columns import read_sentences
 from bert_tf.tasks.token_classification.rows import encode_tagged
 from bert_tf.tasks.token_classification.tagged_files import TagFormat, read_tagged
@@ -258,3 +262,22 @@ def test_a_prefix_of_every_word_is_left_out_when_it_is_named(write, caplog):
     assert read_tagged(path, TagFormat(word_prefix="en:"))[0][0].words == ["Anna", "sleeps"]
     with pytest.raises(ValueError, match=":1: the word 'en:Anna' does not begin with 'de:'"):
         read_tagged(path, TagFormat(word_prefix="de:"))
+
+
+# (settings, name of the file, its content)
+HINTS = {
+    "numbers": ({}, "n.jsonl", '{"tokens": ["a", "b"], "ner_tags": [1, 2]}'),
+    "no entity's tag": ({}, "t.txt", "a B-X\nb NN\n"),
+    "strict": ({"strict_tags": True, "file_tag_scheme": "iob2"}, "t.txt", "a O\nb I-X\n"),
+}
+
+
+@pytest.mark.parametrize("name", HINTS)
+def test_following_a_hint_about_tags_helps(write, name):
+    settings, file, content = HINTS[name]
+    path = write(content, file)
+    with pytest.raises(ValueError) as error:
+        prepare.read(path, Config(**settings), Facts())
+    flag, value = re.search(r"--config\.task\.(\w+)=(\"[^\"]*\"|\w+)", str(error.value)).groups()
+    value = as_json.parse_setting(Config, flag, value.strip('"'), flag)
+    assert prepare.read(path, Config(**settings | {flag: value}), Facts())[0][0].words == ["a", "b"]
