@@ -89,7 +89,14 @@ def pooled(how, outputs, mask_BS):
     rows = [
         row[mask > 0] for row, mask in zip(outputs["sequence_output"].numpy(), mask_BS, strict=True)
     ]
-    reduce = {"mean": lambda row: row.mean(0), "max": lambda row: row.max(0), "cls": lambda r: r[0]}
+    reduce = {
+        "mean": lambda row: row.mean(0),
+        "max": lambda row: row.max(0),
+        "cls": lambda row: row[0],
+        "last": lambda row: row[-1],
+        "mean_sqrt_len": lambda row: row.sum(0) / np.sqrt(len(row)),
+        "weighted_mean": lambda row: np.average(row, 0, np.arange(1, len(row) + 1)),
+    }
     return np.stack([reduce[how](row) for row in rows])
 
 
