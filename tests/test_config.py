@@ -144,7 +144,7 @@ def test_every_config_file_is_valid_and_says_how_to_run_it(path):
         assert config.check() is config
     assert dataclasses.asdict(config) == dataclasses.asdict(values["get_config"]())
     found_by_name = path.relative_to(ROOT / "configs").with_suffix("")
-    shown = re.findall(r"--config=(\S+)", values["__doc__"])
+    shown = re.findall(r"--config=([^\s:]+)", values["__doc__"])
     assert {str(path.relative_to(ROOT)), str(found_by_name)} & set(shown), shown
     assert "python scripts/" in values["__doc__"]
 
