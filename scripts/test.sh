@@ -46,9 +46,23 @@ run_pytest() {
 echo "== ruff"
 .venv/bin/ruff check . || failed=1
 .venv/bin/ruff format --check --quiet . || { echo "some files need: ruff format"; failed=1; }
-if [ ${#keras_3_paths[@]} -gt 0 ]; then
+if [ ${#keras_3_paths[@]} -gt 0 ] && [ "${keras_3_paths[*]}" != tests ]; then
   echo "== tests"
   run_pytest --ignore=tests/garden "${keras_3_paths[@]}" ${options[@]+"${options[@]}"}
+elif [ ${#keras_3_paths[@]} -gt 0 ]; then
+  # New processes for each part: what TensorFlow traced and compiled stays in memory, and all of it in
+  # two processes would take more than 24 GB.
+  rest=(tests --ignore=tests/garden)
+  for part in "family scripts" "training" "checkpoints conformance export" "data finetuning tasks"; do
+    paths=()
+    for name in $part; do
+      [ ! -d "tests/$name" ] || { paths+=("tests/$name"); rest+=("--ignore=tests/$name"); }
+    done
+    echo "== tests: $part"
+    run_pytest "${paths[@]}" ${options[@]+"${options[@]}"}
+  done
+  echo "== tests: all others"
+  run_pytest "${rest[@]}" ${options[@]+"${options[@]}"}
 fi
 if [ ${#garden_paths[@]} -gt 0 ]; then
   echo "== tests against Model Garden"
