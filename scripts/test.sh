@@ -53,7 +53,7 @@ elif [ ${#keras_3_paths[@]} -gt 0 ]; then
   # New processes for each part: what TensorFlow traced and compiled stays in memory, and all of it in
   # two processes would take more than 24 GB.
   rest=(tests --ignore=tests/garden)
-  for part in "family scripts" "training" "checkpoints conformance export" "data finetuning tasks"; do
+  for part in family scripts training "checkpoints conformance export" "data finetuning tasks"; do
     paths=()
     for name in $part; do
       [ ! -d "tests/$name" ] || { paths+=("tests/$name"); rest+=("--ignore=tests/$name"); }
