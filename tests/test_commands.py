@@ -101,8 +101,10 @@ def test_a_command_of_a_wheel_finds_its_recipe(wheel, tmp_path):
 
 
 def test_a_command_of_an_editable_install_finds_its_recipe(tmp_path):
+    # Without --ignore-installed, pip would uninstall what the tests run with.
     install = ["-m", "pip", "install", "-q", "--no-build-isolation", "--no-deps", "--no-index"]
-    process = run(*install, "--prefix", str(tmp_path), "-e", ".", cwd=ROOT)
+    where = ("--ignore-installed", "--prefix", str(tmp_path))
+    process = run(*install, *where, "-e", ".", cwd=ROOT)
     assert process.returncode == 0, process.stderr
     (site,) = tmp_path.rglob("site-packages")
     code = f"import site; site.addsitedir({str(site)!r}); from bert_tf.__main__ import main; main()"
