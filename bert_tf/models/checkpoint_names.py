@@ -197,6 +197,49 @@ BLOCK = (
 )
 
 
+def keras_embeddings(ours: str) -> list[Rule]:
+    """Rules for the embeddings of keras-hub's backbones that have segments."""
+    kinds = {"token": "word", "position": "position", "segment": "token_type"}
+    return [
+        *(
+            Rule(f"{theirs}_embedding/embeddings", f"{ours}/{kind}_embeddings")
+            for theirs, kind in kinds.items()
+        ),
+        *norm("embeddings_layer_norm", f"{ours}/LayerNorm"),
+    ]
+
+
+def keras_masked_lm_head() -> list[Rule]:
+    """Rules for keras-hub's masked-LM head."""
+    ours = "cls/predictions"
+    return [
+        *dense("mlm_head/intermediate_dense", f"{ours}/transform/dense"),
+        *norm("mlm_head/intermediate_layer_norm", f"{ours}/transform/LayerNorm"),
+        Rule("mlm_head/output_bias", f"{ours}/output_bias"),
+    ]
+
+
+# {keras-hub's name of a setting: BERT's}
+KERAS_CONFIG = {
+    "vocabulary_size": "vocab_size",
+    "num_layers": "num_hidden_layers",
+    "num_heads": "num_attention_heads",
+    "hidden_dim": "hidden_size",
+    "intermediate_dim": "intermediate_size",
+    "dropout": "hidden_dropout_prob",
+    "max_sequence_length": "max_position_embeddings",
+}
+
+
+def for_each(
+    make: Callable[[str, str], list[Rule]], names: Mapping[str, str], theirs: str, ours: str
+) -> list[Rule]:
+    """The rules that `make` gives for each pair of `names` below `theirs` and `ours`."""
+    return [
+        rule for name, our_name in names.items() for rule in make(theirs + name, ours + our_name)
+    ]
+
+
 def no_losses(config: Any, heads: Collection[str]) -> list[str]:
     """For a format that holds everything that a config can say."""
     del config, heads

@@ -13,6 +13,16 @@ from bert_tf import members
 from bert_tf.layers.activation_names import SYNONYMS, check_activation
 from bert_tf.models.model import EncoderConfig
 
+# What an encoder with segments takes (`EncoderConfig.inputs`).
+WITH_SEGMENTS = (
+    "input_ids",
+    "input_mask",
+    "segment_ids",
+    "position_ids",
+    "example_ids",
+    "cls_positions",
+)
+
 # Keys of other projects' files. The first kind has no effect on the numbers and is kept; the second
 # is an error at any other value, because the model would compute something else.
 _WITHOUT_EFFECT = frozenset(
@@ -77,9 +87,14 @@ class PublishedConfig(EncoderConfig):
       WITHOUT_EFFECT: further keys that have no effect on the numbers.
       ONLY_OURS: fields that the published file does not have.
       SIZES: {name of a published size: the fields of it that are not the default}.
+      GELU_OF_UNTYPED_FILES: what `hidden_act` "gelu" means in a file without `model_type`. Google's
+        code of BERT and ALBERT computes the tanh form.
+      first_position: the position of the first token; rows of the table before it are of none.
     """
 
     WITHOUT_EFFECT = ()
+    GELU_OF_UNTYPED_FILES = "gelu"
+    first_position = 0
     ONLY_OURS = ("use_pooler", "other_keys")
     SIZES = {}
 
@@ -127,16 +142,27 @@ class PublishedConfig(EncoderConfig):
         unknown -= set(only_supported)
         if unknown:
             logging.warning("%s: ignored unknown keys: %s", path, ", ".join(sorted(unknown)))
-        return config.read_in_its_words(values).check(path)
+        return config._in_our_words(values).check(path)
 
-    def read_in_its_words(self, values: Mapping[str, Any]) -> Self:
-        """Itself, where a value means something else in the file than here; here: nothing does.
+    def _in_our_words(self, values: Mapping[str, Any]) -> Self:
+        """`hidden_act` as it is meant in the file that holds `values`.
 
-        Args:
-          values: the JSON object that it was made from.
+        Hugging Face's files have `model_type`, `architectures` or `layer_norm_eps`.
         """
-        del values
-        return self
+        is_typed = {"model_type", "architectures", "layer_norm_eps"} & set(values)
+        meant = self.GELU_OF_UNTYPED_FILES
+        if is_typed or self.hidden_act != "gelu" or meant == "gelu":
+            return self
+        return dataclasses.replace(self, hidden_act=meant)
+
+    @property
+    def longest_sequence(self) -> int:
+        """Tokens of the longest sequence: every position has an embedding."""
+        return self.max_position_embeddings - self.first_position
+
+    def with_longest_sequence(self, number: int) -> Self:
+        """A copy with the position embeddings of `number` tokens."""
+        return dataclasses.replace(self, max_position_embeddings=number + self.first_position)
 
     def published(self) -> dict[str, Any]:
         """The keys of the published file, with those of another project that were kept."""

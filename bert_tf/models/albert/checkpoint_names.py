@@ -8,12 +8,16 @@ from typing import Any
 
 from bert_tf.models.albert.config import AlbertConfig
 from bert_tf.models.checkpoint_names import (
+    KERAS_CONFIG,
     GoogleNames,
     HuggingFaceNames,
     KerasNames,
     Rule,
     dense,
+    for_each,
     keras_block,
+    keras_embeddings,
+    keras_masked_lm_head,
     norm,
     same,
     torch_dense,
@@ -56,16 +60,8 @@ HUGGING_FACE = HuggingFaceNames(
     rules=[
         *torch_embeddings("embeddings", _EMBEDDINGS),
         *torch_dense("encoder.embedding_hidden_mapping_in", _PROJECT),
-        *(
-            rule
-            for theirs, ours in _TORCH_LAYERS.items()
-            for rule in torch_dense(f"{_TORCH_BLOCK}.{theirs}", f"{_BLOCK}/{ours}")
-        ),
-        *(
-            rule
-            for theirs, ours in _TORCH_NORMS.items()
-            for rule in torch_norm(f"{_TORCH_BLOCK}.{theirs}", f"{_BLOCK}/{ours}")
-        ),
+        *for_each(torch_dense, _TORCH_LAYERS, f"{_TORCH_BLOCK}.", f"{_BLOCK}/"),
+        *for_each(torch_norm, _TORCH_NORMS, f"{_TORCH_BLOCK}.", f"{_BLOCK}/"),
         *torch_dense("pooler", "albert/pooler/dense"),
         *torch_dense("predictions.dense", f"{_TRANSFORM}/dense"),
         *torch_norm("predictions.LayerNorm", f"{_TRANSFORM}/LayerNorm"),
@@ -152,16 +148,8 @@ GOOGLE = GoogleNames(
         ),
         *norm("bert/embeddings/LayerNorm", f"{_EMBEDDINGS}/LayerNorm"),
         *dense("bert/encoder/embedding_hidden_mapping_in", _PROJECT),
-        *(
-            rule
-            for theirs, ours in _GOOGLE_LAYERS.items()
-            for rule in dense(f"{_GOOGLE_BLOCK}/{theirs}", f"{_BLOCK}/{ours}")
-        ),
-        *(
-            rule
-            for theirs, ours in _GOOGLE_NORMS.items()
-            for rule in norm(f"{_GOOGLE_BLOCK}/{theirs}", f"{_BLOCK}/{ours}")
-        ),
+        *for_each(dense, _GOOGLE_LAYERS, f"{_GOOGLE_BLOCK}/", f"{_BLOCK}/"),
+        *for_each(norm, _GOOGLE_NORMS, f"{_GOOGLE_BLOCK}/", f"{_BLOCK}/"),
         *dense("bert/pooler/dense", "albert/pooler/dense"),
         *dense(f"{_TRANSFORM}/dense", f"{_TRANSFORM}/dense"),
         *norm(f"{_TRANSFORM}/LayerNorm", f"{_TRANSFORM}/LayerNorm"),
@@ -202,16 +190,11 @@ def _keras_losses(config: AlbertConfig, heads: Collection[str]) -> list[str]:
 
 KERAS = KerasNames(
     rules=[
-        Rule("token_embedding/embeddings", f"{_EMBEDDINGS}/word_embeddings"),
-        Rule("position_embedding/embeddings", f"{_EMBEDDINGS}/position_embeddings"),
-        Rule("segment_embedding/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
-        *norm("embeddings_layer_norm", f"{_EMBEDDINGS}/LayerNorm"),
+        *keras_embeddings(_EMBEDDINGS),
         *dense("embedding_projection", _PROJECT),
         *keras_block("group_{i}_inner_layer_{j}", _BLOCK),
         *dense("pooled_dense", "albert/pooler/dense"),
-        *dense("mlm_head/intermediate_dense", f"{_TRANSFORM}/dense"),
-        *norm("mlm_head/intermediate_layer_norm", f"{_TRANSFORM}/LayerNorm"),
-        Rule("mlm_head/output_bias", "cls/predictions/output_bias"),
+        *keras_masked_lm_head(),
         *dense("logits", "classifier"),
     ],
     labels="logits/bias",
@@ -220,16 +203,10 @@ KERAS = KerasNames(
     tasks={"pretraining": "AlbertMaskedLM", "classification": "AlbertTextClassifier"},
     tokenizer="AlbertTokenizer",
     config={
-        "vocabulary_size": "vocab_size",
-        "num_layers": "num_hidden_layers",
-        "num_heads": "num_attention_heads",
+        **KERAS_CONFIG,
         "num_groups": "num_hidden_groups",
         "num_inner_repetitions": "inner_group_num",
         "embedding_dim": "embedding_size",
-        "hidden_dim": "hidden_size",
-        "intermediate_dim": "intermediate_size",
-        "dropout": "hidden_dropout_prob",
-        "max_sequence_length": "max_position_embeddings",
         "num_segments": "type_vocab_size",
     },
     equal={"attention_probs_dropout_prob": "hidden_dropout_prob"},

@@ -4,11 +4,10 @@ References: Lan et al. 2019; google-research/albert.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 from bert_tf.models.checkpoint_names import LARGEST_GROUP
-from bert_tf.models.published_config import PublishedConfig
+from bert_tf.models.published_config import WITH_SEGMENTS, PublishedConfig
 
 
 def _size(layers: int, hidden: int, heads: int) -> dict[str, int]:
@@ -61,6 +60,7 @@ class AlbertConfig(PublishedConfig):
         "max_position_embeddings",
         "type_vocab_size",
     )
+    GELU_OF_UNTYPED_FILES = "gelu_new"
     READS_UNTYPED_FILES = True  # Google's
     UNTYPED_KEYS = ("num_hidden_groups",)
     WITHOUT_EFFECT = (
@@ -81,14 +81,7 @@ class AlbertConfig(PublishedConfig):
     }
     TRAINING_FIELDS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "use_pooler")
     CLASSIFIER_POOLING = "pooler"
-    inputs = (
-        "input_ids",
-        "input_mask",
-        "segment_ids",
-        "position_ids",
-        "example_ids",
-        "cls_positions",
-    )
+    inputs = WITH_SEGMENTS
 
     vocab_size: int = 30000
     embedding_size: int = 128
@@ -115,22 +108,6 @@ class AlbertConfig(PublishedConfig):
         from bert_tf.models.albert.encoder import AlbertEncoder
 
         return AlbertEncoder
-
-    @property
-    def longest_sequence(self) -> int:
-        """Tokens of the longest sequence: every position has an embedding."""
-        return self.max_position_embeddings
-
-    def with_longest_sequence(self, number: int) -> "AlbertConfig":
-        """A copy with `number` position embeddings."""
-        return dataclasses.replace(self, max_position_embeddings=number)
-
-    def read_in_its_words(self, values: Mapping[str, Any]) -> "AlbertConfig":
-        """In Google's files, which have no `model_type`, `gelu` means the tanh form."""
-        is_hugging_face = {"model_type", "architectures", "layer_norm_eps"} & set(values)
-        if self.hidden_act == "gelu" and not is_hugging_face:
-            return dataclasses.replace(self, hidden_act="gelu_new")
-        return self
 
     def group_of(self, layer: int) -> int:
         """Which group the layer with this number has its weights from."""

@@ -10,6 +10,7 @@ from typing import Any
 from bert_tf.models.bert.config import BertConfig
 from bert_tf.models.checkpoint_names import (
     BLOCK,
+    KERAS_CONFIG,
     GardenNames,
     GardenParams,
     GoogleNames,
@@ -19,6 +20,8 @@ from bert_tf.models.checkpoint_names import (
     dense,
     garden_block,
     keras_block,
+    keras_embeddings,
+    keras_masked_lm_head,
     norm,
     same,
     torch_block,
@@ -268,15 +271,10 @@ def _keras_losses(config: BertConfig, heads: Collection[str]) -> list[str]:
 
 KERAS = KerasNames(
     rules=[
-        Rule("token_embedding/embeddings", _WORDS),
-        Rule("position_embedding/embeddings", f"{_EMBEDDINGS}/position_embeddings"),
-        Rule("segment_embedding/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
-        *norm("embeddings_layer_norm", f"{_EMBEDDINGS}/LayerNorm"),
+        *keras_embeddings(_EMBEDDINGS),
         *keras_block("transformer_layer_{i}", _LAYER),
         *dense("pooled_dense", "bert/pooler/dense"),
-        *dense("mlm_head/intermediate_dense", f"{_TRANSFORM}/dense"),
-        *norm("mlm_head/intermediate_layer_norm", f"{_TRANSFORM}/LayerNorm"),
-        Rule("mlm_head/output_bias", "cls/predictions/output_bias"),
+        *keras_masked_lm_head(),
         *dense("logits", "classifier"),
     ],
     labels="logits/bias",
@@ -285,13 +283,7 @@ KERAS = KerasNames(
     tasks={"pretraining": "BertMaskedLM", "classification": "BertTextClassifier"},
     tokenizer="BertTokenizer",
     config={
-        "vocabulary_size": "vocab_size",
-        "num_layers": "num_hidden_layers",
-        "num_heads": "num_attention_heads",
-        "hidden_dim": "hidden_size",
-        "intermediate_dim": "intermediate_size",
-        "dropout": "hidden_dropout_prob",
-        "max_sequence_length": "max_position_embeddings",
+        **KERAS_CONFIG,
         "num_segments": "type_vocab_size",
     },
     equal={"attention_probs_dropout_prob": "hidden_dropout_prob"},

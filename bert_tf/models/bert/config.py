@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from bert_tf.models.published_config import PublishedConfig
+from bert_tf.models.published_config import WITH_SEGMENTS, PublishedConfig
 
 # num_hidden_layers, hidden_size; heads of 64, intermediate_size of 4 x hidden_size
 # (Devlin et al. 2018, Turc et al. 2019).
@@ -72,6 +72,7 @@ class BertConfig(PublishedConfig):
         "masked_lm_layer_norm_eps",
         *PublishedConfig.ONLY_OURS,
     )
+    GELU_OF_UNTYPED_FILES = "gelu_new"
     READS_UNTYPED_FILES = True  # Google's, and Hugging Face's of before model_type
     AT_LEAST_ONE = (
         "vocab_size",
@@ -84,14 +85,7 @@ class BertConfig(PublishedConfig):
     )
     TRAINING_FIELDS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "use_pooler")
     CLASSIFIER_POOLING = "pooler"
-    inputs = (
-        "input_ids",
-        "input_mask",
-        "segment_ids",
-        "position_ids",
-        "example_ids",
-        "cls_positions",
-    )
+    inputs = WITH_SEGMENTS
 
     vocab_size: int = 30522
     hidden_size: int = 768
@@ -117,28 +111,8 @@ class BertConfig(PublishedConfig):
 
         return BertEncoder
 
-    @property
-    def longest_sequence(self) -> int:
-        """Tokens of the longest sequence: every position has an embedding."""
-        return self.max_position_embeddings
-
-    def with_longest_sequence(self, number: int) -> "BertConfig":
-        """A copy with `number` position embeddings."""
-        return dataclasses.replace(self, max_position_embeddings=number)
-
     @classmethod
     def only_supported(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """See `PublishedConfig`."""
         # ALBERT and MobileBERT have it in files without a model_type.
         return {**super().only_supported(values), "embedding_size": values.get("hidden_size")}
-
-    def read_in_its_words(self, values: Mapping[str, Any]) -> "BertConfig":
-        """In Google's files `gelu` means the tanh form and is read as `gelu_new`.
-
-        In Hugging Face's (recognised by `model_type`, `architectures` or `layer_norm_eps`) it is
-        exact.
-        """
-        is_hugging_face = {"model_type", "architectures", "layer_norm_eps"} & set(values)
-        if self.hidden_act == "gelu" and not is_hugging_face:
-            return dataclasses.replace(self, hidden_act="gelu_new")
-        return self

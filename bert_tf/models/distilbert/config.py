@@ -104,12 +104,3 @@ class DistilBertConfig(PublishedConfig):
     def attention_probs_dropout_prob(self) -> float:
         """The dropout rate of the attention probabilities."""
         return self.attention_dropout
-
-    @property
-    def longest_sequence(self) -> int:
-        """Tokens of the longest sequence: every position has an embedding."""
-        return self.max_position_embeddings
-
-    def with_longest_sequence(self, number: int) -> "DistilBertConfig":
-        """A copy with `number` position embeddings."""
-        return dataclasses.replace(self, max_position_embeddings=number)

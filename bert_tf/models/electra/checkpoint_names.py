@@ -14,6 +14,7 @@ from bert_tf.models.checkpoint_names import (
     Rule,
     dense,
     keras_block,
+    keras_embeddings,
     norm,
     same,
     torch_block,
@@ -146,10 +147,7 @@ def _keras_losses(config: ElectraConfig, heads: Collection[str]) -> list[str]:
 
 KERAS = KerasNames(
     rules=[
-        Rule("token_embedding/embeddings", f"{_EMBEDDINGS}/word_embeddings"),
-        Rule("position_embedding/embeddings", f"{_EMBEDDINGS}/position_embeddings"),
-        Rule("segment_embedding/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
-        *norm("embeddings_layer_norm", f"{_EMBEDDINGS}/LayerNorm"),
+        *keras_embeddings(_EMBEDDINGS),
         *dense("embeddings_projection", _PROJECT),
         *keras_block("transformer_layer_{i}", _LAYER),
     ],

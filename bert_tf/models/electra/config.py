@@ -6,7 +6,7 @@ References: Clark et al. 2020, appendix A; google-research/electra, configure_pr
 import dataclasses
 from typing import Any
 
-from bert_tf.models.published_config import PublishedConfig
+from bert_tf.models.published_config import WITH_SEGMENTS, PublishedConfig
 
 
 def _size(layers: int, hidden: int, embedding: int, share: float = 1.0) -> dict[str, int]:
@@ -73,14 +73,7 @@ class ElectraConfig(PublishedConfig):
         "base_generator": _size(12, 768, 768, 1 / 3),
         "large_generator": _size(24, 1024, 1024, 1 / 4),
     }
-    inputs = (
-        "input_ids",
-        "input_mask",
-        "segment_ids",
-        "position_ids",
-        "example_ids",
-        "cls_positions",
-    )
+    inputs = WITH_SEGMENTS
 
     vocab_size: int = 30522
     embedding_size: int = 128
@@ -108,12 +101,3 @@ class ElectraConfig(PublishedConfig):
     def masked_lm_hidden_act(self) -> str:
         """Of the generator's head, whatever `hidden_act` is."""
         return "gelu"
-
-    @property
-    def longest_sequence(self) -> int:
-        """Tokens of the longest sequence: every position has an embedding."""
-        return self.max_position_embeddings
-
-    def with_longest_sequence(self, number: int) -> "ElectraConfig":
-        """A copy with `number` position embeddings."""
-        return dataclasses.replace(self, max_position_embeddings=number)

@@ -88,14 +88,9 @@ class RobertaConfig(PublishedConfig):
         return "gelu"
 
     @property
-    def longest_sequence(self) -> int:
-        """Tokens of the longest sequence: positions begin behind the id of the padding."""
-        return self.max_position_embeddings - self.pad_token_id - 1
-
-    def with_longest_sequence(self, number: int) -> Self:
-        """A copy with the position embeddings of `number` tokens."""
-        rows = number + self.pad_token_id + 1
-        return dataclasses.replace(self, max_position_embeddings=rows)
+    def first_position(self) -> int:
+        """See `PublishedConfig`: positions begin behind the id of the padding."""
+        return self.pad_token_id + 1
 
     def check(self, source: str) -> Self:
         """See `PublishedConfig`."""
