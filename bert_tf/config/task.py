@@ -82,6 +82,11 @@ class Settings:
         """How many values the backward pass needs; see `EncoderConfig.activation_values`."""
         return model.activation_values(sequence_length, recompute)
 
+    @classmethod
+    def has_class(cls) -> bool:
+        """False for a head that is only converted: nothing here trains or asks it."""
+        return cls.task_class is not Settings.task_class
+
     def task_class(self) -> type:
         """The class of the task; importing it imports TensorFlow."""
         raise NotImplementedError(f"{type(self).__name__} does not say its task_class()")

@@ -2,7 +2,7 @@
 
 `MLFLOW_TRACKING_URI` and `MLFLOW_EXPERIMENT_NAME` say where, as everywhere. Without them the run is
 kept in mlflow.db, a SQLite file in the work directory: `mlflow ui --backend-store-uri
-sqlite:///work/sst2/mlflow.db` shows it.
+sqlite:///mlflow.db`, called there, shows it.
 """
 
 import os
