@@ -108,6 +108,7 @@ class Run:
         self._job, self.state = job, state
         self._history = history or History()
         self.step = int(state.step.numpy())
+        self._has_run = False
         self._saved_step = None if history is None else self.step
         self._steps, self.iterator = self._enter_phase(None)
         self._line = self._next_line()
@@ -193,7 +194,7 @@ class Run:
 
     def advance(self) -> int:
         """Ends a call of the steps. Returns the steps done; negative if the run went back."""
-        before = self.step
+        before, self._has_run = self.step, True
         self.step = int(self.state.step.numpy())
         bad_step = self._line.bad_step
         if bad_step != NO_STEP:
@@ -301,12 +302,13 @@ class Run:
 
     @contextlib.contextmanager
     def page_at_end(self) -> Iterator[None]:
-        """However the block ends, `run.html` of everything so far is in the work directory."""
+        """However the block ends, `run.html` of the steps so far, if any, is in the work directory."""
         try:
             yield
         except BaseException:
             with contextlib.suppress(Exception):  # the first error is the one to report
-                self._write_page()
+                if self._has_run:  # bad data may have ended it before
+                    self._write_page()
             raise
         self._write_page()
 
