@@ -13,6 +13,7 @@ costs) find theirs on --data. Each command begins anew: what it does not name is
 any decision.
 """
 
+import reading_flags
 from absl import flags
 
 from bert_tf import app
@@ -21,31 +22,25 @@ from bert_tf.data import labelled
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "Model folder or work directory of a classifier.")
 flags.DEFINE_string("data", None, "Labelled data as finetune.py takes them, not the training data.")
-flags.DEFINE_enum(
-    "input_format",
-    "auto",
+reading_flags.define(
     labelled.FORMATS[:1] + labelled.KINDS,
     "How the file is read: a table in this format, whatever its name. auto: the name says it.",
+    "the file",
 )
-flags.DEFINE_string("encoding", "utf-8", "Encoding of the file: cp1252, for example.")
 flags.DEFINE_integer("batch_size", 64, "Rows of a batch.", lower_bound=1)
 flags.mark_flags_as_required(["model", "data"])
-
-_SETTINGS: dict[str, str] = {}  # what --config.task. says
-
-
-def _edit_command(argv: list[str]) -> None:
-    _SETTINGS.update(app.take_flags(argv, "config.task."))
 
 
 def main(argv):
     del argv
-    from bert_tf.data.labelled.records import Reading
     from bert_tf.workflows import deciding
 
-    reading = Reading(FLAGS.input_format, FLAGS.encoding)
     found = deciding.decide(
-        FLAGS.model, FLAGS.data, _SETTINGS, reading=reading, batch_size=FLAGS.batch_size
+        FLAGS.model,
+        FLAGS.data,
+        reading_flags.SETTINGS,
+        reading=reading_flags.reading(),
+        batch_size=FLAGS.batch_size,
     )
     for name, value in found.after.items():
         told = f" (undecided {found.before[name]:.4f})" if name in found.before else ""
@@ -54,4 +49,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(main, _edit_command)
+    app.run(main, reading_flags.take_settings)

@@ -10,6 +10,7 @@ The file is read as the training file was. Settings that say how a file is read 
 
 import json
 
+import reading_flags
 from absl import flags
 
 from bert_tf import app
@@ -27,13 +28,11 @@ flags.DEFINE_list(
     [],
     "Names of the columns, if the file has no header line and the training file had one.",
 )
-flags.DEFINE_enum(
-    "input_format",
-    "auto",
+reading_flags.define(
     labelled.FORMATS[:1] + labelled.KINDS,
     "How the file is read: a table in this format, whatever its name. auto: the name says it.",
+    "the file",
 )
-flags.DEFINE_string("encoding", "utf-8", "Encoding of the file: cp1252, for example.")
 flags.DEFINE_string("output", None, "Also write the scores to this JSON file.")
 flags.DEFINE_string(
     "predictions_dir", None, "Also write the predictions for all data into this folder."
@@ -50,16 +49,8 @@ flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.
 flags.mark_flags_as_required(["model", "data"])
 
 
-_READING_SETTINGS: dict[str, str] = {}  # what --config.task. says
-
-
-def _edit_command(argv: list[str]) -> None:
-    _READING_SETTINGS.update(app.take_flags(argv, "config.task."))
-
-
 def main(argv):
     del argv
-    from bert_tf.data.labelled.records import Reading
     from bert_tf.training import distribution
     from bert_tf.workflows import evaluating
 
@@ -67,8 +58,8 @@ def main(argv):
     source = evaluating.Source(
         FLAGS.data,
         tuple(FLAGS.header),
-        Reading(FLAGS.input_format, FLAGS.encoding),
-        _READING_SETTINGS,
+        reading_flags.reading(),
+        reading_flags.SETTINGS,
     )
     scores = evaluating.evaluate(
         FLAGS.model,
@@ -85,4 +76,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(main, _edit_command)
+    app.run(main, reading_flags.take_settings)

@@ -19,6 +19,7 @@ takes each of them as --model; scripts/ask_small_model.py shows how to ask LiteR
 
 import itertools
 
+import reading_flags
 from absl import flags
 
 from bert_tf import app
@@ -41,32 +42,23 @@ flags.DEFINE_string(
     "litert int8: texts of the kind to be expected, in a file as predict.py takes it.",
 )
 flags.DEFINE_integer("calibration_lines", 200, "How many lines of it to use.", lower_bound=1)
-flags.DEFINE_enum(
-    "input_format",
-    "auto",
+reading_flags.define(
     labelled.FORMATS,
     "How --calibration_data is read: lines, or a table in this format. auto: the name says it.",
+    "--calibration_data",
 )
-flags.DEFINE_string("encoding", "utf-8", "Encoding of --calibration_data: cp1252, for example.")
 flags.mark_flags_as_required(["model", "output_dir"])
-
-_READING_SETTINGS: dict[str, str] = {}  # what --config.task. says
-
-
-def _edit_command(argv: list[str]) -> None:
-    _READING_SETTINGS.update(app.take_flags(argv, "config.task."))
 
 
 def main(argv):
     del argv
-    from bert_tf.data.labelled.records import Reading
     from bert_tf.workflows import exporting
 
     calibration = exporting.Calibration(
         FLAGS.calibration_data,
         FLAGS.calibration_lines,
-        Reading(FLAGS.input_format, FLAGS.encoding),
-        _READING_SETTINGS,
+        reading_flags.reading(),
+        reading_flags.SETTINGS,
     )
     difference = exporting.export_model(
         FLAGS.model,
@@ -84,4 +76,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(main, _edit_command)
+    app.run(main, reading_flags.take_settings)

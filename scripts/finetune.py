@@ -28,6 +28,7 @@ results.json, predictions/ and report.html.
 
 import tempfile
 
+import reading_flags
 import run_flags
 from absl import flags
 from ml_collections import config_flags
@@ -72,14 +73,12 @@ flags.DEFINE_list(
     [],
     "Files to predict, with or without labels. Those that have labels are scored too.",
 )
-flags.DEFINE_enum(
-    "input_format",
-    "auto",
+reading_flags.define(
     labelled.FORMATS[:1] + labelled.KINDS,
     "How all these files are read: a table of labelled texts in this format, whatever its name. "
     "auto: the name says it.",
+    "all these files",
 )
-flags.DEFINE_string("encoding", "utf-8", "Encoding of all these files: cp1252, for example.")
 flags.DEFINE_string("work_dir", None, "Folder for everything that the run writes.")
 flags.DEFINE_string(
     "init_checkpoint",
@@ -190,12 +189,11 @@ def _glue_task() -> bool:
 
 def _files(strategy):
     """The `Files` that the flags name, or those of a task of GLUE."""
-    from bert_tf.data.labelled.records import Reading
     from bert_tf.tasks.glue import tasks
     from bert_tf.tasks.sets import Files
     from bert_tf.workflows.finetuning import named
 
-    train, reading = FLAGS.train_data, Reading(FLAGS.input_format, FLAGS.encoding)
+    train, reading = FLAGS.train_data, reading_flags.reading()
     dev, test = named(FLAGS.eval_data, "dev"), named(FLAGS.test_data, "test")
     if _glue_task():
         found = tasks.find_files(_glue_folder([FLAGS.task], strategy), FLAGS.task)

@@ -30,6 +30,7 @@ Input of any size is read, answered and written in parts. With --output, the sam
 a run that was killed.
 """
 
+import reading_flags
 from absl import flags
 
 from bert_tf import app
@@ -46,14 +47,12 @@ flags.DEFINE_string(
     "says how; else mean over the tokens, length 1).",
 )
 flags.DEFINE_string("input", None, "A file of texts or a table; default: standard input.")
-flags.DEFINE_enum(
-    "input_format",
-    "auto",
+reading_flags.define(
     labelled.FORMATS,
     "How the input is read: lines, or a table in this format. auto: the name says it; a name that "
     "says nothing and standard input are lines.",
+    "the input",
 )
-flags.DEFINE_string("encoding", "utf-8", "Encoding of the input: cp1252, for example.")
 flags.DEFINE_string("output", None, "Where to write; default: standard output.")
 flags.DEFINE_enum(
     "output_format",
@@ -81,23 +80,13 @@ flags.DEFINE_string(
 flags.mark_flags_as_required(["model"])
 
 
-_READING_SETTINGS: dict[str, str] = {}  # what --config.task. says
-
-
-def _edit_command(argv: list[str]) -> None:
-    _READING_SETTINGS.update(app.take_flags(argv, "config.task."))
-
-
 def main(argv):
     del argv
-    from bert_tf.data.labelled.records import Reading
     from bert_tf.inference import answerers
     from bert_tf.workflows import predicting
 
     app.check_output(FLAGS.output, [FLAGS.input, FLAGS.calibration_data])
-    source = predicting.Source(
-        FLAGS.input, Reading(FLAGS.input_format, FLAGS.encoding), _READING_SETTINGS
-    )
+    source = predicting.Source(FLAGS.input, reading_flags.reading(), reading_flags.SETTINGS)
     answerer = answerers.load(FLAGS.model, FLAGS.task, FLAGS.num_threads)
     answerer = predicting.for_source(answerer, source)
     temperature = _temperature(answerer)
@@ -114,7 +103,7 @@ def main(argv):
             "input": FLAGS.input,
             "temperature": temperature,
             "formats": [FLAGS.input_format, FLAGS.encoding, FLAGS.output_format],
-            "settings": _READING_SETTINGS,
+            "settings": reading_flags.SETTINGS,
         }
         file = predicting.Output(FLAGS.output, kind, settings)
         predicting.answer_into_file(answerer, source, file, FLAGS.batch_size)
@@ -136,4 +125,4 @@ def _temperature(answerer) -> float | None:
 
 
 if __name__ == "__main__":
-    app.run(main, _edit_command)
+    app.run(main, reading_flags.take_settings)

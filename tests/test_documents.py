@@ -66,8 +66,9 @@ def flags_of(script: str) -> set[str]:
     """The names of the flags that a script defines, without importing it."""
     names, path = set(_ABSL), _file_of(script)
     sources = [path, ROOT / "bert_tf" / "app.py"]
-    if "run_flags.define()" in path.read_text(encoding="utf-8"):
-        sources.append(ROOT / "scripts" / "run_flags.py")
+    for shared in ("reading_flags", "run_flags"):
+        if f"{shared}.define(" in path.read_text(encoding="utf-8"):
+            sources.append(ROOT / "scripts" / f"{shared}.py")
     for source in sources:
         tree = ast.parse(source.read_text(encoding="utf-8"))
         constants = {
@@ -200,6 +201,7 @@ def test_the_guides_show_commands():
     assert scripts - shown == {
         "scripts/quickstart.py",  # quickstart.sh runs it
         "scripts/quickstart_corpus.py",
+        "scripts/reading_flags.py",
         "scripts/run_flags.py",
     }
 
