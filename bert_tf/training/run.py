@@ -302,7 +302,7 @@ class Run:
 
     @contextlib.contextmanager
     def page_at_end(self) -> Iterator[None]:
-        """However the block ends, `run.html` of the steps so far, if any, is in the work directory."""
+        """However the block ends, the work directory has `run.html` of the steps so far, if any."""
         try:
             yield
         except BaseException:
