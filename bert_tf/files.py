@@ -232,6 +232,17 @@ def write_lines(path: str, lines: Iterable[str]) -> None:
             file.write((line + "\n").encode("utf-8"))
 
 
+def write_into(folder: str, contents: Mapping[str, str]) -> None:
+    """Writes {name: content} into a folder that is there, as `write_whole` does.
+
+    Raises:
+      ValueError: another process writes the folder.
+    """
+    with locks.beside(folder):
+        for name, content in contents.items():
+            write_whole(f"{folder}/{name}", content)
+
+
 def write_json(path: str, values: Any) -> None:
     """Writes indented JSON in ASCII and a line end, as `write_whole` does."""
     write_whole(path, json.dumps(values, indent=2) + "\n")

@@ -31,7 +31,7 @@ from bert_tf.config import as_json
 from bert_tf.config.experiment import DataConfig, ExperimentConfig
 from bert_tf.config.old_names import from_version_1
 from bert_tf.config.task import Facts, Settings
-from bert_tf.files import new_folder, read_json, write_whole
+from bert_tf.files import new_folder, read_json, write_into
 from bert_tf.layers import roles
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tasks import embedding
@@ -146,7 +146,7 @@ def save_decisions(path: str, task: Task, metrics: Mapping[str, Any]) -> str:
       The folder.
 
     Raises:
-      ValueError: there is no such folder.
+      ValueError: there is no such folder, or another process writes it.
     """
     folder = _find(path)
     if not folder:
@@ -160,8 +160,7 @@ def save_decisions(path: str, task: Task, metrics: Mapping[str, Any]) -> str:
         as_json.to_dict(task.facts),
         task.config.train.dtype,
     )
-    write_whole(tf.io.gfile.join(folder, "task.json"), as_json.to_json(task_file))
-    write_whole(tf.io.gfile.join(folder, "metrics.json"), about)
+    write_into(folder, {"task.json": as_json.to_json(task_file), "metrics.json": about})
     return folder
 
 

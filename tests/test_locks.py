@@ -107,6 +107,7 @@ WRITERS = {
     "features": ("folder", extract),
     "predictions": ("folder", lambda path: results.write_files(path, {"a": ["b"]})),
     "answers": ("beside", lambda path: AnswersFile(path, {})),
+    "decisions": ("beside", lambda path: files.write_into(path, {"a": "b"})),
     "export and conversion": ("beside", make_folder),
     "figures": ("beside", lambda path: app.write_lines(path, ["a"])),
 }
