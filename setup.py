@@ -95,6 +95,13 @@ setuptools.setup(
         + _SERVING
         + _DOCS
         + _VOCAB
-        + ["hypothesis>=6", "pytest>=8", "pytest-xdist>=3.8", "ruff==0.17.*", "safetensors>=0.5"],
+        + [
+            "hypothesis>=6",
+            "pytest>=8",
+            "pytest-xdist>=3.8",
+            "ruff==0.17.*",
+            "safetensors>=0.5",
+            "selenium>=4.25,<5",  # looks at pages in Chromium
+        ],
     },
 )

@@ -4,6 +4,7 @@ Text stays text, so that it can be found and read aloud. Colours of text and axe
 page, which may be light or dark.
 """
 
+import hashlib
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -101,4 +102,16 @@ def _svg(draw: Callable, said: str, size: tuple[float, float]) -> str:
         text = text.replace(color, ours)
     # Inside of HTML no namespaces are named. A size in points would be taken for that of the page.
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
-    return re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)
+    return _with_own_ids(re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2))
+
+
+def _with_own_ids(text: str) -> str:
+    """The chart with ids that no other chart of the page has, and only those that are used."""
+    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', text))
+    own = hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def renamed(found: re.Match) -> str:
+        return f' id="{own}-{found[1]}"' if found[1] in used else ""
+
+    text = re.sub(r' id="([^"]+)"', renamed, text)
+    return re.sub(r'(url\(|href=")#', rf"\g<1>#{own}-", text)

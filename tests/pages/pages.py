@@ -1,0 +1,36 @@
+"""The pages that the tests of this folder look at: a function that writes each.
+
+To have a page looked at, add a function that writes it into a folder and returns its path, and name
+it in PAGES. What its buttons do is tested in a file of its own, with the fixture `browser`.
+"""
+
+import pathlib
+from collections.abc import Callable
+
+from bert_tf.report import page
+
+_TEXT = "a text with <script>alert('no')</script> & \"quotes\""
+
+
+def pieces(folder: pathlib.Path) -> pathlib.Path:
+    """Every piece of `bert_tf.report.page`, with awkward text."""
+    curves = {"loss": [(10, 0.7), (20, 0.5)], "<eval>": [(20, 0.6)]}
+    long = "unbroken" * 40
+    sections = [
+        ("", page.tiles({"loss": "0.5", _TEXT: "1"})),
+        ("Scores", page.table(["set", *"abcdefgh"], [[_TEXT, *[0.12345] * 8], [long, *[3] * 8]])),
+        (
+            "Curves",
+            page.side_by_side(
+                page.curves(curves, label, is_half=True) for label in ("step", "<epoch>")
+            ),
+        ),
+        ("Matrix", page.matrix([f"a label {n}" for n in range(30)], [[3] * 30] * 30)),
+        (_TEXT, page.folded("more", page.preformatted(long))),
+    ]
+    path = folder / "pieces.html"
+    page.write_page(str(path), _TEXT, sections)
+    return path
+
+
+PAGES: dict[str, Callable[[pathlib.Path], pathlib.Path]] = {"pieces": pieces}
