@@ -96,11 +96,13 @@ _MAY_IMPORT = {
         "models",
         "tokenization",
     ],
-    # Of the layers only what their variables are; no format knows a model.
+    # Of the layers only what their variables are, and which modules a vector has; no format knows a
+    # model.
     "checkpoints": [
         "config",
         "files",
         "layers.roles",
+        "layers.vector_modules",
         "members",
         "models.checkpoint_names",
         "models.model",

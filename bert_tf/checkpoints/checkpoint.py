@@ -135,6 +135,7 @@ def losses(checkpoint: Checkpoint, format_name: str) -> list[str]:
     lost += _heads_without_place(checkpoint, format_name)
     lost += _module(format_name).losses(checkpoint)
     lost += _settings_without_place(checkpoint.tokenizer, format_name)
+    lost += _vectors_without_place(checkpoint, format_name)
     config = checkpoint.config
     pooling = getattr(checkpoint.task.for_encoder(config), "classifier_pooling", None)
     if pooling not in (None, config.CLASSIFIER_POOLING):
@@ -156,6 +157,16 @@ def _settings_without_place(tokenizer: Tokenizer, format_name: str) -> list[str]
     if getattr(tokenizer, "strip_accents", None) is not None and format_name != "keras":
         lost.append(f"strip_accents {tokenizer.strip_accents}: it follows do_lower_case there.")
     return lost
+
+
+def _vectors_without_place(checkpoint: Checkpoint, format_name: str) -> list[str]:
+    """A sentence for what only a folder of sentence-transformers says: how vectors are made."""
+    facts, task = checkpoint.facts, checkpoint.task
+    if format_name == "hugging_face" or getattr(facts, "sentence_transformers", None) is None:
+        return []
+    steps = [f"pooling {task.pooling!r}", *(module.kind for module in facts.modules)]
+    steps += ["normalize"] * task.normalize + [f"prompt {task.prompt!r}"] * bool(task.prompt)
+    return [f"the way from tokens to a vector ({', '.join(steps)})."]
 
 
 def _heads_without_place(checkpoint: Checkpoint, format_name: str) -> list[str]:

@@ -72,10 +72,12 @@ def read(files: Files) -> Checkpoint:
     weights, rows = mapping.read(names.rules, found, variables, config)
     rows = [dataclasses.replace(row, theirs=plain[row.theirs]) for row in rows]
     tokenizer = hugging_face_tokenizer.read(files)
+    data, facts = DataConfig(max_seq_length=_length(files)), None
     if task.name == "embedding":
-        task = dataclasses.replace(task, **sentence_transformers.read(files))
-    data = DataConfig(max_seq_length=_length(files))
-    return Checkpoint(files.path, config, task, weights, tokenizer, data, rows)
+        found_here = sentence_transformers.read(files, config, tokenizer)
+        task, facts = found_here.task(task, data)
+        weights, rows = found_here.with_weights(weights), [*rows, *found_here.rows]
+    return Checkpoint(files.path, config, task, weights, tokenizer, data, rows, facts=facts)
 
 
 def _names(config: EncoderConfig) -> HuggingFaceNames:
@@ -321,6 +323,7 @@ def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
     hugging_face_tokenizer.write(checkpoint, folder)
     note = f"NOT WRITTEN: {class_name} has no pooler"
     rows = [Row("", None, path, variables.shapes[path], note) for path in left_out]
+    rows += sentence_transformers.write(checkpoint, folder)
     return [*(entry.row for entry in entries), *rows]
 
 

@@ -21,7 +21,7 @@ TENSORFLOW_ERRORS = (
     ValueError,
 )
 _PICKLES = (".bin", ".pt", ".pth", ".pkl")
-_HOW_TO_CONVERT = (
+HOW_TO_CONVERT = (
     "it is a pickle, which runs whatever code it holds when it is read. Where transformers and "
     "torch are installed, `AutoModel.from_pretrained(FOLDER).save_pretrained(OTHER_FOLDER)` makes "
     "safetensors of it (with the class of the head, if it has one)"
@@ -102,7 +102,7 @@ def recognise(path: str) -> tuple[str, str]:
         return _kind_of_tensorflow(posixpath.join(folder, indexes[-1][: -len(".index")])), folder
     pickles = [name for name in names if name.endswith(_PICKLES)]
     if pickles:
-        raise ValueError(f"{path}: {pickles[0]} is not read: {_HOW_TO_CONVERT}.")
+        raise ValueError(f"{path}: {pickles[0]} is not read: {HOW_TO_CONVERT}.")
     raise _unknown(path, names)
 
 

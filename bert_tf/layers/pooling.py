@@ -12,7 +12,9 @@ from bert_tf.layers.attention import MASKED
 POOLINGS = ("mean", "max", "cls", "pooler", "mean_sqrt_len", "weighted_mean", "last")
 
 
-def pool(outputs: Mapping[str, tf.Tensor], input_mask: tf.Tensor, how: str) -> tf.Tensor:
+def pool(
+    outputs: Mapping[str, tf.Tensor], input_mask: tf.Tensor, how: str, *, pooled_from: int = 0
+) -> tf.Tensor:
     """What a text is judged by.
 
     Args:
@@ -22,6 +24,8 @@ def pool(outputs: Mapping[str, tf.Tensor], input_mask: tf.Tensor, how: str) -> t
         the "pooler", which is a dense layer and tanh on that; "mean_sqrt_len", the sum of the
         tokens by the root of their number; "weighted_mean", where the n-th token has weight n; the
         "last" token; or several, which stand one behind the other, such as "cls+mean".
+      pooled_from: so many first tokens, those of a prompt, are passed over. "cls" is the first
+        behind them; the pooler sees [CLS] in any case.
 
     Returns:
       float32 [B, D], of several [B, D + D ...].
@@ -29,13 +33,21 @@ def pool(outputs: Mapping[str, tf.Tensor], input_mask: tf.Tensor, how: str) -> t
     Reference: Reimers and Gurevych 2019, section 3; "pooler" Devlin et al. 2018, section 3.1.
     """
     if "+" in how:
-        return tf.concat([pool(outputs, input_mask, one) for one in how.split("+")], axis=-1)
+        parts = how.split("+")
+        found = [pool(outputs, input_mask, one, pooled_from=pooled_from) for one in parts]
+        return tf.concat(found, axis=-1)
     if how == "pooler":
         return tf.cast(outputs["pooled_output"], tf.float32)
     sequence_BSD = tf.cast(outputs["sequence_output"], tf.float32)
-    if how == "cls":
+    if how == "cls" and not pooled_from:
         return sequence_BSD[:, 0]
+    number_S = tf.range(1, tf.shape(input_mask)[1] + 1)
     mask_BS1 = tf.expand_dims(tf.cast(input_mask, tf.float32), -1)
+    if pooled_from:
+        mask_BS1 *= tf.cast(number_S > pooled_from, tf.float32)[:, tf.newaxis]
+    if how == "cls":
+        first_BS1 = (tf.cumsum(mask_BS1, axis=1) == 1) & (mask_BS1 > 0)
+        return tf.reduce_sum(tf.where(first_BS1, sequence_BSD, 0.0), 1)
     if how == "max":
         return tf.reduce_max(tf.where(mask_BS1 > 0, sequence_BSD, MASKED), axis=1)
     if how == "last":
@@ -43,8 +55,10 @@ def pool(outputs: Mapping[str, tf.Tensor], input_mask: tf.Tensor, how: str) -> t
         is_last_BS1 = (number_BS1 == tf.reduce_sum(mask_BS1, 1, keepdims=True)) & (mask_BS1 > 0)
         return tf.reduce_sum(tf.where(is_last_BS1, sequence_BSD, 0.0), 1)
     if how == "weighted_mean":
-        mask_BS1 *= tf.cumsum(mask_BS1, axis=1)
+        mask_BS1 *= tf.cast(number_S, tf.float32)[:, tf.newaxis]
     weight_B1 = tf.reduce_sum(mask_BS1, 1)
+    if pooled_from:  # nothing may be left of a text that was cut
+        weight_B1 = tf.maximum(weight_B1, 1e-9)
     weight_B1 = tf.sqrt(weight_B1) if how == "mean_sqrt_len" else weight_B1
     return tf.reduce_sum(sequence_BSD * mask_BS1, 1) / weight_B1
 

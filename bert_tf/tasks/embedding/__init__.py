@@ -1,6 +1,5 @@
 """One vector for a text."""
 
-from bert_tf.config.task import Facts
-from bert_tf.tasks.embedding.config import Config
+from bert_tf.tasks.embedding.config import Config, Facts
 
 __all__ = ["Config", "Facts"]

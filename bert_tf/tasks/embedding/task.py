@@ -9,22 +9,24 @@ Shape suffixes: B batch, D hidden.
 import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.config.task import Facts
 from bert_tf.layers.pooling import check_pooling, pool
+from bert_tf.layers.vectors import Vectors, of_length_1
+from bert_tf.tasks.embedding.config import Facts
 from bert_tf.tasks.task import Serve
 from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 
 class EmbeddingModel(TaskModel):
-    """An encoder and nothing else.
+    """An encoder, and the modules that a sentence-transformers folder has behind the pooling.
 
     Call arguments:
       batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder.
       dropout_seed: int32 [2]; None for no dropout.
 
     Returns:
-      The encoder's outputs.
+      The encoder's outputs; with modules or a prompt that is not pooled also `embedding`,
+      float32 [B, D], which is made of them.
     """
 
     def __init__(
@@ -32,14 +34,29 @@ class EmbeddingModel(TaskModel):
     ):
         super().__init__(config, facts, name=name)
         self.encoder = make_encoder(config)
+        self.vectors = None
+        if self.facts.modules or self.facts.pooled_from:
+            self.vectors = Vectors(
+                size=config.model.hidden_size * len(config.task.pooling.split("+")),
+                pooling=config.task.pooling,
+                modules=self.facts.modules,
+                pooled_from=self.facts.pooled_from,
+                name="vectors",
+                dtype=config.train.dtype,
+            )
+            self.vectors.build()
         self.built = True
 
     def call(self, batch, dropout_seed=None):
-        return self.encoder(**encoder_inputs(batch, self.config.model), dropout_seed=dropout_seed)
+        inputs = encoder_inputs(batch, self.config.model)
+        outputs = self.encoder(**inputs, dropout_seed=dropout_seed)
+        if self.vectors is None:
+            return outputs
+        return {**outputs, "embedding": self.vectors(outputs, batch["input_mask"])}
 
 
 class EmbeddingTask(Serve):
-    """One vector a text: `config.task.pooling` of the encoder's outputs, scaled to length 1."""
+    """One vector a text: `config.task.pooling` of the encoder's outputs, and what follows it."""
 
     def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts):
         super().__init__(config, tokenizer, facts)
@@ -59,8 +76,7 @@ class EmbeddingTask(Serve):
 
     def decode(self, outputs, batch):
         """`embedding` float32 [B, D]."""
-        vectors_BD = pool(outputs, batch["input_mask"], self.config.task.pooling)
-        if self.config.task.normalize:
-            norm_B1 = tf.norm(vectors_BD, axis=-1, keepdims=True)
-            vectors_BD = vectors_BD / tf.maximum(norm_B1, 1e-12)
-        return {"embedding": vectors_BD}
+        vectors_BD = outputs.get("embedding")
+        if vectors_BD is None:
+            vectors_BD = pool(outputs, batch["input_mask"], self.config.task.pooling)
+        return {"embedding": of_length_1(vectors_BD) if self.config.task.normalize else vectors_BD}
