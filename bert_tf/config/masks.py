@@ -14,17 +14,19 @@ class MaskSettings(Settings):
 
     Attributes:
       max_predictions_per_seq: P, slots for masked tokens in a row.
-      masked_lm_prob: share of the tokens that is predicted in training.
-      eval_masked_lm_prob: the same in evaluations, so that runs with other shares compare.
+      masked_lm_prob: share of the tokens to predict in training.
+      eval_masked_lm_prob: share of the tokens to predict in evaluations. Evaluations compare only
+        if it is equal.
       mask_share: share of the predicted tokens that become the mask token.
-      random_share: share of them that become a token drawn from the vocabulary. The rest stays.
+      random_share: share of the predicted tokens that become a token drawn from the vocabulary.
+        The rest stays.
       do_whole_word_mask: mask all pieces of a word together.
       max_ngram: mask n-grams of up to this many words, 1/n as often as single words (ALBERT: 3).
         Needs do_whole_word_mask. 1: single words.
       position_range: rows shorter than this begin at a random position below it, so that short rows
         teach all positions (Kiyono et al. 2021). 0: all rows begin at position 0.
-      skip_damaged_records: a record that cannot be read counts nothing, instead of ending the run.
-        All other records keep their places. The number of skipped records is reported.
+      skip_damaged_records: give a damaged record the weight 0 instead of ending the run. All other
+        records keep their places. The number of skipped records is reported.
     """
 
     max_predictions_per_seq: int = 20
@@ -58,12 +60,12 @@ class MaskSettings(Settings):
         if self.max_ngram > 1 and not self.do_whole_word_mask:
             raise ValueError(
                 f"task.max_ngram is {self.max_ngram}, but task.do_whole_word_mask is false; "
-                "n-grams are of whole words: set it to true, or task.max_ngram to 1."
+                "n-grams consist of whole words: set it to true, or task.max_ngram to 1."
             )
         if self.mask_share + self.random_share > 1 + 1e-9:
             raise ValueError(
                 f"task.mask_share is {self.mask_share} and task.random_share "
-                f"{self.random_share}; expected at most 1 together, the rest stays as it is."
+                f"{self.random_share}; together they must be at most 1 (the rest stays as it is)."
             )
         longest = config.model.longest_sequence
         if not 0 <= self.position_range <= longest:

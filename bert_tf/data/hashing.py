@@ -1,4 +1,4 @@
-"""The counter-based hash from which all order, masks and cuts are drawn."""
+"""The counter-based hash: all orders, masks and cuts of the data are drawn from it."""
 
 import numpy as np
 
@@ -30,10 +30,11 @@ STREAM_PHASE = 34
 def hash_u32(seed: int, *counters: int | np.ndarray) -> np.ndarray:
     """Hashes counters to uint32: MurmurHash3_x86_32 of the counters as 32-bit words (A. Appleby).
 
-    Counters broadcast against each other; of each the low 32 bits count, so an index that may be
-    larger is passed as `*split_words(index)`. bert_tf.data.masks.masking has the same function in
-    TF ops.
-    Raises ValueError if the seed is not in [0, 2**32).
+    Counters broadcast against each other. Only the low 32 bits of a counter count; pass a larger
+    index as `*split_words(index)`. bert_tf.data.masks.masking has the same function in TF ops.
+
+    Raises:
+      ValueError: the seed is not in [0, 2**32).
     """
     h = np.asarray(check_seed(seed), np.uint32)
     with np.errstate(over="ignore"):

@@ -57,7 +57,7 @@ def test_the_faulty_rows_of_qqp_are_left_out_and_counted(caplog):
     train = read("qqp", tasks.find_files(_DATA, "qqp").train)
     assert train.lines == [2, 4, 5] and train.text_pairs[2] == ""  # a text like any other
     assert "LEFT OUT 1 faulty rows, first: " in caplog.text
-    assert "train.tsv:3: 4 fields where the header has 6" in caplog.text
+    assert "train.tsv:3: 4 fields, but the header has 6" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["sst2", "mrpc", "rte", "stsb"])

@@ -71,7 +71,7 @@ def test_replicas_share_the_batches_of_one(replicas, workers):
 
 
 def test_another_batch_size_cannot_go_on_within_a_batch():
-    with pytest.raises(ValueError, match="20 rows are consumed.*multiple of the global batch size"):
+    with pytest.raises(ValueError, match="has read 20 rows.*multiple of the global batch size"):
         batches(1, start_row=20)
 
 

@@ -36,7 +36,7 @@ def test_a_line_of_json_that_never_ends_is_named(monkeypatch, tmp_path):
     (tmp_path / "a.jsonl").write_text('{"text": "' + "x" * 5000)
     monkeypatch.setattr(sources, "CHUNK_BYTES", 64)
     monkeypatch.setattr(sources, "LONGEST_LINE", 100)
-    with pytest.raises(ValueError, match=r"a\.jsonl: a line of over 1,000 bytes"):
+    with pytest.raises(ValueError, match=r"a\.jsonl: a line has over 1,000 bytes"):
         list(documents.read_documents(str(tmp_path / "a.jsonl")))
 
 
@@ -109,7 +109,7 @@ def test_lines_that_end_in_cr_are_named(caplog, tmp_path):
     text = "".join(f"{line}\r" for line in different(40)) + "\nthe town\n\nthe hill\n"
     documents._told_of.clear()
     told = build_with_warnings(caplog, tmp_path, text, may_truncate=True)
-    assert "lines seem to end in CR alone" in told and "tr '" in told
+    assert "the lines seem to end in CR alone" in told and "tr '" in told
 
 
 def test_the_share_of_repetitions_is_estimated_in_constant_memory(monkeypatch):

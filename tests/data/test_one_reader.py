@@ -238,7 +238,7 @@ def test_settings_name_columns_once():
 
 @pytest.mark.parametrize("settings", [{}, {"text_column": "text"}])
 def test_another_separator_is_named(write, settings):
-    with pytest.raises(ValueError, match="';' seems to stand between the fields. Expected commas"):
+    with pytest.raises(ValueError, match="';' seems to separate the fields. Expected commas"):
         read_train(write("text;label\na;x\nb;y\n", "t.csv"), **settings)
     path = write("text\tlabel\na\tx\nb\ty\n", "t.csv")
     with pytest.raises(ValueError, match="tabs between the fields: pass --input_format=tsv"):

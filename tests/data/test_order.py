@@ -134,8 +134,8 @@ def test_storage_order_ends_with_the_rows():
     ("arguments", "message"),
     [
         ((10, 4), "cannot be divided by 4 replicas"),
-        ((8, 4, 3, 2), "replicas 3 to 4 were asked for; there are replicas 0 to 3"),
-        ((8, 4, -1, 1), "were asked for"),
+        ((8, 4, 3, 2), "replicas 3 to 4 were requested; expected replicas within 0 to 3"),
+        ((8, 4, -1, 1), "were requested"),
         ((0, 1), "at least 1"),
     ],
 )

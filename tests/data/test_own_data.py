@@ -68,7 +68,7 @@ def test_a_score_that_is_no_number_is_named_with_line_and_column(write, score):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("text\tlabel\nx\ta\ny\n", r":3: 1 fields where the header has 2 \(text, label\)"),
+        ("text\tlabel\nx\ta\ny\n", r":3: 1 fields, but the header has 2 \(text, label\)"),
         ("text\tlabel\nx\ta\n \tb\n", r":3: column 'text' is empty"),
         ("text\tlabel\nx\ta\nGl\xfcck\tb\n".encode("latin-1"), r":3: not UTF-8 \(byte 3 of"),
         ("text\nx\n", r":1: no column has a usual name for labels .*a test file\?"),
@@ -82,7 +82,7 @@ def test_bad_input_names_file_line_and_column(write, content, message):
 
 def test_unbalanced_quotes_are_text_in_tsv_and_an_error_in_csv(write):
     assert read_examples(write('text\tlabel\n"x\ta\ny\tb\n')).texts == ['"x', "y"]
-    with pytest.raises(ValueError, match=r"t\.csv:2: the quotes of the record that begins here"):
+    with pytest.raises(ValueError, match=r"t\.csv:2: the record that begins here"):
         read_examples(write('text,label\n"x,a\ny,b\n', "t.csv"))
 
 

@@ -329,5 +329,5 @@ raise KeyError("the end")
 def test_a_manifest_without_rows_is_refused(folder, tmp_path):
     manifest = dataclasses.replace(Manifest.load(folder), rows=0, shards=[])
     manifest.save(str(tmp_path))
-    with pytest.raises(ValueError, match="holds no rows"):
+    with pytest.raises(ValueError, match="has no rows"):
         make(str(tmp_path), BatchSlice(8))

@@ -61,13 +61,13 @@ def test_parquet_is_read_row_group_by_row_group(tmp_path):
 @pytest.mark.parametrize(
     ("texts", "column", "message"),
     [
-        (["a", None], "text", "a.parquet, record 2: its text is missing"),
+        (["a", None], "text", "a.parquet, record 2: the text is missing"),
         (
             ["a"],
             "body",
-            r"a.parquet: a column 'text' expected, the columns are \['title', 'body'\]",
+            r"a.parquet: the columns are \['title', 'body'\]; expected a column 'text'",
         ),
-        ([1, 2], "text", "the column 'text' holds int64, text expected"),
+        ([1, 2], "text", "the column 'text' holds int64; expected text"),
         ([], "text", "a.parquet: .*text"),
     ],
 )
@@ -103,7 +103,7 @@ def test_tensorflow_datasets_are_named_with_their_split(tfds):
     assert list(documents.read_documents("tfds:books/train")) == DOCUMENTS
     with pytest.raises(ValueError, match="tfds:films/train: cannot be loaded"):
         list(documents.read_documents("tfds:films/train"))
-    with pytest.raises(ValueError, match="tfds:books: tfds:name/split expected"):
+    with pytest.raises(ValueError, match="tfds:books: expected tfds:name/split"):
         list(documents.read_documents("tfds:books"))
 
 

@@ -128,7 +128,7 @@ BAD = {
         "t.csv:1: no column has a usual name.*--input_format=lines",
     ),
     "a list": ("t.jsonl", '{"text": ["a"]}\n', "t.jsonl:1: column 'text' holds a JSON list"),
-    "ragged": ("t.csv", "text,id\na,1\nb\n", "t.csv:3: 1 fields where the header has 2"),
+    "ragged": ("t.csv", "text,id\na,1\nb\n", "t.csv:3: 1 fields, but the header has 2"),
     "half a pair": ("t.jsonl", '{"text": "a", "k": "\\udc00"}\n', "t.jsonl:1: half a surrogate"),
     "no rows": ("t.tsv", "text\n", "t.tsv: no rows below the header"),
     "encoding": ("t.csv", "text\nÄrger".encode("cp1252"), "t.csv:2: not UTF-8.*--encoding=cp1252"),

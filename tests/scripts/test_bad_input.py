@@ -272,7 +272,7 @@ CASES = {
         ({"train_data": "{b}/empty.tsv"}, "{b}/empty.tsv: the file is empty"),
         ({"train_data": "{b}/header.tsv"}, "{b}/header.tsv: no rows below the header"),
         ({"train_data": "{b}/latin1.tsv"}, "{b}/latin1.tsv:2: not UTF-8"),
-        ({"train_data": "{b}/ragged.tsv"}, "ragged.tsv:3: 3 fields where the header has 2"),
+        ({"train_data": "{b}/ragged.tsv"}, "ragged.tsv:3: 3 fields, but the header has 2"),
         ({"train_data": "{b}/one_label.tsv"}, "one_label.tsv: .*at least two labels"),
         ({"train_data": "{b}/a_folder"}, "{b}/a_folder: a table's name ends in .tsv"),
         ({"train_data": "{w}/train"}, "{w}/train: a table's name ends in .tsv"),

@@ -1,7 +1,7 @@
-"""Batches of rows that are held in memory as arrays.
+"""Batches of rows that memory holds as arrays.
 
 Training reads rows in the order of `bert_tf.data.batches.order`. An evaluation reads every row once
-and fills its last global batch with rows of weight 0. Batches may consist of rows of similar
+and fills its last global batch with rows of weight 0. A batch can consist of rows of similar
 length, see `bert_tf.data.batches.length_buckets`.
 
 Shapes: R rows, b rows of one replica's batch.
@@ -16,7 +16,7 @@ from bert_tf.data.batches import order
 from bert_tf.data.batches.indexed import dataset_of_items
 from bert_tf.data.batches.length_buckets import BucketedRows, row_lengths, sorted_rows
 
-# (int64 [b] rows of a replica batch, -1 for no row; index of its width) of a local batch.
+# Number of a local batch -> (int64 [b] rows of a replica batch, -1 for no row; index of its width).
 _Take = Callable[[int], tuple[np.ndarray, int]]
 
 
@@ -33,31 +33,31 @@ def make_array_dataset(
     """Makes the replica batches of one worker, with static shapes, first replica first.
 
     Training: endless; order and epochs follow from (seed, position). Evaluation: every row once, in
-    storage order, or with `widths` the longest first. `seed` and `start_row` have no effect, and
-    every worker gets the same number of batches. The last batch is filled with copies of weight 0
-    of the first row, or with `widths` of the shortest.
+    storage order, or longest first with `widths`. `seed` and `start_row` have no effect, and every
+    worker gets the same number of batches. The last batch is filled with copies of the first row
+    (of the shortest row with `widths`), with weight 0.
 
     Args:
-      arrays: int32 or float32, each [R, ...]; with `widths`, `input_mask` is among them.
+      arrays: int32 or float32, each [R, ...]; `widths` needs `input_mask` among them.
       weights: name of the float32 array with the weights of the loss.
-      batch_slice: the global batch size and which replicas belong to this worker.
+      batch_slice: the global batch size, and the replicas of this worker.
       seed: of the order, 0 <= seed < 2**32.
       training: see above.
       start_row: rows consumed so far by all workers, to continue a run.
-      widths: rows of similar length form a batch, and each batch says to which of these widths its
-        rows may be cut. Empty: any rows, not cut.
+      widths: a batch consists of rows of similar length, and names one of these widths to which its
+        rows can be cut. Empty: batches of any rows, not cut.
 
     Returns:
       A dataset of dicts with the names, types and shapes of `arrays`, [b, ...], and `row_ids`
-      int32 [b], -1 where there is no row; with `widths`, `width_index`, int32 scalar, the same on
-      all replicas.
+      int32 [b], -1 for no row; with `widths`, also `width_index`, int32 scalar, the same on all
+      replicas.
 
     Raises:
-      ValueError: no rows.
+      ValueError: there are no rows.
     """
     num_rows = len(arrays[weights])
     if not num_rows:
-        raise ValueError("the data set holds no rows. Expected at least one.")
+        raise ValueError("the data set has no rows. Expected at least one.")
     num_batches = None
     if training:
         take = _training_rows(arrays, batch_slice, seed, start_row, widths)

@@ -1,9 +1,9 @@
 """A tf.data.Dataset whose items a Python function computes from their index.
 
-It replaces `tf.data.Dataset.from_generator`. With a generator, on TensorFlow 2.20, a process did
-not end in one of three runs if an iterator was alive at exit (in a global, or in a traceback),
-because prefetching threads call Python while the interpreter shuts down. A function of an index has
-no state to clean up, and `_drain` waits for calls that are running.
+It replaces `tf.data.Dataset.from_generator`. With a generator, on TensorFlow 2.20, one of three
+processes did not end if an iterator was alive at exit (in a global, or in a traceback): prefetching
+threads call Python while the interpreter shuts down. A function of an index has no state to clean
+up, and `_drain` waits for running calls.
 """
 
 import atexit
@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 _DRAIN_SECONDS = 0.2  # time for prefetching threads to fill their buffers and rest
-_WAIT_SECONDS = 10.0  # time for an item that takes long
+_WAIT_SECONDS = 10.0  # time for a slow item
 
 _running = set()
 
@@ -28,10 +28,10 @@ def dataset_of_items(
     """The dataset make_item(0), make_item(1), ...
 
     Args:
-      make_item: index -> arrays with the names, shapes and types of `signature`. The reader gets an
-        exception in it as tf.errors.InvalidArgumentError or similar, with its text.
+      make_item: index -> arrays with the names, shapes and types of `signature`. Its exceptions
+        reach the reader as tf.errors.InvalidArgumentError or similar, with their text.
       signature: names, shapes and types of an item.
-      num_items: number of items; None for no end.
+      num_items: number of items; None: endless.
     """
     names = list(signature)
 

@@ -1,11 +1,10 @@
-"""Batches of rows of similar length, so that there is little padding, with few static shapes.
+"""Batches of rows of similar length: little padding, and few static shapes.
 
-A batch is cut to the smallest of a few widths that holds its longest row. The widths are chosen
-once for the data. The rows of a window of `BATCHES_PER_WINDOW` global batches of the training order
-are grouped by the width they need, in random order within a group, and divided into batches, which
-are then shuffled. So global batch t is a function of (seed, t) alone: the same after a restart and
-on every layout. Sorting by length would make no batch narrower, but its rows more similar. NumPy
-only.
+The widths are chosen once for the data. A batch is cut to the smallest width that holds its longest
+row. A window is `BATCHES_PER_WINDOW` global batches of the training order. Its rows are grouped by
+the width that they need, in random order within a group, and divided into batches, which are then
+shuffled. So global batch t is a function of (seed, t) alone: the same after a restart and on every
+layout. Sorting by length would make no batch narrower, only its rows more similar. NumPy only.
 
 Shapes: E examples, b rows of one replica's batch.
 """
@@ -19,11 +18,11 @@ from bert_tf.data import hashing
 from bert_tf.data.batches import order
 
 BATCHES_PER_WINDOW = 32
-_MULTIPLE = 8  # widths are multiples of it: what matrix units like
+_MULTIPLE = 8  # widths are multiples of it, as matrix units need
 
 
 def row_lengths(input_mask: np.ndarray) -> np.ndarray:
-    """Tokens of each row, int [E]. Of several sequences in a row, the longest counts.
+    """Tokens of each row, int [E]. If a row has several sequences, the longest counts.
 
     Args:
       input_mask: int [E, S], or [E, C, S] for rows of C sequences.
@@ -33,7 +32,7 @@ def row_lengths(input_mask: np.ndarray) -> np.ndarray:
 
 
 def choose_widths(lengths: np.ndarray, max_seq_length: int, count: int) -> tuple[int, ...]:
-    """Chooses the widths with which all rows together have the fewest tokens.
+    """Chooses the widths that give the fewest tokens over all rows.
 
     Each row is cut to the smallest width that holds it. There are at most `count` widths; the last
     is `max_seq_length`.
@@ -72,7 +71,7 @@ def sorted_rows(lengths: np.ndarray) -> np.ndarray:
 
 
 class BucketedRows:
-    """The rows of each training batch, and the width to which they may be cut.
+    """The rows of each training batch, and the width to which they can be cut.
 
     Args:
       lengths: int [E], tokens of each row.
@@ -94,12 +93,14 @@ class BucketedRows:
         start_row: int = 0,
     ):
         if lengths.max() > widths[-1]:
-            raise ValueError(f"a row has {lengths.max()} tokens, the largest width is {widths[-1]}")
+            raise ValueError(
+                f"a row has {lengths.max()} tokens, but the largest width is {widths[-1]}"
+            )
         if start_row % batch_slice.global_batch_size:
             raise ValueError(
-                f"{start_row} rows are consumed, which is not a multiple of the global batch size "
-                f"of {batch_slice.global_batch_size}: batches by length cannot be continued with "
-                "another batch size."
+                f"the run has read {start_row} rows, which is not a multiple of the global batch "
+                f"size, {batch_slice.global_batch_size}: batches by length need the batch size "
+                "with which the run began."
             )
         self._order = order.RowOrder(order.memory_shards(len(lengths)), seed)
         self._lengths, self._seed, self._widths = lengths, seed, widths

@@ -1,10 +1,10 @@
 """The order in which rows are read: a pure function of (seed, epoch). NumPy only.
 
-An epoch's order: the shards permuted, taken in groups of `SHARDS_PER_GROUP`, the rows of a group
-permuted as one. The position p of a run is found from the number of rows of each shard alone, and
-reading on from it opens one group. Positions run on through the epochs: p = epoch x rows + position
-in the epoch. Global batch t of B rows is the positions [start + tB, start + (t+1)B) whatever the
-number of workers; each worker takes its replicas' part of every batch.
+Each epoch permutes the shards, divides them into groups of `SHARDS_PER_GROUP`, and permutes all
+rows of a group together. Positions count through the epochs: p = epoch x rows + position in the
+epoch. To find position p, the number of rows in each shard is enough; to read on from p, one group
+is opened. Global batch t of B rows has the positions [start + tB, start + (t+1)B) for any number of
+workers. Each worker takes its replicas' part of every batch.
 """
 
 import dataclasses
@@ -55,8 +55,8 @@ class BatchSlice:
         last = self.first_replica + self.local_replicas
         if self.first_replica < 0 or self.local_replicas < 1 or last > self.num_replicas:
             raise ValueError(
-                f"replicas {self.first_replica} to {last - 1} were asked for; "
-                f"there are replicas 0 to {self.num_replicas - 1}"
+                f"replicas {self.first_replica} to {last - 1} were requested; "
+                f"expected replicas within 0 to {self.num_replicas - 1}"
             )
 
     @property
@@ -65,9 +65,9 @@ class BatchSlice:
         return self.global_batch_size // self.num_replicas
 
     def position(self, local_batch: int) -> int:
-        """Where this worker's replica batch number `local_batch` begins, from the first batch on.
+        """The position, from the first batch, at which this worker's batch `local_batch` begins.
 
-        The worker's replicas take turns: its batches of one global batch follow each other.
+        The batches of a worker's replicas alternate: those of one global batch are consecutive.
         """
         batch, replica = divmod(local_batch, self.local_replicas)
         replica += self.first_replica
@@ -79,11 +79,11 @@ class GroupSlice:
     """Some rows of one group, in the order in which they are used.
 
     Attributes:
-      epoch: the epoch they are read in.
+      epoch: the epoch in which they are read.
       shards: int64 [<= 16], the shards of the group in the epoch's order.
-      rows: int64 [n], indices into the rows of those shards laid end to end.
+      rows: int64 [n], indices into the concatenated rows of those shards.
       examples: int64 [n], the same rows as indices into the whole data set in storage order.
-      next_position: the position behind the last row of the whole group.
+      next_position: the position after the last row of the whole group.
     """
 
     epoch: int
@@ -94,7 +94,7 @@ class GroupSlice:
 
 
 class RowOrder:
-    """The rows of a data set in the order of training, through all epochs, found by position.
+    """The rows of a data set in the order of training, by their position over all epochs.
 
     Args:
       shard_rows: the number of rows of each shard, in storage order.
@@ -109,12 +109,12 @@ class RowOrder:
         self._seed = check_seed(seed)
         self._num_rows = int(self._shard_rows.sum())
         if self._num_rows == 0:
-            raise ValueError("the data set holds no rows")
+            raise ValueError("the data set has no rows. Expected at least one.")
         self._epoch = functools.lru_cache(2)(self._arrange_epoch)
         self._group = functools.lru_cache(2)(self._permute_group)
 
     def at(self, position: int, count: int) -> list[GroupSlice]:
-        """The rows at `position` to `position + count - 1`, one slice for each group touched."""
+        """The rows at `position` to `position + count - 1`, one slice for each group."""
         slices = []
         while count > 0:
             part = self._slice(position, count)
@@ -144,13 +144,13 @@ class RowOrder:
 
 
 class StorageOrder:
-    """The rows of a data set as they are stored, once; the interface of `RowOrder`."""
+    """The rows of a data set in storage order, once. Has the interface of `RowOrder`."""
 
     def __init__(self, shard_rows: Sequence[int]):
         self._ends = np.cumsum(np.asarray(shard_rows, np.int64))
 
     def at(self, position: int, count: int) -> list[GroupSlice]:
-        """The rows at `position` to `position + count - 1`, as far as there are any."""
+        """The rows at `position` to `position + count - 1`, without those beyond the end."""
         slices = []
         stop = min(position + count, int(self._ends[-1]))
         while position < stop:
@@ -164,10 +164,10 @@ class StorageOrder:
 
 
 class MemoryOrder:
-    """The order of `RowOrder` for rows held in memory (as if in shards of `ROWS_PER_SHARD`).
+    """The order of `RowOrder` for rows in memory (as if in shards of `ROWS_PER_SHARD`).
 
     Args:
-      num_rows: how many there are.
+      num_rows: number of rows.
       seed: of the order, in [0, 2**32).
       batch_slice: which part of each global batch this worker reads.
       start_row: rows consumed so far, by all workers and through all epochs.
@@ -188,7 +188,7 @@ class MemoryOrder:
 
 
 def memory_shards(num_rows: int, rows_per_shard: int = ROWS_PER_SHARD) -> list[int]:
-    """`num_rows` rows cut into shards: the number of rows of each."""
+    """The number of rows in each shard, if `num_rows` rows are divided into shards."""
     full, rest = divmod(num_rows, rows_per_shard)
     return [rows_per_shard] * full + [rest] * (rest > 0)
 

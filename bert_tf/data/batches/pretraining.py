@@ -1,7 +1,7 @@
 """Folders of pretraining records -> batches for a training loop, as a tf.data.Dataset.
 
-Reading (one group of shards ahead, in a thread), checks and order are done in NumPy; masks and the
-optional inputs of packed rows in TF ops. See `make_pretraining_dataset`.
+NumPy reads (one group of shards ahead, in a thread), checks and orders the rows. TF ops add the
+masks and the optional inputs of packed rows. See `make_pretraining_dataset`.
 
 Shapes: B rows of a replica batch, S tokens of a row, P predictions of a row, E examples of a row.
 """
@@ -27,8 +27,8 @@ from bert_tf.data.records.row_tables import Rows
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 _PREFETCH = 4  # batches
-# The examples of the n-th data set of a mixture are numbered from n << 48 on, so that no two data
-# sets draw the same masks.
+# The example numbers of a mixture's n-th data set begin at n << 48, so that no two data sets draw
+# the same masks.
 _SOURCE_SHIFT = 48
 
 
@@ -42,40 +42,41 @@ def make_pretraining_dataset(
     start_row: int = 0,
     skip_damaged: bool = False,
 ) -> tf.data.Dataset:
-    """Reads replica batches; those of one global batch follow each other, first replica first.
+    """Reads replica batches. The batches of one global batch are consecutive, first replica first.
 
-    Training: without end, in the order of bert_tf.data.batches.order, with new masks in every epoch
-    (unless the data hold their masks); data sets of a mixture in their shares
-    (bert_tf.data.records.mixing). Evaluation: every row once, with the masks of epoch 0, whatever
-    the weights. The last global batch is filled up with rows of weight 0 (the first token alone),
-    so that every replica gets equally many batches.
+    Training: endless, in the order of bert_tf.data.batches.order, with new masks in every epoch
+    (unless the masks are stored); the data sets of a mixture have their shares
+    (bert_tf.data.records.mixing). Evaluation: every row once, with the masks of epoch 0; shares
+    have no effect. The last global batch is filled with rows of weight 0 (only the first token), so
+    that all replicas get the same number of batches.
 
     Args:
       mixture: the data.
-      masker: draws the masks, with the tokenizer of the data. Its seed is that of order and shifts
-        too. Training data with static masks must have as many slots; nothing else of it has an
-        effect on static masks.
-      batch_slice: which part of each global batch to read.
-      position_range: in training, more than S: each row begins at a random position so that it
-        ends before this one (Kiyono et al. 2021, SHAPE). Else all begin at 0.
+      masker: draws the masks, and has the tokenizer of the data. Order and shifts use its seed too.
+        If training data has static masks, their number of slots must be the same; other settings
+        of the masker do not change static masks.
+      batch_slice: the part of each global batch to read.
+      position_range: if it is more than S, each training row begins at a random position and ends
+        before this one (Kiyono et al. 2021, SHAPE). Otherwise all rows begin at 0.
       training: see above.
       start_row: rows consumed so far, by all workers and through all epochs (training only).
-      skip_damaged: a record that cannot be read or used becomes a row of weight 0 in its place
-        (see bert_tf.data.records.damaged), where the default is an error.
+      skip_damaged: replace a damaged record by a row of weight 0 (bert_tf.data.records.damaged).
+        The default is an error.
 
     Returns:
-      Batches of static shape, int32 unless said: `input_ids`, `input_mask`, `segment_ids` [B, S];
-      `masked_lm_positions`, `masked_lm_ids`, float32 `masked_lm_weights` [B, P];
-      `masked_lm_left_out` [B] and, if asked for, `masked_lm_draws` (see `Masker`);
-      `next_sentence_labels`, float32 `next_sentence_weights` [B, E] (of sentence-order examples
-      too; the weights are 0 if the objective of the data has no labels). If rows may hold several
-      examples also `position_ids`, `example_ids` [B, S], `cls_positions` [B, E]; shifted rows
-      have `position_ids` too. With
-      `skip_damaged`, in training, `is_skipped` [B], 1 for a record that is left out.
+      Batches of static shape, int32 except where stated: `input_ids`, `input_mask`, `segment_ids`
+      [B, S]; `masked_lm_positions`, `masked_lm_ids`, float32 `masked_lm_weights` [B, P];
+      `masked_lm_left_out` [B] and, if the masker has draws, `masked_lm_draws` (see `Masker`);
+      `next_sentence_labels`, float32 `next_sentence_weights` [B, E] (also for sentence-order
+      examples; the weights are 0 if the objective has no labels). Rows of several examples also
+      have `position_ids`, `example_ids` [B, S], `cls_positions` [B, E]. Shifted rows have
+      `position_ids`. With `skip_damaged`, training batches have `is_skipped` [B], 1 for a damaged
+      record.
 
     Raises:
-      ValueError: no or wrong manifest, another vocabulary, or a setting out of range. While
-        reading: tf.errors.InvalidArgumentError with the message of `records.read_shard`.
+      ValueError: the manifest is missing or wrong, the vocabulary differs, or a setting is out of
+        range. While reading: tf.errors.InvalidArgumentError with the message of
+        `records.read_shard`.
     """
     seed, slots = masker.seed, masker.max_predictions_per_seq if training else None
     identity = masker.tokenizer.identity
@@ -111,7 +112,7 @@ def make_pretraining_dataset(
 def batch_maker(
     manifest: Manifest, masker: Masker
 ) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
-    """The function from rows (`row_signature`) to batches; static masks stay as they are."""
+    """Returns the function from rows (`row_signature`) to batches. Static masks do not change."""
 
     def finish(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         batch = dict(batch)
@@ -126,7 +127,7 @@ def batch_maker(
 
 
 def row_signature(manifest: Manifest, batch_size: int | None) -> dict[str, tf.TensorSpec]:
-    """Padded rows: `Rows.padded`, and of each row `epoch`, `example` and `has_labels`."""
+    """Padded rows: `Rows.padded`, and `epoch`, `example` and `has_labels` of each row."""
     tokens = tf.TensorSpec((batch_size, manifest.max_seq_length), tf.int32)
     examples = tf.TensorSpec((batch_size, manifest.max_examples_per_row), tf.int32)
     counter = tf.TensorSpec((batch_size,), tf.int64)
@@ -150,11 +151,11 @@ def row_signature(manifest: Manifest, batch_size: int | None) -> dict[str, tf.Te
 
 
 class _Reader:
-    """Replica batches by number, of the rows of all data sets.
+    """Reads replica batches by their number, from all data sets.
 
     Args:
       mixture: the data sets.
-      sources: the rows of each.
+      sources: the rows of each data set.
       batch_slice, training, start_row: see `make_pretraining_dataset`.
     """
 
@@ -179,7 +180,7 @@ class _Reader:
     def read(self, local_batch: int) -> dict[str, np.ndarray]:
         """The arrays of `row_signature` for a replica batch.
 
-        Rows that are missing at the end hold the first token alone, and no example.
+        After the last row, rows hold only the first token and no example.
         """
         position = self._start_row + self._batch_slice.position(local_batch)
         size = count = self._batch_slice.replica_batch_size
@@ -203,12 +204,12 @@ class _Reader:
 
 
 class _Source:
-    """The rows of one data set in its order; holds the group in use and the one after it.
+    """The rows of one data set in its order. Holds the current group and the next.
 
     Args:
       part: the data set.
-      tokenizer: of the data set.
-      seed: of the order; None for the order of storage.
+      tokenizer: the tokenizer of the data set.
+      seed: of the order; None: storage order.
       skip_damaged: see `make_pretraining_dataset`.
     """
 
@@ -234,7 +235,7 @@ class _Source:
         return row
 
     def take(self, position: int, count: int) -> dict[str, np.ndarray]:
-        """Padded rows by their places in this data set's order."""
+        """Padded rows by their positions in this data set's order."""
         parts = self._order.at(position, count)
         length, pad_id = self._manifest.max_seq_length, self._tokenizer.pad_id
         columns = [self._table(part).padded(part.rows, length, pad_id) for part in parts]
@@ -247,7 +248,7 @@ class _Source:
         return batch
 
     def _table(self, part: GroupSlice) -> Rows:
-        """The rows of a group; the next group is read in a thread meanwhile."""
+        """The rows of a group; a thread reads the next group at the same time."""
         key = _key(part)
         with self._lock:
             table = self._tables.get(key) or self._pool.submit(self._load, part.shards)
@@ -273,13 +274,13 @@ def _key(group: GroupSlice) -> tuple[int, ...]:
 
 
 def _add_inputs(batch: dict[str, tf.Tensor], *, packed: bool) -> dict[str, tf.Tensor]:
-    """Replaces `example_lengths` and `has_labels` by masks, weights and inputs of packed rows."""
+    """Replaces `example_lengths` and `has_labels` with masks, weights and inputs of packed rows."""
     batch = dict(batch)
     lengths_BE = batch.pop("example_lengths")
     has_labels_B = batch.pop("has_labels")
     position_S = tf.range(batch["input_ids"].shape[1])
     total_B1 = tf.reduce_sum(lengths_BE, axis=1, keepdims=True)
-    # The first token always counts: attention over nothing would be a division by 0.
+    # The first token is always real, because attention over no tokens would divide by 0.
     is_real_BS = (position_S < total_B1) | (position_S == 0)
     batch["input_mask"] = tf.cast(is_real_BS, tf.int32)
     has_label_BE = (lengths_BE > 0) & (has_labels_B[:, tf.newaxis] > 0)
@@ -292,9 +293,9 @@ def _add_inputs(batch: dict[str, tf.Tensor], *, packed: bool) -> dict[str, tf.Te
 def _shifted_positions(
     batch: dict[str, tf.Tensor], rows: dict[str, tf.Tensor], seed: int, num_shifts: int
 ) -> tf.Tensor:
-    """int32 [B, S]: positions, shifted by one number for each row.
+    """int32 [B, S]: positions, plus one shift for each row.
 
-    The number is below `num_shifts` and a function of (seed, epoch, row).
+    The shift is below `num_shifts` and a function of (seed, epoch, row).
     """
     counters = (rows["epoch"], *split_words(rows["example"]), hashing.STREAM_POSITION_SHIFT)
     drawn_B = tf.cast(hash_u32(seed, *counters), tf.int64)

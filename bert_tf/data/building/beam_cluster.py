@@ -1,10 +1,10 @@
 """The heavy passes of the builder as Apache Beam pipelines, for text too large for one machine.
 
-There are two pipelines. The first tokenizes every input file into a corpus of its own. The second
-writes every shard, after the builder has decided where examples begin. All else is done by the
-builder (`builder.create_pretraining_data`), which finds these parts finished. So the bytes are the
-same. All workers must see the work folder: it is on a network file system, or any folder with the
-direct runner. Needs the extra `beam`.
+There are two pipelines. The first tokenizes each input file into a separate corpus. The second
+writes the shards, after the builder has decided where examples begin. The builder
+(`builder.create_pretraining_data`) finds these parts finished and does the rest, so the bytes are
+the same. All workers must see the work folder: put it on a network file system, or, with the direct
+runner, anywhere. Needs the extra `beam`.
 """
 
 import dataclasses
@@ -33,11 +33,11 @@ _PIECES, _SHARDS, _TOKENIZER = "pieces", "shards", "tokenizer"  # in the work fo
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-    """What every worker must know: plain data, because Beam sends it to other processes.
+    """The settings of every worker: plain data, because Beam sends it to other processes.
 
     Attributes:
       work_dir, output_dir: folders that all workers see.
-      wanted: the known part of the manifest.
+      wanted: the manifest so far: its settings.
       corpus: the folder of the whole corpus.
       excluded: files of held-out text.
       skip_bad_records: see `documents.parse`.
@@ -57,10 +57,10 @@ class _Job:
 
 
 class BeamCluster:
-    """Runs the passes as pipelines with given options.
+    """Runs the passes as pipelines.
 
     Args:
-      options: words of Beam's command line, for example `["--runner=DirectRunner",
+      options: flags of Beam's command line, for example `["--runner=DirectRunner",
         "--direct_num_workers=2", "--direct_running_mode=multi_processing"]`.
 
     Raises:
@@ -86,9 +86,10 @@ class BeamCluster:
         *,
         skip_bad_records: bool,
     ) -> None:
-        """Makes the corpus in `work_dir`, file by file, unless it is there.
+        """Makes the corpus in `work_dir`, file by file, unless it exists.
 
-        Raises as `sources.read_chunks` does.
+        Raises:
+          ValueError: as in `sources.read_chunks`.
         """
         with CorpusWriter(work_dir) as writer:
             if writer.state["following"].file >= len(files):
@@ -110,7 +111,7 @@ class BeamCluster:
     def write_shards(
         self, num_rows: int, wanted: Manifest, corpus: str, work_dir: str, output_dir: str
     ) -> None:
-        """Writes all shards and puts their entries into the journal of `shard_writing`."""
+        """Writes all shards, and their entries into the journal of `shard_writing`."""
         sizes = order.memory_shards(num_rows, wanted.shard_size)
         names = [shards.shard_name(number, len(sizes)) for number in range(len(sizes))]
         tf.io.gfile.makedirs(output_dir)
@@ -123,7 +124,7 @@ class BeamCluster:
                     journal.write(file.read())
 
     def _run(self, name: str, work, job: _Job, items: Sequence[tuple[int, str]]) -> None:
-        """Calls `work(job, number, name)` for every item, somewhere."""
+        """Calls `work(job, number, name)` for every item, on any worker."""
         beam = self._beam
         options = beam.options.pipeline_options.PipelineOptions(self._options)
         with beam.Pipeline(options=options) as pipeline:
@@ -149,7 +150,7 @@ def _is_done(job: _Job, name: str) -> bool:
 
 
 def _tokenize_file(job: _Job, number: int, path: str) -> None:
-    """One file of the input as a corpus in a folder of its own; goes on where it was stopped."""
+    """Tokenizes one input file into a separate corpus; continues where an earlier try stopped."""
     work = make_chunk_tokenizer(
         job.tokenizer, job.wanted, job.excluded, skip_bad_records=job.skip_bad_records
     )
@@ -164,7 +165,7 @@ def _tokenize_file(job: _Job, number: int, path: str) -> None:
 
 
 def _write_shard(job: _Job, number: int, name: str) -> None:
-    """One shard, and its entry for the manifest."""
+    """Writes one shard, and its entry for the manifest."""
     wanted, tokenizer = job.wanted, job.tokenizer
     plan = Plan(
         os.path.join(job.work_dir, "examples"),

@@ -3,16 +3,15 @@
 There are three passes, each in constant memory and on all cores. They use a work folder beside the
 output:
 
-1. The text is read in chunks, tokenized in threads and appended to flat files
-   (bert_tf.data.corpus).
-   Duplicates are removed from these, if that is asked for (bert_tf.data.corpus.duplicates).
-2. The sentences at which examples begin are chosen (bert_tf.data.examples).
-3. The shards are cut, serialized and written, in threads. A shard gets its name when it is whole.
-   The manifest is written last.
+1. Read the text in chunks, tokenize it in threads, and append it to flat files
+   (bert_tf.data.corpus). On request, remove duplicates (bert_tf.data.corpus.duplicates).
+2. Choose the sentences at which examples begin (bert_tf.data.examples).
+3. Cut, serialize and write the shards, in threads. A shard gets its name when it is complete. Write
+   the manifest last.
 
-A run that was killed continues where it stopped. It uses threads, not processes: the time goes into
-TensorFlow and NumPy operations, which release Python's lock, and a process would first need seconds
-to import TensorFlow.
+A killed run continues where it stopped. The builder uses threads, not processes: most of the time
+goes into TensorFlow and NumPy operations, which release Python's lock, and a process would first
+need seconds to import TensorFlow.
 """
 
 import contextlib
@@ -65,23 +64,23 @@ def create_pretraining_data(
 
     Args:
       inputs: files or glob patterns, see `documents.read_documents`.
-      tokenizer: is copied into the folder.
-      output_dir: a new folder, an empty one, or one that holds this data set already.
+      tokenizer: copied into the folder.
+      output_dir: a new folder, an empty folder, or one that already holds this data set.
       settings: how the text becomes rows.
-      skip_bad_records: leave out and count what cannot be read.
+      skip_bad_records: skip and count lines, records and files that cannot be read.
       num_workers: threads.
-      work_dir: local folder for what lies between the passes, removed at the end; about as large
-        as the text. Default: `output_dir` + ".incomplete", or, if that is on object storage, in
-        the folder for temporary files.
+      work_dir: local folder for intermediate files, about as large as the text; removed at the end.
+        Default: `output_dir` + ".incomplete", or in the folder for temporary files if `output_dir`
+        is on object storage.
       cluster: does the heavy passes on other machines (`beam_cluster.BeamCluster`).
 
     Returns:
-      The manifest; its `counts` say what the data hold.
+      The manifest, with `counts` of the data.
 
     Raises:
-      ValueError: bad input (see `documents.read_documents` and `Objective`), or an output folder
-        that holds something else.
-      OSError: no space left. What is finished stays; the next run goes on.
+      ValueError: bad input (see `documents.read_documents` and `Objective`), or the output folder
+        holds something else.
+      OSError: no space left. Finished parts stay; the next run continues.
     """
     if num_workers < 1:
         raise ValueError(f"num_workers is {num_workers}; it must be at least 1")
@@ -134,7 +133,7 @@ def create_pretraining_data(
 
 def _difference(name: str, then: Any, now: Any) -> str:
     if name in ("inputs", "exclude"):
-        return "the files of the input are others"
+        return "the input files differ"
     return f"{name} was {then!r}, now {now!r}"
 
 
@@ -142,9 +141,9 @@ def _difference(name: str, then: Any, now: Any) -> str:
 class _Build:
     """One run of the builder.
 
-    `work_dir` holds `settings.json`, the files of the corpus, `examples` (where each begins; with
-    `examples.json` when that is complete) and `shards.jsonl` (the manifest's entries of the shards
-    that are finished).
+    `work_dir` holds `settings.json`, the files of the corpus, `examples` (where each one begins;
+    `examples.json` shows that it is complete) and `shards.jsonl` (the manifest's entries of the
+    finished shards).
     """
 
     files: list[str]
@@ -161,7 +160,7 @@ class _Build:
     may_truncate: bool = False
 
     def run(self, skip_bad_records: bool) -> Manifest:
-        """Does all passes that an earlier run has not done."""
+        """Does all passes that an earlier run has not finished."""
         self._make_work_dir()
         if self.cluster:
             self.cluster.tokenize(
@@ -211,7 +210,7 @@ class _Build:
 
     @contextlib.contextmanager
     def tidy_up(self) -> Iterator[None]:
-        """After an error: what is finished stays for the next run; nothing else does."""
+        """Removes the work folder after an error, unless it has finished parts for the next run."""
         try:
             yield
         except BaseException as error:
@@ -223,27 +222,27 @@ class _Build:
             if work_folder.is_full(error):
                 where = getattr(error, "filename", None) or self.work_dir
                 raise OSError(
-                    f"no space left for {self.output_dir} ({where}: {error}). What is finished "
-                    "stays; free some space and run the same command again"
+                    f"no space left for {self.output_dir} ({where}: {error}). Finished parts stay; "
+                    "free some space and run the same command again to continue"
                 ) from error
             if finished and not isinstance(error, ValueError):
-                logging.info("what is finished is in %s; run again to go on", self.work_dir)
+                logging.info("finished parts are in %s; run again to continue", self.work_dir)
             raise
 
     def _path(self, name: str) -> str:
         return os.path.join(self.work_dir, name)
 
     def _make_work_dir(self) -> None:
-        """Goes on with what is in the folder if it is of the same data set; else starts afresh."""
+        """Keeps a work folder of the same data set, to continue; otherwise makes a new one."""
         wanted = self.wanted.settings()
         with contextlib.suppress(OSError, ValueError):
             found = read_json(self._path("settings.json"))
             if found == json.loads(json.dumps(wanted)):
-                logging.info("going on with the run that stopped, from %s", self.work_dir)
+                logging.info("continuing the stopped run in %s", self.work_dir)
                 return
             names = [name for name in wanted if found.get(name) != wanted[name]]
             logging.warning(
-                "%s holds a run that stopped, with other settings (%s): it begins anew",
+                "%s holds a stopped run with other settings (%s): starting again",
                 self.work_dir,
                 "; ".join(_difference(name, found.get(name), wanted[name]) for name in names),
             )
@@ -257,7 +256,7 @@ class _Build:
         write_whole(self._path("settings.json"), settings)
 
     def _check_input(self) -> None:
-        """ValueError if the input is no longer what was hashed before it was read."""
+        """Raises ValueError if the input changed since it was hashed, before it was read."""
         described = [
             list(map_in_order(work_folder.describe_input, paths, self.num_workers))
             for paths in (self.files, self.excluded)
@@ -265,7 +264,7 @@ class _Build:
         try:
             findings.check_unchanged(self.wanted.inputs + self.wanted.exclude, sum(described, []))
         except ValueError:
-            shutil.rmtree(self.work_dir, ignore_errors=True)  # it holds tokens of both
+            shutil.rmtree(self.work_dir, ignore_errors=True)  # it has tokens of both versions
             raise
 
     def _tokenize(self, skip_bad_records: bool) -> dict[str, int]:
@@ -305,7 +304,7 @@ class _Build:
         return self._path("unique") if self.deduplicate else self.work_dir
 
     def _remove_duplicates(self) -> dict[str, int]:
-        """Between the passes. Returns the counts that change, and those of what was removed."""
+        """Between passes 1 and 2. Returns the changed counts, and the counts of removed text."""
         if not self.deduplicate:
             return {}
         return duplicates.remove(
@@ -327,7 +326,7 @@ class _Build:
 
     @contextlib.contextmanager
     def _input_is_unusable(self) -> Iterator[None]:
-        """After an error in the block there is nothing to go on with: other text is needed."""
+        """Removes the work folder after an error in the block, because the text cannot be used."""
         try:
             yield
         except ValueError:

@@ -1,4 +1,4 @@
-"""Chunks of text into tokens, as the builder and the workers of a cluster do it."""
+"""Turns chunks of text into tokens, for the builder and the workers of a cluster."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -20,15 +20,15 @@ def make_chunk_tokenizer(
     *,
     skip_bad_records: bool = False,
 ) -> Callable[[sources.Chunk], TokenizedChunk]:
-    """The function chunk -> tokens of a data set; several threads may call it.
+    """Returns the function chunk -> tokens of a data set. Several threads can call it.
 
     Args:
-      tokenizer: of the data set.
-      wanted: its settings.
-      excluded: files of held-out text, whose sentences are left out.
-      skip_bad_records: see `documents.parse`, also for the errors.
+      tokenizer: the tokenizer of the data set.
+      wanted: the settings of the data set.
+      excluded: files of held-out text; their sentences are left out.
+      skip_bad_records: see `documents.parse`, which also lists the errors.
     """
-    # As one function: op by op, Python's lock would keep the threads from running together.
+    # One graph: op by op, Python's lock would keep the threads from running in parallel.
     signature = [tf.TensorSpec([None], tf.string)]
     return functools.partial(
         tokenize_chunk,
@@ -38,6 +38,6 @@ def make_chunk_tokenizer(
         skip_bad_records=skip_bad_records,
         is_excluded=ExcludedSentences(excluded, tokenizer).contain if excluded else None,
         find_unknown=functools.partial(unknown_words.find_unknown, tokenizer=tokenizer),
-        # Running text is never cut away: what does not fit goes on in the next example.
+        # Running text is never truncated: the rest goes into the next example.
         longest=None if wanted.has_labels else tokenizer.layout.room(wanted.max_seq_length, 1),
     )

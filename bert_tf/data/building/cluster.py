@@ -1,4 +1,4 @@
-"""The interface to other machines that do the heavy passes of the builder."""
+"""The interface of machines that do the heavy passes of the builder."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,7 +8,7 @@ from bert_tf.tokenization.tokenizer import Tokenizer
 
 
 class Cluster(Protocol):
-    """Other machines. What they finish is in the work folder as the builder itself leaves it."""
+    """Other machines. They leave the same files in the work folder as the builder itself."""
 
     def tokenize(
         self,
@@ -20,9 +20,9 @@ class Cluster(Protocol):
         *,
         skip_bad_records: bool,
     ) -> None:
-        """The corpus of the files without the sentences of `excluded`, in `work_dir`."""
+        """Makes the corpus of the files, without the sentences of `excluded`, in `work_dir`."""
 
     def write_shards(
         self, num_rows: int, wanted: Manifest, corpus: str, work_dir: str, output_dir: str
     ) -> None:
-        """The shards of the plan in `work_dir`, cut from the corpus in the folder `corpus`."""
+        """Cuts the shards of the plan in `work_dir` from the corpus in the folder `corpus`."""

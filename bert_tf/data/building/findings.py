@@ -1,6 +1,6 @@
-"""What is odd about a text or its examples, said while the data set is built, report or not.
+"""Warns of unusual text or examples while the data set is built, even without a report.
 
-Each warning says what was found, what it most often comes from, and what to do.
+Each warning says what was found, the most frequent cause, and what to do.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,22 +15,22 @@ from bert_tf.data.report.checks import one_label_hint
 
 _REPEATED = 0.1  # share of the lines
 _ONE_LABEL = 0.9  # share of the examples
-_CUT_AWAY = 0.25  # share of the tokens that is worth a warning
-MOST_CUT_AWAY = 0.5  # share of the tokens that is an error
+_CUT_AWAY = 0.25  # share of truncated tokens; more is a warning
+MOST_CUT_AWAY = 0.5  # share of truncated tokens; more is an error
 _MOST_HASHES = 1 << 20  # kept at a time
 _SENTENCES_PER_READ = 1 << 16
 
 
 def check_lengths(open_corpus: Callable[[], Corpus], room: int, may_truncate: bool) -> None:
-    """Refuses text most of which no example can hold.
+    """Refuses text if examples cannot hold most of it.
 
     Args:
       open_corpus: opens the tokens of the text.
-      room: tokens that an example can hold of one sentence.
-      may_truncate: the user wants it so.
+      room: the most tokens of one sentence in an example.
+      may_truncate: the user allows it.
 
     Raises:
-      ValueError: of the tokens more than half stand in sentences behind the first `room` tokens.
+      ValueError: more than half of the tokens come after the first `room` tokens of their sentence.
     """
     offsets = open_corpus().sentence_offsets
     cut = longest = 0
@@ -43,16 +43,16 @@ def check_lengths(open_corpus: Callable[[], Corpus], room: int, may_truncate: bo
         raise ValueError(
             f"{cut / total:.0%} of all {total:,} tokens would be cut away: an example holds {room} "
             f"tokens of a sentence, the longest has {longest:,}. Put every sentence on its own "
-            "line, use --input_format=prose, which finds sentences, or --objective=none, which "
-            "cuts nothing. --allow_truncation builds it all the same"
+            "line, or pass --input_format=prose, which finds sentences, or --objective=none, which "
+            "cuts nothing away, or --allow_truncation"
         )
 
 
 def warn(manifest: Manifest, open_corpus: Callable[[], Corpus]) -> None:
-    """Logs a warning for everything that is odd about a data set that was just built.
+    """Logs a warning for everything unusual in a new data set.
 
     Args:
-      manifest: of the data set; its counts.
+      manifest: the manifest of the data set, with counts.
       open_corpus: opens the tokens of its text.
     """
     for sentence in (*_of_counts(manifest), *_of_repetition(open_corpus)):
@@ -72,7 +72,7 @@ def _of_counts(manifest: Manifest) -> Iterator[str]:
     share = counts["tokens_truncated"] / max(counts["tokens"] * manifest.dupe_factor, 1)
     if share > _CUT_AWAY:
         yield (
-            f"{share:.0%} of the tokens were cut off examples that were too long for "
+            f"{share:.0%} of the tokens were cut away, because examples were longer than "
             f"--max_seq_length={manifest.max_seq_length}: is every sentence on its own line?"
         )
 
@@ -81,16 +81,17 @@ def _of_repetition(open_corpus: Callable[[], Corpus]) -> Iterator[str]:
     share = repeated_share(open_corpus())
     if share > _REPEATED:
         yield (
-            f"{share:.0%} of the lines are repetitions of other lines: --deduplicate=exact "
-            "--deduplicate_unit=sentence leaves them out"
+            f"{share:.0%} of the lines repeat other lines: --deduplicate=exact "
+            "--deduplicate_unit=sentence removes them"
         )
 
 
 def repeated_share(corpus: Corpus) -> float:
-    """The share of the sentences that an earlier one equals, by their tokens.
+    """The share of sentences whose tokens equal those of an earlier sentence.
 
-    Exact for up to `_MOST_HASHES` different sentences. Of more, a sample is taken: all sentences
-    whose hash ends in so many zero bits, so that equal ones are taken together.
+    Exact for up to `_MOST_HASHES` different sentences. For more, it is measured on a sample: the
+    sentences whose hash ends in a number of zero bits. Equal sentences have equal hashes, so the
+    sample has all or none of them.
     """
     kept, seen, bits = np.zeros(0, np.uint64), np.zeros(0, np.int64), np.uint64(0)
     for begin in range(0, corpus.num_sentences, _SENTENCES_PER_READ):
@@ -110,7 +111,7 @@ def repeated_share(corpus: Corpus) -> float:
 
 
 def check_unchanged(before: list[Mapping], now: list[Mapping]) -> None:
-    """ValueError if files of the input are not what they were when the build began.
+    """Raises ValueError if files of the input changed after the build began.
 
     Args:
       before, now: entries of the manifest, with `file`, `bytes` and `sha256`.
@@ -119,6 +120,6 @@ def check_unchanged(before: list[Mapping], now: list[Mapping]) -> None:
         if old != new:
             raise ValueError(
                 f"{old['file']} changed while it was read (from {old['bytes']:,} to "
-                f"{new['bytes']:,} bytes, or other content). Run the command again when nothing "
-                "writes it any more"
+                f"{new['bytes']:,} bytes, or other content). Run the command again when no program "
+                "writes to the file"
             )

@@ -1,7 +1,7 @@
-"""Returns freed memory to the system: a setting of the allocator of glibc, on Linux only.
+"""Returns freed memory to the system: settings of glibc's allocator, on Linux only.
 
-By default glibc gives every thread its own heaps and, after blocks of up to 32 MB were freed, takes
-such blocks from them. So memory that the threads of the builder free would stay with the process.
+By default glibc gives every thread its own heaps. After blocks of up to 32 MB were freed, it takes
+such blocks from these heaps. So the process would keep the memory that the builder's threads free.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ _SETTINGS = {_M_ARENA_MAX: 2, _M_MMAP_THRESHOLD: 1 << 20, _M_TRIM_THRESHOLD: 8 <
 
 
 def give_back() -> bool:
-    """To be called before threads are started. Returns whether the allocator took the settings."""
+    """Applies the settings; call it before threads start. Returns whether they took effect."""
     if not sys.platform.startswith("linux"):
         return False
     try:

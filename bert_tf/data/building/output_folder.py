@@ -15,7 +15,7 @@ SHARD = re.compile(r"shard-\d{5,}-of-\d{5,}\.tfrecord(\.incomplete)?")
 
 
 def find_existing(output_dir: str, wanted: Manifest) -> Manifest | None:
-    """The manifest in the folder if it is of the same data set; None if there is none.
+    """The manifest in the folder, if it describes the same data set; None without a manifest.
 
     Raises:
       ValueError: the folder holds another data set, or a damaged one.
@@ -28,9 +28,9 @@ def find_existing(output_dir: str, wanted: Manifest) -> Manifest | None:
     if different:
         name = different[0]
         raise ValueError(
-            f"{output_dir} already holds another data set ({', '.join(different)} differ: {name} "
-            f"is {here.get(name)} there, {asked[name]} here); choose another folder or delete that "
-            "one"
+            f"{output_dir} already holds another data set (different: {', '.join(different)}; "
+            f"{name} is {here.get(name)} there, {asked[name]} here); choose another folder or "
+            "delete that one"
         )
     for shard in existing.shards:
         path = os.path.join(output_dir, shard["file"])
@@ -40,10 +40,10 @@ def find_existing(output_dir: str, wanted: Manifest) -> Manifest | None:
 
 
 def check_free(output_dir: str, tokenizer: Tokenizer) -> None:
-    """Refuses all but a new folder, that of this tokenizer, and the remains of a killed run.
+    """Checks that the folder holds only files of this tokenizer and remains of a killed run.
 
     Raises:
-      ValueError: the folder holds something else.
+      ValueError: the folder holds other files, or is a file.
     """
     if not tf.io.gfile.exists(output_dir):
         return

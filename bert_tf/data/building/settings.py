@@ -1,4 +1,4 @@
-"""The settings that decide the bytes of a data set, besides its text and tokenizer."""
+"""The settings of a data set: together with text and tokenizer, they decide its bytes."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -16,24 +16,24 @@ class DataSettings:
     """How text becomes rows.
 
     Attributes:
-      max_seq_length: tokens of a row at most.
+      max_seq_length: the most tokens in a row.
       short_seq_prob: share of examples with a shorter random length; None: 0.1, or 0 for the
         objective "none".
       seed: of the examples, in [0, 2**32).
       dupe_factor: how many times the corpus is cut into examples, each time with other random
-        numbers (google-research/bert has 10). A small corpus that is read for many epochs needs
-        it, because pairs that are repeated are memorised.
-      max_examples_per_row: more than 1 packs short examples together, so that less of a row is
-        padding. Losses and gradients stay those of rows of one example.
+        numbers (10 in google-research/bert). A small corpus that is read for many epochs needs
+        more than 1, because the model memorises repeated pairs.
+      max_examples_per_row: more than 1 packs short examples into one row, for less padding. Losses
+        and gradients do not change.
       objective: one of `OBJECTIVES`: BERT's next sentence, ALBERT's sentence order, or none.
       cross_documents: objective "none": an example may continue in the next document.
       static_masks: draw the masks now and write the records of google-research/bert
-        (`release_format`); None draws them when the records are read.
-      deduplicate: which duplicates to remove; None removes none.
+        (`release_format`). None: draw them when the records are read.
+      deduplicate: which duplicates to remove; None: none.
       exclude: files or patterns of held-out text; its sentences are left out of the data.
       input_format: one of `documents.FORMATS`.
       shard_size: rows of a shard.
-      may_truncate: whether more than half of the tokens may be cut away.
+      may_truncate: build the data even if more than half of the tokens are cut away.
 
     Raises:
       ValueError: a setting is unknown or out of range.
@@ -63,8 +63,8 @@ class DataSettings:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.static_masks and self.max_examples_per_row > 1:
             raise ValueError(
-                f"max_examples_per_row is {self.max_examples_per_row}; static masks are written in "
-                "a format with one example a row"
+                f"max_examples_per_row is {self.max_examples_per_row}; the format of static masks "
+                "has one example a row: set it to 1, or do not store masks"
             )
 
     def of_manifest(self) -> dict:

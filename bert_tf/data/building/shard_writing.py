@@ -1,7 +1,7 @@
 """The last pass of the builder: cuts the shards from the corpus and writes them, in threads.
 
-A shard gets its name when it is whole. A journal holds the manifest entries of finished shards, so
-that a run that was killed continues with the next one.
+A shard gets its name when it is complete. A journal holds the manifest entries of finished shards,
+so that a killed run continues with the next shard.
 """
 
 import contextlib
@@ -43,16 +43,16 @@ def write_shards(
     """Writes all missing shards.
 
     Args:
-      plan: which examples there are.
-      open_corpus: opens what they are cut from, anew for every table of rows.
-      wanted: the manifest, as far as it is known: settings.
-      masker: draws the masks now; None stores none.
-      output_dir: gets the shards; others that are there are removed.
-      journal: the file of finished entries.
+      plan: where the examples begin.
+      open_corpus: opens the corpus; called for every table of rows.
+      wanted: the manifest so far: its settings.
+      masker: draws the masks to store; None: store no masks.
+      output_dir: the folder of the shards; other shards in it are removed.
+      journal: the file with the entries of finished shards.
       num_workers: threads.
 
     Returns:
-      The manifest's entries of all shards, each with `counts` in addition.
+      The manifest's entries of all shards, each also with `counts`.
     """
     cutter = ShardCutter(plan, open_corpus, wanted, masker)
     sizes = order.memory_shards(plan.num_rows, wanted.shard_size)
@@ -124,7 +124,7 @@ class ShardCutter:
         return {**entry, "counts": counts}
 
     def _tables(self, shard: int, counts: dict[str, int]) -> Iterator[Rows]:
-        """The rows of a shard, some at a time; adds to `counts` meanwhile."""
+        """Yields the rows of a shard in tables, and adds to `counts`."""
         size = self._wanted.shard_size
         for part in self._plan.parts(shard * size, size, _ROWS_PER_TABLE):
             objective, begins = part.objective, part.begins

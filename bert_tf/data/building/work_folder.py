@@ -1,4 +1,4 @@
-"""Files and disks of the builder: identities of inputs, places of folders, full disks."""
+"""Files and disks of the builder: hashes of inputs, the default work folder, full disks."""
 
 import errno
 import hashlib
@@ -16,7 +16,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def describe_input(path: str) -> dict:
-    """The entry of an input for the manifest: file (without folder), bytes, sha256."""
+    """The manifest's entry of an input: file (without folder), bytes, sha256."""
     if path.startswith(tfds.PREFIX):
         _, identity = tfds.load(path, ["text"])
         digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode())
@@ -30,7 +30,7 @@ def describe_input(path: str) -> dict:
 
 
 def default_work_dir(output_dir: str) -> str:
-    """The folder beside the output, or a temporary one if the output is on object storage."""
+    """A folder beside the output, or a temporary folder if the output is on object storage."""
     if "://" not in output_dir:
         return output_dir.rstrip("/") + INCOMPLETE
     name = hashlib.sha256(output_dir.encode()).hexdigest()[:16]
@@ -38,7 +38,7 @@ def default_work_dir(output_dir: str) -> str:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether the disk is full, or a file may not grow."""
+    """Whether the disk or quota is full, or the file has its largest size."""
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return True
     if isinstance(error, tf.errors.OpError):

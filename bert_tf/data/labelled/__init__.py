@@ -1,5 +1,5 @@
-"""Files of labelled examples, whatever the task: tables and comparisons of sets."""
+"""Files of labelled examples for every task: tables, and comparisons of sets."""
 
-LINES = "lines"  # each line is a text: no table
+LINES = "lines"  # not a table: each line is a text
 KINDS = ("tsv", "csv", "jsonl", "parquet")
 FORMATS = ("auto", LINES, *KINDS)  # values of --input_format

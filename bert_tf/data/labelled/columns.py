@@ -1,14 +1,14 @@
-"""Which columns of a table are the texts: a setting, what training found, or the usual names.
+"""Finds the columns of a table that are its texts: by settings, by the training file, or by name.
 
-A setting is the name of a column, or a template with names in braces that makes one text of several
-columns: `{Subject}: {Body}`.
+A setting is the name of a column, or a template that makes one text of several columns. A template
+has the names of columns in braces: `{Subject}: {Body}`.
 """
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-# As GLUE and other well-known tables call them; the first that a file has is taken.
+# Names in GLUE and other well-known tables. The first that a file has is used.
 _USUAL = (
     ("sentence1", "sentence2"),
     ("question1", "question2"),
@@ -25,24 +25,24 @@ _USUAL = (
 _NAME = re.compile(r"\{([^{}]+)\}")
 TEXT_FLAG, PAIR_FLAG = "--config.task.text_column", "--config.task.text_pair_column"
 HEADER_HINT = (
-    "The columns of a file without a header line are named with "
+    "If the file has no header line, name its columns with "
     "--config.task.header=\"('sentence','label')\"."
 )
 
 
 class TextColumns(NamedTuple):
-    """The texts of a row: a column or a template each.
+    """The texts of a row. Each is a column or a template.
 
     Attributes:
-      text: the first text; "": found by the usual names.
-      pair: the second one; "": there is none.
+      text: the first text; "": look for a usual name.
+      pair: the second text; "": there is none.
     """
 
     text: str = ""
     pair: str = ""
 
     def names(self, known: Collection[str] = ()) -> list[str]:
-        """The columns that both texts are made of, each once."""
+        """The columns in both texts, each once."""
         both = [*names_in(self.text, known), *names_in(self.pair, known)]
         return list(dict.fromkeys(both))
 
@@ -59,14 +59,14 @@ NONE = TextColumns()
 
 
 class Known(NamedTuple):
-    """What a model knows of a table that it is to answer.
+    """What a model knows about a table that it will answer.
 
     Attributes:
       wanted, trained: see `find`.
-      header: names of the columns of a file without header line.
-      hidden: columns that do not come back in the answer.
-      word_lists: columns that may hold the words of a text as a list; the first that a file has
-        stands in for a text.
+      header: names of the columns of a file without a header line.
+      hidden: columns that the answer leaves out.
+      word_lists: columns that can hold the words of a text as a list. The first that a file has
+        replaces the text.
     """
 
     wanted: TextColumns = TextColumns()
@@ -77,14 +77,14 @@ class Known(NamedTuple):
 
 
 def names_in(setting: str, known: Collection[str] = ()) -> list[str]:
-    """The columns in a setting: itself, or those in braces. A column of `known` is no template."""
+    """The columns in a setting: those in braces, or the setting if it is in `known` or has none."""
     if not setting or setting in known:
         return [setting] if setting else []
     return _NAME.findall(setting) or [setting]
 
 
 def fill(setting: str, values: Mapping[str, str]) -> str:
-    """The text of a row: a column, or the template filled. "" if all of its columns are empty."""
+    """The text of a row: a column, or the filled template; "" if all its columns are empty."""
     if setting in values:
         return values[setting]
     if not any(values[name] for name in names_in(setting)):
@@ -95,15 +95,16 @@ def fill(setting: str, values: Mapping[str, str]) -> str:
 def find(
     path: str, names: Sequence[str], wanted: TextColumns, trained: TextColumns = NONE
 ) -> TextColumns:
-    """Which columns of a file are its texts.
+    """Finds the columns of a file that are its texts.
 
     Args:
-      path, names: the file and its columns.
-      wanted: what the settings say.
-      trained: those of the training file; taken if the settings say nothing and the file has them.
+      path: the file.
+      names: its columns.
+      wanted: the columns in the settings; they come first.
+      trained: the columns of the training file; they come next, if the file has them.
 
     Raises:
-      ValueError: a second text without a first; no column has a usual name.
+      ValueError: the settings name a second text but no first; no column has a usual name.
     """
     if wanted.pair and not wanted.text:
         raise ValueError(
@@ -125,13 +126,14 @@ def find(
 
 
 def check_pairs(path: str, found: TextColumns, in_pairs: bool, names: Sequence[str]) -> None:
-    """ValueError for pairs where a model takes single texts, or the other way round."""
+    """Raises ValueError if the file has pairs and the model takes single texts, or vice versa."""
     if in_pairs == bool(found.pair):
         return
     what = "pairs of texts" if found.pair else "single texts"
     trained = "pairs of texts" if in_pairs else "single texts"
     raise ValueError(
-        f"{path}:1: {what} ({', '.join(found.settings)}), but the model was trained on {trained}. "
+        f"{path}:1: found {what} ({', '.join(found.settings)}), but the model was trained on "
+        f"{trained}. "
         f"The columns are: {', '.join(names)}. {_say_which(names, in_pairs)}"
     )
 
@@ -143,10 +145,10 @@ def _say_which(names: Sequence[str], in_pairs: bool = False) -> str:
 
 
 def places(path: str, names: Sequence[str], columns: Sequence[str]) -> list[int]:
-    """Where `columns` stand among the `names` of a file.
+    """The index of each of `columns` in the `names` of a file.
 
     Raises:
-      ValueError: one is unknown or there twice.
+      ValueError: a column is unknown or occurs twice.
     """
     for column in columns:
         if names.count(column) != 1:
@@ -159,19 +161,19 @@ def places(path: str, names: Sequence[str], columns: Sequence[str]) -> list[int]
 
 
 def _other_separator(names: Sequence[str]) -> str:
-    """What to do about a table whose fields something else separates; "" for other tables."""
+    """Says what to do about a table with another separator; "" for other tables."""
     if len(names) > 1 or not (marks := [mark for mark in "\t;|" if mark in names[0]]):
         return ""
     if marks[0] == "\t":
-        return "There are tabs between the fields: pass --input_format=tsv."
+        return "Tabs separate the fields: pass --input_format=tsv."
     return (
-        f"{marks[0]!r} seems to stand between the fields. Expected commas, or tabs in a .tsv: "
-        "convert the table."
+        f"{marks[0]!r} seems to separate the fields. Expected commas, or tabs in a .tsv: convert "
+        "the table."
     )
 
 
 def _hint(column: str, names: Sequence[str]) -> str:
-    """What to write for a column that is not there."""
+    """Says what to write instead of an unknown column."""
     if other := _other_separator(names):
         return other
     parts = [part.strip() for part in column.split(",")]
@@ -180,16 +182,16 @@ def _hint(column: str, names: Sequence[str]) -> str:
         return f"Did you mean {like!r}?" if like else HEADER_HINT
     braces = " ".join(f"{{{part}}}" for part in parts)
     return (
-        f"Several columns become one text by a template: {TEXT_FLAG}='{braces}'. A pair of texts "
-        f"is {TEXT_FLAG}='{parts[0]}' {PAIR_FLAG}='{parts[1]}'. A setting that takes several names "
-        f'takes a tuple: "({",".join(map(repr, parts))})".'
+        f"For one text of several columns, write a template: {TEXT_FLAG}='{braces}'. For a pair of "
+        f"texts: {TEXT_FLAG}='{parts[0]}' {PAIR_FLAG}='{parts[1]}'. For a setting with several "
+        f'names, write a tuple: "({",".join(map(repr, parts))})".'
     )
 
 
 def reader(
     path: str, names: Sequence[str], texts: TextColumns
 ) -> Callable[[Mapping[str, str]], tuple[str, ...]]:
-    """A function from a row, {column: text}, to its one or two texts.
+    """Returns a function from a row, {column: text}, to its one or two texts.
 
     Raises:
       ValueError: a column is unknown.

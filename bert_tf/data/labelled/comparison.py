@@ -1,6 +1,6 @@
-"""What all looks at data before training have in common: several sets, and what two of them share.
+"""The common part of the reports on data before training: several sets, and texts in two of them.
 
-Of single sets know bert_tf.tasks.classification.look, look_tags and look_answers.
+Reports on one set are in the module `look` of each task.
 """
 
 import itertools
@@ -11,16 +11,16 @@ from typing import Any
 def compare(
     splits: Mapping[str, dict[str, Any]], texts: Mapping[str, Collection[Hashable]], what: str
 ) -> dict[str, Any]:
-    """What is in the sets, for `report` and for JSON.
+    """Finds the texts that two sets have in common.
 
     Args:
-      splits: {name: what was found in it}, training first.
-      texts: {name: its texts, or keys of them}.
-      what: what the texts are called, for example "sentences".
+      splits: {set: report on the set}, training first.
+      texts: {set: its texts, or keys of them}.
+      what: the name of the texts, for example "sentences".
 
     Returns:
-      {"splits": `splits`, "shared": [{"splits": [a, b], `what`: n}, ...]}, of the pairs that
-      have n > 0 different texts in common.
+      {"splits": `splits`, "shared": [{"splits": [a, b], `what`: n}, ...]}, for `report` and for
+      JSON. "shared" has the pairs of sets with n > 0 different texts in common.
     """
     distinct = {name: set(texts[name]) for name in splits}
     shared = [
@@ -33,7 +33,13 @@ def compare(
 def report(
     found: Mapping[str, Any], lines_of: Callable[[str, dict[str, Any]], list[str]], what: str
 ) -> list[str]:
-    """The same as lines of text; `lines_of` makes those of one set from its name and content."""
+    """The result of `compare` as lines of text.
+
+    Args:
+      found: from `compare`.
+      lines_of: (set, report on the set) -> lines about it.
+      what: as in `compare`.
+    """
     lines = [line for name, split in found["splits"].items() for line in lines_of(name, split)]
     for entry in found["shared"]:
         a, b = entry["splits"]
@@ -42,7 +48,7 @@ def report(
 
 
 def shares(counts: Mapping[str, int], total: int, most: int) -> str:
-    """For example "a 3 (75.0%), b 1 (25.0%)"; at most `most` names, "none" without any."""
+    """For example "a 3 (75.0%), b 1 (25.0%)": at most `most` names, or "none"."""
     shown = [f"{name} {n:,} ({n / total:.1%})" for name, n in counts.items()]
     more = f", and {len(shown) - most} more" if len(shown) > most else ""
     return (", ".join(shown[:most]) + more) or "none"

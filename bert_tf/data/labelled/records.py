@@ -1,15 +1,16 @@
-"""Records of table files: TSV, CSV, JSON lines (also compressed) and Parquet, as they stand there.
+"""Reads all records of a table: TSV, CSV, JSON lines (also compressed) or Parquet.
 
-Knows neither columns that are wanted nor what a value means: `tables` does. One record is in memory
-at a time; every complaint is a `ValueError` that names the file and the line.
+`tables` chooses columns and interprets values. Memory holds one record at a time. Every error is a
+`ValueError` that names the file and the line.
 
-    .tsv     as GLUE writes it: a header, fields between tabs, a quote is a character like any other
-    .csv     a header, RFC 4180 quoting: a quoted field may hold commas, line ends, doubled quotes
-    .jsonl   one JSON object a line (.ndjson and .json are read the same way)
-    .parquet every column by its name; what is called a line here is the number of the row
+    .tsv     as in GLUE: a header, tabs between fields; a quote is an ordinary character
+    .csv     a header, RFC 4180 quoting: a quoted field can hold commas, line ends, doubled quotes
+    .jsonl   one JSON object a line (.ndjson and .json are the same)
+    .parquet columns with names; the line in a message is the number of the row
 
-The first three: UTF-8 unless `Reading` says otherwise, with or without a byte order mark, lines
-ended by LF or CRLF, and the extensions of `bert_tf.data.text.lines` appended (`.gz`, ...).
+The first three are UTF-8 unless `Reading` names another encoding, with or without a byte order
+mark. Lines end in LF or CRLF. The name can also have an extension of `bert_tf.data.text.lines`
+(`.gz`, ...).
 """
 
 import csv
@@ -32,30 +33,30 @@ _SUFFIXES = {
     ".json": "jsonl",
     ".parquet": "parquet",
 }
-# The csv module's own limit is 131,072 characters a field; a long article is no mistake.
+# The csv module's own limit is 131,072 characters a field; a long article has more.
 _LONGEST_CSV_FIELD = 16 << 20
 _ROWS_PER_READ = 4096
 _BYTES_PER_READ = 1 << 20
 _CR_ALONE = (
-    "a carriage return (CR) stands where a line could end. Expected lines ended by LF or CRLF: "
-    r"convert the file, for example with tr '\r' '\n'."
+    "found a carriage return (CR) without LF. Expected lines that end in LF or CRLF: convert the "
+    r"file, for example with tr '\r' '\n'."
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """How the bytes of a file are read, whatever stands in them.
+    """The format and encoding of a file.
 
     Attributes:
-      format: one of `FORMATS`; "auto": what the name of the file says.
-      encoding: of text files, a name that Python knows.
+      format: one of `FORMATS`; "auto": the format that the file's name tells.
+      encoding: Python's name of the encoding of text files.
     """
 
     format: str = "auto"
     encoding: str = "utf-8"
 
     def kind(self, path: str | None) -> str:
-        """One of `KINDS`, or `LINES` where neither the format nor the name says a table."""
+        """One of `KINDS`, or `LINES` if neither the format nor the name tells a table."""
         if self.format != "auto":
             return self.format
         stem = without_compression(path or "")
@@ -76,15 +77,14 @@ def open_records(
 
     Args:
       path: the file; None: standard input.
-      reading: how it is read.
+      reading: format and encoding.
       header, columns, faulty: see `tables.iterate_table`.
     """
     name, kind = path or STANDARD_INPUT, reading.kind(path)
     if kind == LINES:
         raise ValueError(
             f"{name}: a table's name ends in {', '.join(_SUFFIXES)}, or one of these and .gz. "
-            f"A file of another name is read with --input_format={', '.join(KINDS[:-1])} or "
-            f"{KINDS[-1]}."
+            f"For another name, pass --input_format={', '.join(KINDS[:-1])} or {KINDS[-1]}."
         )
     if kind == "parquet":
         if path is None:
@@ -106,9 +106,9 @@ def iterate_objects(
     header: Sequence[str] = (),
     columns: Collection[str] = (),
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yields (line, {column: value}) of every record; a JSON object with all keys that it has.
+    """Yields (line, {column: value}) of every record. JSON objects have all their keys.
 
-    The arguments are those of `open_records`.
+    The arguments are the same as in `open_records`.
     """
     if reading.kind(path) == "jsonl":
         name = path or STANDARD_INPUT
@@ -124,7 +124,7 @@ def iterate_objects(
 def _with_header(
     records: Iterator[tuple[int, list[str]]], header: Sequence[str], columns: Collection[str]
 ) -> Iterator[tuple[int, list[str]]]:
-    """Puts `header` in front, unless there is none or the first line has all of `columns`."""
+    """Prepends `header`, unless it is empty or the first line has all of `columns`."""
     first = next(records, None)
     if first is None:
         return iter(())
@@ -140,7 +140,7 @@ def _parquet_rows(path: str) -> Iterator[tuple[int, list]]:
 
     try:
         with GFileReader(path) as file:
-            # Pages are read as they are asked for, not whole groups of rows.
+            # Read pages when they are needed, not whole row groups.
             table = parquet.ParquetFile(file, buffer_size=_BYTES_PER_READ, pre_buffer=False)
             names = table.schema_arrow.names
             yield 1, names
@@ -161,7 +161,7 @@ def _with_a_first_row(path: str, rows: Iterator) -> Iterator:
 
 
 def _without_blank_end(path: str, records: Iterator) -> Iterator:
-    """Blank lines may end a file; before a record they are an error: rows stay countable."""
+    """Drops blank lines at the end; elsewhere they are an error, so that lines number the rows."""
     blank_line = 0
     for line, record in records:
         if record and blank_line:
@@ -173,7 +173,7 @@ def _without_blank_end(path: str, records: Iterator) -> Iterator:
 
 
 def complain(message: str, faulty: list[str] | None) -> None:
-    """An error, or a line in the list of what was left out."""
+    """Raises the message, or adds it to the list of skipped rows."""
     if faulty is None:
         raise ValueError(message)
     faulty.append(message)
@@ -182,14 +182,14 @@ def complain(message: str, faulty: list[str] | None) -> None:
 def _rows_below_a_header(
     path: str, records: Iterator[tuple[int, list[str]]], faulty: list[str] | None
 ) -> Iterator[tuple[int, list[str]]]:
-    """The header's names without spaces around them; every further record must be as long."""
+    """Strips the names in the header, and checks that every record has as many fields."""
     names = None
     for line, fields in records:
         if names is None:
             names = fields = [name.strip() for name in fields]
         elif len(fields) != len(names):
             complain(
-                f"{path}:{line}: {len(fields)} fields where the header has {len(names)} "
+                f"{path}:{line}: {len(fields)} fields, but the header has {len(names)} "
                 f"({', '.join(names)}).",
                 faulty,
             )
@@ -200,7 +200,7 @@ def _rows_below_a_header(
 def _tsv_records(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
     for number, text in lines:
         text = text.rstrip("\r\n")
-        if number == 1 and "\r" in text:  # further down it is a character like any other
+        if number == 1 and "\r" in text:  # in other lines it is an ordinary character
             raise ValueError(f"{path}:1: {_CR_ALONE}")
         yield number, text.split("\t") if text else []
 
@@ -215,12 +215,12 @@ def _csv_records(path: str, lines: Iterator[tuple[int, str]]) -> Iterator[tuple[
         except StopIteration:
             return
         except csv.Error as error:
-            if "new-line character" in str(error):  # the module has one class for all complaints
+            if "new-line character" in str(error):  # the module has one class for all errors
                 raise ValueError(f"{path}:{line}: {_CR_ALONE}") from error
             raise ValueError(
-                f"{path}:{line}: the quotes of the record that begins here do not balance "
+                f"{path}:{line}: the record that begins here has an unbalanced quote "
                 f'({error}). Expected "..." around a field that holds commas, quotes or line ends, '
-                'and "" for a quote inside it.'
+                'and "" for a quote inside the field.'
             ) from error
         yield line, fields
 
@@ -244,7 +244,7 @@ def _parse_json_object(path: str, number: int, text: str) -> dict:
 
 
 def _json_rows(records: Iterator[tuple[int, dict]]) -> Iterator[tuple[int, list]]:
-    """The columns are the keys of the first record; further keys of later ones are not read."""
+    """Yields rows with the keys of the first record as columns; ignores other keys later."""
     names = None
     for line, record in records:
         if names is None:

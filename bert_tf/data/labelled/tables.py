@@ -1,7 +1,7 @@
-"""The columns that are wanted of a table, as text.
+"""Reads the requested columns of a table, as text.
 
-Knows nothing of labels, tokens or tensors. Rows are read one at a time (`records` says which kinds
-of files there are); every complaint is a `ValueError` that names the file, the line and the column.
+Knows nothing of labels, tokens or tensors. Reads one row at a time (the formats are in `records`).
+Every error is a `ValueError` that names the file, the line and the column.
 """
 
 import datetime
@@ -39,29 +39,29 @@ def iterate_table(
     faulty: list[str] | None = None,
     reading: Reading = AS_NAMED,
 ) -> Iterator[Row]:
-    """Yields the named columns of every row, in the order asked for, one row in memory at a time.
+    """Yields the requested columns of every row, in the requested order. Holds one row in memory.
 
-    Values are strings as they stand in the file. A number or a boolean of a JSON record or a
-    Parquet row becomes its JSON spelling (`1`, `0.5`, `true`); of Parquet, bytes are read as UTF-8,
-    decimals, dates and times are spelled as Python does. NaN and infinity count as missing.
+    Strings do not change. A number or a boolean of JSON or Parquet becomes its JSON spelling (`1`,
+    `0.5`, `true`). Bytes in Parquet are decoded as UTF-8; decimals, dates and times become Python's
+    spelling. NaN and infinity count as missing.
 
     Args:
-      path: the extension says what it is, if `reading` does not.
-      columns: which.
-      header: names of the columns of a TSV or CSV that may have no header line; the first line is
-        the header all the same if it holds every one of `columns`.
-      lists: those of `columns` that may be empty or hold a list; they are given as lists of
-        strings where the file has lists, as strings elsewhere.
-      empty: those of `columns` that may be empty or missing; they are given as "".
-      faulty: given a list, a row with an empty value or another number of fields than the header
-        is left out and the complaint is added to the list.
+      path: the file. Its extension tells the format, unless `reading` does.
+      columns: the requested columns.
+      header: names for the columns of a TSV or CSV without a header line. They are ignored if the
+        first line contains all of `columns`.
+      lists: columns that can be empty or hold a list. A list becomes a list of strings; other
+        values become strings.
+      empty: columns that can be empty or missing; both become "".
+      faulty: if it is a list, rows with an empty value or a wrong number of fields are skipped, and
+        their errors are added to the list.
       reading: format and encoding.
 
     Raises:
-      ValueError: the file is missing, empty, of an unknown kind, of another encoding or a damaged
-        gzip file; a column is unknown or occurs twice; a row has another number of fields than the
-        header; a value is empty, missing or no text; a quoted field of a CSV is not closed; a
-        line is not a JSON object; lines end in CR alone.
+      ValueError: the file is missing, empty or damaged, or has an unknown format or another
+        encoding; a column is unknown or occurs twice; the number of fields in a row differs from
+        the header; a value is empty, missing or no text; a CSV field has no closing quote; a line
+        is not a JSON object; lines end in CR alone.
     """
     rows = records.open_records(path, reading, header, columns, faulty)
     _, names = next(rows)
@@ -90,18 +90,18 @@ def read_column_names(
     columns: Collection[str] = (),
     reading: Reading = AS_NAMED,
 ) -> list[str]:
-    """The header of a TSV or CSV, the keys of the first record of a JSON lines file.
+    """The names in the header of a TSV or CSV, or the keys of the first JSON record.
 
-    `header`, `columns` and `reading` are those of `iterate_table`.
+    `header`, `columns` and `reading` are the same as in `iterate_table`.
 
     Raises:
-      ValueError: as `iterate_table`, of what can be seen in the first line.
+      ValueError: as in `iterate_table`, for errors in the first line.
     """
     return next(records.open_records(path, reading, header, columns))[1]
 
 
 def _text_of(path: str, line: int, column: str, value: object) -> str:
-    """A field as text: TSV and CSV hold nothing else, JSON may hold anything."""
+    """A field as text. TSV and CSV have only text; JSON and Parquet can have any type."""
     where = f"{path}:{line}: column {column!r}"
     if value is None:
         raise ValueError(f"{where} is missing or null. Expected text.")
@@ -113,17 +113,17 @@ def _text_of(path: str, line: int, column: str, value: object) -> str:
     if not text.strip():
         raise ValueError(f"{where} is empty. Expected text.")
     if not text.isprintable() and holds_half_a_surrogate_pair(text):
-        raise ValueError(f"{where} holds half a surrogate pair, which is no Unicode text.")
+        raise ValueError(f"{where} holds half a surrogate pair, which is not Unicode text.")
     return text
 
 
 def _is_missing(value: object) -> bool:
-    """Other programs write NaN for what they do not have; it is the name of no class."""
+    """Whether a value is missing. Other programs write NaN for this, so NaN is not a class name."""
     return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 def _spelling(where: str, value: object) -> str:
-    """What is no string, as the text that a TSV would hold."""
+    """A value other than a string, as the text that a TSV would hold."""
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, decimal.Decimal):
@@ -143,21 +143,21 @@ def _spelling(where: str, value: object) -> str:
 
 
 def _list_of(path: str, line: int, column: str, value: object) -> str | list[str]:
-    """A field that may be a list, or nothing."""
+    """A field that can be a list or empty."""
     if isinstance(value, list):
         return [_text_of(path, line, column, item) for item in value]
     return text_or_nothing(path, line, column, value)
 
 
 def text_or_nothing(path: str, line: int, column: str, value: object) -> str:
-    """A field that may be empty, as text; "" for nothing but blanks too."""
+    """A field that can be empty, as text; "" if it is missing or blank."""
     if _is_missing(value) or (isinstance(value, str) and not value.strip()):
         return ""
     return _text_of(path, line, column, value)
 
 
 def plain(value: object) -> Any:
-    """A field as JSON can hold it, with the types that JSON has."""
+    """A field converted to the types of JSON."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,7 +1,7 @@
-"""Which tokens of each example are predicted: groups, taken until the example's number is reached.
+"""Chooses the tokens to predict: takes whole groups until the example has enough tokens.
 
-A group is a token, a word, or an n-gram of words; it is one stretch of the row. TF ops on whole
-batches.
+A group is a token, a word, or an n-gram of words. Its tokens are consecutive. All functions are TF
+ops on whole batches.
 
 Shapes: B rows, S tokens of a row, E examples of a row, G groups of a row (S, most of them empty).
 """
@@ -26,19 +26,23 @@ def ngram_begins(
     max_ngram: int,
     max_examples: int,
 ) -> tf.Tensor:
-    """Bool [B, S]: cuts the words of each example into n-grams; true where one begins.
+    """Cuts the words of each example into consecutive n-grams.
 
     An n-gram has n words with the probability (1/n) / (1/1 + ... + 1/max_ngram) (Lan et al. 2019,
-    section 4.1). The lengths are laid one behind the other from the first word of the example on;
-    what would reach over a special token is cut there.
+    section 4.1). The first n-gram begins at the first word of the example. A special token ends an
+    n-gram.
 
     Args:
       candidate_BS: bool, the tokens of words.
       word_begin_BS: bool, the first token of each word.
       example_BS: int64, the number of each token's example in its row.
-      hash_BS: int64 in [0, 2**32). The n-th candidate of an example has that of the n-th n-gram.
-      max_ngram: words of an n-gram at most.
+      hash_BS: int64 in [0, 2**32). The hash of an example's n-th candidate decides the length of
+        its n-th n-gram.
+      max_ngram: the most words in an n-gram.
       max_examples: E.
+
+    Returns:
+      bool [B, S], the first token of each n-gram.
     """
     length = tf.shape(candidate_BS, tf.int64)[1]
     size_BS = tf.where(candidate_BS, _ngram_size(hash_BS, max_ngram), 0)
@@ -47,7 +51,7 @@ def ngram_begins(
     words_before_BE = tf.cumsum(words_BE, axis=1, exclusive=True)
     is_there_BS = first_word_BS < tf.gather(words_BE, example_BS, batch_dims=1)
     first_word_BS += tf.gather(words_before_BE, example_BS, batch_dims=1)
-    # There are more lengths than words; one more place takes those that are left.
+    # There are more lengths than words. The spare lengths go to one extra place at the end.
     place_BS = tf.where(is_there_BS, first_word_BS, length)
     is_begin_BW = sum_per_group(tf.ones_like(place_BS), place_BS, length + 1) > 0
     is_begin_BS = tf.gather(is_begin_BW, group_numbers(word_begin_BS), batch_dims=1)
@@ -71,12 +75,12 @@ def choose_tokens(
     *,
     max_number: int,
 ) -> tf.Tensor:
-    """Bool [B, S]: `choose_groups` where each token is a group of its own, in a third of the time.
+    """Bool [B, S]: `choose_groups` for groups of one token, in a third of the time.
 
     Args:
-      candidate_BS, example_BS, hash_BS: see there.
-      number_BE: int64, how many tokens to take: no more than there are candidates.
-      max_number: none of them is larger.
+      candidate_BS, example_BS, hash_BS: see `choose_groups`.
+      number_BE: int64, how many tokens to take; at most the number of candidates.
+      max_number: the largest value that `number_BE` can have.
     """
     key_BS = tf.where(candidate_BS, _keys(example_BS, hash_BS), _NEVER)
     num_examples, length = number_BE.shape[1], tf.shape(key_BS)[1]
@@ -94,7 +98,7 @@ def choose_tokens(
 
 
 def _keys(example_BS: tf.Tensor, hash_BS: tf.Tensor) -> tf.Tensor:
-    """int64 [B, S]: what groups are sorted by; of one that begins at the token."""
+    """int64 [B, S]: the sort key of a group that begins at this token."""
     return (
         tf.bitwise.left_shift(example_BS, tf.constant(_EXAMPLE_SHIFT, tf.int64))
         + tf.bitwise.left_shift(hash_BS, tf.constant(_POSITION_BITS, tf.int64))
@@ -112,27 +116,29 @@ def choose_groups(
     word_begin_BS: tf.Tensor | None = None,
     max_words: int = 1,
 ) -> tf.Tensor:
-    """Bool [B, S]: the tokens of the groups taken of each example, in the order of their hashes.
+    """Takes groups of each example in the order of their hashes, until it has enough tokens.
 
-    A group larger than what is left to take is taken up to its last word that still fits, and
-    passed over if not even the first one does.
+    If a group is too large for the tokens that are left to take, its first words that fit are
+    taken. If not even its first word fits, the group is skipped.
 
     Args:
-      candidate_BS: bool, the tokens that may be taken.
-      begin_BS: bool, the first token of each group; the hash there decides. Equal hashes are
-        decided by position.
+      candidate_BS: bool, the tokens that can be taken.
+      begin_BS: bool, the first token of each group. The hash of that token orders the groups;
+        between equal hashes, the position does.
       example_BS: int64, the number of each token's example in its row.
       hash_BS: int64 in [0, 2**32).
-      number_BE: int64, how many tokens to take at most.
+      number_BE: int64, the most tokens to take.
       word_begin_BS: bool, the first token of each word; needed if groups have several words.
-      max_words: words of a group at most.
+      max_words: the most words in a group.
+
+    Returns:
+      bool [B, S], the tokens that were taken.
     """
     num_rows, length = tf.unstack(tf.shape(candidate_BS, tf.int64))
-    # For every token the number of its group in the row; groups that share a hash cannot be
-    # confused.
+    # A group is known by its number in the row, so groups with equal hashes stay apart.
     group_BS = group_numbers(begin_BS)
     key_BG = sum_per_group(tf.where(begin_BS, _keys(example_BS, hash_BS), 0), group_BS, length)
-    place_BS = tf.constant(0, tf.int64)  # of the token in its group, or less
+    place_BS = tf.constant(0, tf.int64)  # a lower bound of the token's place in its group
     sizes_BG = [sum_per_group(tf.cast(candidate_BS, tf.int64), group_BS, length)]
     if max_words > 1:
         begin_BG = tf.bitwise.bitwise_and(key_BG, (1 << _POSITION_BITS) - 1)
@@ -161,11 +167,11 @@ def _words_of_groups(
     begin_BG: tf.Tensor,
     max_words: int,
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """Where tokens stand in their groups, and how long groups of fewer words would be.
+    """Finds the place of each token in its group, and the size of each group's first words.
 
     Returns:
-      int64 [B, S], the place of each token in its group; for each n from 1 to `max_words` int64
-      [B, G], how many tokens the first n words of each group have.
+      int64 [B, S], the place of each token in its group; a list of int64 [B, G], for each n from 1
+      to `max_words` the number of tokens in the first n words of each group.
     """
     length = tf.shape(group_BS, tf.int64)[1]
     begin_BS = tf.gather(begin_BG, group_BS, batch_dims=1)
@@ -181,19 +187,20 @@ def _words_of_groups(
 def _take_greedily(
     sizes_BG: list[tf.Tensor], example_BG: tf.Tensor, room_BE: tf.Tensor
 ) -> tf.Tensor:
-    """Goes through the groups, example by example, and takes of each the largest size that fits.
+    """Goes through the groups, example by example, and takes the largest size of each that fits.
 
-    What does not fit into the room left in its example will not fit later either, because room only
-    shrinks. So each turn cuts the groups to the room there is, then takes them up to the first that
-    overflows; a few turns are enough.
+    The room in an example only shrinks, so a size that does not fit now will not fit later. Each
+    turn cuts the groups to the room that is left, then takes all groups before the first that
+    overflows. A few turns are enough.
 
     Args:
-      sizes_BG: int64, ascending; no group is empty but those at the end, which are in all.
-      example_BG: int64, ascending but for empty groups.
-      room_BE: int64, how much to take at most.
+      sizes_BG: int64, the possible sizes of each group, ascending. Only the groups at the end of a
+        row are empty, and those have size 0 in every tensor.
+      example_BG: int64, ascending except for empty groups.
+      room_BE: int64, the most tokens to take.
 
     Returns:
-      int64 [B, G], the sizes that were taken; 0 where none fitted.
+      int64 [B, G], the sizes that were taken; 0 where none fits.
     """
     num_examples = room_BE.shape[1]
 
@@ -206,7 +213,7 @@ def _take_greedily(
         for larger_BG in sizes_BG[1:]:
             size_BG = tf.where(larger_BG <= room_BG, larger_BG, size_BG)
         size_BG = tf.where(waiting_BG, size_BG, 0)
-        # What the examples before this one hold is not in its room.
+        # Each example fills its own room.
         filled_BG = _cumsum_within(size_BG, example_BG, num_examples)
         fits_BG = waiting_BG & (filled_BG <= room_BG)
         size_BG = tf.where(fits_BG, size_BG, 0)
@@ -223,14 +230,14 @@ def _take_greedily(
 
 
 def group_numbers(begin_BS: tf.Tensor) -> tf.Tensor:
-    """int64 [B, S]: for each token the number of its group in the row; 0 before the first."""
+    """int64 [B, S]: the number of each token's group in the row; 0 before the first group."""
     return tf.maximum(tf.cumsum(tf.cast(begin_BS, tf.int64), axis=1) - 1, 0)
 
 
 def _cumsum_within(values_BN: tf.Tensor, group_BN: tf.Tensor, num_groups: int) -> tf.Tensor:
-    """int64 [B, N]: sums along a row, from 0 again in each group.
+    """int64 [B, N]: cumulative sums along a row, which restart at 0 in each group.
 
-    Values that belong to a group but stand behind the next one must be 0.
+    After the first value of the next group, the values of a group must be 0.
     """
     sum_BN = tf.cumsum(values_BN, axis=1)
     if num_groups == 1:
@@ -243,7 +250,7 @@ def _cumsum_within(values_BN: tf.Tensor, group_BN: tf.Tensor, num_groups: int) -
 def sum_per_group(
     values_BN: tf.Tensor, group_BN: tf.Tensor, num_groups: int | tf.Tensor
 ) -> tf.Tensor:
-    """int64 [B, groups]: sums the values of each row by their group in that row."""
+    """int64 [B, groups]: the sum of each group's values in each row."""
     num_groups = tf.cast(num_groups, tf.int64)
     num_rows = tf.shape(values_BN, tf.int64)[0]
     segment_BN = tf.range(num_rows)[:, tf.newaxis] * num_groups + group_BN

@@ -1,12 +1,12 @@
-"""Masked-LM positions, drawn in TF ops on whole batches.
+"""Draws the masked-LM positions, in TF ops on whole batches.
 
-They are drawn on the host when a batch is read, or once and for all when the records are made. A
-mask is a function of (seed, epoch, example, position) through the hash of bert_tf.data.hashing, so
-it does not depend on batch size, shards, workers or threads. Where a row holds several examples,
-each is masked as it would be in a row of its own.
+The host draws them whenever it reads a batch (dynamic masks), or once when the records are made
+(static masks). A mask is a function of (seed, epoch, example, position) through the hash of
+bert_tf.data.hashing. Batch size, shards, workers and threads do not change it. An example gets the
+same mask in a row of several examples as in a row of its own.
 
-Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row, N tokens that are
-predicted, of all rows.
+Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row, N predicted tokens
+of all rows.
 """
 
 import dataclasses
@@ -29,29 +29,30 @@ from bert_tf.tokenization.tokenizer import Tokenizer
 class Masker:
     """Masks batches as google-research/bert does, with counters in place of a random state.
 
-    Of each example, round(masked_lm_prob x candidates) tokens are predicted, at least 1 and at most
-    `max_predictions_per_seq`. Candidates are all real tokens but those that the layout of a row
-    adds, such as [CLS] and [SEP]. Of the predicted, 80 % become the mask token, 10 % stay, 10 %
-    become a token drawn uniformly from the vocabulary, or other shares; each is drawn by itself,
-    also those of one word or n-gram. A row of several examples has P slots all the same: tokens
-    beyond them, from the left, stay as they are and are not predicted. How many that are is
+    An example has round(masked_lm_prob x candidates) predicted tokens, at least 1 and at most
+    `max_predictions_per_seq`. All real tokens are candidates, except those that the row layout
+    adds, such as [CLS] and [SEP]. By default 80 % of the predicted tokens become the mask token,
+    10 % become a token drawn uniformly from the vocabulary, and 10 % stay. Each token is drawn
+    separately, even in a word or n-gram. A row has P slots, however many examples it holds. Its
+    first P predictions get them; the other tokens stay as they are, are not predicted, and are
     counted.
 
     Attributes:
-      tokenizer: of the data; tells the mask token, what is never masked, and where words begin.
+      tokenizer: the tokenizer of the data; has the mask token, the special tokens, which are never
+        masked, and where words begin.
       seed: in [0, 2**32).
       masked_lm_prob: share of the candidates to predict.
       max_predictions_per_seq: P.
-      whole_word: mask all pieces of a word together; a word that does not fit is passed over.
-      max_ngram: with `whole_word`: n-grams of up to so many words are masked, of a length n with a
-        probability proportional to 1/n (Lan et al. 2019, section 4.1). What does not fit is cut
-        behind its last word that does. The text is cut into n-grams before any is taken, so that
-        lengths follow the formula and first words are no rarer than others; ALBERT's
-        create_pretraining_data.py draws n-grams that overlap and drops those that meet an earlier
-        one. Unlike there, none reaches over a separator.
+      whole_word: mask all pieces of a word together; a word that does not fit is skipped.
+      max_ngram: with `whole_word`, masks n-grams of up to this many words. An n-gram has n words
+        with a probability proportional to 1/n (Lan et al. 2019, section 4.1). If an n-gram does
+        not fit, only its first words that fit are masked. The whole text is cut into n-grams before
+        any is taken, so lengths follow the formula and first words are as frequent as others.
+        ALBERT's create_pretraining_data.py draws overlapping n-grams, and drops each one that
+        overlaps an earlier one. There an n-gram can contain a separator; here it cannot.
       mask_share: share of the predicted tokens that become the mask token.
-      random_share: share of them that become a drawn token. The rest stays.
-      has_draws: batches get random numbers for each prediction (`add_draws`), for a task that
+      random_share: share of the predicted tokens that become a drawn token. The rest stays.
+      has_draws: add random numbers for each prediction to a batch (`add_draws`), for a task that
         draws a token there.
 
     Raises:
@@ -76,7 +77,7 @@ class Masker:
             )
         if self.max_predictions_per_seq < 1:
             raise ValueError(
-                f"max_predictions_per_seq is {self.max_predictions_per_seq}; at least 1 expected"
+                f"max_predictions_per_seq is {self.max_predictions_per_seq}; it must be at least 1"
             )
         check_max_ngram(self.max_ngram, self.whole_word)
 
@@ -87,15 +88,15 @@ class Masker:
         """Masks a batch.
 
         Args:
-          batch: `input_ids`, `input_mask`, int32 [B, S]; other entries are passed through. Rows of
-            several examples also have `position_ids` and `example_ids`, int32 [B, S].
+          batch: `input_ids`, `input_mask`, int32 [B, S]. Rows of several examples also have
+            `position_ids` and `example_ids`, int32 [B, S]. Other entries do not change.
           epoch: int64 [B], a counter.
           example_index: int64 [B], a counter; for rows of several examples [B, E].
 
         Returns:
-          The batch with masked `input_ids` and with `masked_lm_positions` (ascending),
-          `masked_lm_ids`, int32 [B, P], and `masked_lm_weights`, float32 [B, P]; slots that are not
-          used are 0. `masked_lm_left_out`, int32 [B]: predictions that found no slot in their row.
+          The batch with masked `input_ids` and four new entries: `masked_lm_positions` (ascending)
+          and `masked_lm_ids`, int32 [B, P], and `masked_lm_weights`, float32 [B, P], which are 0 in
+          unused slots; `masked_lm_left_out`, int32 [B], the number of predictions without a slot.
         """
         ids_BS = batch["input_ids"]
         position_BS, example_BS, index_BS = _counters(batch, example_index)
@@ -110,7 +111,7 @@ class Masker:
             rank_BS = tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1)
             left_out_B += tf.maximum(rank_BS[:, -1] - self.max_predictions_per_seq, 0)
             chosen_BS &= rank_BS <= self.max_predictions_per_seq
-        # What a token becomes is drawn for the chosen ones alone: one in seven.
+        # Only the chosen tokens, one in seven, need to draw what they become.
         where_N2 = tf.where(chosen_BS)
         ids_N = tf.gather_nd(ids_BS, where_N2)
         counters = counters.at(where_N2, tf.shape(ids_BS))
@@ -133,12 +134,13 @@ class Masker:
     ) -> dict[str, tf.Tensor]:
         """Adds `masked_lm_draws`, int32 [B, P, 2]: two random numbers for each prediction.
 
-        They are in [0, 2**24), and functions of (seed, epoch, example, position), as the masks are.
-        Keras would round floats to the compute dtype on their way into a model.
+        They are in [0, 2**24). Like the masks, they are functions of (seed, epoch, example,
+        position). They are integers because Keras rounds a model's float inputs to the compute
+        dtype.
 
         Args:
-          batch: with `masked_lm_positions` [B, P].
-          epoch, example_index: as for a call.
+          batch: has `masked_lm_positions` [B, P].
+          epoch, example_index: see `__call__`.
         """
         shape, positions_BP = tf.shape(batch["input_ids"]), batch["masked_lm_positions"]
         position_BS, _, index_BS = _counters(batch, example_index)
@@ -153,14 +155,14 @@ class Masker:
         return {**batch, "masked_lm_draws": draws_BP2}
 
     def _replacements(self, ids_N: tf.Tensor, kind_N: tf.Tensor, token_N: tf.Tensor) -> tf.Tensor:
-        """int32 [N]: what predicted tokens become; `kind_N` in [0, 2**32) decides."""
+        """int32 [N]: what the predicted tokens become; `kind_N`, in [0, 2**32), decides."""
         is_kept_N = kind_N < int((1 - self.random_share) * 2**32)
         unmasked_N = tf.where(is_kept_N, ids_N, tf.cast(token_N, tf.int32))
         is_masked_N = kind_N < int(self.mask_share * 2**32)
         return tf.where(is_masked_N, self.tokenizer.mask_id, unmasked_N)
 
     def _candidates(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Bool [B, S]: the tokens that may be predicted."""
+        """Bool [B, S]: the tokens that can be predicted."""
         candidate_BS = batch["input_mask"] > 0
         for special_id in self.tokenizer.layout.special_ids:
             candidate_BS &= batch["input_ids"] != special_id
@@ -174,7 +176,7 @@ class Masker:
         number_BE: tf.Tensor,
         counters: "_Counters",
     ) -> tf.Tensor:
-        """Bool [B, S]: the tokens to predict, `number_BE` of each example at most."""
+        """Bool [B, S]: the tokens to predict, at most `number_BE` of each example."""
         order_BS = counters.draw(self.seed, hashing.STREAM_MASK_ORDER)
         if not self.whole_word:
             return choose_tokens(
@@ -207,18 +209,18 @@ class Masker:
 
 
 def check_max_ngram(max_ngram: int, whole_word: bool) -> None:
-    """Raises ValueError for n-grams of nothing, or of pieces of words."""
+    """Raises ValueError if n-grams have no words, or if words are not masked as a whole."""
     if max_ngram < 1:
         raise ValueError(f"max_ngram is {max_ngram}; it must be at least 1 (single words)")
     if max_ngram > 1 and not whole_word:
         raise ValueError(
-            f"max_ngram is {max_ngram}, but do_whole_word_mask is false; n-grams are of whole "
+            f"max_ngram is {max_ngram}, but do_whole_word_mask is false; n-grams consist of whole "
             "words: set do_whole_word_mask to true, or max_ngram to 1"
         )
 
 
 class _Counters(NamedTuple):
-    """What the hash of a token takes beside the seed: int64, shapes that broadcast."""
+    """The counters that a token's hash takes besides the seed: int64, broadcastable shapes."""
 
     epoch: tf.Tensor
     index_low: tf.Tensor
@@ -230,12 +232,12 @@ class _Counters(NamedTuple):
         return tf.cast(hash_u32(seed, *self, stream), tf.int64)
 
     def at(self, where_N2: tf.Tensor, shape: tf.Tensor) -> "_Counters":
-        """Those of single tokens, [N] each."""
+        """The counters of single tokens, each [N]."""
         return _Counters(*(tf.gather_nd(tf.broadcast_to(c, shape), where_N2) for c in self))
 
 
 def hash_u32(seed: int, *counters: tf.Tensor | int) -> tf.Tensor:
-    """`hashing.hash_u32` in TF ops: counters int64, of which the low 32 bits count -> uint32."""
+    """`hashing.hash_u32` in TF ops: int64 counters (only the low 32 bits count) -> uint32."""
     h = tf.constant(hashing.check_seed(seed), tf.uint32)
     for counter in counters:
         k = tf.cast(tf.bitwise.bitwise_and(tf.cast(counter, tf.int64), 0xFFFFFFFF), tf.uint32)
@@ -267,16 +269,17 @@ def split_words(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _after(candidate_BS: tf.Tensor) -> tf.Tensor:
-    """Bool [B, S]: the token before is a candidate, so a word may go on here."""
+    """Bool [B, S]: the previous token is a candidate, so a word can continue here."""
     return tf.pad(candidate_BS[:, :-1], [[0, 0], [1, 0]])
 
 
 def _counters(
     batch: dict[str, tf.Tensor], example_index: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """int64 [B, S] or broadcast to it: position in the example, its number in the row, its index.
+    """The position in the example, the example's number in the row, and its index, of each token.
 
-    Examples of a row are numbered from 0; padding counts as the first.
+    Each is int64, [B, S] or broadcastable to it. Examples of a row are numbered from 0. Padding
+    belongs to the first.
     """
     shape = tf.shape(batch["input_ids"])
     if example_index.shape.rank == 1:
@@ -293,7 +296,7 @@ def _numbers(
     max_examples: int,
     masked_lm_prob: float,
 ) -> tf.Tensor:
-    """int64 [B, E]: how many tokens to predict. In float64, as the NumPy twin; halves to even."""
+    """int64 [B, E]: how many tokens to predict. Rounds float64 half to even, as NumPy does."""
     count_BE = sum_per_group(tf.cast(candidate_BS, tf.int64), example_BS, max_examples)
     share_BE = tf.cast(count_BE, tf.float64) * tf.constant(masked_lm_prob, tf.float64)
     wanted_BE = tf.maximum(tf.cast(tf.round(share_BE), tf.int64), 1)
@@ -301,15 +304,15 @@ def _numbers(
 
 
 class _Slots:
-    """The P slots of each row, filled from the left with what belongs to its chosen tokens.
+    """Puts values of the chosen tokens into the P slots of their row, from the left.
 
     Args:
       chosen_BS: bool, at most P in a row.
-      where_N2: int64, `tf.where` of it.
+      where_N2: int64, `tf.where(chosen_BS)`.
       num_slots: P.
 
     Attributes:
-      is_used_BP: bool.
+      is_used_BP: bool, the slots that hold a token.
     """
 
     def __init__(self, chosen_BS: tf.Tensor, where_N2: tf.Tensor, num_slots: int):
@@ -324,6 +327,6 @@ class _Slots:
         self.is_used_BP = tf.ensure_shape(is_used_BP, self._static_shape)
 
     def fill(self, values_N: tf.Tensor) -> tf.Tensor:
-        """[B, P]: `values_N` in their slots, 0 in those that are not used."""
+        """[B, P]: `values_N` in their slots, 0 in unused slots."""
         filled_BP = tf.scatter_nd(self._indices_N2, values_N, self._shape)
         return tf.ensure_shape(filled_BP, self._static_shape)

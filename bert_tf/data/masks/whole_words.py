@@ -1,4 +1,4 @@
-"""Whether text has words that can be masked as a whole."""
+"""Checks that text has words that can be masked as a whole."""
 
 import numpy as np
 
@@ -6,19 +6,19 @@ from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.word_starts import is_ideograph
 
 _MOST_IDEOGRAPHS = 0.3  # share of the tokens
-NUM_TOKENS = 1 << 20  # enough to see
+NUM_TOKENS = 1 << 20  # enough for the share
 
 
 def check_has_words(tokenizer: Tokenizer, ids: np.ndarray, where: str) -> None:
-    """Refuses whole-word masks where they would silently change nothing.
+    """Refuses whole-word masks for text in which they would silently change nothing.
 
-    Chinese is written without spaces, and every ideograph is a token and a word of its own. Masks
-    of whole words need the borders that a segmenter finds (Cui et al. 2019). None are stored here.
+    Chinese is written without spaces, and each ideograph is a token and a word. Masks of whole
+    words need the borders that a segmenter finds (Cui et al. 2019). The data does not have them.
 
     Args:
-      tokenizer: of the data.
-      ids: int [T], some of the tokens.
-      where: begins the message.
+      tokenizer: the tokenizer of the data.
+      ids: int [T], a sample of the tokens.
+      where: the start of the message.
 
     Raises:
       ValueError: many of the tokens are single ideographs.

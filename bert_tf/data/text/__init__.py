@@ -1,3 +1,3 @@
-"""Text files of every kind as lines and documents."""
+"""Reads text files of all formats as lines and documents."""
 
 FORMATS = ("auto", "lines", "prose", "jsonl", "parquet")  # what an input may be

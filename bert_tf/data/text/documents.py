@@ -1,15 +1,15 @@
 """Text files -> documents, each a list of sentences. Knows nothing of tokens.
 
-Formats; the first three also compressed (see bert_tf.data.text.lines):
+Formats (the first three can be compressed, see bert_tf.data.text.lines):
 
 * `lines`: one sentence a line, a blank line between documents (the format of google-research/bert);
-* `prose`: ordinary text, one document a file, paragraphs separated by blank lines;
-* `jsonl`: one JSON object a line, its `text` field is one document of prose;
-* `parquet`: a table whose column `text` holds documents of prose;
-* TensorFlow Datasets, named `tfds:name/split`, whose feature `text` holds documents of prose.
+* `prose`: ordinary text, one document a file, blank lines between paragraphs;
+* `jsonl`: one JSON object a line; its field `text` is one document of prose;
+* `parquet`: a table; its column `text` holds documents of prose;
+* TensorFlow Datasets, named `tfds:name/split`; the feature `text` holds documents of prose.
 
-Sentences of prose are found with sentencex; a sentence never crosses a paragraph border. Where the
-text comes from, and in which pieces, is the affair of bert_tf.data.text.sources.
+sentencex splits prose into sentences. A sentence never crosses the border of a paragraph.
+bert_tf.data.text.sources reads the files in pieces.
 """
 
 import dataclasses
@@ -38,12 +38,12 @@ class Sentences:
     """The sentences of some text, in order.
 
     Attributes:
-      texts: the sentences, stripped, none of them empty.
-      ends: where documents end, as indices into `texts`; sentences behind the last of them belong
-        to a document that goes on. Ascending, not strictly.
-      is_record: for each end whether the document is a record of the input, to be counted even if
-        it is empty.
-      bad_records: how many records were left out (`skip_bad_records`).
+      texts: the sentences, stripped; none is empty.
+      ends: where documents end, as indices into `texts`; ascending, not strictly. The document of
+        the sentences after the last end continues in the next piece.
+      is_record: for each end, whether the document is a record of the input. Such a document
+        counts even if it is empty.
+      bad_records: number of skipped records (`skip_bad_records`).
     """
 
     texts: list[str] = dataclasses.field(default_factory=list)
@@ -57,10 +57,10 @@ class Sentences:
 
 
 def expand_globs(patterns: str | Sequence[str]) -> list[str]:
-    """Lists the files that match, in the order of the patterns and sorted within each.
+    """Lists the files that match, in the order of the patterns; sorted for each pattern.
 
-    A name that exists is taken literally, whatever characters it holds, and so is one that begins
-    with `tfds:`. A file that several patterns match is listed once, where it first occurs.
+    The name of an existing file is taken literally, whatever characters it has, and so is a name
+    that begins with `tfds:`. A file that several patterns match is listed once, at its first place.
 
     Raises:
       ValueError: no pattern was given, a pattern matches nothing, or a match is a folder.
@@ -75,7 +75,7 @@ def expand_globs(patterns: str | Sequence[str]) -> list[str]:
 
 
 def _with_commas(patterns: list[str]) -> list[str]:
-    """The names, of which some hold a comma and were cut there by the command line."""
+    """Joins names of files that contain a comma, where the command line cut them."""
     names, begin = [], 0
     while begin < len(patterns):
         ends = range(len(patterns), begin + 1, -1)
@@ -95,7 +95,7 @@ def _matches(pattern: str) -> list[str]:
         names = []
     except UnicodeError as error:
         raise ValueError(
-            f"{pattern!r}: a file there has a name that is not UTF-8. Rename it, for example with "
+            f"{pattern!r}: the name of a file is not UTF-8. Rename the file, for example with "
             "convmv"
         ) from error
     if not names:
@@ -107,10 +107,12 @@ def _matches(pattern: str) -> list[str]:
 
 
 def read_texts(patterns: str | Sequence[str], input_format: str = "auto") -> Iterator[str]:
-    """Yields raw text: a line of `lines`, a paragraph of `prose`, a whole document of the others.
+    """Yields raw text: a line of `lines`, a paragraph of `prose`, or a document of other formats.
 
-    For whoever needs the words but no sentences (vocabulary learning). Blank text is left out.
-    Raises ValueError as `read_documents` does.
+    It is for vocabulary learning, which needs words but no sentences. Blank text is left out.
+
+    Raises:
+      ValueError: as in `read_documents`.
     """
     for chunk in sources.read_chunks(expand_globs(patterns), input_format):
         for piece in chunk.pieces:
@@ -123,19 +125,19 @@ def read_documents(
 ) -> Iterator[list[str]]:
     """Yields the documents of all files in order; a document is a list of sentences.
 
-    A record with blank text is yielded as an empty list, so that the caller can count it.
+    A record with blank text is an empty list, so that the caller can count it. A byte order mark
+    and CRLF line ends are accepted.
 
     Args:
       patterns: files or glob patterns, see `expand_globs`.
-      input_format: one of `FORMATS`. `auto` goes by the extension: `.jsonl` and `.parquet` are
-        what they say and `.txt` is `lines`, because that is what every BERT tool has read from
-        .txt files until now and a file cannot tell by itself: prose has to be asked for. The
-        extension of a compression at the end is ignored.
+      input_format: one of `FORMATS`. `auto` decides by the extension, without that of a
+        compression: `.jsonl`, `.parquet`, and `.txt` for `lines`. A .txt file does not show
+        whether it holds lines or prose; other BERT tools read lines, so prose must be requested.
 
     Raises:
       ValueError: a file is missing, empty, blank, damaged or not UTF-8, a line is not a JSON
-        object with a `text` string, or the format is unknown. Names the file and, if there is
-        one, the line. A byte order mark and CRLF line ends are accepted.
+        object with a `text` string, or the format is unknown. The message names the file and, if
+        possible, the line.
     """
     document = []
     for chunk in sources.read_chunks(expand_globs(patterns), input_format):
@@ -151,14 +153,15 @@ def read_documents(
 
 
 def parse(piece: Piece, *, skip_bad_records: bool = False) -> Sentences:
-    """The sentences of a piece of the input.
+    """Splits a piece of the input into sentences.
 
     Args:
       piece: from `sources.read_chunks`.
-      skip_bad_records: leave out, and count, lines and records that cannot be read.
+      skip_bad_records: skip and count lines and records that cannot be read.
 
     Raises:
-      ValueError: a bad line or record, named; not with `skip_bad_records`.
+      ValueError: a line or record cannot be read, unless `skip_bad_records` is true. The message
+        names it.
     """
     found = Sentences()
     if piece.format == "lines":
@@ -190,7 +193,7 @@ def _lines(text: str) -> list[str]:
 
 
 def split_sentences(text: str) -> list[str]:
-    """Splits prose into sentences, by paragraph; a line break in a paragraph is a space."""
+    """Splits each paragraph of prose into sentences; a line break in a paragraph is a space."""
     sentences = []
     for paragraph in _BLANK_LINES.split(text):
         sentences += sentencex.segment("en", _LINE_BREAK.sub(" ", paragraph.strip()))
@@ -198,7 +201,7 @@ def split_sentences(text: str) -> list[str]:
 
 
 def _text(piece: Piece, found: Sentences, skip_bad_records: bool = False) -> str:
-    """The piece decoded; bad lines are left out and counted in `found` if they may be."""
+    """Decodes a piece. With `skip_bad_records`, skips bad lines and counts them in `found`."""
     try:
         text = decode_lines(piece.path, piece.line, piece.content).replace("\r\n", "\n")
         _warn_of_lone_returns(piece.path, text)
@@ -215,17 +218,17 @@ def _text(piece: Piece, found: Sentences, skip_bad_records: bool = False) -> str
     return "".join(good).replace("\r\n", "\n")
 
 
-_told_of: set[str] = set()  # files whose line ends were warned of
+_told_of: set[str] = set()  # files whose line ends caused a warning
 
 
 def _warn_of_lone_returns(path: str, text: str) -> None:
-    """Files of old Macs end lines with CR alone; here, as in other tools, only LF ends a line."""
+    """Warns of files of old Macs: their lines end in CR, but here only LF ends a line."""
     lone = text.count("\r")
     if lone > _FEW_RETURNS and lone > text.count("\n") and path not in _told_of:
         _told_of.add(path)
         logging.warning(
-            "%s: lines seem to end in CR alone (%d in a part with %d LF), which ends no line here: "
-            "convert the file, for example with tr '\\r' '\\n'",
+            "%s: the lines seem to end in CR alone (one part has %d CR and %d LF), but only LF "
+            "ends a line here: convert the file, for example with tr '\\r' '\\n'",
             path,
             lone,
             text.count("\n"),
@@ -243,7 +246,7 @@ def _prose_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str]:
 
 
 def _json_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str | None]:
-    """Yields the `text` fields; None for a bad line that may be skipped."""
+    """Yields the `text` fields; with `skip_bad_records`, None for a bad line."""
     for number, line in enumerate(piece.content.split(b"\n"), start=piece.line):
         try:
             if text := decode_lines(piece.path, number, line).strip():
@@ -255,7 +258,7 @@ def _json_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str | 
 
 
 def _record_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str | None]:
-    """Yields the records of a table; None for a bad one that may be skipped."""
+    """Yields the records of a table; with `skip_bad_records`, None for a bad one."""
     for number, text in enumerate(piece.content, start=piece.line):
         try:
             text = text.decode("utf-8") if isinstance(text, bytes) else text
@@ -263,8 +266,8 @@ def _record_texts(piece: Piece, skip_bad_records: bool = False) -> Iterator[str 
             text = None
         if text is None and not skip_bad_records:
             raise ValueError(
-                f"{piece.path}, record {number}: its text is missing or not UTF-8; mend it, or "
-                "leave such records out with skip_bad_records"
+                f"{piece.path}, record {number}: the text is missing or not UTF-8; correct it, or "
+                "skip such records with skip_bad_records"
             )
         yield text.replace("\r\n", "\n") if text is not None else None
 
@@ -278,10 +281,10 @@ def _text_field(line: str, where: str) -> str:
     if not isinstance(text, str):
         found = f"the fields {sorted(record)}" if isinstance(record, dict) else "no JSON object"
         raise ValueError(
-            f"{where}: a JSON object with a string field 'text' expected, {found} found"
+            f"{where}: found {found}; expected a JSON object with a string field 'text'"
         )
     try:
-        text.encode("utf-8")  # JSON can escape half a surrogate pair, which is not Unicode text
+        text.encode("utf-8")  # JSON can escape half of a surrogate pair, which is not Unicode text
     except UnicodeEncodeError as error:
         raise ValueError(f"{where}: 'text' is not valid Unicode ({error})") from error
     return text.replace("\r\n", "\n")

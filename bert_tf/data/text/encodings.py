@@ -1,10 +1,10 @@
-"""Which encoding a file may be in: a reader is told, or refuses the file with a suggestion."""
+"""Encodings of files: checks the one that the user names, and suggests one for other files."""
 
 import codecs
 import re
 
-# Multi-byte encodings in the order in which they are tried, each with the range of the code points
-# that most of its letters have.
+# Encodings in the order in which they are tried, each with the range of code points of most of its
+# letters.
 _CANDIDATES = (
     ("shift_jis", "\u3040", "\u30ff"),
     ("euc_jp", "\u3040", "\u30ff"),
@@ -14,13 +14,13 @@ _CANDIDATES = (
     ("cp1251", "\u0410", "\u044f"),
 )
 _LETTERS_A_RUN = 2.0
-_SHARE = 0.5  # of the characters beyond ASCII that must be in that range
+_SHARE = 0.5  # of the characters beyond ASCII; at least this many must be in that range
 
 
 def check(encoding: str) -> str:
-    """The name of a codec; ValueError for one that Python does not know."""
+    """Returns Python's name of the codec; ValueError if Python does not know it."""
     try:
-        "".encode(encoding)  # refuses codecs that are none of text
+        "".encode(encoding)  # fails for codecs that are not for text
     except LookupError as error:
         raise ValueError(
             f"--encoding={encoding}: no such encoding. Expected a name such as utf-8, utf-16, "
@@ -31,19 +31,19 @@ def check(encoding: str) -> str:
 
 
 def is_wide(codec: str) -> bool:
-    """Whether its line ends are more than one byte."""
+    """Whether a line end has more than one byte."""
     return codec.startswith(("utf-16", "utf-32"))
 
 
 def hint(data: bytes, may_choose: bool) -> str:
-    """What to do about lines that are not UTF-8, with what they may be."""
+    """Says what to do about lines that are not UTF-8, and which encoding they may have."""
     found = suggest(data)
     flag = f"pass --encoding={found}, or " if may_choose else ""
     return f"It may be {found}: {flag}convert the file, for example with iconv -f {found} -t utf-8."
 
 
 def suggest(data: bytes) -> str:
-    """The encoding that bytes beyond ASCII look like; cp1252 where nothing speaks for another."""
+    """The encoding that the bytes beyond ASCII look like; cp1252 if no other encoding fits."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     zeros = [data[first::2].count(0) for first in (0, 1)]
@@ -51,7 +51,7 @@ def suggest(data: bytes) -> str:
         return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
     runs = re.findall(rb"[\x80-\xff]+", data)
     if sum(map(len, runs)) < _LETTERS_A_RUN * len(runs):
-        return "cp1252"  # letters that stand alone among those of ASCII
+        return "cp1252"  # single accented letters among ASCII
     return next((name for name, *ends in _CANDIDATES if _looks_like(data, name, *ends)), "cp1252")
 
 

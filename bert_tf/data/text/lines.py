@@ -1,8 +1,8 @@
 """Lines of text files, plain or compressed, on disk or object storage.
 
-The one place where bytes become text: UTF-8 unless the reader is told another encoding, a byte
-order mark is dropped, and every complaint is a `ValueError` that begins with `file:line`. The
-extension says how a file is compressed: `.gz`, `.bz2`, `.xz` or `.zst`.
+Only this module turns bytes into text. The encoding is UTF-8 unless the caller names another. A
+byte order mark is dropped. Every error is a `ValueError` that begins with `file:line`. The
+extension tells the compression: `.gz`, `.bz2`, `.xz` or `.zst`.
 """
 
 import bz2
@@ -24,7 +24,7 @@ from bert_tf.data.text import encodings
 
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 _BYTES_PER_READ = 1 << 20
-LONGEST_LINE = 1 << 24  # bytes of a text that is answered or a row that is learned
+LONGEST_LINE = 1 << 24  # bytes of a text to answer or a row to learn
 _BOM = b"\xef\xbb\xbf"
 STANDARD_INPUT = "standard input"  # its name in messages
 
@@ -33,12 +33,13 @@ def read_lines(path: str | None, encoding: str | None = None) -> Iterator[tuple[
     """Yields (number from 1, text with its line end). Only LF ends a line, as in csv and JSON.
 
     Args:
-      path: a name that ends in one of `COMPRESSIONS` is unpacked; None: standard input.
-      encoding: how bytes are read, a name that Python knows. None: UTF-8, and the command has no
-        --encoding that a message could recommend.
+      path: the file; it is unpacked if its name ends in one of `COMPRESSIONS`. None: standard
+        input.
+      encoding: Python's name of the encoding. None: UTF-8, and the command has no --encoding that
+        a message could recommend.
 
     Raises:
-      ValueError: no such file, another encoding, or not a whole compressed file.
+      ValueError: the file does not exist, has another encoding, or is a damaged compressed file.
     """
     if path is None:
         yield from _decoded(STANDARD_INPUT, sys.stdin.buffer, encoding)
@@ -49,7 +50,7 @@ def read_lines(path: str | None, encoding: str | None = None) -> Iterator[tuple[
 
 def _decoded(name: str, file: io.BufferedIOBase, encoding: str | None) -> Iterator[tuple[int, str]]:
     codec = encodings.check(encoding or "utf-8")
-    if encodings.is_wide(codec):  # LF is no single byte
+    if encodings.is_wide(codec):  # LF has more than one byte
         yield from _wide_lines(name, file, codec)
         return
     for number, line in enumerate(_bounded(name, file), start=1):
@@ -57,7 +58,7 @@ def _decoded(name: str, file: io.BufferedIOBase, encoding: str | None) -> Iterat
 
 
 def _bounded(name: str, file: io.BufferedIOBase) -> Iterator[bytes]:
-    """The lines of a file, none of which may fill the memory."""
+    """The lines of a file; refuses a line that could fill the memory."""
     number = 1
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
@@ -69,7 +70,7 @@ def _bounded(name: str, file: io.BufferedIOBase) -> Iterator[bytes]:
 def _too_long(name: str, number: int) -> ValueError:
     return ValueError(
         f"{name}:{number}: the line is longer than {LONGEST_LINE >> 20} MB. Expected one text or "
-        "row a line; cut a long document into several lines."
+        "row a line; split a long document into several lines."
     )
 
 
@@ -93,15 +94,17 @@ def _wide_lines(name: str, file: io.BufferedIOBase, codec: str) -> Iterator[tupl
 def decode_lines(
     path: str, number: int, data: bytes, codec: str = "utf-8", *, may_choose: bool = False
 ) -> str:
-    """The text of whole lines, of which the first is line `number` of `path`.
+    """Decodes whole lines.
 
     Args:
-      path, number, data: what, and where it is from.
-      codec: of `encodings.check`.
-      may_choose: whether the command has an --encoding.
+      path: the file, for messages.
+      number: the number of the first line in the file.
+      data: the bytes of the lines.
+      codec: from `encodings.check`.
+      may_choose: whether the command has --encoding.
 
     Raises:
-      ValueError: a line is not of that encoding; names it, and says what it may be.
+      ValueError: a line has another encoding. The message names the line and suggests an encoding.
     """
     if number == 1:
         data = data.removeprefix(_BOM)
@@ -122,12 +125,12 @@ def decode_lines(
 
 
 def holds_half_a_surrogate_pair(text: str) -> bool:
-    """Whether there is what JSON can escape, but UTF-8 cannot write."""
+    """Whether the text has half of a surrogate pair: JSON can escape it, UTF-8 cannot encode it."""
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def without_compression(path: str) -> str:
-    """The name in lower case, without the extension of a compression."""
+    """The path in lower case, without the extension of a compression."""
     path = path.lower()
     stem, extension = os.path.splitext(path)
     return stem if extension in COMPRESSIONS else path
@@ -135,9 +138,9 @@ def without_compression(path: str) -> str:
 
 @contextlib.contextmanager
 def open_binary(path: str) -> Iterator[tuple[io.BufferedIOBase, "GFileReader"]]:
-    """The unpacked bytes of a file, and the file itself, whose `tell` says how much has been read.
+    """Yields the unpacked bytes of a file, and the file itself (its `tell` is the progress).
 
-    What goes wrong while the block reads becomes a ValueError that names the file.
+    An error while the block reads becomes a ValueError that names the file.
     """
     compression = os.path.splitext(path.lower())[1].lstrip(".")
     try:
@@ -172,12 +175,12 @@ def _unpacked(file: io.BufferedReader, compression: str) -> io.BufferedIOBase:
 
 
 class GFileReader(io.RawIOBase):
-    """A `tf.io.gfile.GFile` in the form in which Python's own readers can buffer and unpack it."""
+    """A `tf.io.gfile.GFile` with Python's interface for buffered and compressed reads."""
 
     def __init__(self, path: str):
         super().__init__()
         self._place = 0
-        # TensorFlow reads at places, which a pipe has not.
+        # TensorFlow reads at offsets; a pipe has none.
         self._is_pipe = not files.is_remote(path) and files.is_pipe(path)
         self._file = io.FileIO(path) if self._is_pipe else tf.io.gfile.GFile(path, "rb")
 

@@ -1,8 +1,8 @@
-"""Where text comes from: files of all formats -> pieces of raw text, in order, one after another.
+"""Files of all formats -> pieces of raw text, in order.
 
-A piece ends between two lines or records, so that pieces can be parsed beside each other
-(bert_tf.data.text.documents), and a reader that was stopped can go on at the piece behind. Memory
-holds one piece, whatever the size of the files. Files are read through tf.io.gfile.
+A piece ends between two lines or records. So pieces can be parsed in parallel
+(bert_tf.data.text.documents), and a stopped reader can continue with the next piece. Memory holds
+one piece, whatever the size of the files. Files are read through tf.io.gfile.
 """
 
 import dataclasses
@@ -17,21 +17,21 @@ from bert_tf.data.text import FORMATS, tfds
 from bert_tf.data.text.lines import GFileReader, open_binary, without_compression
 
 CHUNK_BYTES = 1 << 19
-LONGEST_LINE = 1 << 20  # bytes of a line of text in one piece; a longer one becomes several
+LONGEST_LINE = 1 << 20  # bytes of a line of text; a longer line becomes several pieces
 LONGEST_RECORD = 1 << 26  # bytes of a line of JSON
 _RECORDS_PER_PIECE = 64
 _FORMAT_OF_EXTENSION = {"jsonl": "jsonl", "txt": "lines", "parquet": "parquet"}
 _BLANK_LINE = re.compile(rb"\n[^\S\n]*\n")
-_LONGEST_BLANK_LINE = 256  # a longer one is no place to cut
+_LONGEST_BLANK_LINE = 256  # bytes; text is not cut at a longer one
 _BOM = b"\xef\xbb\xbf"
 
 
 class Position(NamedTuple):
-    """Where to go on reading.
+    """Where to continue reading.
 
     Attributes:
       file: index of the file.
-      place: unpacked bytes, or records of a table, that have been read from it.
+      place: how many unpacked bytes, or records of a table, were read from the file.
       line: number of the next line or record, from 1.
     """
 
@@ -44,12 +44,13 @@ class Piece(NamedTuple):
     """Consecutive text of one file.
 
     Attributes:
-      path, format: of the file; never "auto".
+      path: the file.
+      format: its format; never "auto".
       line: number of the first line or record, from 1.
-      content: bytes of whole lines, or of a part of one that is longer than `LONGEST_LINE`; or the
-        records of a table, str, bytes or None.
-      ends_file: nothing of the file follows.
-      file_bytes: how far the file has been read, packed as it is, since the piece before.
+      content: the bytes of whole lines, or of a part of a line longer than `LONGEST_LINE`; or the
+        records of a table, each str, bytes or None.
+      ends_file: whether this is the last piece of the file.
+      file_bytes: bytes of the file, still compressed, that were read since the previous piece.
     """
 
     path: str
@@ -65,9 +66,9 @@ class Chunk:
     """Some pieces, enough for one call of the tokenizer.
 
     Attributes:
-      pieces: in order; those of small files together.
+      pieces: in order; small files share a chunk.
       following: where the next chunk begins.
-      bad_files: files that were given up (`skip_bad_records`).
+      bad_files: number of files that were given up (`skip_bad_records`).
     """
 
     pieces: list[Piece]
@@ -76,7 +77,7 @@ class Chunk:
 
     @property
     def file_bytes(self) -> int:
-        """Bytes of the files that were read for it."""
+        """Bytes of the files, still compressed, that were read for this chunk."""
         return sum(piece.file_bytes for piece in self.pieces)
 
 
@@ -87,13 +88,13 @@ def read_chunks(
     *,
     skip_bad_records: bool = False,
 ) -> Iterator[Chunk]:
-    """Yields all text of the files; from any chunk's `following` on, the rest of it.
+    """Yields all text of the files from `start` on.
 
     Args:
       files: from `documents.expand_globs`.
       input_format: one of `FORMATS`.
-      start: where to begin.
-      skip_bad_records: give up a file that cannot be read (further), with a warning.
+      start: where to begin: the start of the first file, or a chunk's `following`.
+      skip_bad_records: skip the rest of a file that cannot be read, with a warning.
 
     Raises:
       ValueError: a file is missing, empty, blank or damaged, or its format is unknown.
@@ -112,7 +113,7 @@ def read_chunks(
         except ValueError as error:
             if not skip_bad_records:
                 raise
-            logging.warning("%s; the rest of the file is left out", error)
+            logging.warning("%s; the rest of the file is skipped", error)
             pieces.append(Piece(files[index], formats[index], 1, b"", True, 0))
             bad_files += 1
     if pieces:
@@ -120,7 +121,7 @@ def read_chunks(
 
 
 def format_of(path: str, input_format: str = "auto") -> str:
-    """The format of a file: `input_format`, or what its name says. Raises ValueError."""
+    """The format of a file: `input_format`, or the one of its extension. Raises ValueError."""
     if input_format not in FORMATS:
         raise ValueError(
             f"input_format is {input_format!r}; it must be one of {', '.join(FORMATS)}"
@@ -132,9 +133,8 @@ def format_of(path: str, input_format: str = "auto") -> str:
     extension = without_compression(path).rpartition(".")[2]
     if extension not in _FORMAT_OF_EXTENSION:
         raise ValueError(
-            f"{path}: cannot tell the format from the name (known: .txt, .jsonl and .parquet, the "
-            "first two also .gz, .bz2, .xz or .zst); say which it is with input_format: lines, "
-            "prose, jsonl or parquet"
+            f"{path}: the name does not tell the format (known: .txt and .jsonl, also with .gz, "
+            ".bz2, .xz or .zst, and .parquet); set input_format to lines, prose, jsonl or parquet"
         )
     return _FORMAT_OF_EXTENSION[extension]
 
@@ -146,7 +146,7 @@ def _size(piece: Piece) -> int:
 
 
 def _pieces(path: str, kind: str, start: Position) -> Iterator[tuple[Piece, Position]]:
-    """The pieces of one file from `start` on, each with what follows it."""
+    """Yields the pieces of one file from `start` on, each with the position of the next."""
     contents = {"parquet": _parquet_records, "tfds": _tfds_records}.get(kind, _text_blocks)
     place, line, seen_bytes = start.place, start.line, 0
     has_text = place > 0
@@ -157,7 +157,7 @@ def _pieces(path: str, kind: str, start: Position) -> Iterator[tuple[Piece, Posi
         has_text |= bool(content.removeprefix(_BOM).strip()) if is_text else bool(content)
         if is_last and not has_text:
             raise ValueError(
-                f"{path}: the file is empty or holds only blank lines; text was expected"
+                f"{path}: the file is empty or has only blank lines; text was expected"
             )
         place += len(content)
         line += content.count(b"\n") if is_text else len(content)
@@ -165,7 +165,7 @@ def _pieces(path: str, kind: str, start: Position) -> Iterator[tuple[Piece, Posi
 
 
 def _text_blocks(path: str, kind: str, place: int) -> Iterator[tuple[bytes, int, bool]]:
-    """Yields (whole lines or, of prose, whole paragraphs; bytes read; is it the last)."""
+    """Yields (whole lines, or whole paragraphs of prose; bytes read; whether it is the last)."""
     last_cut = _last_paragraph if kind == "prose" else _last_line
     rest = bytearray()
     with open_binary(path) as (file, raw):
@@ -185,18 +185,18 @@ def _text_blocks(path: str, kind: str, place: int) -> Iterator[tuple[bytes, int,
 
 
 def _inside_line(data: bytearray, path: str, kind: str) -> int:
-    """Where to cut a line, or a paragraph of prose, that is longer than a piece may be.
+    """Where to cut a line, or a paragraph of prose, that is too long for one piece.
 
-    Between two words if there are any, so that each piece is a sentence of the same document, else
-    between two characters.
+    Cuts between two words, or between two characters if there are no words. Each piece becomes a
+    sentence of the same document.
     """
     if kind == "jsonl":
         if len(data) <= LONGEST_RECORD:
             return 0
         raise ValueError(
-            f"{path}: a line of over {LONGEST_RECORD:,} bytes; a JSON object a line is expected, "
-            'for example {"text": "..."}. Cut the document, or check that the file is one of '
-            "JSON lines"
+            f"{path}: a line has over {LONGEST_RECORD:,} bytes; expected one JSON object a line, "
+            'for example {"text": "..."}. Split the document, or check that the file holds JSON '
+            "lines"
         )
     end = len(data.rstrip())
     cut = max(data.rfind(b"\n", 0, end), data.rfind(b" ", 0, end)) + 1
@@ -235,10 +235,10 @@ def _parquet_records(path: str, kind: str, place: int) -> Iterator[tuple[list, i
 
 def _check_text_column(path: str, schema: Any) -> None:
     if "text" not in schema.names:
-        raise ValueError(f"{path}: a column 'text' expected, the columns are {schema.names}")
+        raise ValueError(f"{path}: the columns are {schema.names}; expected a column 'text'")
     if str(schema.field("text").type) not in ("string", "large_string", "binary", "large_binary"):
         raise ValueError(
-            f"{path}: the column 'text' holds {schema.field('text').type}, text expected"
+            f"{path}: the column 'text' holds {schema.field('text').type}; expected text"
         )
 
 

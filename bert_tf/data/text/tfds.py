@@ -1,4 +1,4 @@
-"""Data sets of TensorFlow Datasets, named `tfds:name/split` where the path of a file could be."""
+"""Data sets of TensorFlow Datasets; `tfds:name/split` stands where a path is expected."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,17 @@ PREFIX = "tfds:"
 
 
 def load(path: str, features: Sequence[str]) -> tuple[tf.data.Dataset, dict]:
-    """The examples of `tfds:name/split` in the order of storage, and what identifies them.
+    """Opens a data set of TensorFlow Datasets.
 
     Args:
-      path: `tfds:name/split`, the name with its config if it has some: `tfds:glue/mrpc/train`.
-      features: those that the examples, dicts, are cut down to.
+      path: `tfds:name/split`. The name can include a config: `tfds:glue/mrpc/train`.
+      features: the features to keep of each example.
+
+    Returns:
+      The examples as dicts, in the order of storage; a dict that identifies the data set.
 
     Raises:
-      ValueError: the package is not installed, the name is unknown, or one of the features is.
+      ValueError: the package is not installed, or the name or a feature is unknown.
     """
     try:
         import tensorflow_datasets as tfds
@@ -25,17 +28,17 @@ def load(path: str, features: Sequence[str]) -> tuple[tf.data.Dataset, dict]:
         ) from error
     name, _, split = path.removeprefix(PREFIX).rpartition("/")
     if not name:
-        raise ValueError(f"{path}: tfds:name/split expected, for example tfds:ag_news_subset/train")
+        raise ValueError(f"{path}: expected tfds:name/split, for example tfds:ag_news_subset/train")
     try:
-        config = tfds.ReadConfig(interleave_cycle_length=1)  # else the order depends on threads
+        config = tfds.ReadConfig(interleave_cycle_length=1)  # otherwise threads change the order
         data_set, info = tfds.load(
             name, split=split, with_info=True, shuffle_files=False, read_config=config
         )
-    except Exception as error:  # its own classes, many of them
+    except Exception as error:  # the package raises many classes of its own
         raise ValueError(f"{path}: cannot be loaded ({error})") from error
     found = sorted(data_set.element_spec)
     for feature in features:
         if feature not in found:
-            raise ValueError(f"{path}: a feature {feature!r} expected, the features are {found}")
+            raise ValueError(f"{path}: the features are {found}; expected a feature {feature!r}")
     identity = {"name": str(info.full_name), "examples": info.splits[split].num_examples}
     return data_set.map(lambda example: {name: example[name] for name in features}), identity
