@@ -124,6 +124,7 @@ _MAY_IMPORT = {
     "workflows": [
         "config",
         "data",
+        "explanation",
         "export",
         "files",
         "inference",
@@ -134,6 +135,16 @@ _MAY_IMPORT = {
         "tasks",
         "tokenization",
         "training",
+    ],
+    # Why models answer as they do; `workflows` reads the files and writes the pages.
+    "explanation": [
+        "files",
+        "layers.pooling",
+        "models",
+        "progress",
+        "report",
+        "tasks",
+        "tokenization",
     ],
     "inference": [
         "hub",

@@ -14,6 +14,7 @@ from keras import ops
 from bert_tf.layers.dense import Dense, project
 from bert_tf.layers.dropout import dropout
 from bert_tf.layers.fused import fused
+from bert_tf.layers.precision import at_least_float32
 from bert_tf.layers.reductions import maximum_of_rows, sum_of_rows
 
 # Added to the scores of pairs that must not see each other. The softmax is float32, so exp() of it
@@ -77,7 +78,8 @@ def _softmax_body(scores_BNST, bias, *, scale):
 @functools.partial(fused, body=_softmax_body, gradient=_softmax_gradient)
 def _softmax(scores_BNST, bias, *, scale):
     """Of `scores * scale + bias`, in float32, returned in the dtype of the scores."""
-    scaled_BNST = ops.cast(scores_BNST, "float32") * scale + ops.cast(bias, "float32")
+    scaled_BNST = at_least_float32(scores_BNST) * scale
+    scaled_BNST += ops.cast(bias, scaled_BNST.dtype)
     return ops.cast(ops.softmax(scaled_BNST, axis=-1), scores_BNST.dtype)
 
 
@@ -153,7 +155,7 @@ class SelfAttention(keras.layers.Layer):
         context_BNSH = ops.matmul(dropped_BNST, value_BNTH)
         context_BSNH = ops.transpose(context_BNSH, (0, 2, 1, 3))
         context_BSD = ops.reshape(context_BSNH, ops.shape(inputs_BSD))
-        return context_BSD, ops.cast(probs_BNST, "float32")
+        return context_BSD, at_least_float32(probs_BNST)
 
     @property
     def projection_variables(self) -> list[keras.Variable]:

@@ -14,6 +14,7 @@ from keras import ops
 from bert_tf.layers import roles
 from bert_tf.layers.activations import get_activation
 from bert_tf.layers.fused import are_on, fused
+from bert_tf.layers.precision import at_least_float32
 from bert_tf.layers.reductions import sum_of_columns
 
 
@@ -133,7 +134,7 @@ def _normalize_body(inputs_TD, gamma_D, beta_D, *, epsilon):
 
 @functools.partial(fused, body=_normalize_body)
 def _normalize(inputs_TD, gamma_D, beta_D, *, epsilon):
-    normed_TD, _ = _normed(ops.cast(inputs_TD, "float32"), epsilon)
+    normed_TD, _ = _normed(at_least_float32(inputs_TD), epsilon)
     return ops.cast(normed_TD * gamma_D + beta_D, inputs_TD.dtype)
 
 

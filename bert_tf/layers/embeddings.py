@@ -27,6 +27,8 @@ class BertEmbeddings(keras.layers.Layer):
       segment_ids: int32 [B, S]; not used without a table of segments.
       position_ids: int32 [B, S], or None for 0..S-1 in every row.
       dropout_seed: int32 [2], or None for no dropout.
+      word_vectors: float [B, S, D] in place of the rows of the table of words that `input_ids`
+        name; None for those rows.
 
     Returns:
       float [B, S, D] in the compute dtype.
@@ -78,8 +80,10 @@ class BertEmbeddings(keras.layers.Layer):
             autocast=False,
         )
 
-    def call(self, input_ids, segment_ids, position_ids=None, dropout_seed=None):
-        sum_BSD = tf.gather(ops.convert_to_tensor(self.word_embeddings), input_ids)
+    def call(self, input_ids, segment_ids, position_ids=None, dropout_seed=None, word_vectors=None):
+        sum_BSD = word_vectors
+        if word_vectors is None:
+            sum_BSD = tf.gather(ops.convert_to_tensor(self.word_embeddings), input_ids)
         if self.type_vocab_size:
             sum_BSD += self._segments(segment_ids)
         sum_BSD += self._positions(input_ids, position_ids)
@@ -90,7 +94,8 @@ class BertEmbeddings(keras.layers.Layer):
             return self.token_type_embeddings
         # A product with one-hot rows: its gradient is a product too, not a scatter of B*S rows
         # onto two.
-        segments_BSK = ops.one_hot(segment_ids, self.type_vocab_size, dtype="float32")
+        dtype = self.token_type_embeddings.dtype
+        segments_BSK = ops.one_hot(segment_ids, self.type_vocab_size, dtype=dtype)
         return ops.matmul(segments_BSK, self.token_type_embeddings)
 
     def _positions(self, input_ids, position_ids):
@@ -135,7 +140,7 @@ class OffsetEmbeddings(BertEmbeddings):
       input_ids: int32 [B, S].
       input_mask: int32 [B, S], 1 for tokens and 0 for padding.
       position_ids: int32 [B, S], counted from 0; None for 0..S-1 without the padding.
-      dropout_seed: int32 [2], or None for no dropout.
+      dropout_seed, word_vectors: see `BertEmbeddings`.
 
     Returns:
       float [B, S, D] in the compute dtype.
@@ -147,11 +152,13 @@ class OffsetEmbeddings(BertEmbeddings):
         super().__init__(**kwargs)
         self.pad_token_id = pad_token_id
 
-    def call(self, input_ids, input_mask, position_ids=None, dropout_seed=None):
+    def call(self, input_ids, input_mask, position_ids=None, dropout_seed=None, word_vectors=None):
         self._check_length(input_ids.shape[1], self.max_position_embeddings - self.pad_token_id - 1)
         number_BS = tf.cumsum(input_mask, axis=1) if position_ids is None else position_ids + 1
         rows_BS = number_BS * input_mask + self.pad_token_id
-        return super().call(input_ids, tf.zeros_like(input_ids), rows_BS, dropout_seed)
+        return super().call(
+            input_ids, tf.zeros_like(input_ids), rows_BS, dropout_seed, word_vectors
+        )
 
     def get_config(self):
         return {**super().get_config(), "pad_token_id": self.pad_token_id}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from bert_tf.layers.attention import MASKED
+from bert_tf.layers.precision import at_least_float32
 
 POOLINGS = ("mean", "max", "cls", "pooler", "mean_sqrt_len", "weighted_mean", "last")
 
@@ -28,7 +29,7 @@ def pool(
         behind them; the pooler sees [CLS] in any case.
 
     Returns:
-      float32 [B, D], of several [B, D + D ...].
+      float32 (float64 of a model of that dtype) [B, D], of several [B, D + D ...].
 
     Reference: Reimers and Gurevych 2019, section 3; "pooler" Devlin et al. 2018, section 3.1.
     """
@@ -37,14 +38,14 @@ def pool(
         found = [pool(outputs, input_mask, one, pooled_from=pooled_from) for one in parts]
         return tf.concat(found, axis=-1)
     if how == "pooler":
-        return tf.cast(outputs["pooled_output"], tf.float32)
-    sequence_BSD = tf.cast(outputs["sequence_output"], tf.float32)
+        return at_least_float32(outputs["pooled_output"])
+    sequence_BSD = at_least_float32(outputs["sequence_output"])
     if how == "cls" and not pooled_from:
         return sequence_BSD[:, 0]
     number_S = tf.range(1, tf.shape(input_mask)[1] + 1)
-    mask_BS1 = tf.expand_dims(tf.cast(input_mask, tf.float32), -1)
+    mask_BS1 = tf.expand_dims(tf.cast(input_mask, sequence_BSD.dtype), -1)
     if pooled_from:
-        mask_BS1 *= tf.cast(number_S > pooled_from, tf.float32)[:, tf.newaxis]
+        mask_BS1 *= tf.cast(number_S > pooled_from, sequence_BSD.dtype)[:, tf.newaxis]
     if how == "cls":
         first_BS1 = (tf.cumsum(mask_BS1, axis=1) == 1) & (mask_BS1 > 0)
         return tf.reduce_sum(tf.where(first_BS1, sequence_BSD, 0.0), 1)

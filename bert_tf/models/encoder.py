@@ -77,6 +77,8 @@ class Encoder(keras.Model):
       training: Keras' `fit` says it: without a `dropout_seed` a random one is drawn.
       output_hidden_states: also return every layer's output.
       output_attention_probs: also return every layer's attention probabilities.
+      word_vectors: float [B, S, W] in place of what `word_vectors(input_ids)` gives: explanations
+        ask what the answer would be with other words, or with none. None for the words.
 
     Returns:
       A dict of `sequence_output` [B, S, D] and, with a pooler, `pooled_output` [B, D] ([B, E, D]
@@ -125,6 +127,7 @@ class Encoder(keras.Model):
         output_hidden_states=False,
         output_attention_probs=False,
         training=None,
+        word_vectors=None,
     ):
         if isinstance(input_ids, Mapping):
             return self.call(
@@ -133,6 +136,7 @@ class Encoder(keras.Model):
                 output_hidden_states=output_hidden_states,
                 output_attention_probs=output_attention_probs,
                 training=training,
+                word_vectors=input_ids.get("word_vectors"),
             )
         if training and dropout_seed is None:
             dropout_seed = random_seed()
@@ -142,6 +146,7 @@ class Encoder(keras.Model):
             "segment_ids": tf.zeros_like(input_ids) if segment_ids is None else segment_ids,
             "position_ids": position_ids,
             "example_ids": example_ids,
+            "word_vectors": word_vectors,
         }
         hidden_BSD = self.embed(inputs, fold_in(dropout_seed, 0))
         hidden_states, attention_probs = [hidden_BSD], []
@@ -170,6 +175,7 @@ class Encoder(keras.Model):
             inputs["segment_ids"],
             inputs["position_ids"],
             dropout_seed=dropout_seed,
+            word_vectors=inputs["word_vectors"],
         )
         if self.embeddings_project is None:
             return embedded_BSW
@@ -209,6 +215,10 @@ class Encoder(keras.Model):
     def word_embeddings(self) -> keras.Variable:
         """The table [V, W]."""
         return self.embeddings.word_embeddings
+
+    def word_vectors(self, input_ids: tf.Tensor) -> tf.Tensor:
+        """Float [B, S, W]: the rows of `word_embeddings` that stand for the tokens."""
+        return tf.gather(tf.convert_to_tensor(self.word_embeddings), input_ids)
 
     def masked_lm_head(self) -> keras.layers.Layer:
         """Called as `head(sequence_BSD, word_embeddings_VW, masked_lm_positions)`; gives logits.

@@ -63,5 +63,8 @@ def make_encoder(
 
 
 def encoder_inputs(batch: dict[str, tf.Tensor], config: EncoderConfig) -> dict[str, tf.Tensor]:
-    """Those of the batch's tensors that the encoder of this config takes."""
-    return {name: batch[name] for name in config.inputs if name in batch}
+    """Those of the batch's tensors that the encoder of this config takes.
+
+    Every encoder takes `word_vectors`, see `Encoder`; only explanations put them into a batch.
+    """
+    return {name: batch[name] for name in (*config.inputs, "word_vectors") if name in batch}

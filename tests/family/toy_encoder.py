@@ -23,6 +23,7 @@ from bert_tf.layers.attention import SelfAttention
 from bert_tf.layers.dense import Dense
 from bert_tf.layers.dropout import dropout, fold_in
 from bert_tf.layers.heads import ClassifierHead
+from bert_tf.layers.precision import at_least_float32
 from bert_tf.models.checkpoint_names import HuggingFaceNames, Rule
 from bert_tf.models.encoder import Encoder
 from bert_tf.models.model import EncoderConfig
@@ -128,7 +129,7 @@ class ScaleNorm(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        x = ops.cast(inputs, "float32")
+        x = at_least_float32(inputs)
         normed = x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + 1e-6)
         return ops.cast(normed * self.scale, inputs.dtype)
 
@@ -163,13 +164,15 @@ class ToyEmbeddings(keras.layers.Layer):
             autocast=False,
         )
 
-    def call(self, input_ids, input_mask, position_ids=None, dropout_seed=None):
+    def call(self, input_ids, input_mask, position_ids=None, dropout_seed=None, word_vectors=None):
         first = self.config.pad_token_id + 1
         if position_ids is None:
             place_BS = tf.cumsum(input_mask, axis=1) * input_mask + self.config.pad_token_id
         else:
             place_BS = tf.where(input_mask > 0, position_ids + first, self.config.pad_token_id)
-        words_BSE = tf.gather(ops.convert_to_tensor(self.words), input_ids)
+        words_BSE = word_vectors
+        if word_vectors is None:
+            words_BSE = tf.gather(ops.convert_to_tensor(self.words), input_ids)
         sum_BSE = words_BSE + tf.gather(ops.convert_to_tensor(self.positions), place_BS)
         dropped_BSE = dropout(self.norm(sum_BSE), self.config.dropout, dropout_seed)
         return self.widen(ops.cast(dropped_BSE, self.compute_dtype))
@@ -272,7 +275,11 @@ class ToyEncoder(Encoder):
 
     def embed(self, inputs, dropout_seed):
         names = ("input_ids", "input_mask", "position_ids")
-        return self.embeddings(*(inputs[name] for name in names), dropout_seed=dropout_seed)
+        return self.embeddings(
+            *(inputs[name] for name in names),
+            dropout_seed=dropout_seed,
+            word_vectors=inputs["word_vectors"],
+        )
 
     def finish(self, hidden_BSD):
         return self.final_norm(hidden_BSD)

@@ -22,7 +22,11 @@ class RobertaEncoder(PostNormEncoder):
     def embed(self, inputs, dropout_seed):
         """See `Encoder`: the positions need the mask."""
         names = ("input_ids", "input_mask", "position_ids")
-        return self.embeddings(*(inputs[name] for name in names), dropout_seed=dropout_seed)
+        return self.embeddings(
+            *(inputs[name] for name in names),
+            dropout_seed=dropout_seed,
+            word_vectors=inputs["word_vectors"],
+        )
 
     def classifier_head(self, num_labels: int, dropout_prob: float) -> DenseClassifierHead:
         """See `Encoder`: a dense layer and tanh below the scores."""

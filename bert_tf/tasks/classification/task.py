@@ -18,11 +18,12 @@ from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.pooling import check_pooling, pool
 from bert_tf.report import page
 from bert_tf.tasks import losses
-from bert_tf.tasks.classification import decisions, fit_decisions, prepare, scores
+from bert_tf.tasks.beliefs import LOG_ODDS, NUMBER, Explain
+from bert_tf.tasks.classification import beliefs, decisions, fit_decisions, prepare, scores
 from bert_tf.tasks.classification.config import Facts
 from bert_tf.tasks.classification.examples import make_classification_dataset
 from bert_tf.tasks.classification.labels import MULTI, REGRESSION, SINGLE, in_words
-from bert_tf.tasks.task import Learn, Score, Serve
+from bert_tf.tasks.task import Learn, Score
 from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
 from bert_tf.tokenization.tokenizer import Tokenizer
 
@@ -98,7 +99,7 @@ def _check_class_weights(weights: Sequence[float], num_labels: int) -> None:
         )
 
 
-class ClassificationTask(Learn, Score, Serve):
+class ClassificationTask(Learn, Score, Explain):
     """Predicts one of `facts.labels`, any number of them, or a number."""
 
     loss_names = ("loss",)
@@ -332,6 +333,27 @@ class ClassificationTask(Learn, Score, Serve):
             mask = decisions.label_mask(tf.constant(values[np.newaxis]), self.facts).numpy()[0]
             return {"labels": in_words(mask, self.labels), **rest}
         return {"label": row["label"].decode() or None, **rest}
+
+    @property
+    def belief_unit(self):
+        """See `Explain.belief_unit`."""
+        return NUMBER if self.problem_type == REGRESSION else LOG_ODDS
+
+    def believed(self, outputs, batch, wanted=""):
+        """See `Explain.believed`: the labels, or the number."""
+        del batch
+        return beliefs.believed(
+            outputs["logits"], self.labels, self.facts, self.problem_type, wanted
+        )
+
+    def name_of(self, answer):
+        """See `Explain.name_of`."""
+        return beliefs.name_of(answer, self.labels, self.problem_type)
+
+    def belief(self, outputs, batch, places):
+        """See `Explain.belief`."""
+        del batch
+        return beliefs.belief(outputs["logits"], places, self.facts, self.problem_type)
 
     @property
     def about(self):

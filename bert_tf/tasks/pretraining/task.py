@@ -11,9 +11,9 @@ import tensorflow as tf
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.config.task import Facts
 from bert_tf.data.batches.order import BatchSlice
-from bert_tf.tasks import losses
+from bert_tf.tasks import beliefs, losses
+from bert_tf.tasks.beliefs import LOG_ODDS, Belief, Explain
 from bert_tf.tasks.masked_rows import LOSSES_OF_DATA, MaskedRows
-from bert_tf.tasks.task import Serve
 from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
 from bert_tf.tokenization.tokenizer import Tokenizer
 
@@ -62,12 +62,16 @@ class PretrainingModel(TaskModel):
         return outputs
 
 
-class PretrainingTask(MaskedRows, Serve):
+class PretrainingTask(MaskedRows, Explain):
     """Predicts the masked tokens and whether the second text follows the first.
 
     With data of the objective `sentence_order` the same head learns whether the two were swapped
     (Lan et al. 2019, section 3.1); with `none` there is no such head (`task.next_sentence` false).
     """
+
+    keeps_special_tokens = True
+    belief_inputs = ("masked_lm_positions",)
+    belief_unit = LOG_ODDS
 
     def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts):
         super().__init__(config, tokenizer, facts)
@@ -122,7 +126,7 @@ class PretrainingTask(MaskedRows, Serve):
             text_pairs,
             max_seq_length=self.config.data.max_seq_length,
             pad=False,
-            keep_special_tokens=True,
+            keep_special_tokens=self.keeps_special_tokens,
         )
         mask_id = self.tokenizer.mask_id
         is_mask_BS = tf.equal(batch["input_ids"], mask_id)
@@ -164,6 +168,32 @@ class PretrainingTask(MaskedRows, Serve):
             if tokens[0]
         ]
         return {"masks": masks}
+
+    def believed(self, outputs, batch, wanted=""):
+        """See `Explain.believed`: the best token for each mask token, or the token `wanted`."""
+        if wanted and wanted not in self.tokenizer.tokens:
+            raise ValueError(f"{wanted!r} is no token of the vocabulary, so it is no guess.")
+        logits_BPV = outputs["masked_lm_logits"][..., : len(self.tokenizer)]
+        best_BP = tf.argmax(logits_BPV, axis=-1).numpy()
+        if wanted:
+            best_BP[:] = self.tokenizer.tokens.index(wanted)
+        return [
+            Belief(int(row), (int(slot), token), token, self.tokenizer.token_texts[token])
+            for row, slot in np.argwhere(batch["masked_lm_weights"].numpy() > 0)
+            for token in [int(best_BP[row, slot])]
+        ]
+
+    def name_of(self, answer):
+        """See `Explain.name_of`."""
+        return self.tokenizer.token_texts[answer]
+
+    def belief(self, outputs, batch, places):
+        """See `Explain.belief`: log odds of a token at a mask token."""
+        del batch
+        logits_BPV = outputs["masked_lm_logits"][..., : len(self.tokenizer)]
+        logits_BV = tf.gather(logits_BPV, places[:, 0], batch_dims=1)
+        best_B = tf.argmax(logits_BV, axis=-1, output_type=tf.int32)
+        return beliefs.log_odds(logits_BV, places[:, 1]), best_B
 
     def show(self, model, data):
         """Rows from the beginning of `data` with numbers for what is masked, and the best guess."""

@@ -13,6 +13,7 @@ from absl import logging
 from bert_tf import progress
 from bert_tf.tasks.question_answering.squad_file import Question, Squad, locate_answers
 from bert_tf.tokenization.model_inputs import lay_out
+from bert_tf.tokenization.row_layout import RowLayout
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.windows import cut_windows
 
@@ -33,7 +34,7 @@ class Tokens(NamedTuple):
 def lay_out_spans(
     questions: tf.RaggedTensor,
     contexts: Tokens,
-    tokenizer: Tokenizer,
+    layout: RowLayout,
     *,
     max_seq_length: int,
     max_query_length: int,
@@ -46,7 +47,7 @@ def lay_out_spans(
       questions: int32 [Q, (tokens)]; what is longer than `max_query_length`, or half of the row,
         loses its end.
       contexts: the context of each question.
-      tokenizer: gives the layout of a row.
+      layout: of a row.
       max_seq_length: S at most.
       max_query_length: see above.
       stride: tokens between the beginnings of two windows.
@@ -61,7 +62,6 @@ def lay_out_spans(
       `char_starts` and `char_ends` of the context's tokens; int32 [R] `question_rows`, the
       question of each row.
     """
-    layout = tokenizer.layout
     room = max_seq_length - layout.num_special_tokens(2)
     max_query_length = min(max_query_length, room // 2)
     if max_query_length < 1:
@@ -160,7 +160,7 @@ def encode_squad(
         tensors = lay_out_spans(
             question_ids,
             own,
-            tokenizer,
+            tokenizer.layout,
             max_seq_length=max_seq_length,
             max_query_length=max_query_length,
             stride=stride,

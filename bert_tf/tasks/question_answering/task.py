@@ -16,24 +16,27 @@ from bert_tf.data.text.lines import holds_half_a_surrogate_pair
 from bert_tf.files import parse_json
 from bert_tf.layers.attention import MASKED
 from bert_tf.tasks import losses
+from bert_tf.tasks.beliefs import LOG_PROBABILITY, Explain
 from bert_tf.tasks.from_arrays import LearnFromArrays
-from bert_tf.tasks.question_answering import prepare, scores, sections
+from bert_tf.tasks.question_answering import beliefs, prepare, scores, sections
 from bert_tf.tasks.question_answering.config import Facts
 from bert_tf.tasks.question_answering.model import QuestionAnsweringModel
 from bert_tf.tasks.question_answering.rows import BEGIN, SquadData, Tokens, lay_out_spans
 from bert_tf.tasks.question_answering.squad_file import iterate_questions
-from bert_tf.tasks.task import Batch, Score, Serve
+from bert_tf.tasks.task import Batch, Score
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 _QUESTIONS_PER_CALL = 512
 
 
-class QuestionAnsweringTask(LearnFromArrays, Score, Serve):
+class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
     """Finds the answer to a question in a context of any length, or that there is none."""
 
     metric_names = ("start_accuracy", "end_accuracy")
     token_names = (*LearnFromArrays.token_names, "answer_places")
     weights_name = "span_weights"
+    belief_unit = LOG_PROBABILITY
+    belief_inputs = ("answer_places",)
 
     def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts):
         super().__init__(config, tokenizer, facts)
@@ -314,13 +317,29 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Serve):
         rows = lay_out_spans(
             self.tokenizer.tokenize(texts),
             Tokens(*self.tokenizer.tokenize_with_offsets(contexts)),
-            self.tokenizer,
+            self.tokenizer.layout,
             max_seq_length=self.config.data.max_seq_length,
             max_query_length=task.max_query_length,
             stride=task.doc_stride,
             pad=False,
         )
         return {**rows, "context": contexts}
+
+    def token_rows(self, first, second, layout):
+        """See `Explain.token_rows`: windows of the contexts."""
+        return beliefs.token_rows(first, second, layout, self.config)
+
+    def believed(self, outputs, batch, wanted=""):
+        """See `Explain.believed`: the answers, or "no answer"."""
+        return beliefs.believed(self.decode(outputs, batch), batch, wanted)
+
+    def name_of(self, answer):
+        """See `Explain.name_of`."""
+        return beliefs.name_of(answer)
+
+    def belief(self, outputs, batch, places):
+        """See `Explain.belief`."""
+        return beliefs.belief(outputs, self._best_spans(outputs, batch), places, self.facts)
 
     def from_ids(self, outputs, batch):
         """Without the tokens that rows were filled up with."""

@@ -19,6 +19,7 @@ from bert_tf import progress
 from bert_tf.tasks.token_classification.columns import DOCUMENT_START, Sentence
 from bert_tf.tasks.token_classification.tags import with_hyphens
 from bert_tf.tokenization.model_inputs import lay_out
+from bert_tf.tokenization.row_layout import RowLayout
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.windows import Windows, cut_windows
 
@@ -41,7 +42,7 @@ class Rows(NamedTuple):
 def lay_out_words(
     ids: tf.RaggedTensor,
     first_tokens: tf.Tensor,
-    tokenizer: Tokenizer,
+    layout: RowLayout,
     *,
     max_seq_length: int,
     stride: int,
@@ -52,7 +53,7 @@ def lay_out_words(
     Args:
       ids: int32 [N, (tokens)].
       first_tokens: int32 [W], the first token of each word, counted over all texts.
-      tokenizer: gives the layout of a row.
+      layout: of a row.
       max_seq_length: S at most.
       stride: tokens between the beginnings of two windows.
       pad: make every row `max_seq_length` long, not only as long as the longest.
@@ -60,7 +61,6 @@ def lay_out_words(
     Raises:
       ValueError: no room for a token.
     """
-    layout = tokenizer.layout
     num_special = layout.num_special_tokens(1)
     if max_seq_length <= num_special:
         raise ValueError(
@@ -156,7 +156,7 @@ def encode_tagged(
     ids = tf.RaggedTensor.from_row_lengths(pieces.values, num_tokens_N[num_tokens_N > 0])
     first_W = (np.cumsum(lengths_W) - lengths_W).astype(np.int32)
     rows = lay_out_words(
-        ids, first_W, tokenizer, max_seq_length=max_seq_length, stride=stride, pad=True
+        ids, first_W, tokenizer.layout, max_seq_length=max_seq_length, stride=stride, pad=True
     )
     arrays = {name: tensor.numpy() for name, tensor in rows.inputs.items()}
     arrays["label_ids"] = np.zeros_like(arrays["input_ids"])

@@ -14,10 +14,11 @@ import tensorflow as tf
 
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.labelled.columns import Known
-from bert_tf.tasks import losses
+from bert_tf.tasks import beliefs, losses
+from bert_tf.tasks.beliefs import LOG_ODDS, Belief, Explain
 from bert_tf.tasks.classification.task import ClassificationModel
 from bert_tf.tasks.from_arrays import LearnFromArrays
-from bert_tf.tasks.task import Score, Serve
+from bert_tf.tasks.task import Score
 from bert_tf.tasks.token_classification import prepare, sections
 from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import Sentence
@@ -58,12 +59,13 @@ class TokenClassificationModel(ClassificationModel):
         return outputs["sequence_output"]
 
 
-class TokenClassificationTask(LearnFromArrays, Score, Serve):
+class TokenClassificationTask(LearnFromArrays, Score, Explain):
     """Predicts one of `facts.labels` for each word."""
 
     metric_names = ("accuracy",)
     token_names = (*LearnFromArrays.token_names, "label_ids", "label_weights")
     weights_name = "label_weights"
+    belief_unit = LOG_ODDS
 
     def __init__(self, config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts):
         super().__init__(config, tokenizer, facts)
@@ -199,7 +201,7 @@ class TokenClassificationTask(LearnFromArrays, Score, Serve):
         rows = lay_out_words(
             ids,
             first_tokens,
-            self.tokenizer,
+            self.tokenizer.layout,
             max_seq_length=self.config.data.max_seq_length,
             stride=self.config.task.doc_stride,
             pad=False,
@@ -219,6 +221,54 @@ class TokenClassificationTask(LearnFromArrays, Score, Serve):
             for name, flat in words.items()
         }
         return {**rows.inputs, **dense, "text": texts}
+
+    def token_rows(self, first, second, layout):
+        """See `Explain.token_rows`: windows."""
+        del second
+        rows = lay_out_words(
+            first,
+            tf.zeros([0], tf.int32),
+            layout,
+            max_seq_length=self.config.data.max_seq_length,
+            stride=self.config.task.doc_stride,
+            pad=False,
+        )
+        return rows.inputs["input_ids"]
+
+    def believed(self, outputs, batch, wanted=""):
+        """See `Explain.believed`: the tag of the first word of each entity.
+
+        Plain tags: that of each word. With `wanted`, that tag for each word.
+        """
+        if wanted and wanted not in self.labels:
+            known = ", ".join(self.labels)
+            raise ValueError(f"there is no tag {wanted!r} to explain. Tags of the model: {known}.")
+        places_NW2 = tf.stack([batch["word_rows"], batch["word_positions"]], axis=-1)
+        scores_NWL = tf.gather_nd(tf.nn.log_softmax(outputs["logits"]), places_NW2)
+        mask_NW = batch["word_mask"].numpy() > 0
+        tags_NW = self.best_tags(tf.cast(scores_NWL, tf.float32), mask_NW).numpy()
+        starts_NW, ends_NW = batch["word_starts"].numpy(), batch["word_ends"].numpy()
+        found = []
+        for text, word in np.argwhere(mask_NW):
+            tag = self.labels.index(wanted) if wanted else int(tags_NW[text, word])
+            label = self.labels[tag]
+            if not wanted and (tag_lib.is_outside(label) or label[:2] in ("I-", "E-")):
+                continue
+            row, position = places_NW2[text, word].numpy().tolist()
+            span = int(starts_NW[text, word]), int(ends_NW[text, word])
+            found.append(Belief(row, (position, tag), tag, label, span))
+        return found
+
+    def name_of(self, answer):
+        """See `Explain.name_of`."""
+        return self.labels[answer]
+
+    def belief(self, outputs, batch, places):
+        """See `Explain.belief`: log odds of a tag at a token, by itself."""
+        del batch
+        logits_BL = tf.gather(outputs["logits"], places[:, 0], batch_dims=1)
+        best_B = tf.argmax(logits_BL, axis=-1, output_type=tf.int32)
+        return beliefs.log_odds(logits_BL, places[:, 1]), best_B
 
     def decode(self, outputs, batch):
         """The entities of each text; with plain tags, its words.
