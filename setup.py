@@ -52,7 +52,11 @@ setuptools.setup(
     python_requires=">=3.11,<3.14",
     packages=[*setuptools.find_packages(include=["bert_tf", "bert_tf.*"]), *_MAPPED],
     package_dir=_MAPPED,
-    package_data={"bert_tf": ["py.typed"], "bert_tf.report": ["*.css", "*.jinja"]},
+    package_data={
+        "bert_tf": ["py.typed"],
+        "bert_tf.explanation": ["*.css", "*.jinja", "*.js"],
+        "bert_tf.report": ["*.css", "*.jinja"],
+    },
     cmdclass={"build_py": _WithoutBenchmarks},
     entry_points={"console_scripts": ["bert-tf=bert_tf.__main__:main"]},
     install_requires=[

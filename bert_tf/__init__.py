@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
     from bert_tf.training.loop import Session as Session
     from bert_tf.training.loop import train as train
     from bert_tf.workflows.evaluating import evaluate as evaluate
+    from bert_tf.workflows.explaining import explain as explain
     from bert_tf.workflows.exporting import export_model as export_model
     from bert_tf.workflows.finetuning import finetune as finetune
     from bert_tf.workflows.predicting import predict as predict
@@ -37,6 +38,7 @@ _HOMES = {
     "Session": "bert_tf.training.loop",
     "Tokenizer": "bert_tf.tokenization.tokenizer",
     "evaluate": "bert_tf.workflows.evaluating",
+    "explain": "bert_tf.workflows.explaining",
     "export_model": "bert_tf.workflows.exporting",
     "export_saved_model": "bert_tf.export.saved_model",
     "finetune": "bert_tf.workflows.finetuning",
@@ -55,6 +57,7 @@ __all__ = [
     "Session",
     "Tokenizer",
     "evaluate",
+    "explain",
     "export_model",
     "export_saved_model",
     "finetune",

@@ -16,6 +16,7 @@ PUBLIC = [
     "Session",
     "Tokenizer",
     "evaluate",
+    "explain",
     "export_model",
     "export_saved_model",
     "finetune",

@@ -1,0 +1,130 @@
+r"""Explains a model's answers: which words speak for them, what its heads attend to, what it knows.
+
+    echo "a moving film" | python scripts/explain.py --model=work/sst2
+    python scripts/explain.py --model=work/sst2 --input=dev.tsv --output=explained.jsonl \
+        --page=explained.html --methods=integrated_gradients,occlusion --train_data=train.tsv
+    python scripts/explain.py --model=work/ner --input=texts.txt --page=entities.html
+    echo "The [MASK] sat on the mat." | python scripts/explain.py --model=work/mini
+
+--model is a model folder, a work directory or a checkpoint of another project, with a head for
+labels, numbers, tags or questions, or one that guesses masked words. The input is read as
+predict.py reads it.
+
+Each answer is told with its words and the part of each word in it: positive speaks for the answer.
+methods: integrated_gradients (its parts add up to what the model believes more than without any
+word; how far they miss it is the completeness gap), gradient_x_input, occlusion, shapley, rollout.
+The page colours the words and says how far the colours can be believed: what the model's belief
+loses without the words that a method names, against a random order of the words.
+"""
+
+import reading_flags
+from absl import flags
+
+from bert_tf import app
+from bert_tf.data import labelled
+from bert_tf.explanation import BASELINES, METHODS
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("model", None, "The model whose answers are explained; see above.")
+flags.DEFINE_string("input", None, "A file of texts or a table; default: standard input.")
+reading_flags.define(
+    labelled.FORMATS,
+    "How the input is read: lines, or a table in this format. auto: the name says it; a name that "
+    "says nothing and standard input are lines.",
+    "the input",
+)
+flags.DEFINE_string("output", None, "Where JSON lines are written; default: standard output.")
+flags.DEFINE_string("page", None, "An HTML page for people; default: none.")
+flags.DEFINE_list(
+    "methods",
+    ["integrated_gradients"],
+    "Some of " + "; ".join(f"{name}: {meaning}" for name, meaning in METHODS.items()) + ".",
+)
+flags.DEFINE_enum(
+    "baseline",
+    "mask",
+    BASELINES,
+    "What stands where a word is taken away: the vector of the mask token, of padding, or zeros.",
+)
+flags.DEFINE_string(
+    "target",
+    "",
+    "An answer to be explained in place of the given ones: a label, a tag, a token, 'no answer'.",
+)
+flags.DEFINE_integer(
+    "steps", 16, "Steps of integrated gradients; doubled until the gap is small.", lower_bound=1
+)
+flags.DEFINE_integer(
+    "most_steps", 512, "Where the doubling ends; a gap that stays large is told.", lower_bound=1
+)
+flags.DEFINE_float(
+    "largest_gap", 0.02, "Completeness gap, as a share of the whole belief.", lower_bound=0.0
+)
+flags.DEFINE_integer("budget", 256, "Questions to the model for each shapley.", lower_bound=2)
+flags.DEFINE_integer("most_answers", 10, "Answers of a text that are explained.", lower_bound=1)
+flags.DEFINE_bool("flips", True, "Find the fewest words without which the answer is another.")
+flags.DEFINE_string("train_data", None, "Name the nearest examples of this file of training data.")
+flags.DEFINE_integer("num_nearest", 5, "Examples that are named.", lower_bound=1)
+flags.DEFINE_integer("seed", 0, "Of what is drawn.", lower_bound=0)
+flags.DEFINE_string("strategy", "auto", "Which devices share the work, as in evaluate.py.")
+flags.mark_flags_as_required(["model"])
+
+
+def main(argv):
+    del argv
+    import json
+    import sys
+
+    from bert_tf.explanation.explainer import Explainer, Settings
+    from bert_tf.inference import rows
+    from bert_tf.workflows import explaining
+    from bert_tf.workflows.predicting import Source
+
+    app.check_output(FLAGS.output, [FLAGS.input, FLAGS.train_data])
+    app.check_output(FLAGS.page, [FLAGS.input, FLAGS.train_data, FLAGS.output])
+    settings = Settings(
+        methods=tuple(FLAGS.methods),
+        baseline=FLAGS.baseline,
+        wanted=FLAGS.target,
+        steps=FLAGS.steps,
+        largest_gap=FLAGS.largest_gap,
+        most_steps=max(FLAGS.most_steps, FLAGS.steps),
+        budget=FLAGS.budget,
+        most_answers=FLAGS.most_answers,
+        seed=FLAGS.seed,
+        flips=FLAGS.flips,
+    )
+    task, model, strategy = explaining.load(FLAGS.model, FLAGS.strategy)
+    source = Source(FLAGS.input, reading_flags.reading(), reading_flags.SETTINGS)
+    task = rows.for_reading(task, source.reading, source.settings)
+    run = explaining.Run(Explainer(task, model, settings, strategy), measures=bool(FLAGS.page))
+    if FLAGS.train_data:
+        neighbours = explaining.Neighbours(FLAGS.train_data, FLAGS.num_nearest)
+        run.add_neighbours(neighbours, source)
+    records = run.records(explaining.read(task, source), source.name)
+    lines = (json.dumps(record, ensure_ascii=False) for record in records)
+    if FLAGS.output:
+        app.write_lines(FLAGS.output, lines)
+    else:
+        for line in lines:
+            print(line, flush=True)
+    if FLAGS.page:
+        run.write_page(FLAGS.page, f"Why: {FLAGS.model}")
+    print(_told(run.summary()), file=sys.stderr)
+
+
+def _told(summary: dict) -> str:
+    lines = [f"{summary['num_answers']} answers to {summary['num_texts']} texts"]
+    if "largest_gap" in summary:
+        lines.append(
+            f"completeness gap: median {summary['median_gap']:.2%}, "
+            f"largest {summary['largest_gap']:.2%}"
+        )
+    for method, scores in summary["faithfulness"].items():
+        told = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        lines.append(f"{method}: {told}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    app.run(main, reading_flags.take_settings)
