@@ -156,6 +156,9 @@ def _settings_without_place(tokenizer: Tokenizer, format_name: str) -> list[str]
         lost.append(f"that added tokens ({', '.join(behind[:3])}) are whole wherever they stand.")
     if getattr(tokenizer, "strip_accents", None) is not None and format_name != "keras":
         lost.append(f"strip_accents {tokenizer.strip_accents}: it follows do_lower_case there.")
+    for name in ("normalization", "ignore_merges"):
+        if getattr(tokenizer, name, None):
+            lost.append(f"{name} {getattr(tokenizer, name)} of the tokenizer.")
     return lost
 
 

@@ -7,7 +7,7 @@ added_tokens.json and special_tokens_map.json. Each kind honours a setting or re
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -15,6 +15,7 @@ import tensorflow as tf
 from bert_tf.checkpoints.source_files import Files
 from bert_tf.files import read_json
 from bert_tf.tokenization.added_tokens import AddedToken
+from bert_tf.tokenization.tokenizer import Tokenizer
 
 TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "tokenizer_config.json"
 _ADDED_FILE, _SPECIAL_FILE = "added_tokens.json", "special_tokens_map.json"
@@ -67,12 +68,52 @@ class Description:
         said = said if len(said) <= _SHOWN else said[:_SHOWN] + "..."
         return ValueError(f"{self.folder}/{file}: {name} is {said}; bert_tf reads {expected}.")
 
-    def check(self, file: str, values: Mapping[str, Any], name: str, *accepted: Any) -> None:
-        """Refuses `values[name]` if it is there and none of `accepted`; null is accepted."""
+    def check(
+        self, file: str, values: Mapping[str, Any], name: str, *accepted: Any, of: str = ""
+    ) -> None:
+        """Refuses `values[name]` if it is there and none of `accepted`; null is accepted.
+
+        Args:
+          file: its name.
+          values: an object of it.
+          name: of the setting.
+          *accepted: the values that can be honoured.
+          of: what `values` is called in the file.
+        """
         value = values.get(name)
         if value is not None and not any(value is a or value == a for a in accepted):
-            said = " or ".join(json.dumps(a) for a in accepted)
-            raise self.refuse(file, name, value, said)
+            said = " or ".join(dict.fromkeys(json.dumps(a) for a in accepted))
+            raise self.refuse(file, f"{of}.{name}" if of else name, value, said)
+
+    def parts(self, name: str, inside: str) -> list[dict[str, Any]]:
+        """The steps of an object of tokenizer.json: itself, or those of a Sequence, flattened.
+
+        Args:
+          name: "normalizer", for example.
+          inside: the key that a Sequence has its steps in.
+        """
+        steps, waiting = [], [self.part(name)]
+        while waiting:
+            part = waiting.pop(0)
+            if not isinstance(part, dict):
+                raise self.refuse(TOKENIZER_FILE, name, self.whole.get(name), "objects")
+            if part.get("type") != "Sequence":
+                steps += [part] if part else []
+                continue
+            more = part.get(inside)
+            if not isinstance(more, list):
+                raise self.refuse(TOKENIZER_FILE, name, self.whole.get(name), f"a list {inside}")
+            waiting = [*more, *waiting]
+        return steps
+
+    def check_decoder(self, *accepted: str) -> None:
+        """Refuses a decoder of another type; null is accepted."""
+        if "decoder" not in self.whole:
+            return
+        kinds = [part.get("type") for part in self.parts("decoder", "decoders")]
+        if kinds and kinds not in [[kind] for kind in accepted]:
+            expected = " or ".join(accepted)
+            raise self.refuse(TOKENIZER_FILE, "decoder", self.whole["decoder"], expected)
 
 
 def read(files: Files) -> Description:
@@ -160,26 +201,74 @@ def template(cls: str, sep: str, *, pair: str = "bert") -> dict[str, Any]:
     return {"type": "TemplateProcessing", "single": single, "pair": both}
 
 
-def check_template(description: Description, cls: str, sep: str, pair: str) -> None:
+def has_template(description: Description, cls: str, sep: str, pair: str) -> bool:
+    """Whether the post-processor lays out rows as `template` does."""
+    given = _template_of(description)
+    if given is None:
+        return False
+    kind = given.get("type")
+    if kind in ("BertProcessing", "RobertaProcessing"):
+        found = [spelling_of_pair(given.get(name)) for name in ("cls", "sep")]
+        return found == [cls, sep] and kind.lower().startswith(pair)
+    expected = template(cls, sep, pair=pair)
+    return kind == "TemplateProcessing" and all(given.get(n) == expected[n] for n in expected)
+
+
+def _template_of(description: Description) -> dict[str, Any] | None:
+    """The step that adds special tokens; a ByteLevel beside it changes offsets only."""
+    parts = description.parts("post_processor", "processors")
+    parts = [part for part in parts if part.get("type") != "ByteLevel"]
+    return parts[0] if len(parts) == 1 else None
+
+
+def check_template(description: Description, cls: str, sep: str, *pairs: str) -> None:
     """Refuses a post-processor that lays out other rows than `template`; null is accepted.
+
+    Args:
+      description: of the files.
+      cls, sep: the special tokens.
+      *pairs: see `template`; any of them is accepted.
 
     Raises:
       ValueError: see above.
     """
-    given = description.part("post_processor")
-    kind = given.get("type")
-    if kind in ("BertProcessing", "RobertaProcessing"):
-        found = [spelling_of_pair(given.get(name)) for name in ("cls", "sep")]
-        if found == [cls, sep] and kind.lower().startswith(pair):
-            return
-    expected = template(cls, sep, pair=pair)
-    if kind == "TemplateProcessing" and all(given.get(n) == expected[n] for n in expected):
+    if not description.parts("post_processor", "processors"):
         return
-    if given:
-        rows = f"{cls} A {sep}{sep if pair == 'roberta' else ''} B {sep}"
-        raise description.refuse(
-            TOKENIZER_FILE, "post_processor", given, f"rows of the form {rows}"
-        )
+    if any(has_template(description, cls, sep, pair) for pair in pairs):
+        return
+    rows = " or ".join(f"{cls} A {sep}{sep if pair == 'roberta' else ''} B {sep}" for pair in pairs)
+    given = description.whole["post_processor"]
+    raise description.refuse(TOKENIZER_FILE, "post_processor", given, f"rows of the form {rows}")
+
+
+def check_same_ids(description: Description, tokens: Sequence[str], path: str | None) -> None:
+    """Refuses a vocabulary file beside a tokenizer.json that has other ids.
+
+    transformers reads the latter, so one of the two is not what the model was trained with.
+
+    Args:
+      description: of the files.
+      tokens: those of the vocabulary file, in the order of their ids.
+      path: of that file.
+    """
+    ids = description.part("model").get("vocab")
+    if not isinstance(ids, dict):
+        return
+    for token, number in ids.items():
+        is_id = type(number) is int and 0 <= number < len(tokens)
+        if not is_id or tokens[number].strip() != token.strip():
+            found = repr(tokens[number]) if is_id else "none"
+            raise ValueError(
+                f"{description.folder}/{TOKENIZER_FILE}: the id {number!r:.20} is {token!r:.50}; "
+                f"in {path} it is {found:.50}. Remove the file that is not the model's."
+            )
+
+
+def listed(tokenizer: Tokenizer) -> list[AddedToken]:
+    """The special and added tokens of a tokenizer, by id."""
+    tokens = {i: tokenizer.special_token(i) for i in tokenizer.special_ids}
+    tokens |= {token.id: token for token in tokenizer.added}
+    return [tokens[i] for i in sorted(tokens)]
 
 
 def spelling_of_pair(value: Any) -> Any:
@@ -193,8 +282,11 @@ def max_length(description: Description) -> int | None:
     Raises:
       ValueError: a limit is no whole number, or texts are to lose their beginning.
     """
-    truncation = description.part("truncation")
-    description.check(TOKENIZER_FILE, truncation, "direction", "Right")
+    truncation, padding = description.part("truncation"), description.part("padding")
+    description.check(TOKENIZER_FILE, truncation, "direction", "Right", of="truncation")
+    description.check(TOKENIZER_FILE, truncation, "strategy", "LongestFirst", of="truncation")
+    description.check(TOKENIZER_FILE, padding, "direction", "Right", of="padding")
+    description.check(CONFIG_FILE, description.config, "padding_side", "right")
     description.check(CONFIG_FILE, description.config, "truncation_side", "right")
     limits = (
         (TOKENIZER_FILE, "truncation.max_length", truncation.get("max_length")),

@@ -70,16 +70,24 @@ def _check(description: Description) -> None:
         if description.part("pre_tokenizer").get("type") != "BertPreTokenizer":
             raise description.refuse(TOKENIZER_FILE, "pre_tokenizer", value, "a BertPreTokenizer")
     model = description.part("model")
-    description.check(TOKENIZER_FILE, model, "unk_token", "[UNK]")
-    description.check(TOKENIZER_FILE, model, "continuing_subword_prefix", CONTINUATION_PREFIX)
+    description.check(TOKENIZER_FILE, model, "unk_token", "[UNK]", of="model")
+    prefix = "continuing_subword_prefix"
+    description.check(TOKENIZER_FILE, model, prefix, CONTINUATION_PREFIX, of="model")
     hugging_face_files.check_template(description, "[CLS]", "[SEP]", "bert")
+    description.check_decoder("WordPiece")
 
 
 def _read_vocabulary(files: Files, description: Description) -> Vocabulary:
     path = files.find(TOKENIZER_FILE)
-    if files.vocab_file or files.find("vocab.txt") or not path:
-        return Vocabulary.from_file(files.vocabulary_file("vocab.txt", TOKENIZER_FILE))
     model = description.part("model")
+    if files.vocab_file or files.find("vocab.txt") or not path:
+        vocabulary = Vocabulary.from_file(files.vocabulary_file("vocab.txt", TOKENIZER_FILE))
+        if not files.vocab_file:
+            description.check(TOKENIZER_FILE, model, "type", "WordPiece", of="model")
+            hugging_face_files.check_same_ids(
+                description, vocabulary.tokens, files.find("vocab.txt")
+            )
+        return vocabulary
     ids = model.get("vocab")
     if model.get("type", "WordPiece") != "WordPiece" or not isinstance(ids, dict):
         value = model.get("type")
@@ -104,8 +112,8 @@ def write(tokenizer: WordPieceTokenizer, folder: str, max_seq_length: int) -> No
     settings = {
         **{f"{name.strip('[]').lower()}_token": name for name in SPECIAL_TOKENS},
         "added_tokens_decoder": {
-            str(token["id"]): {"content": token["content"], **{f: token[f] for f in FLAGS}}
-            for token in _added(tokenizer)
+            str(token.id): {"content": token.content, **{f: getattr(token, f) for f in FLAGS}}
+            for token in hugging_face_files.listed(tokenizer)
         },
         "do_lower_case": tokenizer.do_lower_case,
         "model_max_length": max_seq_length,
@@ -121,14 +129,6 @@ def write(tokenizer: WordPieceTokenizer, folder: str, max_seq_length: int) -> No
         )
 
 
-def _added(tokenizer: WordPieceTokenizer) -> list[dict[str, Any]]:
-    """The added tokens and the special ones, in the order of their ids."""
-    listed = {token.id: token for token in tokenizer.added}
-    usual = {i: tokenizer.special_token(i) for i in tokenizer.special_ids}
-    merged = {**usual, **listed}
-    return [merged[i].to_json() for i in sorted(merged)]
-
-
 def _tokenizer_json(tokenizer: WordPieceTokenizer) -> dict[str, Any]:
     """The format of the `tokenizers` library, version 1.0."""
     vocabulary = tokenizer.vocabulary
@@ -140,7 +140,7 @@ def _tokenizer_json(tokenizer: WordPieceTokenizer) -> dict[str, Any]:
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": _added(tokenizer),
+        "added_tokens": [token.to_json() for token in hugging_face_files.listed(tokenizer)],
         "normalizer": {
             "type": "BertNormalizer",
             "clean_text": True,

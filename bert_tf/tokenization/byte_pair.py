@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.tokenization import added_tokens, byte_level, tokenizer
+from bert_tf.tokenization import added_tokens, byte_level, composition, tokenizer
 from bert_tf.tokenization.added_tokens import AddedToken
 from bert_tf.tokenization.byte_pair_merges import Merger
 from bert_tf.tokenization.byte_pair_vocabulary import (
@@ -26,6 +26,8 @@ from bert_tf.tokenization.byte_pair_vocabulary import (
     VOCABULARY_FILE,
     BytePairVocabulary,
 )
+from bert_tf.tokenization.code_points import Normalized, unchanged
+from bert_tf.tokenization.offsets import original_characters
 from bert_tf.tokenization.row_layout import RowLayout
 
 _DOUBLE, _SINGLE = "double_separator", "single_separator"  # between two texts of a row
@@ -49,6 +51,9 @@ class BytePairTokenizer(tokenizer.Tokenizer):
       add_prefix_space: a text begins like a word in the middle of one, with a space before it.
       row_layout: "double_separator" (RoBERTa's `<s> A </s></s> B </s>`, without segments) or
         "single_separator" (ModernBERT's, the second text is segment 1).
+      normalization: "NFC" joins letters and marks before a text is cut up (ModernBERT); None: the
+        text stays as it is.
+      ignore_merges: a word that is a token is that token, whether merges lead to it or not.
       special_tokens: {"pad_token", "unk_token", "cls_token", "sep_token", "mask_token": spelling};
         what is missing is spelled as in RoBERTa.
       added: tokens that are whole in every text, see the base class.
@@ -62,6 +67,8 @@ class BytePairTokenizer(tokenizer.Tokenizer):
     SETTINGS = {
         "add_prefix_space": bool,
         "row_layout": str,
+        "normalization": str,
+        "ignore_merges": bool,
         **dict.fromkeys(_SPECIAL_TOKENS, str),
     }
 
@@ -71,12 +78,18 @@ class BytePairTokenizer(tokenizer.Tokenizer):
         *,
         add_prefix_space: bool = False,
         row_layout: str = _DOUBLE,
+        normalization: str | None = None,
+        ignore_merges: bool | None = None,
         special_tokens: Mapping[str, str] | None = None,
         added: Sequence[AddedToken] = (),
     ):
         if row_layout not in (_DOUBLE, _SINGLE):
             raise ValueError(f"row_layout is {row_layout!r}; expected {_DOUBLE!r} or {_SINGLE!r}")
+        if normalization not in (None, composition.NFC):
+            raise ValueError(f"normalization is {normalization!r}; expected 'NFC', or nothing")
         self.vocabulary = vocabulary
+        self.normalization = normalization
+        self.ignore_merges = True if ignore_merges else None  # None is not written
         self.add_prefix_space = bool(add_prefix_space)
         self.row_layout = row_layout
         for name, spelling in {**_SPECIAL_TOKENS, **(special_tokens or {})}.items():
@@ -90,7 +103,9 @@ class BytePairTokenizer(tokenizer.Tokenizer):
         behind = self.tokens[len(self.vocabulary_tokens) :]
         self._bytes_V = tf.constant([*self._token_bytes, *(t.encode("utf-8") for t in behind)])
         self._num_bytes_V = tf.constant(self._lengths())
-        self._merger, self._whole_words = _merger_and_words(vocabulary, self.unk_id)
+        self._merger, self._whole_words = _merger_and_words(
+            vocabulary, self.unk_id, bool(ignore_merges)
+        )
 
     @classmethod
     def read(cls, path: str, settings: Mapping[str, Any]) -> "BytePairTokenizer":
@@ -107,6 +122,8 @@ class BytePairTokenizer(tokenizer.Tokenizer):
             vocabulary,
             add_prefix_space=settings.get("add_prefix_space") or False,
             row_layout=settings.get("row_layout") or _DOUBLE,
+            normalization=settings.get("normalization"),
+            ignore_merges=settings.get("ignore_merges"),
             special_tokens=spellings,
             added=settings.get("added_tokens", ()),
         )
@@ -198,9 +215,19 @@ class BytePairTokenizer(tokenizer.Tokenizer):
         """SHA-256 of tokens and merges."""
         return self.vocabulary.sha256
 
+    def normalize(self, texts: tf.Tensor) -> tf.Tensor:
+        """See the base class: in NFC, if `normalization` says so."""
+        texts = byte_level.as_utf8(texts)
+        return composition.compose(texts) if self.normalization else texts
+
+    def normalize_with_sources(self, texts: tf.Tensor) -> Normalized:
+        """See the base class."""
+        texts = byte_level.as_utf8(texts)
+        return (composition.compose_with_sources if self.normalization else unchanged)(texts)
+
     def cut(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """See the base class. Bytes that are not UTF-8 count as U+FFFD."""
-        return self._cut(byte_level.as_utf8(texts))
+        return self._cut(self.normalize(texts))
 
     def cut_with_offsets(
         self, texts: tf.Tensor
@@ -208,9 +235,20 @@ class BytePairTokenizer(tokenizer.Tokenizer):
         """See the base class.
 
         Spaces before a token are left out of its span; a token of spaces alone has an empty one. A
-        token that is a part of a character has all of it.
+        token that is a part of a character has all of it; so has one of a character that several
+        were joined to.
         """
-        texts = byte_level.as_utf8(texts)
+        if self.normalization:
+            normalized = self.normalize_with_sources(texts)
+            form = tf.strings.unicode_encode(normalized.points, "UTF-8")
+            ids, starts, ends = self._cut_with_offsets(form)
+            return ids, *original_characters(normalized, starts, ends)
+        return self._cut_with_offsets(byte_level.as_utf8(texts))
+
+    def _cut_with_offsets(
+        self, texts: tf.Tensor
+    ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+        """Tokens of UTF-8 texts [N] and their places in these, in characters."""
         ids = self._cut(texts)
         rows_T = ids.value_rowids()
         padded = byte_level.with_prefix_space(texts) if self.add_prefix_space else texts
@@ -279,13 +317,14 @@ def _begins_word(content: bytes) -> bool:
 
 @functools.lru_cache(maxsize=2)
 def _merger_and_words(
-    vocabulary: BytePairVocabulary, unk_id: int
+    vocabulary: BytePairVocabulary, unk_id: int, ignore_merges: bool
 ) -> tuple[Merger, tf.lookup.StaticHashTable]:
-    """Merges, and a table of the words that become a single token."""
+    """Merges, and a table of the words that become a single token: all, if merges are ignored."""
     with tf.init_scope():  # not inside the graph of the first caller
         merger = Merger(vocabulary, unk_id)
         tokens = [token for token in vocabulary.tokens if token != NO_TOKEN]
         contents = [vocabulary.bytes_of(token) for token in tokens]
+        own = {content: vocabulary.id_of(t) for content, t in zip(contents, tokens, strict=True)}
         merged = merger(tf.constant(contents))
         firsts = tf.gather(merged.values, merged.row_starts()).numpy().tolist()
         lengths = merged.row_lengths().numpy().tolist()
@@ -294,6 +333,7 @@ def _merger_and_words(
             for content, first, length in zip(contents, firsts, lengths, strict=True)
             if length == 1 and first != unk_id
         }
+        words |= own if ignore_merges else {}
         initializer = tf.lookup.KeyValueTensorInitializer(
             tf.constant(list(words)), tf.constant(list(words.values()), tf.int32)
         )

@@ -32,6 +32,40 @@ def original_offsets(
     row_begin_T = tf.gather(row_begin_N, row_T)
     first_T = tf.searchsorted(begin_O, row_begin_T + starts.values)
     last_T = tf.searchsorted(begin_O, row_begin_T + ends.values) - 1
+    return _of_characters(normalized, row_T, first_T, last_T, starts, ends)
+
+
+def original_characters(
+    normalized: Normalized, starts: tf.RaggedTensor, ends: tf.RaggedTensor
+) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """The same where tokens stand in characters of the normalised texts.
+
+    Args:
+      normalized: the normalised texts.
+      starts, ends: int32 [N, (tokens)]. An empty span stays empty, behind the character before it.
+
+    Returns:
+      starts and ends in characters of the original texts, int32 [N, (tokens)].
+    """
+    row_T = starts.value_rowids()
+    begin_T = tf.cast(tf.gather(normalized.points.row_splits, row_T), tf.int32)
+    last_T = tf.maximum(begin_T + ends.values - 1, 0)
+    first_T = tf.minimum(begin_T + starts.values, last_T)
+    first, behind = _of_characters(normalized, row_T, first_T, last_T, starts, ends)
+    end_T = tf.where(ends.values > 0, behind.values, 0)
+    start_T = tf.where(starts.values < ends.values, first.values, end_T)
+    return first.with_values(start_T), behind.with_values(end_T)
+
+
+def _of_characters(
+    normalized: Normalized,
+    row_T: tf.Tensor,
+    first_T: tf.Tensor,
+    last_T: tf.Tensor,
+    starts: tf.RaggedTensor,
+    ends: tf.RaggedTensor,
+) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """The spans of tokens from their first and last character, numbers in O."""
     source_of_first_T = tf.gather(normalized.sources, first_T)
     source_of_last_T = tf.gather(normalized.sources, last_T)
     # Marks may have changed places, so that the last comes from before the first.

@@ -6,6 +6,7 @@ import re
 import pytest
 import tensorflow as tf
 
+from bert_tf.tokenization import composition
 from bert_tf.tokenization.added_tokens import AddedToken
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -23,6 +24,7 @@ TEXT_OPS = {
     "albert": _SENTENCE_PIECE | {"NormalizeUTF8"},
     "xlm_roberta": _SENTENCE_PIECE,
 }
+COMPOSITION = {"NormalizeUTF8", "NormalizeUTF8WithOffsetsMap", "FindSourceOffsets"}
 _CORE_OPS = """
     AddV2 All Any ArgMax Assert BitwiseAnd BroadcastTo Cast ConcatV2 Const Cumsum DecodeRaw
     DenseBincount Equal ExpandDims Fill FloorDiv FloorMod GatherNd GatherV2 Greater GreaterEqual
@@ -32,8 +34,8 @@ _CORE_OPS = """
     Squeeze StatefulPartitionedCall StatelessIf StaticRegexFullMatch StaticRegexReplace StridedSlice
     StringJoin StringLength StringLower StringSplit StringSplitV2 StringStrip StringToHashBucketFast
     Sub Substr Sum TensorScatterUpdate Tile TopKV2 Transpose UnicodeDecode UnicodeEncode
-    UnicodeTranscode Unique UnsortedSegmentJoin UnsortedSegmentMin UnsortedSegmentSum UpperBound
-    Where While ZerosLike
+    UnicodeDecodeWithOffsets UnicodeTranscode Unique UnsortedSegmentJoin UnsortedSegmentMin
+    UnsortedSegmentSum UpperBound Where While ZerosLike
 """
 CORE_OPS = set(_CORE_OPS.split())
 KINDS = list(TEXT_OPS)
@@ -81,6 +83,14 @@ def test_no_other_ops_are_used(kind):
     assert sorted(back - CORE_OPS) == []
 
 
+def test_nor_are_they_where_characters_are_joined():
+    used = ops_of(
+        lambda a: (composition.compose(a), composition.compose_with_sources(a)),
+        tf.TensorSpec([None], tf.string),
+    )
+    assert sorted(used - CORE_OPS) == sorted(COMPOSITION)
+
+
 def test_the_core_ops_are_tensorflow_s_own():
     assert all(hasattr(tf.raw_ops, op) for op in CORE_OPS)
-    assert not any(hasattr(tf.raw_ops, op) for op in set().union(*TEXT_OPS.values()))
+    assert not any(hasattr(tf.raw_ops, op) for op in set(COMPOSITION).union(*TEXT_OPS.values()))
