@@ -61,8 +61,8 @@ def test_the_best_of_all_valid_sequences_is_decoded(scheme, labels):
     task = make(labels)
     scores = np.random.default_rng(0).normal(size=(8, 4, len(labels))).astype(np.float32)
     lengths = [4, 4, 4, 3, 3, 2, 1, 0]
-    mask = np.arange(4) < np.array(lengths)[:, None]
-    found = task.best_tags(tf.constant(scores), tf.constant(mask)).numpy()
+    words = np.concatenate([row[:length] for row, length in zip(scores, lengths, strict=True)])
+    found = np.split(task.best_tags(words, lengths), np.cumsum(lengths)[:-1])
     for row, length in enumerate(lengths):
         valid = [
             tags
@@ -70,7 +70,7 @@ def test_the_best_of_all_valid_sequences_is_decoded(scheme, labels):
             if tag_lib.first_fault([labels[tag] for tag in tags], scheme) is None
         ]
         best = max(valid, key=lambda tags: sum(scores[row, i, tag] for i, tag in enumerate(tags)))
-        assert tuple(found[row, :length]) == best
+        assert tuple(found[row]) == best
 
 
 def decode(task, texts, tags):
@@ -149,8 +149,7 @@ def test_scores_are_those_of_whole_sentences_on_any_layout(model, replicas, widt
         places = slice(word, word + len(sentence.words))
         word += len(sentence.words)
         values = outputs[data.word_rows[places], data.word_positions[places]]
-        mask = tf.ones((1, len(values)), tf.bool)
-        tags = [LABELS[tag] for tag in task.best_tags(values[None], mask)[0]]
+        tags = [LABELS[tag] for tag in task.best_tags(values, [len(values)])]
         assert tag_lib.first_fault(tags, "iob2") is None
         rows_of_file = [" ".join(r) for r in zip(sentence.words, sentence.tags, tags, strict=True)]
         assert written.strip().split("\n") == rows_of_file
@@ -214,11 +213,11 @@ def test_o_and_special_tokens_are_never_entities(labels, scheme):
 
     tags = [label for label in labels if "I_" not in label]
     ids = [labels.index(tag) for tag in tags]
-    scores_NWL = np.log(np.eye(len(labels), dtype=np.float32)[[ids]] + 1e-6)
+    scores_XL = np.log(np.eye(len(labels), dtype=np.float32)[ids] + 1e-6)
     words = " ".join("a" * len(tags))
     starts = np.arange(0, 2 * len(tags), 2, dtype=np.int32)[np.newaxis]
     found = TagDecoder(list(labels), scheme).entities(
-        tf.constant(scores_NWL),
+        tf.constant(scores_XL),
         {
             "word_mask": tf.ones([1, len(tags)], tf.int32),
             "word_starts": tf.constant(starts),

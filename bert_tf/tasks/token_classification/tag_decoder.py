@@ -1,6 +1,7 @@
 """The best valid sequence of tags, and the entities it spells, in TF ops.
 
-Shape suffixes: L labels, N texts or sentences, W words of a text, K entities of all texts.
+Shape suffixes: L labels, N texts or sentences, W words of a text, X words of all texts, K entities
+of all texts.
 """
 
 import numpy as np
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 from bert_tf.layers.attention import MASKED
 from bert_tf.tasks.token_classification import tags as tag_lib
+from bert_tf.tasks.token_classification.best_path import BestPath
 
 
 def _stretches(texts_N: tf.Tensor, start: tf.RaggedTensor, end: tf.RaggedTensor) -> tf.Tensor:
@@ -34,12 +36,11 @@ class TagDecoder:
         is_plain = scheme == "plain"
         may_follow = [
             [is_plain or tag_lib.may_follow(before, tag, scheme) for tag in labels]
-            for before in [*labels, tag_lib.OUTSIDE]
+            for before in labels
         ]
-        penalties = np.where(may_follow, 0.0, MASKED).astype(np.float32)
-        self._between_LL, self._first_L = penalties[:-1], penalties[-1]
-        may_end = [is_plain or tag_lib.may_follow(tag, tag_lib.OUTSIDE, scheme) for tag in labels]
-        self._last_L = np.where(may_end, 0.0, MASKED).astype(np.float32)
+        # Plain tags may stand anywhere, so any of them does for the borders of a text.
+        outside = 0 if is_plain else labels.index(tag_lib.OUTSIDE)
+        self._best_path = BestPath(np.where(may_follow, 0.0, MASKED), outside)
         pairs = [
             ("S", label) if is_plain and not tag_lib.is_outside(label) else tag_lib.split_tag(label)
             for label in labels
@@ -50,72 +51,63 @@ class TagDecoder:
         self._always_begins_L = np.array([prefix in "BS" for prefix, _ in pairs])
         self._always_ends_L = np.array([prefix in "ES" for prefix, _ in pairs])
 
-    def best(self, scores_NWL: tf.Tensor, mask_NW: tf.Tensor) -> tf.Tensor:
-        """int32 [N, W]: the valid sequence with the largest sum of scores (Viterbi 1967).
+    def best(self, scores_XL: tf.Tensor, lengths_N: tf.Tensor) -> tf.Tensor:
+        """int32 [X]: for each text the valid sequence of tags with the largest sum of scores.
 
         Args:
-          scores_NWL: float32, log probabilities.
-          mask_NW: bool, which words there are: the first ones of each row.
+          scores_XL: float32, log probabilities of the words of all texts, laid end to end.
+          lengths_N: int32, how many words each text has.
         """
-        # With two words that are absent behind, because tf.scan cannot go over nothing.
-        words_WNL = tf.pad(tf.transpose(scores_NWL, [1, 0, 2]), [[0, 2], [0, 0], [0, 0]])
-        present_WN1 = tf.pad(tf.transpose(mask_NW), [[0, 2], [0, 0]])[..., tf.newaxis]
-        start_NL = words_WNL[0] + self._first_L
-        stay_NL = tf.zeros_like(start_NL, tf.int32) + tf.range(start_NL.shape[-1])
+        return self._best_path(scores_XL, lengths_N)
 
-        def forward(state, word):
-            sums_NLL = state[0][:, :, tf.newaxis] + self._between_LL
-            before_NL = tf.argmax(sums_NLL, axis=1, output_type=tf.int32)
-            sums_NL = tf.reduce_max(sums_NLL, axis=1) + word[0]
-            return tf.where(word[1], sums_NL, state[0]), tf.where(word[1], before_NL, stay_NL)
-
-        sums_WNL, before_WNL = tf.scan(
-            forward, (words_WNL[1:], present_WN1[1:]), initializer=(start_NL, stay_NL)
-        )
-        last_N = tf.argmax(sums_WNL[-1] + self._last_L, axis=-1, output_type=tf.int32)
-
-        def backward(tag_N, before_NL):
-            return tf.gather(before_NL, tag_N, batch_dims=1)
-
-        tags_WN = tf.scan(backward, before_WNL, initializer=last_N, reverse=True)
-        return tf.transpose(tags_WN)[:, :-1]
-
-    def entities(self, scores_NWL: tf.Tensor, words: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def entities(self, scores_XL: tf.Tensor, words: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """See `TokenClassificationTask.decode`; `words` is what `encode` gave."""
-        mask_NW = words["word_mask"] > 0
-        tags_NW = self.best(scores_NWL, mask_NW)
-        type_NW = tf.where(mask_NW, tf.gather(self._type_L, tags_NW), 0)
-        begins_NW, ends_NW = self._borders(tags_NW, type_NW)
-        number_NW = tf.reshape(tf.cumsum(tf.reshape(tf.cast(begins_NW, tf.int32), [-1])), [-1]) - 1
-        prob_NW = tf.exp(tf.gather(scores_NWL, tags_NW, batch_dims=2))
-        inside_NW = type_NW > 0
+        present_NW = words["word_mask"] > 0
+        lengths_N = tf.math.count_nonzero(present_NW, axis=1, dtype=tf.int32)
+        text_X = tf.cast(tf.where(present_NW)[:, 0], tf.int32)
+        tags_X = self.best(scores_XL, lengths_N)
+        type_X = tf.gather(self._type_L, tags_X)
+        begins_X, ends_X = self._borders(tags_X, type_X, text_X)
+        number_X = tf.cumsum(tf.cast(begins_X, tf.int32)) - 1
+        prob_X = tf.exp(tf.gather(scores_XL, tags_X, batch_dims=1))
+        inside_X = type_X > 0
         score_K = tf.math.unsorted_segment_mean(
-            tf.boolean_mask(prob_NW, inside_NW),
-            tf.boolean_mask(number_NW, tf.reshape(inside_NW, [-1])),
-            tf.reduce_sum(tf.cast(begins_NW, tf.int32)),
+            tf.boolean_mask(prob_X, inside_X),
+            tf.boolean_mask(number_X, inside_X),
+            tf.reduce_sum(tf.cast(begins_X, tf.int32)),
         )
-        start = tf.ragged.boolean_mask(words["word_starts"], begins_NW)
-        end = tf.ragged.boolean_mask(words["word_ends"], ends_NW)
-        label = tf.ragged.boolean_mask(tf.gather(tf.constant(self._types), type_NW), begins_NW)
+        start_X, end_X = (
+            tf.boolean_mask(words[name], present_NW) for name in ("word_starts", "word_ends")
+        )
+        label_X = tf.gather(tf.constant(self._types), type_X)
+
+        def of_texts(values_K):
+            text_K = tf.boolean_mask(text_X, begins_X)
+            return tf.RaggedTensor.from_value_rowids(values_K, text_K, tf.size(lengths_N))
+
+        start = of_texts(tf.boolean_mask(start_X, begins_X))
+        end = of_texts(tf.boolean_mask(end_X, ends_X))
         # Offsets count what is not UTF-8 as U+FFFD.
         texts_N = tf.strings.unicode_transcode(words["text"], "UTF-8", "UTF-8")
         entity_K = _stretches(texts_N, start, end)
         return {
-            "label": label.to_tensor(""),
+            "label": of_texts(tf.boolean_mask(label_X, begins_X)).to_tensor(""),
             "start": start.to_tensor(-1),
             "end": end.to_tensor(-1),
             "entity": start.with_values(entity_K).to_tensor(""),
             "score": start.with_values(score_K).to_tensor(0.0),
         }
 
-    def _borders(self, tags_NW: tf.Tensor, type_NW: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Bool [N, W] each: the first and the last words of entities."""
-        always_begins_NW = tf.gather(self._always_begins_L, tags_NW)
-        always_ends_NW = tf.gather(self._always_ends_L, tags_NW)
-        none_N1 = tf.zeros_like(type_NW[:, :1])
-        before_NW = tf.concat([none_N1, type_NW[:, :-1]], axis=1)
-        ended_NW = tf.concat([tf.ones_like(none_N1, tf.bool), always_ends_NW[:, :-1]], axis=1)
-        begins_NW = (type_NW > 0) & (always_begins_NW | ended_NW | (before_NW != type_NW))
-        outside_NW = type_NW == 0
-        next_NW = tf.concat([(begins_NW | outside_NW)[:, 1:], none_N1 == 0], axis=1)
-        return begins_NW, (type_NW > 0) & next_NW
+    def _borders(
+        self, tags_X: tf.Tensor, type_X: tf.Tensor, text_X: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Bool [X] each: the first and the last words of entities."""
+        is_first_X = tf.concat([[True], text_X[1:] != text_X[:-1]], axis=0)[: tf.size(text_X)]
+        changed_X = tf.concat([[True], type_X[1:] != type_X[:-1]], axis=0)[: tf.size(text_X)]
+        ended_X = tf.gather(self._always_ends_L, tags_X)
+        ended_X = tf.concat([[True], ended_X], axis=0)[:-1]
+        always_X = tf.gather(self._always_begins_L, tags_X)
+        inside_X = type_X > 0
+        begins_X = inside_X & (is_first_X | changed_X | ended_X | always_X)
+        breaks_X = tf.concat([(begins_X | ~inside_X | is_first_X), [True]], axis=0)[1:]
+        return begins_X, inside_X & breaks_X

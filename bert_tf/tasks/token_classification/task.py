@@ -4,9 +4,10 @@ The first token of a word is predicted. Tags are decoded together, so that only 
 that are valid in the scheme of the labels.
 
 Shape suffixes: B rows, S sequence, L labels, N texts or sentences, W words of a text, E entities
-of a text, K entities of all texts.
+of a text, X words of all texts, K entities of all texts.
 """
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -168,18 +169,15 @@ class TokenClassificationTask(LearnFromArrays, Score, Explain):
         for start in range(0, len(lengths), _SENTENCES_PER_CALL):
             part = lengths[start : start + _SENTENCES_PER_CALL]
             first, last = ends[start] - lengths[start], ends[start + len(part) - 1]
-            scores = tf.RaggedTensor.from_row_lengths(scores_XL[first:last], part)
-            mask_NW = tf.sequence_mask(part, max(part))
-            ids_NW = self.best_tags(scores.to_tensor(), mask_NW).numpy()
+            ids_X = iter(self.best_tags(scores_XL[first:last], part).numpy())
             tags += [
-                [self.labels[tag] for tag in row[:length]]
-                for row, length in zip(ids_NW, part, strict=True)
+                [self.labels[tag] for tag in itertools.islice(ids_X, length)] for length in part
             ]
         return tags
 
-    def best_tags(self, scores_NWL: tf.Tensor, mask_NW: tf.Tensor) -> tf.Tensor:
-        """int32 [N, W]: for each text the valid sequence of tags with the largest sum of scores."""
-        return self._decoder.best(scores_NWL, mask_NW)
+    def best_tags(self, scores_XL: tf.Tensor, lengths_N: tf.Tensor) -> tf.Tensor:
+        """int32 [X]: for each text the valid sequence of tags with the largest sum of scores."""
+        return self._decoder.best(scores_XL, lengths_N)
 
     @property
     def columns(self):
@@ -279,8 +277,8 @@ class TokenClassificationTask(LearnFromArrays, Score, Explain):
         """
         log_probs_BSL = tf.nn.log_softmax(tf.cast(outputs["logits"], tf.float32))
         places_NW2 = tf.stack([batch["word_rows"], batch["word_positions"]], axis=-1)
-        scores_NWL = tf.gather_nd(log_probs_BSL, places_NW2)
-        return self._decoder.entities(scores_NWL, batch)
+        places_X2 = tf.boolean_mask(places_NW2, batch["word_mask"] > 0)
+        return self._decoder.entities(tf.gather_nd(log_probs_BSL, places_X2), batch)
 
     def describe(self, row):
         """The entities of a text, with their characters [start, end).
