@@ -40,6 +40,7 @@ _SERVING = ["tensorflow-serving-api==2.20.*"]
 _VOCAB = ["sentencepiece>=0.2", "tokenizers>=0.21"]  # learn vocabularies of these kinds
 _MLFLOW = ["mlflow>=3"]
 _WANDB = ["wandb>=0.19"]
+_CHINESE = ["jieba>=0.42.1"]  # finds words, for --word_borders=jieba
 _DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1.0,<2"]
 
 setuptools.setup(
@@ -89,6 +90,7 @@ setuptools.setup(
         "export": _EXPORT,
         "serving": _SERVING,
         "beam": ["apache-beam"],
+        "chinese": _CHINESE,
         "docs": _DOCS,
         "mlflow": _MLFLOW,
         "tfds": ["tensorflow-datasets"],
@@ -99,6 +101,7 @@ setuptools.setup(
         + _SERVING
         + _DOCS
         + _VOCAB
+        + _CHINESE
         + [
             "hypothesis>=6",
             "pytest>=8",

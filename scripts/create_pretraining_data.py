@@ -96,6 +96,14 @@ _MAX_NGRAM = flags.DEFINE_integer(
     "With --static_masks and --do_whole_word_mask: mask n-grams of up to so many words, of n words "
     "1/n as often as single words (ALBERT has 3).",
 )
+_WORD_BORDERS = flags.DEFINE_enum(
+    "word_borders",
+    "none",
+    ("none", "given", "jieba"),
+    "With --static_masks and --do_whole_word_mask: where words of Chinese end; it has no spaces. "
+    "given: the text has spaces between them. jieba: the segmenter of that name finds them (extra "
+    "'chinese'). The tokens stay the same.",
+)
 _DEDUPLICATE = flags.DEFINE_enum(
     "deduplicate",
     "none",
@@ -214,14 +222,25 @@ def _static_masks():
     """The `StaticMasks` that the flags say, or None."""
     from bert_tf.data.records.release_format import StaticMasks
 
-    settings = (_MASKED_LM_PROB, _MAX_PREDICTIONS_PER_SEQ, _DO_WHOLE_WORD_MASK, _MAX_NGRAM)
+    settings = (
+        _MASKED_LM_PROB,
+        _MAX_PREDICTIONS_PER_SEQ,
+        _DO_WHOLE_WORD_MASK,
+        _MAX_NGRAM,
+        _WORD_BORDERS,
+    )
     if _STATIC_MASKS.value:
         return StaticMasks(*(setting.value for setting in settings))
     for setting in settings:
         if setting.present:
             raise ValueError(
                 f"--{setting.name} needs --static_masks; without it masks are drawn when the "
-                f"records are read (pretrain.py --config.task.{setting.name}=...)"
+                "records are read"
+                + (
+                    ", which know nothing of borders"
+                    if setting is _WORD_BORDERS
+                    else f" (pretrain.py --config.task.{setting.name}=...)"
+                )
             )
     return None
 

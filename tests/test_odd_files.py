@@ -12,10 +12,12 @@ from bert_tf import files
 from bert_tf.checkpoints import hdf5, tensors
 from bert_tf.data.building import work_folder
 from bert_tf.data.masks.whole_words import check_has_words
+from bert_tf.data.records import mixing
 from bert_tf.data.text import documents, lines
 from bert_tf.export import description
 from bert_tf.tokenization.vocabulary import Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
+from bert_tf.workflows import finetuning
 
 
 @pytest.fixture
@@ -58,8 +60,21 @@ def test_where_a_file_is_read_again_a_pipe_is_refused_and_nothing_hangs(read, tm
 def test_a_name_with_a_comma_is_put_together_again(tmp_path):
     for name in ("a,b.txt", "c.txt"):
         (tmp_path / name).write_text("x\n")
-    words = f"{tmp_path}/a,b.txt,{tmp_path}/c.txt".split(",")
-    assert documents.expand_globs(words) == [f"{tmp_path}/a,b.txt", f"{tmp_path}/c.txt"]
+    names = [f"{tmp_path}/a,b.txt", f"{tmp_path}/c.txt"]
+    assert documents.expand_globs(",".join(names).split(",")) == names
+    assert finetuning.named(",".join(names).split(","), "dev") == {
+        "dev_a,b": names[0],
+        "dev_c": names[1],
+    }
+    assert mixing.parse(f"{names[0]}:0.7, {names[1]}:0.3") == (names, [7, 3])
+    assert mixing.parse(",".join(names)) == (names, None)
+
+
+def test_a_comma_stands_in_quotes_where_no_file_has_that_name():
+    assert mixing.parse('"gs://x/a,b:0.7",c:0.3') == (["gs://x/a,b", "c"], [7, 3])
+    assert mixing.parse('"a,b/*.tfrecord"') == (["a,b/*.tfrecord"], None)
+    with pytest.raises(ValueError, match="A name with a comma in it stands in double quotes"):
+        mixing.parse('"a,b')
 
 
 def test_a_name_that_is_no_utf_8_is_said_in_one_line(tmp_path):

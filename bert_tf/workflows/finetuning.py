@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from bert_tf import initial_weights, model_folder
+from bert_tf import initial_weights, listed_names, model_folder
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.files import sha256
@@ -215,7 +215,7 @@ def check_start(start: Start) -> None:
 
 def named(paths: str | Sequence[str], name: str) -> dict[str, str]:
     """{name: path}: one file has the given name, several have those of their files."""
-    paths = [paths] if isinstance(paths, str) else list(paths)
+    paths = [paths] if isinstance(paths, str) else listed_names.joined(list(paths))
     if len(paths) < 2:
         return dict(zip([name], paths, strict=False))
     names = [f"{name}_{pathlib.Path(path).name.split('.')[0]}" for path in paths]

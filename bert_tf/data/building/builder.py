@@ -38,7 +38,7 @@ from bert_tf.data.corpus.flat_corpus import Corpus, CorpusWriter, map_in_order
 from bert_tf.data.examples.objective import Objective
 from bert_tf.data.examples.objectives import make_objectives
 from bert_tf.data.examples.plan import Plan
-from bert_tf.data.masks import whole_words
+from bert_tf.data.masks import whole_words, word_borders
 from bert_tf.data.masks.masking import Masker
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.text import documents, sources
@@ -177,7 +177,10 @@ class _Build:
         if self.masker and self.masker.whole_word:
             first, number = np.zeros(1, np.int64), min(counts["tokens"], whole_words.NUM_TOKENS)
             ids = self._corpus().take_tokens(first, np.full(1, number))
-            whole_words.check_has_words(self.tokenizer, ids, "the text")
+            if self.has_borders:
+                word_borders.check_found(self.tokenizer, ids)
+            else:
+                whole_words.check_has_words(self.tokenizer, ids, "the text")
         findings.check_lengths(self._corpus, room, self.may_truncate)
         plan = self._plan()
         if self.cluster:
@@ -207,6 +210,11 @@ class _Build:
         manifest.save(self.output_dir)
         shutil.rmtree(self.work_dir)
         return manifest
+
+    @property
+    def has_borders(self) -> bool:
+        """Whether tokens that go on with a word of Chinese are marked."""
+        return "word_borders" in (self.wanted.static_masks or {})
 
     @contextlib.contextmanager
     def tidy_up(self) -> Iterator[None]:
@@ -311,7 +319,7 @@ class _Build:
             lambda: Corpus.open(self.work_dir, self.wanted.token_type),
             self._corpus_dir,
             self.deduplicate,
-            begins_word=self.tokenizer.begins_word,
+            begins_word=np.tile(self.tokenizer.begins_word, 2),  # of marked tokens too
             unk_id=self.tokenizer.unk_id,
             num_workers=self.num_workers,
         )

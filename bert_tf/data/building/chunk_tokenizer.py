@@ -3,11 +3,10 @@
 import functools
 from collections.abc import Callable, Sequence
 
-import tensorflow as tf
-
 from bert_tf.data.corpus import unknown_words
 from bert_tf.data.corpus.excluded import ExcludedSentences
 from bert_tf.data.corpus.flat_corpus import TokenizedChunk, tokenize_chunk
+from bert_tf.data.masks import word_borders
 from bert_tf.data.records.manifest import Manifest
 from bert_tf.data.text import sources
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -28,15 +27,21 @@ def make_chunk_tokenizer(
       excluded: files of held-out text; their sentences are left out.
       skip_bad_records: see `documents.parse`, which also lists the errors.
     """
-    # One graph: op by op, Python's lock would keep the threads from running in parallel.
-    signature = [tf.TensorSpec([None], tf.string)]
+    borders = (wanted.static_masks or {}).get("word_borders", word_borders.NONE)
+    is_excluded = ExcludedSentences(excluded, tokenizer).contain if excluded else None
+    if is_excluded and borders != word_borders.NONE:
+        contain = is_excluded
+
+        def is_excluded(tokens, lengths):
+            return contain(tokens % len(tokenizer), lengths)
+
     return functools.partial(
         tokenize_chunk,
-        tokenize=tf.function(tokenizer.tokenize, input_signature=signature, autograph=False),
+        tokenize=word_borders.tokenize_function(tokenizer, borders),
         unk_id=tokenizer.unk_id,
         token_type=wanted.token_type,
         skip_bad_records=skip_bad_records,
-        is_excluded=ExcludedSentences(excluded, tokenizer).contain if excluded else None,
+        is_excluded=is_excluded,
         find_unknown=functools.partial(unknown_words.find_unknown, tokenizer=tokenizer),
         # Running text is never truncated: the rest goes into the next example.
         longest=None if wanted.has_labels else tokenizer.layout.room(wanted.max_seq_length, 1),

@@ -24,6 +24,8 @@ from bert_tf.data.masks.mask_choice import (
 )
 from bert_tf.tokenization.tokenizer import Tokenizer
 
+GOES_ON = "goes_on"
+
 
 @dataclasses.dataclass(frozen=True)
 class Masker:
@@ -89,7 +91,8 @@ class Masker:
 
         Args:
           batch: `input_ids`, `input_mask`, int32 [B, S]. Rows of several examples also have
-            `position_ids` and `example_ids`, int32 [B, S]. Other entries do not change.
+            `position_ids` and `example_ids`, int32 [B, S]. `goes_on`,
+            bool [B, S]: further tokens that do not begin a word. Other entries do not change.
           epoch: int64 [B], a counter.
           example_index: int64 [B], a counter; for rows of several examples [B, E].
 
@@ -105,7 +108,10 @@ class Masker:
         max_examples = 1 if example_index.shape.rank == 1 else example_index.shape[1]
         wanted_BE = _numbers(candidate_BS, example_BS, max_examples, self.masked_lm_prob)
         number_BE = tf.minimum(wanted_BE, self.max_predictions_per_seq)
-        chosen_BS = self._choose(ids_BS, candidate_BS, example_BS, number_BE, counters)
+        begins_word_BS = tf.gather(tf.constant(self.tokenizer.begins_word), ids_BS)
+        if GOES_ON in batch:
+            begins_word_BS &= ~batch[GOES_ON]
+        chosen_BS = self._choose(begins_word_BS, candidate_BS, example_BS, number_BE, counters)
         left_out_B = tf.cast(tf.reduce_sum(wanted_BE - number_BE, axis=1), tf.int32)
         if max_examples > 1:
             rank_BS = tf.cumsum(tf.cast(chosen_BS, tf.int32), axis=1)
@@ -170,7 +176,7 @@ class Masker:
 
     def _choose(
         self,
-        ids_BS: tf.Tensor,
+        begins_word_BS: tf.Tensor,
         candidate_BS: tf.Tensor,
         example_BS: tf.Tensor,
         number_BE: tf.Tensor,
@@ -186,7 +192,6 @@ class Masker:
                 number_BE,
                 max_number=self.max_predictions_per_seq,
             )
-        begins_word_BS = tf.gather(tf.constant(self.tokenizer.begins_word), ids_BS)
         begin_BS = word_begin_BS = candidate_BS & (begins_word_BS | ~_after(candidate_BS))
         if self.max_ngram > 1:
             begin_BS = ngram_begins(

@@ -13,7 +13,7 @@ def check_has_words(tokenizer: Tokenizer, ids: np.ndarray, where: str) -> None:
     """Refuses whole-word masks for text in which they would silently change nothing.
 
     Chinese is written without spaces, and each ideograph is a token and a word. Masks of whole
-    words need the borders that a segmenter finds (Cui et al. 2019). The data does not have them.
+    words need the borders that a segmenter finds (Cui et al. 2019). `word_borders` has them.
 
     Args:
       tokenizer: the tokenizer of the data.
@@ -30,6 +30,7 @@ def check_has_words(tokenizer: Tokenizer, ids: np.ndarray, where: str) -> None:
     if share > _MOST_IDEOGRAPHS:
         raise ValueError(
             f"{where}: {share:.0%} of the tokens are single ideographs, each a word of its own, so "
-            "do_whole_word_mask changes nothing for them. Words of Chinese need a segmenter, which "
-            "bert_tf does not have. Leave do_whole_word_mask out"
+            "do_whole_word_mask changes nothing for them. Leave it out, or make data whose masks "
+            "are of words: create_pretraining_data.py --static_masks --do_whole_word_mask "
+            "--word_borders=jieba (or given)"
         )

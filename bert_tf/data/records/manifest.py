@@ -182,8 +182,13 @@ class Manifest:
 
     @property
     def token_type(self) -> np.dtype:
-        """The smallest type that holds the vocabulary, of the tokens between the passes."""
-        return np.dtype(np.uint16 if self.vocab_size <= 1 << 16 else np.int32)
+        """The smallest type that holds the vocabulary, of the tokens between the passes.
+
+        With word borders there are two numbers for each token; see `word_borders`.
+        """
+        has_borders = "word_borders" in (self.static_masks or {})
+        size = self.vocab_size * (2 if has_borders else 1)
+        return np.dtype(np.uint16 if size <= 1 << 16 else np.int32)
 
     @property
     def shard_rows(self) -> list[int]:

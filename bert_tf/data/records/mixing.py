@@ -12,13 +12,14 @@ making data again, and a data set can be added later.
 import dataclasses
 import hashlib
 import math
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
-from bert_tf import files
+from bert_tf import files, listed_names
 from bert_tf.data.records.manifest import MANIFEST, Manifest
 
 _MOST_DIGITS = 10**9  # of a weight; a position times a weight must stay below 2**63
@@ -151,20 +152,23 @@ class Mixture:
 
 
 def parse(data: str) -> tuple[list[str], list[int] | None]:
-    """The names and weights in `name:0.7,name:0.3`; None for no weights.
+    """The names and weights in `name:0.7,name:0.3`; None for no weights. Commas: `listed_names`.
 
     A colon belongs to the weight only if a number follows it, so that gs://bucket/folder is a name.
     Raises ValueError for what `Mixture.open` names.
     """
-    pairs = [_split(item) for item in data.split(",") if item.strip()]
+    items = listed_names.joined(
+        listed_names.split(data), lambda item: os.path.exists(_split(item)[0])
+    )
+    pairs = [_split(item) for item in items]
     if not pairs:
         raise ValueError("no data set was given: name a folder made by create_pretraining_data.py")
-    names, weights = [name for name, _ in pairs], [weight for _, weight in pairs]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    found, weights = [name for name, _ in pairs], [weight for _, weight in pairs]
+    twice = sorted({name for name in found if found.count(name) > 1})
     if twice:
         raise ValueError(f"{twice[0]} is given twice in {data!r}; give it once, with more weight")
     if not any(weights):
-        return names, None
+        return found, None
     for name, weight in pairs:
         if weight is None:
             raise ValueError(f"{name} has no weight in {data!r}; give one to all or to none")
@@ -172,7 +176,7 @@ def parse(data: str) -> tuple[list[str], list[int] | None]:
     whole = [int(weight * scale) for weight in weights]
     if max(whole) > _MOST_DIGITS:
         raise ValueError(f"the weights in {data!r} have too many digits; 9 are the most")
-    return names, whole
+    return found, whole
 
 
 def _split(item: str) -> tuple[str, Fraction | None]:

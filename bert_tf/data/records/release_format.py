@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.data.masks.masking import Masker
+from bert_tf.data.masks import word_borders
+from bert_tf.data.masks.masking import GOES_ON, Masker
 from bert_tf.data.ranges import offsets_of
 from bert_tf.data.records import shards, tf_record_parts
 from bert_tf.data.records.example_bytes import serialize_rows
@@ -31,15 +32,21 @@ PER_PREDICTION = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 
 @dataclasses.dataclass(frozen=True)
 class StaticMasks:
-    """How masks that are stored in the records are drawn; see `masking.Masker`."""
+    """How masks that are stored in the records are drawn; see `masking.Masker`.
+
+    Attributes:
+      word_borders: one of `word_borders.BORDERS`: where words of Chinese end.
+    """
 
     masked_lm_prob: float = 0.15
     max_predictions_per_seq: int = 20
     do_whole_word_mask: bool = False
     max_ngram: int = 1
+    word_borders: str = word_borders.NONE
 
     def masker(self, tokenizer: Tokenizer, seed: int) -> Masker:
         """What draws them; ValueError if a setting is out of range."""
+        word_borders.check(self.word_borders, self.do_whole_word_mask)
         return Masker(
             tokenizer,
             seed,
@@ -52,27 +59,35 @@ class StaticMasks:
     def settings(self) -> dict:
         """The settings as they stand in the manifest.
 
-        max_ngram is named only if it changes anything, so that data that were made before there was
-        such a setting are recognised.
+        max_ngram and word_borders are named only if they change anything, so that data that were
+        made before there were such settings are recognised.
         """
         settings = dataclasses.asdict(self)
         if self.max_ngram == 1:
             del settings["max_ngram"]
+        if self.word_borders == word_borders.NONE:
+            del settings["word_borders"]
         return settings
 
 
 def make_masker(masker: Masker, max_seq_length: int) -> Callable[[Rows, np.ndarray], Rows]:
     """Returns (rows of one example each, their numbers int64 [N]) -> the rows masked.
 
-    The masks are those with which reading shows these rows in epoch 0.
+    The masks are those with which reading shows these rows in epoch 0. The rows' tokens may be
+    marked (`word_borders`).
     """
+    num_tokens = len(masker.tokenizer)
     tokens = tf.TensorSpec([None, max_seq_length], tf.int32)
     numbers = tf.TensorSpec([None], tf.int64)
 
     # As one function: op by op, Python's lock would keep the threads from running together.
     @tf.function(input_signature=[tokens, tokens, numbers], autograph=False)
     def draw(input_ids: tf.Tensor, input_mask: tf.Tensor, number: tf.Tensor) -> dict:
-        batch = {"input_ids": input_ids, "input_mask": input_mask}
+        batch = {
+            "input_ids": input_ids % num_tokens,
+            "input_mask": input_mask,
+            GOES_ON: input_ids >= num_tokens,
+        }
         return masker(batch, tf.zeros_like(number), number)
 
     def mask(table: Rows, numbers: np.ndarray) -> Rows:

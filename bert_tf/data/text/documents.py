@@ -13,7 +13,6 @@ bert_tf.data.text.sources reads the files in pieces.
 """
 
 import dataclasses
-import os
 import re
 from collections.abc import Iterator, Sequence
 
@@ -21,6 +20,7 @@ import sentencex
 import tensorflow as tf
 from absl import logging
 
+from bert_tf import listed_names
 from bert_tf.data.text import sources, tfds
 from bert_tf.data.text.lines import decode_lines
 from bert_tf.data.text.sources import FORMATS, Piece
@@ -69,21 +69,9 @@ def expand_globs(patterns: str | Sequence[str]) -> list[str]:
     if not patterns:
         raise ValueError("no input was given: name at least one file or pattern such as data/*.txt")
     files = {}
-    for pattern in _with_commas(patterns):
+    for pattern in listed_names.joined(patterns):
         files.update(dict.fromkeys(_matches(pattern)))
     return list(files)
-
-
-def _with_commas(patterns: list[str]) -> list[str]:
-    """Joins names of files that contain a comma, where the command line cut them."""
-    names, begin = [], 0
-    while begin < len(patterns):
-        ends = range(len(patterns), begin + 1, -1)
-        joined = ((end, ",".join(patterns[begin:end])) for end in ends)
-        found = next((pair for pair in joined if os.path.exists(pair[1])), None)
-        begin, name = found or (begin + 1, patterns[begin])
-        names.append(name)
-    return names
 
 
 def _matches(pattern: str) -> list[str]:

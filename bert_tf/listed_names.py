@@ -1,0 +1,41 @@
+"""Lists of file names as a command line or a setting gives them: with commas between them.
+
+A comma may belong to a name. It does where a file or folder of the longer name exists, and where
+the name stands in double quotes, as in CSV: `'"a,b*.txt",c.txt'`.
+"""
+
+import csv
+import os
+from collections.abc import Callable, Sequence
+
+
+def split(text: str) -> list[str]:
+    """The names in `text`, without blanks around them; empty ones are left out.
+
+    Raises:
+      ValueError: a quote that is not closed, or with something behind it.
+    """
+    try:
+        parts = next(csv.reader([text], strict=True, skipinitialspace=True), [])
+    except csv.Error as error:
+        raise ValueError(
+            f"{text!r}: {error}. A name with a comma in it stands in double quotes, as in CSV."
+        ) from error
+    return [part.strip() for part in parts if part.strip()]
+
+
+def joined(parts: Sequence[str], exists: Callable[[str], bool] = os.path.exists) -> list[str]:
+    """The names, of which some hold a comma and were cut there.
+
+    Args:
+      parts: what stands between the commas.
+      exists: whether there is a file or folder of a name.
+    """
+    names, begin = [], 0
+    while begin < len(parts):
+        ends = range(len(parts), begin + 1, -1)
+        longer = ((end, ",".join(parts[begin:end])) for end in ends)
+        found = next((pair for pair in longer if exists(pair[1])), None)
+        begin, name = found or (begin + 1, parts[begin])
+        names.append(name)
+    return names
