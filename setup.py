@@ -56,7 +56,7 @@ setuptools.setup(
     package_data={
         "bert_tf": ["py.typed"],
         "bert_tf.explanation": ["*.css", "*.jinja", "*.js"],
-        "bert_tf.report": ["*.css", "*.jinja"],
+        "bert_tf.report": ["*.css", "*.jinja", "*.js"],
     },
     cmdclass={"build_py": _WithoutBenchmarks},
     entry_points={"console_scripts": ["bert-tf=bert_tf.__main__:main"]},

@@ -43,11 +43,13 @@ _MAY_IMPORT = {
     "processes": [],
     "tokenization": ["hub", "files", "members", "progress"],
     "report": ["files"],
+    "analysis": [],
     "data": ["files", "listed_names", "locks", "progress", "report", "tokenization"],
     "layers": [],
     "models": ["files", "layers", "members"],
     "config": ["files", "members", "models"],
     "tasks": [
+        "analysis",
         "config",
         "data",
         "files",
@@ -123,6 +125,7 @@ _MAY_IMPORT = {
     ],
     # What the commands do.
     "workflows": [
+        "analysis",
         "config",
         "data",
         "explanation",

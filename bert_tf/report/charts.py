@@ -82,15 +82,112 @@ def bars(edges: Sequence[float], heights: Sequence[float], x_label: str, y_label
     return _svg(draw, f"Histogram: {y_label} by {x_label}", _WIDE)
 
 
+def reliability(bins: Sequence[Mapping[str, float]]) -> str:
+    """Accuracy by confidence, against the line on which both are equal; below, how many answers.
+
+    Args:
+      bins: `from`, `to`, `count`, `confidence` and `accuracy` of each.
+    """
+
+    def draw(figure):
+        axes, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+        axes.plot([0, 1], [0, 1], color=_SOFT, lw=1, ls="--", label="confidence is accuracy")
+        width = [one["to"] - one["from"] for one in bins]
+        left = [one["from"] for one in bins]
+        axes.bar(
+            left,
+            [one["accuracy"] for one in bins],
+            width,
+            align="edge",
+            color=_COLORS[0],
+            edgecolor="none",
+            alpha=0.75,
+        )
+        places = [[one["confidence"] for one in bins], [one["accuracy"] for one in bins]]
+        axes.plot(*places, "o", ms=4, color=_COLORS[1], label="mean of a bin")
+        axes.set_ylim(0, 1.02)
+        axes.set_xlim(0, 1)
+        axes.set_ylabel("accuracy")
+        axes.legend(loc="upper left")
+        counts.bar(left, [one["count"] for one in bins], width, align="edge", color=_COLORS[5])
+        counts.set_xlabel("confidence")
+        counts.set_ylabel("answers")
+
+    return _figure(draw, "Accuracy of the answers by their confidence", (5.4, 3.8))
+
+
+def thresholds(curves: Mapping[str, Sequence[Sequence[float]]]) -> str:
+    """Precision, recall and F1 by threshold, a chart for each of `curves`, two in a row.
+
+    Args:
+      curves: {title: [threshold, precision, recall, F1] points}, at least one point each.
+    """
+    num_rows = -(-len(curves) // 2)
+
+    def draw(figure):
+        grid = figure.subplots(num_rows, 2, sharex=True, sharey=True, squeeze=False).ravel()
+        for axes, (title, points) in zip(grid, curves.items(), strict=False):
+            threshold, *rates = zip(*points, strict=True)
+            for name, values, color in zip(
+                ("precision", "recall", "F1"), rates, _COLORS, strict=False
+            ):
+                axes.plot(threshold, values, color=color, label=name)
+            axes.set_title(_short(title), fontsize=9)
+            axes.set_xlim(0, 1)
+            axes.set_ylim(0, 1.02)
+        for axes in grid[len(curves) :]:
+            axes.set_visible(False)
+        for axes in grid[max(0, len(curves) - 2) :]:
+            axes.set_xlabel("threshold")
+        grid[0].legend(loc="lower left")
+
+    said = f"Precision, recall and F1 by threshold of {', '.join(curves)}"
+    return _figure(draw, said, (7.4, 2.1 * num_rows + 0.3))
+
+
+def scatter(points: Sequence[Sequence[float]], bins: Sequence[Mapping[str, float]]) -> str:
+    """Given numbers by expected ones, and the means of bins of like answers.
+
+    Args:
+      points: [expected, given] each.
+      bins: mean `given` and `expected` of each.
+    """
+
+    def draw(figure):
+        axes = figure.subplots()
+        expected, given = zip(*points, strict=True)
+        ends = [min(*expected, *given), max(*expected, *given)]
+        axes.plot(ends, ends, color=_SOFT, lw=1, ls="--", label="given is expected")
+        axes.plot(expected, given, "o", ms=2.5, color=_COLORS[0], alpha=0.5, label="texts")
+        means = [[one["expected"] for one in bins], [one["given"] for one in bins]]
+        axes.plot(*means, "o-", ms=4, color=_COLORS[1], label="means of like answers")
+        axes.set_xlabel("expected")
+        axes.set_ylabel("given")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+
+    return _figure(draw, "Given numbers by expected ones", (6.4, 3.6))
+
+
+def _short(title: str, most: int = 40) -> str:
+    """A title that fits, and in which nothing is a formula."""
+    title = title if len(title) <= most else f"{title[: most - 1]}…"
+    return title.replace("$", r"\$")
+
+
 def _svg(draw: Callable, said: str, size: tuple[float, float]) -> str:
-    """The chart of so many inches that `draw(axes)` makes; `said` is read aloud."""
+    """A chart on one pair of axes, see `_figure`."""
+    return _figure(lambda figure: draw(figure.subplots()), said, size)
+
+
+def _figure(draw: Callable, said: str, size: tuple[float, float]) -> str:
+    """The chart of so many inches that `draw(figure)` makes; `said` is read aloud."""
     import matplotlib  # takes a second: most runs end without having needed it
     from markupsafe import escape
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_LOOK):
         figure = Figure(figsize=size, layout="constrained")
-        draw(figure.subplots())
+        draw(figure)
         output = io.StringIO()
         nothing = dict.fromkeys(["Creator", "Date", "Format", "Type"])
         figure.savefig(output, format="svg", transparent=True, metadata=nothing)

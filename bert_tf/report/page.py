@@ -1,4 +1,4 @@
-"""A self-contained HTML page with tables, charts and a coloured matrix.
+"""A self-contained HTML page with tables, also to sort and filter, charts and a coloured matrix.
 
 Jinja makes the HTML, from the templates beside this file, and escapes all text. Matplotlib draws
 the charts, as SVG inside of the page. This module knows no tasks: it is given numbers and text.
@@ -8,7 +8,7 @@ import functools
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 import markupsafe
@@ -17,6 +17,31 @@ from bert_tf.files import write_lines
 from bert_tf.report import charts
 
 _LARGEST_MATRIX = 40
+_LEAST_CONTENTS = 8  # headings, for a list of them
+
+
+class Cell(NamedTuple):
+    """A cell of a table that can be sorted and filtered.
+
+    Attributes:
+      shown: text, or HTML of this file.
+      kind: "n" for a number, "word", or "text" for a long one.
+      value: what is sorted by, if not what is shown.
+      choice: what a list of choices calls it.
+    """
+
+    shown: object
+    kind: str = "word"
+    value: object = None
+    choice: str | None = None
+
+
+def number(value: float | None, digits: int = 4) -> Cell:
+    """A number as a cell; None is left empty."""
+    if value is None:
+        return Cell("", "n")
+    shown = f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
+    return Cell(shown, "n", value)
 
 
 def write_page(path: str, title: str, sections: Iterable[tuple[str, str]], style: str = "") -> None:
@@ -37,18 +62,27 @@ def render(title: str, sections: Iterable[tuple[str, str]], style: str = "") -> 
       sections: (heading, or "" for none; HTML made by the functions of this file).
       style: CSS besides that of all pages.
     """
-    with open(os.path.join(os.path.dirname(__file__), "page.css"), encoding="utf-8") as file:
-        common = file.read()
+    sections = [(heading, markupsafe.Markup(content)) for heading, content in sections]
+    named = [(number, heading) for number, (heading, _) in enumerate(sections, 1) if heading]
+    has_script = any('class="sortable' in content for _, content in sections)
     return (
         _templates()
         .get_template("page.html.jinja")
         .render(
             title=title,
-            common=markupsafe.Markup(common),
+            common=_file("page.css"),
             style=markupsafe.Markup(style),
-            sections=[(heading, markupsafe.Markup(content)) for heading, content in sections],
+            contents=named if len(named) >= _LEAST_CONTENTS else [],
+            sections=sections,
+            script=_file("page.js") if has_script else "",
         )
     )
+
+
+def _file(name: str) -> markupsafe.Markup:
+    """One of the files beside this one, as it stands in a page."""
+    with open(os.path.join(os.path.dirname(__file__), name), encoding="utf-8") as file:
+        return markupsafe.Markup(file.read())
 
 
 @functools.cache
@@ -83,6 +117,46 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     if wrong:
         raise ValueError(f"a row has {len(wrong[0])} cells under {len(head)} headings: {wrong[0]}.")
     return _piece("table", list(head), rows)
+
+
+def sortable(
+    caption: str,
+    head: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    identity: str,
+    choices: Iterable[int] = (),
+) -> str:
+    """A table that the reader sorts by a click on a heading.
+
+    Args:
+      caption: what the table holds; read aloud.
+      head: of the columns.
+      rows: of cells.
+      identity: `id` of the table, the only one of the page.
+      choices: columns by whose `choice` rows can be filtered. With any there is also a field for
+        words, and on a phone each row is a card.
+    """
+    rows = [list(row) for row in rows]
+    found = {
+        column: sorted({row[column].choice for row in rows if row[column].choice})
+        for column in choices
+    }
+    return _piece("sortable", caption, list(head), rows, identity, found)
+
+
+def marked(text: str, *wanted: str) -> markupsafe.Markup:
+    """Text in which the first place of each wanted part is marked; of two in one the longer."""
+    spans = []
+    for part in sorted(set(wanted), key=len, reverse=True):
+        begin = text.find(part) if part else -1
+        end = begin + len(part)
+        if begin >= 0 and all(end <= first or begin >= last for first, last in spans):
+            spans.append((begin, end))
+    parts, at = [], 0
+    for begin, end in sorted(spans):
+        parts += [(text[at:begin], False), (text[begin:end], True)]
+        at = end
+    return markupsafe.Markup(_piece("marked", [*parts, (text[at:], False)]))
 
 
 def paragraph(text: str) -> str:
@@ -121,6 +195,21 @@ def curves(
     if not series:
         return paragraph("No points.")
     return f"<figure>{charts.lines(series, x_label, is_half=is_half)}</figure>"
+
+
+def reliability(bins: Sequence[Mapping[str, float]]) -> str:
+    """A reliability diagram, from what `bert_tf.analysis.reliability.bins` gives."""
+    return f"<figure>{charts.reliability(bins)}</figure>"
+
+
+def threshold_curves(curves_of: Mapping[str, Sequence[Sequence[float]]]) -> str:
+    """{what is answered: [threshold, precision, recall, F1] points}, charts beside each other."""
+    return f"<figure>{charts.thresholds(curves_of)}</figure>"
+
+
+def scatter(points: Sequence[Sequence[float]], bins: Sequence[Mapping[str, float]]) -> str:
+    """Expected and given numbers, from what `bert_tf.analysis.numbers.analyse` gives."""
+    return f"<figure>{charts.scatter(points, bins)}</figure>"
 
 
 def side_by_side(figures: Iterable[str]) -> str:

@@ -1,8 +1,9 @@
 """The files that a fine-tuning run writes beside the model, for every task.
 
 results.json          scores of every set, statistics of the data, config and facts
-predictions/<set>/    predictions for every set, in the files of the task
+predictions/<set>/    predictions for every set, in the files of the task, and judged.jsonl
 dev.*                 examples that were held out, if there was no evaluation file
+report.json           the error analysis, see `error_analysis`
 report.html           all of it as a page
 """
 
@@ -15,6 +16,8 @@ from bert_tf import locks
 from bert_tf.config import as_json
 from bert_tf.files import write_lines
 from bert_tf.report import page, run_curves
+from bert_tf.tasks import error_analysis
+from bert_tf.tasks.error_analysis import Analysed, Looking
 from bert_tf.tasks.sets import Prepared, Result
 from bert_tf.tasks.task import Score
 
@@ -22,7 +25,11 @@ FORMAT_VERSION = 1
 
 
 def write_results(
-    folder: str, task: Score, prepared: Prepared, results: Mapping[str, Result]
+    folder: str,
+    task: Score,
+    prepared: Prepared,
+    results: Mapping[str, Result],
+    looking: Looking = Looking(),  # noqa: B008 - frozen
 ) -> None:
     """Writes the files that are listed at the head of this module.
 
@@ -31,10 +38,13 @@ def write_results(
       task: the task that was trained.
       prepared: its data.
       results: {name of the set: its results}.
+      looking: what the error analysis shall show besides.
     """
     splits = {**prepared.dev, **prepared.test}
+    analysed = error_analysis.analyse(task, splits, results, looking)
     for name, result in results.items():
         files = task.prediction_files(result.rows, splits[name].arrays)
+        files = {**files, **analysed.row_files(name)}
         write_files(tf.io.gfile.join(folder, "predictions", name), files)
     write_files(folder, prepared.held_out)
     content = {
@@ -45,7 +55,10 @@ def write_results(
         "config": as_json.to_dict(task.config),
         "facts": as_json.to_dict(task.facts),
     }
-    sections = _sections(folder, task, prepared, results)
+    write_lines(
+        tf.io.gfile.join(folder, error_analysis.JSON), [error_analysis.as_line(analysed.content)]
+    )
+    sections = _sections(folder, task, prepared, results, analysed)
     page.write_page(tf.io.gfile.join(folder, "report.html"), f"Fine-tuning: {folder}", sections)
     # Written last: where it is, everything is.
     write_lines(tf.io.gfile.join(folder, "results.json"), [json.dumps(content, indent=2)])
@@ -86,7 +99,11 @@ def write_files(folder: str, files: Mapping[str, Iterable[str]]) -> None:
 
 
 def _sections(
-    folder: str, task: Score, prepared: Prepared, results: Mapping[str, Result]
+    folder: str,
+    task: Score,
+    prepared: Prepared,
+    results: Mapping[str, Result],
+    analysed: Analysed,
 ) -> Iterable[tuple[str, str]]:
     scored = {name: result for name, result in results.items() if result.scores}
     sets = {**prepared.dev, **prepared.test}
@@ -96,6 +113,7 @@ def _sections(
         rows = [[name, *(r.scores.get(name, "") for r in scored.values())] for name in names]
         yield "Scores", page.table(["", *scored], rows)
     yield from _curve_sections(folder)
+    yield from analysed.sections()
     for name, result in scored.items():
         yield from task.sections(sets[name], result, name)
     yield "Data", page.preformatted("\n".join(prepared.look_lines))

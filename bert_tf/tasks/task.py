@@ -22,6 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.analysis.judged import Judged
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.config.task import Facts
 from bert_tf.data.batches.order import BatchSlice
@@ -94,10 +95,7 @@ class Task(abc.ABC):
         """A model called as `model(batch, dropout_seed=None)` that returns a dict of outputs."""
 
     def companions(self, model: keras.Model) -> dict[str, tuple["Task", keras.Model]]:
-        """{name of a folder: (task, model)}: models of their own that training made beside `model`.
-
-        {}: none.
-        """
+        """{folder: (task, model)}: models of their own that training made beside `model`."""
         del model
         return {}
 
@@ -269,22 +267,26 @@ class Score(Task):
         del rows, data
         return {}
 
-    def sections(self, part: Split, result: Result, name: str) -> Iterable[tuple[str, str]]:
-        """(title, HTML) of each part of the report page that belongs to one scored set.
+    def judge(self, part: Split, rows: dict[str, np.ndarray]) -> Judged | None:
+        """What became of each row of a labelled set, from its `row_outputs`; None: no analysis."""
+        del part, rows
+        return None
 
-        Args:
-          part: the set.
-          result: its scores and `row_outputs`.
-          name: the name of the set.
-        """
+    def set_columns(self, part: Split, names: Sequence[str]) -> dict[str, list[str]]:
+        """{column: its value in each row} of the file; {} for files without named columns."""
+        del part, names
+        return {}
+
+    def sections(self, part: Split, result: Result, name: str) -> Iterable[tuple[str, str]]:
+        """(title, HTML) of further parts of the report page, for the scored set `name`."""
         del part, result, name
         return ()
 
     def show(self, model: keras.Model, data: Any) -> list[dict[str, Any]]:
-        """The answers of `model` to a few rows of the evaluation `data`, always the same ones.
+        """The answers of `model` to a few rows of `data`, always the same ones; [] for nothing.
 
         Each has `text`, with a number in brackets where something is asked; `expected` and `given`,
-        the right answers and the model's, in that order. [] for a task that has nothing to show.
+        the right answers and the model's, in that order.
         """
         del model, data
         return []

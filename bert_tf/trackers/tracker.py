@@ -15,7 +15,7 @@ from bert_tf.trackers import TRACKERS
 
 FILE = "tracker.json"
 # What a run leaves in its work directory, as far as it is there.
-PAGES = ("report.html", "run.html", "results.json", "config.json")
+PAGES = ("report.html", "report.json", "run.html", "results.json", "config.json")
 MODEL = "model"
 
 

@@ -11,6 +11,7 @@ from bert_tf import initial_weights, listed_names, model_folder
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.files import sha256
+from bert_tf.tasks.error_analysis import Looking
 from bert_tf.tasks.results import check_held_out, write_results
 from bert_tf.tasks.sets import Files, Prepared, Result
 from bert_tf.tasks.task import Learn, Score, make_task
@@ -60,12 +61,14 @@ class Plan:
         self,
         trained: Trained,
         write_more: Callable[[Score, dict[str, Result]], None] = lambda task, results: None,
+        looking: Looking = Looking(),  # noqa: B008 - frozen
     ) -> Finetuned:
         """Scores all sets; writes the model folder, predictions, report.html and results.json.
 
         Args:
           trained: what the loop returned.
           write_more: writes other files, before results.json, which says that all is there.
+          looking: what the error analysis shall show besides.
         """
         task, results = self._evaluate(trained)
         scores = {name: result.scores for name, result in results.items() if result.scores}
@@ -76,7 +79,7 @@ class Plan:
             metrics = {"eval": scores.get(first, {}), **others}
             model_folder.save(f"{folder}/model", task, trained.model, metrics)
             write_more(task, results)
-            write_results(folder, task, self.data, results)
+            write_results(folder, task, self.data, results, looking)
             if self.session.tracker is not None:
                 self.session.tracker.finish(folder)
         return Finetuned(trained.model, task, scores, results)

@@ -4,10 +4,13 @@ To have a page looked at, add a function that writes it into a folder and return
 it in PAGES. What its buttons do is tested in a file of its own, with the fixture `browser`.
 """
 
+import json
 import pathlib
 from collections.abc import Callable
 
-from bert_tf.report import page
+from bert_tf.analysis import comparison, errors
+from bert_tf.report import errors_page, page
+from tests.analysis import made
 
 _TEXT = "a text with <script>alert('no')</script> & \"quotes\""
 
@@ -33,4 +36,28 @@ def pieces(folder: pathlib.Path) -> pathlib.Path:
     return path
 
 
-PAGES: dict[str, Callable[[pathlib.Path], pathlib.Path]] = {"pieces": pieces}
+def made_errors() -> dict:
+    """The content of a `report.json` with every kind of set, two runs and suspect labels."""
+    sets = {"dev": made.of_labels(), "tags": made.of_entities(), "sts b": made.of_numbers()}
+    other = comparison.other_of("work/other", made.of_labels(seed=9, accuracy=0.9))
+    found = {name: errors.analyse(judged) for name, judged in sets.items()}
+    suspects = {"unit": "texts", "rows": 400, "checked": 300}
+    return {
+        "sets": found,
+        "comparisons": {"dev": comparison.compare(sets["dev"], other)},
+        "training": {**suspects, "suspects": found["dev"]["mistakes"][:20]},
+    }
+
+
+def error_analysis(folder: pathlib.Path) -> pathlib.Path:
+    """The error analysis of all tasks, with its JSON beside it."""
+    content, path = made_errors(), folder / "report.html"
+    (folder / "report.json").write_text(json.dumps(content), encoding="utf-8")
+    page.write_page(str(path), "Errors", errors_page.every(content))
+    return path
+
+
+PAGES: dict[str, Callable[[pathlib.Path], pathlib.Path]] = {
+    "pieces": pieces,
+    "error analysis": error_analysis,
+}

@@ -13,8 +13,8 @@ from bert_tf.tasks import token_classification
 from bert_tf.tasks.task import make_task
 from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import Sentence
+from bert_tf.tasks.token_classification.errors import entity_errors
 from bert_tf.tasks.token_classification.rows import encode_tagged
-from bert_tf.tasks.token_classification.sections import entity_errors
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from bert_tf.training.evaluate import Evaluator
@@ -164,16 +164,14 @@ def test_scores_are_those_of_whole_sentences_on_any_layout(model, replicas, widt
     assert scores["f1"] == pytest.approx(f1) and scores["precision"] == hits / predicted
 
 
-def test_errors_come_by_place_then_by_type():
-    """Also those of one place, whatever the order of a set."""
-    types = [f"T{number}" for number in range(9)]
-    sentences = [Sentence(["a", "b"], [f"B-{t}", "O"], [1, 2], 0) for t in types]
-    predicted = [[f"B-{t}", f"B-{t}"] for t in reversed(types)]
-    found = [(row[2], row[3]) for row in entity_errors(sentences, predicted)]
-    expected = []
-    for mine, other in zip(types, reversed(types), strict=True):
-        expected += [(t, "a") for t in sorted({mine, other}) if mine != other] + [(other, "b")]
-    assert found == expected
+def test_errors_come_by_place_with_what_was_found_instead():
+    sentence = Sentence(["a", "b", "c", "d"], ["B-X", "I-X", "O", "B-Y"], [1, 2, 3, 4], 0)
+    found = list(entity_errors([sentence], [["B-X", "O", "B-Z", "B-Z"]]))
+    assert found == [
+        ("1", "wrong border", "X", "a b", "a b c d", "X a"),
+        ("3", "spurious", "Z", "c", "a b c d", ""),
+        ("4", "wrong type", "Y", "d", "a b c d", "Z d"),
+    ]
 
 
 _INPUTS = ("input_ids", "input_mask", "segment_ids")

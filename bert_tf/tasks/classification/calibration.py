@@ -9,7 +9,8 @@ import dataclasses
 
 import numpy as np
 
-_NUM_BINS = 15
+from bert_tf.analysis import reliability
+
 _SMALLEST = 1e-38  # of a float32 probability
 _RANGE = (0.01, 100.0)  # of temperatures
 
@@ -78,11 +79,8 @@ def apply(probabilities_NL: np.ndarray, temperature: float) -> np.ndarray:
 
 def calibration_error(probabilities_NL: np.ndarray, label_ids_N: np.ndarray) -> float:
     """Expected calibration error: the mean gap of confidence and accuracy over 15 equal bins."""
-    confidence_N = np.max(probabilities_NL, axis=-1).astype(np.float64)
     hit_N = np.argmax(probabilities_NL, axis=-1) == label_ids_N
-    bin_N = np.clip(np.ceil(confidence_N * _NUM_BINS).astype(int) - 1, 0, _NUM_BINS - 1)
-    gap_K = np.bincount(bin_N, weights=confidence_N - hit_N, minlength=_NUM_BINS)
-    return float(np.abs(gap_K).sum() / len(confidence_N))
+    return reliability.calibration_error(np.max(probabilities_NL, axis=-1), hit_N)
 
 
 def _minimum(function, low: float, high: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from absl import logging
 
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.data.labelled import tables
 from bert_tf.data.labelled.columns import TextColumns
 from bert_tf.data.labelled.records import AS_NAMED, Reading
 from bert_tf.tasks import sets
@@ -69,6 +70,27 @@ def encode(examples: Examples, tokenizer: Tokenizer, max_seq_length: int) -> Spl
     """The examples and their tokens."""
     arrays = encode_examples(examples, tokenizer, max_seq_length)[0]
     return Split(examples, arrays, is_labelled=examples.label_ids is not None)
+
+
+def columns_of(
+    examples: Examples, names: Sequence[str], task: Config, reading: Reading
+) -> dict[str, list[str]]:
+    """{column: its value at each example}, read again from the file of the examples.
+
+    Raises:
+      ValueError: the file has no such column; see `tables.iterate_table`.
+    """
+    rows = tables.iterate_table(
+        examples.path,
+        columns=names,
+        header=tuple(task.header),
+        empty=names,
+        faulty=[] if task.skip_faulty_rows else None,
+        reading=reading,
+    )
+    values = {row.line: row.values for row in rows}
+    found = zip(*(values[line] for line in examples.lines), strict=True)
+    return {name: list(column) for name, column in zip(names, found, strict=True)}
 
 
 def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Prepared:

@@ -16,10 +16,9 @@ from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.labelled.columns import Known, TextColumns
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.pooling import check_pooling, pool
-from bert_tf.report import page
 from bert_tf.tasks import losses
 from bert_tf.tasks.beliefs import LOG_ODDS, NUMBER, Explain
-from bert_tf.tasks.classification import beliefs, decisions, fit_decisions, prepare, scores
+from bert_tf.tasks.classification import beliefs, decisions, errors, fit_decisions, prepare, scores
 from bert_tf.tasks.classification.config import Facts
 from bert_tf.tasks.classification.examples import make_classification_dataset
 from bert_tf.tasks.classification.labels import MULTI, REGRESSION, SINGLE, in_words
@@ -247,15 +246,18 @@ class ClassificationTask(Learn, Score, Explain):
         """See `Score.known_by`."""
         return tuple(self.config.task.metrics) or _KNOWN_BY[self.problem_type]
 
-    def sections(self, part, result, name):
-        """The confusion matrix of a scored set."""
-        if self.problem_type == SINGLE:
-            answers = self.answers(result.rows["logits"])
-            label_ids = part.arrays["label_ids"]
-            names = [*self.labels, "(no label)"] if (answers < 0).any() else self.labels
-            answers = np.where(answers < 0, len(self.labels), answers)
-            counts = scores.confusion_matrix(label_ids, answers, len(names))
-            yield f"Confusion matrix of {name}", page.matrix(names, counts.tolist())
+    def judge(self, part, rows):
+        """See `Score.judge`, and `errors`."""
+        answers, unk_id = self.answers(rows["logits"]), self.tokenizer.unk_id
+        if self.problem_type == REGRESSION:
+            return errors.judge_numbers(part, answers, unk_id)
+        probs = decisions.probabilities(rows["logits"], self.facts, self.problem_type).numpy()
+        judge = errors.judge_labels if self.problem_type == SINGLE else errors.judge_label_sets
+        return judge(part, probs, answers, self.labels, unk_id)
+
+    def set_columns(self, part, names):
+        """See `Score.set_columns`."""
+        return prepare.columns_of(part.examples, names, self.config.task, self.reading)
 
     def prediction_files(self, rows, data):
         """`predictions.jsonl`: line of the file, its label as far as there is one, the answer."""

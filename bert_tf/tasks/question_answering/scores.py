@@ -115,12 +115,10 @@ def answer_scores(
       `best_exact_match_threshold`, `best_f1_threshold` that give them.
     """
     exact, f1 = {}, {}
-    compare_exact, compare_f1 = _PAIRS[metric, null_answers]
     for name, texts in answers.items():
-        if null_answers:
-            texts = [text for text in texts if normalize_answer(text)] or [""]
-        exact[name] = max((compare_exact(t, predictions[name]) for t in texts), default=0.0)
-        f1[name] = max((compare_f1(t, predictions[name]) for t in texts), default=0.0)
+        exact[name], f1[name] = question_scores(
+            texts, predictions[name], metric=metric, null_answers=null_answers
+        )
     if not null_answers:
         return {"exact_match": _mean(exact.values()), "f1": _mean(f1.values())}
     has_answer = {name: bool(texts) for name, texts in answers.items()}
@@ -142,6 +140,17 @@ def answer_scores(
         best, threshold = _best_threshold(scores, predictions, null_odds, has_answer)
         result |= {label: best, f"{label}_threshold": threshold}
     return result
+
+
+def question_scores(
+    answers: Sequence[str], prediction: str, *, metric: str = "squad", null_answers: bool = False
+) -> tuple[float, float]:
+    """(exact match, F1) of one question: those of the answer that is most like the prediction."""
+    compare_exact, compare_f1 = _PAIRS[metric, null_answers]
+    if null_answers:
+        answers = [text for text in answers if normalize_answer(text)] or [""]
+    exact = max((compare_exact(text, prediction) for text in answers), default=0.0)
+    return exact, max((compare_f1(text, prediction) for text in answers), default=0.0)
 
 
 def _mean(values) -> float:

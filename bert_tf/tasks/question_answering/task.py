@@ -18,7 +18,7 @@ from bert_tf.layers.attention import MASKED
 from bert_tf.tasks import losses
 from bert_tf.tasks.beliefs import LOG_PROBABILITY, Explain
 from bert_tf.tasks.from_arrays import LearnFromArrays
-from bert_tf.tasks.question_answering import beliefs, prepare, scores, sections
+from bert_tf.tasks.question_answering import beliefs, errors, prepare, scores
 from bert_tf.tasks.question_answering.config import Facts
 from bert_tf.tasks.question_answering.model import QuestionAnsweringModel
 from bert_tf.tasks.question_answering.rows import BEGIN, SquadData, Tokens, lay_out_spans
@@ -194,29 +194,26 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         """See `Score.known_by`."""
         return ("f1", "exact_match")
 
-    def outcomes(self, rows, data: SquadData) -> list[tuple[str, str, str, str, str]]:
-        """(id, what became of it, question, expected answers, answer) of each question."""
-        final = self._final(self._answers_of(rows, data), data)
-        metric = self.config.task.answer_metric
-        return [
-            (
-                question.id,
-                scores.answer_outcome(question.answers, final[question.id], metric),
-                question.question,
-                " / ".join(dict.fromkeys(question.answers)),
-                final[question.id],
-            )
-            for question in data.questions
-        ]
+    def judge(self, part, rows):
+        """See `Score.judge`, and `errors`."""
+        data = part.arrays
+        answers = self._answers_of(rows, data)
+        firsts = [texts[0] if texts else "" for texts in self._texts(answers, data)]
+        best_Q = answers["n_best_probability"][:, 0]
+        null_Q = 1.0 - answers["n_best_probability"].sum(axis=1)
+        return errors.judge(
+            data,
+            self._final(answers, data),
+            np.where(self._is_null(answers), null_Q, best_Q),
+            (firsts, best_Q),
+            self.tokenizer.unk_id,
+            (self.config.task.answer_metric, self.facts.null_answers),
+        )
 
     def _final(self, answers, data: SquadData) -> dict[str, str]:
         """{id: the answer, "" for none}."""
         rows = zip(data.questions, self._texts(answers, data), self._is_null(answers), strict=True)
         return {question.id: "" if is_null else texts[0] for question, texts, is_null in rows}
-
-    def sections(self, part, result, name):
-        """What became of the questions of a scored set, and the first that were answered wrong."""
-        return sections.sections(self.outcomes(result.rows, part.arrays), name)
 
     def prediction_files(self, rows, data: SquadData):
         """Files as the official evaluations read them, and the errors.
@@ -224,7 +221,7 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         `predictions.json` {id: answer}, `nbest_predictions.json` and, with null answers,
         `null_odds.json` {id: odds}. `errors.txt`: id, fault, question, expected answers, answer.
         """
-        answers = self._answers_of(rows, data)
+        answers, task = self._answers_of(rows, data), self.config.task
         n_best = {}
         for index, row in enumerate(self._texts(answers, data)):
             columns = [answers[f"n_best_{name}"][index] for name in ("start", "end", "probability")]
@@ -240,8 +237,9 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
             for name, content in files.items()
         }
         if any(question.answers for question in data.questions):
-            wrong = (row for row in self.outcomes(rows, data) if row[1] != scores.OUTCOMES[0])
-            written["errors.txt"] = ["\t".join(" ".join(t.split()) for t in row) for row in wrong]
+            written["errors.txt"] = errors.lines(
+                data, files["predictions.json"], task.answer_metric
+            )
         return written
 
     def _answers_of(self, rows, data: SquadData) -> dict[str, np.ndarray]:

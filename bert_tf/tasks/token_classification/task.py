@@ -20,7 +20,7 @@ from bert_tf.tasks.beliefs import LOG_ODDS, Belief, Explain
 from bert_tf.tasks.classification.task import ClassificationModel
 from bert_tf.tasks.from_arrays import LearnFromArrays
 from bert_tf.tasks.task import Score
-from bert_tf.tasks.token_classification import prepare, sections
+from bert_tf.tasks.token_classification import errors, prepare
 from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import Sentence
 from bert_tf.tasks.token_classification.config import Facts
@@ -144,21 +144,23 @@ class TokenClassificationTask(LearnFromArrays, Score, Explain):
         """See `Score.known_by`."""
         return ("accuracy",) if self.is_plain else ("f1", "precision", "recall")
 
-    def sections(self, part, result, name):
-        """What became of the entities, which words are taken for which, errors."""
-        predicted = self.tags_of(result.rows, part.arrays)
-        return sections.sections(part.arrays, predicted, self.labels, self.is_plain, name)
+    def judge(self, part, rows):
+        """See `Score.judge`, and `errors`."""
+        data = part.arrays
+        probs_WL = np.exp(rows["log_probabilities"][data.word_rows, data.word_positions])
+        predicted, unk_id = self.tags_of(rows, data), self.tokenizer.unk_id
+        return errors.judge(data, predicted, probs_WL, self.labels, unk_id, self.is_plain)
 
     def prediction_files(self, rows, data: TaggedData):
         """Predictions as conlleval reads them, and the errors.
 
-        `predictions.txt`: word, tag (`_` where none is known), predicted tag. `errors.txt`: the
-        entities that were missed or made up, each with its sentence.
+        `predictions.txt`: word, tag (`_` where none is known), predicted tag. `errors.txt`: see
+        `errors.entity_errors`.
         """
         predicted = self.tags_of(rows, data)
         files = {"predictions.txt": _columns(data.sentences, predicted)}
         if not self.is_plain and all(sentence.tags for sentence in data.sentences):
-            files["errors.txt"] = map("\t".join, sections.entity_errors(data.sentences, predicted))
+            files["errors.txt"] = map("\t".join, errors.entity_errors(data.sentences, predicted))
         return files
 
     def tags_of(self, rows, data: TaggedData) -> list[list[str]]:

@@ -1,0 +1,155 @@
+"""The error analysis of scored sets: its JSON, its files, its part of the report page.
+
+report.json                  what the page shows: numbers, mistakes, slices, comparisons
+predictions/<set>/judged.jsonl   each row: what was expected and given, and its counts, so that
+                             another run can be compared with this one
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from bert_tf import files
+from bert_tf.analysis import comparison, errors
+from bert_tf.analysis.comparison import Other
+from bert_tf.analysis.judged import Judged
+from bert_tf.analysis.slices import Asked
+from bert_tf.report import errors_page
+from bert_tf.tasks.sets import Result, Split
+from bert_tf.tasks.task import Score
+
+JSON, ROWS = "report.json", "judged.jsonl"
+
+
+@dataclasses.dataclass(frozen=True)
+class Looking:
+    """What a user wants to see of errors besides what every page has.
+
+    Attributes:
+      slice_words: rows that hold a word, against those that do not.
+      slice_columns: columns of the file by whose values rows are told apart.
+      compare: the work directory of another run.
+      check_labels: how many rows of the training set are searched for wrong labels; 0: none.
+    """
+
+    slice_words: Sequence[str] = ()
+    slice_columns: Sequence[str] = ()
+    compare: str = ""
+    check_labels: int = 0
+
+    def check(self) -> None:
+        """ValueError if `compare` is no work directory whose rows were kept."""
+        pattern = os.path.join(self.compare, "predictions", "*", ROWS)
+        if self.compare and not tf.io.gfile.glob(pattern):
+            raise ValueError(
+                f"--compare={self.compare}: found no {pattern}. Expected the work directory of a "
+                "fine-tuning that has ended; of one that an older version made, run its command "
+                "again, or give both models to evaluate.py."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Analysed:
+    """The analysis of all scored sets.
+
+    Attributes:
+      content: for JSON: `format_version`, `sets` {name: analysis}, `comparisons` {name: of two
+        runs}, `training` (likely wrong labels, or None).
+      judged: {name of the set: what became of its rows}.
+    """
+
+    content: dict[str, Any]
+    judged: Mapping[str, Judged]
+
+    def sections(self) -> Iterator[tuple[str, str]]:
+        """(title, HTML) of each part of the page."""
+        return errors_page.every(self.content)
+
+    def row_files(self, name: str) -> dict[str, Iterator[str]]:
+        """{file name: its lines} beside the predictions for the set."""
+        return {ROWS: comparison.lines(self.judged[name])} if name in self.judged else {}
+
+
+def analyse(
+    task: Score,
+    splits: Mapping[str, Split],
+    results: Mapping[str, Result],
+    looking: Looking = Looking(),  # noqa: B008 - frozen
+    known_words: Collection[str] | None = None,
+) -> Analysed:
+    """The error analysis of the sets that have labels and whose task says what became of rows.
+
+    Args:
+      task: the task.
+      splits: {name: the set}.
+      results: {name: its results}.
+      looking: what else is wanted.
+      known_words: those of the training texts; None: not known.
+
+    Raises:
+      ValueError: the files have no such columns, or the other run was scored on other rows.
+    """
+    judged, asked = {}, {}
+    for name, result in results.items():
+        found = task.judge(splits[name], result.rows) if splits[name].is_labelled else None
+        if found is not None and len(found):
+            judged[name] = found
+            columns = _columns(task, splits[name], looking.slice_columns)
+            asked[name] = Asked(tuple(looking.slice_words), columns, known_words)
+    content = {
+        "format_version": errors.FORMAT_VERSION,
+        "sets": {name: errors.analyse(one, asked[name]) for name, one in judged.items()},
+        "comparisons": _comparisons(judged, asked, looking.compare),
+        "training": None,
+    }
+    return Analysed(content, judged)
+
+
+def _columns(task: Score, part: Split, names: Sequence[str]) -> dict[str, list[str]]:
+    found = task.set_columns(part, names) if names else {}
+    if names and not found:
+        raise ValueError(
+            f"--slice_columns={','.join(names)}: the files of {task.config.task.name} have no "
+            "columns with names. Leave it out."
+        )
+    return found
+
+
+def _comparisons(
+    judged: Mapping[str, Judged], asked: Mapping[str, Asked], folder: str
+) -> dict[str, Any]:
+    """Of the sets that the other run has too, by name; at least one."""
+    if not folder:
+        return {}
+    others = {name: _read_other(folder, name) for name in judged}
+    found = {}
+    for name, other in others.items():
+        if other is not None:
+            comparison.check_same(judged[name], other, name)
+            found[name] = comparison.compare(judged[name], other, asked[name])
+    if not found:
+        raise ValueError(
+            f"--compare={folder}: it has no set called {' or '.join(judged)}. Expected a run that "
+            "was scored on the same files."
+        )
+    return found
+
+
+def _read_other(folder: str, name: str) -> Other | None:
+    """What another run left of a set; None if it has no such set."""
+    path = os.path.join(folder, "predictions", name, ROWS)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path, "rb") as file:
+        lines = file.read().splitlines()
+    records = (files.parse_json(line, f"{path}:{n}: it is") for n, line in enumerate(lines, 1))
+    return comparison.parse(folder, path, records)
+
+
+def as_line(content: Mapping[str, Any]) -> str:
+    """The content of `report.json`."""
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1)
