@@ -10,7 +10,7 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__))
 # {their name in a wheel: in a clone}.
 _FOLDERS = {"commands": "scripts", "configs": "configs"}
 # Beside the commands: what works in a clone alone, and what commands share.
-_NO_COMMANDS = frozenset(["benchmark", "reading_flags", "run_flags"])
+_NO_COMMANDS = frozenset(["benchmark", "looking_flags", "reading_flags", "run_flags"])
 
 
 def folder(name: str) -> str:

@@ -3,13 +3,16 @@
 python scripts/evaluate.py --model=work/mini --data=data/valid
 python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --output=scores.json
 python scripts/evaluate.py --model=work/squad --data=dev-v1.1.json --predictions_dir=answers
+python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --report=errors.html
 
 The file is read as the training file was. Settings that say how a file is read may change:
 --config.task.text_column=review, for example.
 """
 
 import json
+import pathlib
 
+import looking_flags
 import reading_flags
 from absl import flags
 
@@ -37,6 +40,16 @@ flags.DEFINE_string("output", None, "Also write the scores to this JSON file.")
 flags.DEFINE_string(
     "predictions_dir", None, "Also write the predictions for all data into this folder."
 )
+flags.DEFINE_string(
+    "report",
+    None,
+    "Also write a page that shows where the model fails into this HTML file, and its numbers "
+    "beside it, as .json.",
+)
+looking_flags.define(
+    "With --report: another model folder or work directory, which is scored on the same data: who "
+    "wins where, with a paired bootstrap test."
+)
 flags.DEFINE_integer("batch_size", 64, "Rows of a batch, over all replicas.", lower_bound=1)
 flags.DEFINE_enum(
     "dtype",
@@ -54,7 +67,8 @@ def main(argv):
     from bert_tf.training import distribution
     from bert_tf.workflows import evaluating
 
-    app.check_output(FLAGS.output, [FLAGS.data])
+    for output in (FLAGS.output, FLAGS.report):
+        app.check_output(output, [FLAGS.data])
     source = evaluating.Source(
         FLAGS.data,
         tuple(FLAGS.header),
@@ -68,11 +82,29 @@ def main(argv):
         dtype=FLAGS.dtype,
         strategy=distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu),
         predictions_dir=FLAGS.predictions_dir,
+        report=_report(),
     )
     for name, value in scores.items():
         print(f"{name}: {value:.4f}")
     if FLAGS.output:
         app.write_lines(FLAGS.output, [json.dumps(scores, indent=2)])
+
+
+def _report():
+    """The page that the flags ask for, or None."""
+    from bert_tf.workflows import evaluating
+
+    if not FLAGS.report:
+        if FLAGS.compare or FLAGS.slice_words or FLAGS.slice_columns:
+            raise ValueError(
+                "--compare, --slice_words and --slice_columns are shown on a page: say where with "
+                "--report=errors.html."
+            )
+        return None
+    if not FLAGS.report.endswith((".html", ".htm")):
+        raise ValueError(f"--report={FLAGS.report}: expected a name that ends in .html.")
+    name = pathlib.PurePath(FLAGS.data).name.split(".")[0]
+    return evaluating.Report(FLAGS.report, name or "data", looking_flags.looking())
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ results.json, predictions/ and report.html.
 
 import tempfile
 
+import looking_flags
 import reading_flags
 import run_flags
 from absl import flags
@@ -89,6 +90,10 @@ flags.DEFINE_string(
     "vocab_file", None, "vocab.txt or the folder of a tokenizer; only without --init_checkpoint."
 )
 run_flags.define()
+looking_flags.define(
+    "The work directory of another run that was scored on the same files: the report page shows "
+    "who wins where, with a paired bootstrap test."
+)
 flags.DEFINE_list("seeds", ["1", "2", "3"], "For --task=glue: the seeds of the runs.")
 flags.DEFINE_list(
     "learning_rates",
@@ -147,7 +152,8 @@ def main(argv):
     from bert_tf.workflows import finetuning
     from bert_tf.workflows.start import Start
 
-    config = FLAGS.config
+    config, looking = FLAGS.config, looking_flags.looking()
+    looking.check()
     if FLAGS.find_batch:
         find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, _COMMAND)
     strategy = run_flags.strategy()
@@ -164,7 +170,7 @@ def main(argv):
         trained = train(**plan.arguments)
         if FLAGS.dry_run:
             return 0
-        scores = plan.finish(trained, _write_submission).scores
+        scores = plan.finish(trained, _write_submission, looking).scores
     if distribution.is_chief(strategy):
         print(f"model: {FLAGS.work_dir}/model")
         print(f"report: {FLAGS.work_dir}/report.html")

@@ -66,7 +66,7 @@ def flags_of(script: str) -> set[str]:
     """The names of the flags that a script defines, without importing it."""
     names, path = set(_ABSL), _file_of(script)
     sources = [path, ROOT / "bert_tf" / "app.py"]
-    for shared in ("reading_flags", "run_flags"):
+    for shared in ("looking_flags", "reading_flags", "run_flags"):
         if f"{shared}.define(" in path.read_text(encoding="utf-8"):
             sources.append(ROOT / "scripts" / f"{shared}.py")
     for source in sources:
@@ -201,6 +201,7 @@ def test_the_guides_show_commands():
     assert scripts - shown == {
         "scripts/quickstart.py",  # quickstart.sh runs it
         "scripts/quickstart_corpus.py",
+        "scripts/looking_flags.py",
         "scripts/reading_flags.py",
         "scripts/run_flags.py",
     }

@@ -137,6 +137,7 @@ _MAY_IMPORT = {
         "model_folder",
         "progress",
         "recipes",
+        "report",
         "tasks",
         "tokenization",
         "training",

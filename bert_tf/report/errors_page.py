@@ -103,14 +103,14 @@ def _labels(found: Entry, name: str) -> str:
         return [[Cell(one["label"]), *(number(one[key]) for key in keys)] for one in entries]
 
     head = ["label", "precision", "recall", "F1", "support", "answered"]
-    html = page.sortable(
-        f"Labels of {name}: support is how often a label was expected, answered how often given",
+    text = "Support is how often a label was expected, answered is how often it was given."
+    return page.paragraph(text) + page.sortable(
+        f"Labels of {name}",
         head,
         cells(found["labels"]),
         _id(name, "labels"),
+        foot=cells(found["averages"]),
     )
-    rows = [[cell.shown for cell in row] for row in cells(found["averages"])]
-    return html + page.table(["over all labels", *head[1:]], rows)
 
 
 def _numbers(found: Entry) -> str:
@@ -139,7 +139,7 @@ def _mistakes(found: Entry, name: str) -> str:
 
 def _listing(entries: Sequence[Entry], caption: str, identity: str) -> str:
     """Items with their texts, to sort and filter; columns that say nothing are left out."""
-    columns = ["confidence", "outcome", "expected", "given", "text", "at"]
+    columns = ["confidence", "outcome", "expected", "given", "text", "where"]
     if all(one["confidence"] is None for one in entries):
         columns.remove("confidence")
     if len({one["outcome"] for one in entries}) < 2:
@@ -147,7 +147,7 @@ def _listing(entries: Sequence[Entry], caption: str, identity: str) -> str:
     rows = [[_cell(one, column) for column in columns] for one in entries]
     choices = [columns.index(c) for c in ("outcome", "expected", "given") if c in columns]
     choices = [c for c in choices if len({row[c].choice for row in rows}) < 100]
-    return page.sortable(caption, columns, rows, identity, choices)
+    return page.listing(caption, columns, rows, identity, choices)
 
 
 def _cell(one: Entry, column: str) -> Cell:
@@ -155,7 +155,7 @@ def _cell(one: Entry, column: str) -> Cell:
         return number(one["confidence"])
     if column == "text":
         return Cell(page.marked(one["text"], one["words"], one["right_words"]), "text")
-    if column == "at":
+    if column == "where":
         return Cell(one["place"], "n")
     if column == "outcome":
         return Cell(one["outcome"], "word", choice=one["outcome"])
@@ -284,9 +284,9 @@ def _rows(entries: Sequence[Entry], name: str, key: str) -> str:
         + [Cell(one["text"], "text"), Cell(one["place"], "n")]
         for one in entries
     ]
-    head = ["expected", "this run", "other run", "text", "at"]
+    head = ["expected", "this run", "other run", "text", "where"]
     caption = f"Rows of {name} that one run alone has right"
-    return page.sortable(caption, head, rows, _id(name, key), choices=[])
+    return page.listing(caption, head, rows, _id(name, key))
 
 
 def suspects(found: Entry) -> Section:

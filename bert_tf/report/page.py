@@ -124,7 +124,7 @@ def sortable(
     head: Sequence[str],
     rows: Iterable[Sequence[Cell]],
     identity: str,
-    choices: Iterable[int] = (),
+    foot: Iterable[Sequence[Cell]] = (),
 ) -> str:
     """A table that the reader sorts by a click on a heading.
 
@@ -133,15 +133,31 @@ def sortable(
       head: of the columns.
       rows: of cells.
       identity: `id` of the table, the only one of the page.
-      choices: columns by whose `choice` rows can be filtered. With any there is also a field for
-        words, and on a phone each row is a card.
+      foot: rows that stay below, such as means.
+    """
+    rows = [list(row) for row in rows]
+    return _piece("sortable", caption, list(head), rows, identity, {}, list(foot), False)
+
+
+def listing(
+    caption: str,
+    head: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    identity: str,
+    choices: Iterable[int] = (),
+) -> str:
+    """A long table that is sorted, searched and filtered. On a phone each row is a card.
+
+    Args:
+      caption, head, rows, identity: see `sortable`.
+      choices: columns by whose `choice` rows can be filtered; there is always a field for words.
     """
     rows = [list(row) for row in rows]
     found = {
         column: sorted({row[column].choice for row in rows if row[column].choice})
         for column in choices
     }
-    return _piece("sortable", caption, list(head), rows, identity, found)
+    return _piece("sortable", caption, list(head), rows, identity, found, [], True)
 
 
 def marked(text: str, *wanted: str) -> markupsafe.Markup:
@@ -199,7 +215,7 @@ def curves(
 
 def reliability(bins: Sequence[Mapping[str, float]]) -> str:
     """A reliability diagram, from what `bert_tf.analysis.reliability.bins` gives."""
-    return f"<figure>{charts.reliability(bins)}</figure>"
+    return f'<figure class="narrow">{charts.reliability(bins)}</figure>'
 
 
 def threshold_curves(curves_of: Mapping[str, Sequence[Sequence[float]]]) -> str:

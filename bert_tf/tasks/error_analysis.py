@@ -60,10 +60,24 @@ class Analysed:
       content: for JSON: `format_version`, `sets` {name: analysis}, `comparisons` {name: of two
         runs}, `training` (likely wrong labels, or None).
       judged: {name of the set: what became of its rows}.
+      asked: {name of the set: what else is looked at}.
     """
 
     content: dict[str, Any]
     judged: Mapping[str, Judged]
+    asked: Mapping[str, Asked]
+
+    def add_comparison(self, name: str, other_name: str, other: Judged) -> None:
+        """Adds that of the set `name` with another model that was judged on the same rows.
+
+        Raises:
+          ValueError: it was judged on other rows, or in another way.
+        """
+        found = comparison.other_of(other_name, other)
+        comparison.check_same(self.judged[name], found, name)
+        self.content["comparisons"][name] = comparison.compare(
+            self.judged[name], found, self.asked[name]
+        )
 
     def sections(self) -> Iterator[tuple[str, str]]:
         """(title, HTML) of each part of the page."""
@@ -72,6 +86,10 @@ class Analysed:
     def row_files(self, name: str) -> dict[str, Iterator[str]]:
         """{file name: its lines} beside the predictions for the set."""
         return {ROWS: comparison.lines(self.judged[name])} if name in self.judged else {}
+
+    def as_line(self) -> str:
+        """The content of `report.json`."""
+        return json.dumps(self.content, ensure_ascii=False, allow_nan=False, indent=1)
 
 
 def analyse(
@@ -106,7 +124,7 @@ def analyse(
         "comparisons": _comparisons(judged, asked, looking.compare),
         "training": None,
     }
-    return Analysed(content, judged)
+    return Analysed(content, judged, asked)
 
 
 def _columns(task: Score, part: Split, names: Sequence[str]) -> dict[str, list[str]]:
@@ -148,8 +166,3 @@ def _read_other(folder: str, name: str) -> Other | None:
         lines = file.read().splitlines()
     records = (files.parse_json(line, f"{path}:{n}: it is") for n, line in enumerate(lines, 1))
     return comparison.parse(folder, path, records)
-
-
-def as_line(content: Mapping[str, Any]) -> str:
-    """The content of `report.json`."""
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1)

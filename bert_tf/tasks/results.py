@@ -55,9 +55,7 @@ def write_results(
         "config": as_json.to_dict(task.config),
         "facts": as_json.to_dict(task.facts),
     }
-    write_lines(
-        tf.io.gfile.join(folder, error_analysis.JSON), [error_analysis.as_line(analysed.content)]
-    )
+    write_lines(tf.io.gfile.join(folder, error_analysis.JSON), [analysed.as_line()])
     sections = _sections(folder, task, prepared, results, analysed)
     page.write_page(tf.io.gfile.join(folder, "report.html"), f"Fine-tuning: {folder}", sections)
     # Written last: where it is, everything is.

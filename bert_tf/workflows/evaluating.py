@@ -1,15 +1,22 @@
 """Scores of a trained model on data that it has not seen, as scripts/evaluate.py gives them."""
 
 import dataclasses
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from bert_tf import model_folder
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.labelled.records import AS_NAMED, Reading
+from bert_tf.files import write_lines
+from bert_tf.report import page
+from bert_tf.tasks import error_analysis
+from bert_tf.tasks.error_analysis import Looking
 from bert_tf.tasks.results import write_files
+from bert_tf.tasks.sets import Result, Split
 from bert_tf.tasks.task import Score
 from bert_tf.training import distribution
 from bert_tf.training.evaluate import Evaluator
@@ -32,6 +39,22 @@ class Source:
     settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """The page of an error analysis.
+
+    Attributes:
+      path: the HTML file; its numbers are written beside it, as .json.
+      name: what the page calls the set.
+      looking: what it shows besides; `compare` is the folder of another model, which is scored on
+        the same data.
+    """
+
+    path: str
+    name: str
+    looking: Looking = dataclasses.field(default_factory=Looking)
+
+
 def evaluate(
     model: str,
     data: str | Source,
@@ -40,6 +63,7 @@ def evaluate(
     dtype: str | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     predictions_dir: str | None = None,
+    report: Report | None = None,
 ) -> dict[str, float]:
     """The scores of a model folder on a file or data set.
 
@@ -50,6 +74,7 @@ def evaluate(
       dtype: to compute in; None: that of the training, so scores repeat.
       strategy: which devices, one of `training.STRATEGIES`.
       predictions_dir: where the answers to all data are written; None: nowhere.
+      report: the page of the error analysis; None: none.
 
     Returns:
       {metric: value}, with those of a constant answer.
@@ -60,25 +85,79 @@ def evaluate(
     source = data if isinstance(data, Source) else Source(data)
     if isinstance(strategy, str):
         strategy = distribution.make_strategy(strategy)
-    with strategy.scope():
-        task, keras_model = model_folder.load(model, dtype=dtype)
-    if not isinstance(task, Score):
-        raise ValueError(
-            f"{model}: a {task.config.task.name} model has no scores. Expected a model with a head "
-            "that was trained."
-        )
-    task = _with_header(task, source.header).with_reading(source.reading, source.settings)
-    with tempfile.TemporaryDirectory() as scratch:
-        arrays = task.read(source.path, scratch).arrays
-        scores, rows = Evaluator(task, keras_model, strategy, batch_size).run_with_rows(arrays)
-        part = BatchSlice(batch_size)
-        scores |= task.baselines(task.make_dataset(arrays, part, training=False))
+    evaluation = _Evaluation(source, batch_size, dtype, strategy)
+    scored = evaluation.of(model)
     if predictions_dir:
-        files = task.prediction_files(rows, arrays)
+        files = scored.task.prediction_files(scored.rows, scored.part.arrays)
         if not files:
-            raise ValueError(f"--predictions_dir: a {task.config.task.name} model has no files.")
+            raise ValueError(
+                f"--predictions_dir: a {scored.task.config.task.name} model has no files."
+            )
         write_files(predictions_dir, files)
-    return scores
+    if report is not None:
+        other = evaluation.of(report.looking.compare) if report.looking.compare else None
+        _write_report(report, model, scored, other)
+    return scored.scores
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scored:
+    """A model that was scored on a set."""
+
+    task: Score
+    part: Split
+    scores: dict[str, float]
+    rows: dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Evaluation:
+    """How models are scored: the arguments of `evaluate`."""
+
+    source: Source
+    batch_size: int
+    dtype: str | None
+    strategy: tf.distribute.Strategy
+
+    def of(self, model: str) -> _Scored:
+        """Scores the model of a folder."""
+        with self.strategy.scope():
+            task, keras_model = model_folder.load(model, dtype=self.dtype)
+        if not isinstance(task, Score):
+            raise ValueError(
+                f"{model}: a {task.config.task.name} model has no scores. Expected a model with a "
+                "head that was trained."
+            )
+        source = self.source
+        task = _with_header(task, source.header).with_reading(source.reading, source.settings)
+        with tempfile.TemporaryDirectory() as scratch:
+            part = task.read(source.path, scratch)
+            evaluator = Evaluator(task, keras_model, self.strategy, self.batch_size)
+            scores, rows = evaluator.run_with_rows(part.arrays)
+            dataset = task.make_dataset(part.arrays, BatchSlice(self.batch_size), training=False)
+            scores |= task.baselines(dataset)
+        return _Scored(task, part, scores, rows)
+
+
+def _write_report(report: Report, model: str, scored: _Scored, other: _Scored | None) -> None:
+    """Writes the page, and its JSON beside it."""
+    name, looking = report.name, report.looking
+    mine = dataclasses.replace(looking, compare="")
+    result = Result(scored.scores, scored.rows)
+    analysed = error_analysis.analyse(scored.task, {name: scored.part}, {name: result}, mine)
+    if not analysed.judged:
+        raise ValueError(
+            f"--report: a {scored.task.config.task.name} model has no error analysis. Leave it out."
+        )
+    if other is not None:
+        theirs = other.task.judge(other.part, other.rows)
+        if theirs is None:
+            raise ValueError(f"--compare={looking.compare}: that model has no error analysis.")
+        analysed.add_comparison(name, looking.compare, theirs)
+    rows = [[metric, value] for metric, value in scored.scores.items()]
+    sections = [("Scores", page.table(["", name], rows)), *analysed.sections()]
+    write_lines(f"{os.path.splitext(report.path)[0]}.json", [analysed.as_line()])
+    page.write_page(report.path, f"{model} on {name}", sections)
 
 
 def _with_header(task: Score, header: Sequence[str]) -> Score:
