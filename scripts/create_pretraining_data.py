@@ -2,10 +2,10 @@ r"""Makes pretraining records from text.
 
 Reads text files (one sentence a line with blank lines between documents; prose; JSON lines with a
 `text` field; each also .gz, .bz2, .xz or .zst), Parquet files with a `text` column, or a data set
-of TFDS (`tfds:name/split`). Tokenizes it, cuts it into examples and writes TFRecord shards with a
-manifest, in memory that does not grow with the text. Masks are not drawn here but when the records
-are read, unless --static_masks asks for them. The same text, settings and seed give the same bytes,
-for any number of workers. A run that was killed continues when the command is given again.
+of TFDS (`tfds:name/split`). Tokenizes the text, cuts it into examples and writes TFRecord shards
+with a manifest, in constant memory. Masks are drawn when the records are read, or now with
+--static_masks. The same text, settings and seed give the same bytes, for any number of workers.
+Run the same command again to continue a killed run.
 
 Example:
     python scripts/create_pretraining_data.py --input='books/train-*.jsonl.gz' \
@@ -35,57 +35,57 @@ _INPUT_FORMAT = flags.DEFINE_enum(
 _VOCAB_FILE = flags.DEFINE_string(
     "vocab_file",
     None,
-    "vocab.txt, or a folder that holds it (and tokenizer_config.json).",
+    "vocab.txt, or a folder with it (and with tokenizer_config.json).",
     required=True,
 )
 _DO_LOWER_CASE = flags.DEFINE_bool(
-    "do_lower_case", None, "Lower-case the text; by default what the vocabulary was made for."
+    "do_lower_case", None, "Lower-case the text. The default is the setting of the vocabulary."
 )
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The folder to make.", required=True)
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "The folder to write.", required=True)
 _MAX_SEQ_LENGTH = flags.DEFINE_integer(
     "max_seq_length", 128, "Largest number of tokens in an example."
 )
 _SHORT_SEQ_PROB = flags.DEFINE_float(
     "short_seq_prob",
     None,
-    "Share of examples cut shorter than max_seq_length at random. Default: 0.1; 0 for the "
+    "Share of examples with a random length below max_seq_length. Default: 0.1; 0 for the "
     "objective none.",
 )
 _SEED = flags.DEFINE_integer("seed", 0, "Seed of the examples.")
 _DUPE_FACTOR = flags.DEFINE_integer(
     "dupe_factor",
     1,
-    "Cut the text so many times, each time into other examples. For a small corpus that is trained "
-    "on for many epochs: next sentences that come again are learned by heart.",
+    "Cut the text into examples this many times, each time into other examples. Use it for a small "
+    "corpus and many epochs, because the model memorises repeated pairs of sentences.",
 )
 _MAX_EXAMPLES_PER_ROW = flags.DEFINE_integer(
     "max_examples_per_row",
     1,
-    "Pack up to so many short examples into a row. The losses stay the same; the training sees "
-    "less padding. pretrain.py needs --config.task.max_predictions_per_seq for a full row.",
+    "Pack up to this many short examples into a row, for less padding. The losses do not change. "
+    "Set --config.task.max_predictions_per_seq of pretrain.py for a full row.",
 )
 _OBJECTIVE = flags.DEFINE_enum(
     "objective",
     "next_sentence",
     OBJECTIVES,
     "next_sentence: half of the second texts are from another document (BERT). sentence_order: "
-    "half of the pairs are swapped (ALBERT). none: running text for masked LM alone (RoBERTa).",
+    "half of the pairs are swapped (ALBERT). none: running text, only masked LM (RoBERTa).",
 )
 _CROSS_DOCUMENTS = flags.DEFINE_bool(
-    "cross_documents", True, "Objective none: an example may go on in the next document."
+    "cross_documents", True, "Objective none: an example can continue in the next document."
 )
 _STATIC_MASKS = flags.DEFINE_bool(
     "static_masks",
     False,
-    "Draw the masks now and store them, in the records of google-research/bert and Model Garden, "
-    "which their programs read. Every copy of the text (--dupe_factor) gets other masks. Without "
-    "it masks are drawn when the records are read, others in every epoch.",
+    "Draw the masks now and store them, in the format of google-research/bert and Model Garden. "
+    "Every copy of the text (--dupe_factor) gets other masks. The default draws new masks in every "
+    "epoch, when the records are read.",
 )
 _MASKED_LM_PROB = flags.DEFINE_float(
-    "masked_lm_prob", 0.15, "With --static_masks: share of the tokens that is predicted."
+    "masked_lm_prob", 0.15, "With --static_masks: share of the tokens to predict."
 )
 _MAX_PREDICTIONS_PER_SEQ = flags.DEFINE_integer(
-    "max_predictions_per_seq", 20, "With --static_masks: most predictions of an example."
+    "max_predictions_per_seq", 20, "With --static_masks: the most predictions in an example."
 )
 _DO_WHOLE_WORD_MASK = flags.DEFINE_bool(
     "do_whole_word_mask", False, "With --static_masks: mask all pieces of a word together."
@@ -93,8 +93,8 @@ _DO_WHOLE_WORD_MASK = flags.DEFINE_bool(
 _MAX_NGRAM = flags.DEFINE_integer(
     "max_ngram",
     1,
-    "With --static_masks and --do_whole_word_mask: mask n-grams of up to so many words, of n words "
-    "1/n as often as single words (ALBERT has 3).",
+    "With --static_masks and --do_whole_word_mask: mask n-grams of up to this many words, n-grams "
+    "of n words 1/n as often as single words (ALBERT has 3).",
 )
 _WORD_BORDERS = flags.DEFINE_enum(
     "word_borders",
@@ -108,8 +108,8 @@ _DEDUPLICATE = flags.DEFINE_enum(
     "deduplicate",
     "none",
     ("none", *METHODS),
-    "exact: of documents with the same tokens the first stays. near: of those with nearly the same "
-    "stretches of five words as well (MinHash).",
+    "exact: keep only the first of several documents with the same tokens. near: also of documents "
+    "with nearly the same sequences of five words (MinHash).",
 )
 _DEDUPLICATE_UNIT = flags.DEFINE_enum(
     "deduplicate_unit",
@@ -120,32 +120,32 @@ _DEDUPLICATE_UNIT = flags.DEFINE_enum(
 _DEDUPLICATE_THRESHOLD = flags.DEFINE_float(
     "deduplicate_threshold",
     0.8,
-    "With --deduplicate=near: the similarity from which two are duplicates (Jaccard, estimated).",
+    "With --deduplicate=near: the least similarity of duplicates (estimated Jaccard).",
 )
 _EXCLUDE_FILE = flags.DEFINE_list(
     "exclude_file",
     [],
-    "Files or patterns of held-out text (.txt, .jsonl, .parquet): its sentences are left out.",
+    "Files or patterns of held-out text (.txt, .jsonl, .parquet). Its sentences are left out.",
 )
 _SKIP_BAD_RECORDS = flags.DEFINE_bool(
     "skip_bad_records",
     False,
-    "Leave out, and count, lines, records and files that cannot be read, instead of stopping.",
+    "Skip and count lines, records and files that cannot be read, instead of stopping.",
 )
 _ALLOW_TRUNCATION = flags.DEFINE_bool(
     "allow_truncation",
     False,
-    "Build the data also when more than half of the tokens must be cut away, because sentences are "
+    "Build the data even if more than half of the tokens are cut away, because sentences are "
     "longer than an example.",
 )
 _NUM_WORKERS = flags.DEFINE_integer(
-    "num_workers", os.cpu_count() or 1, "Threads. Has no influence on the result."
+    "num_workers", os.cpu_count() or 1, "Threads. They do not change the result."
 )
 _WORK_DIR = flags.DEFINE_string(
     "work_dir",
     None,
-    "Local folder for tokens between the passes, about as large as the text; from it a run that "
-    "was killed goes on. Default: beside the output, ending in .incomplete.",
+    "Local folder for tokens between the passes, about as large as the text. A killed run "
+    "continues from it. Default: beside the output, with the ending .incomplete.",
 )
 _BEAM_OPTIONS = flags.DEFINE_string(
     "beam_options",

@@ -7,14 +7,15 @@ r"""Exports a model: as a SavedModel that takes raw text, or as LiteRT or ONNX t
         --precision=int8 --calibration_data=train.txt
 
 saved_model   float32, bfloat16 (about twice as fast on processors with AVX512-BF16 or AMX). Needs
-              TensorFlow and its text ops alone, which a clean process proves before success is
-              reported. Signatures: serving_default (text), ids, embed.
-litert        float32, dynamic_int8 (int8 weights), int8 (activations too; measures their ranges on
-              --calibration_data). Needs ai-edge-litert. Signature: ids.
-onnx          float32, int8 (int8 weights of the products). Needs onnxruntime. The ids again.
+              only TensorFlow and its text ops; a clean process checks this before the command
+              succeeds. Signatures: serving_default (text), ids, embed.
+litert        float32, dynamic_int8 (int8 weights), int8 (also int8 activations; measures their
+              ranges on --calibration_data). Needs ai-edge-litert. Signature: ids.
+onnx          float32, int8 (int8 weights of matrix products). Needs onnxruntime. Takes ids.
 
-Beside the model: export.json, a model card, for a SavedModel what TF Serving reads. predict.py
-takes each of them as --model; scripts/ask_small_model.py shows how to ask LiteRT and ONNX.
+The folder also has export.json and a model card, and for a SavedModel the files of TF Serving.
+predict.py takes each format as --model; scripts/ask_small_model.py shows how to call LiteRT and
+ONNX.
 """
 
 import itertools
@@ -27,24 +28,26 @@ from bert_tf.data import labelled
 from bert_tf.export import PRECISIONS
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("model", None, "Model folder, work directory or foreign checkpoint.")
-flags.DEFINE_string("output_dir", None, "Where the exported model is put; must not exist yet.")
-flags.DEFINE_enum("format", "saved_model", list(PRECISIONS), "What to make.")
+flags.DEFINE_string("model", None, "Model folder, work directory or checkpoint of another project.")
+flags.DEFINE_string("output_dir", None, "The folder to write; it must not exist yet.")
+flags.DEFINE_enum("format", "saved_model", list(PRECISIONS), "The format to write.")
 flags.DEFINE_enum(
     "precision",
     "float32",
     list(dict.fromkeys(itertools.chain(*PRECISIONS.values()))),
-    "Form of the numbers; see above which format has which.",
+    "Precision of the numbers; the list above has the precisions of each format.",
 )
 flags.DEFINE_string(
     "calibration_data",
     None,
-    "litert int8: texts of the kind to be expected, in a file as predict.py takes it.",
+    "For litert int8: typical texts, in a file for predict.py.",
 )
-flags.DEFINE_integer("calibration_lines", 200, "How many lines of it to use.", lower_bound=1)
+flags.DEFINE_integer(
+    "calibration_lines", 200, "How many lines of --calibration_data to use.", lower_bound=1
+)
 reading_flags.define(
     labelled.FORMATS,
-    "How --calibration_data is read: lines, or a table in this format. auto: the name says it.",
+    "Format of --calibration_data: lines, or a table in this format. auto: the name tells it.",
     "--calibration_data",
 )
 flags.mark_flags_as_required(["model", "output_dir"])

@@ -13,16 +13,16 @@ r"""Fine-tunes a pretrained model on labelled texts, tagged words or questions, 
         --eval_data=dev-v1.1.json --init_checkpoint=MODEL --work_dir=work/squad
 
 Labelled texts are .tsv, .csv, .jsonl (also compressed) or .parquet files. Columns with usual names
-are found: sentence, text, sentence1 and sentence2, label. Other names are settings, for example
---config.task.text_column=review. To learn numbers, set --config.task.problem_type=regression; for
-several labels on one text, set it to multi_label_classification. Tagged words stand in columns,
-with a blank line after each sentence. Questions are JSON files like SQuAD's. Without --eval_data a
+are found: sentence, text, sentence1 and sentence2, label. For other names, set for example
+--config.task.text_column=review. To predict numbers, set --config.task.problem_type=regression; for
+several labels per text, set it to multi_label_classification. Files of tagged words have columns,
+and a blank line after each sentence. Questions are JSON files like SQuAD's. Without --eval_data a
 tenth of the training file is held out.
 
-The encoder is that of --init_checkpoint. Without it the weights are random, the encoder is that of
-the config, and --vocab_file is needed.
+--init_checkpoint decides the encoder. Without it the config decides the encoder, the weights are
+random, and --vocab_file is needed.
 
-Run the same command again to continue a run. At the end the work directory holds model/,
+Run the same command again to continue a run. At the end the work directory has model/,
 results.json, predictions/ and report.html.
 """
 
@@ -48,9 +48,9 @@ config_flags.DEFINE_config_file(
 flags.DEFINE_string(
     "task",
     None,
-    "A task of bert_tf, such as token_classification: picks its recipe. Or a task of GLUE: its "
-    "columns, labels and metrics, its files below --data_dir. glue: all tasks of GLUE, with every "
-    "seed and rate; it ends with a table and the archive for the leaderboard.",
+    "A task of bert_tf, such as token_classification: uses its recipe. A task of GLUE: uses its "
+    "columns, labels and metrics, and its files in --data_dir. glue: runs all tasks of GLUE with "
+    "every seed and rate, and makes a table and the archive for the leaderboard.",
 )
 flags.DEFINE_string(
     "data_dir",
@@ -72,12 +72,12 @@ flags.DEFINE_list(
 flags.DEFINE_list(
     "test_data",
     [],
-    "Files to predict, with or without labels. Those that have labels are scored too.",
+    "Files to predict, with or without labels. Files with labels are also scored.",
 )
 reading_flags.define(
     labelled.FORMATS[:1] + labelled.KINDS,
-    "How all these files are read: a table of labelled texts in this format, whatever its name. "
-    "auto: the name says it.",
+    "Format of all these files: a table of labelled texts in this format, with any name. auto: the "
+    "name tells the format.",
     "all these files",
 )
 flags.DEFINE_string("work_dir", None, "Folder for everything that the run writes.")
@@ -101,13 +101,13 @@ flags.DEFINE_list(
     "For --task=glue: the learning rates of the runs. The default is the rate of the config.",
 )
 flags.DEFINE_list(
-    "tasks", [], "For --task=glue: which tasks. The default is all whose files are there."
+    "tasks", [], "For --task=glue: the tasks to run. The default is all tasks with files."
 )
 flags.DEFINE_list(
     "from_mnli",
     [],
-    "For --task=glue: these tasks start from the best model of MNLI in place of --init_checkpoint, "
-    "for example rte,mrpc,stsb.",
+    "For --task=glue: start these tasks from the best MNLI model instead of --init_checkpoint, for "
+    "example rte,mrpc,stsb.",
 )
 flags.mark_flags_as_required(["work_dir"])
 

@@ -13,21 +13,22 @@ r"""Answers lines of text, or the rows of a table, in the order of the input.
 
 --model is a model folder, a work directory, a checkpoint of another project, or a model that
 export.py wrote: SavedModel, LiteRT or ONNX. A classifier gives a label and probabilities. A
-pretrained model guesses each [MASK]. An encoder gives a vector for each text. A tagger gives
-entities, a model for questions the answer, both with their characters in the text [start, end).
+pretrained model fills each [MASK]. An encoder gives a vector for each text. A tagger gives
+entities, a question-answering model the answer, both with their characters in the text
+[start, end).
 
-Of a table (.tsv, .csv, .jsonl, also compressed, or .parquet) the texts are the columns that the
-model was trained with; all columns come back in the answer, under the name given_COLUMN if the
-answer has COLUMN itself. Other columns: --config.task.text_column=review, a template such as
---config.task.text_column='{title}: {body}', and --config.task.text_pair_column for pairs. For a
-model for questions they are question and context; the context does not come back.
+In a table (.tsv, .csv, .jsonl, also compressed, or .parquet), the texts are in the columns of the
+training file. The answer repeats all columns; a COLUMN that the answer itself has is repeated as
+given_COLUMN. For other columns, set --config.task.text_column=review, or a template such as
+--config.task.text_column='{title}: {body}', and --config.task.text_pair_column for pairs. A
+question-answering model takes the columns question and context; the answer omits the context.
 
-Of other files, and of standard input, each line is a text. For a classifier of pairs a line holds
-two texts with a tab between them. For a model for questions it is a JSON object with question and
-context.
+In other files, and in standard input, each line is a text. For a classifier of pairs, a line has
+two texts with a tab between them. For a question-answering model, it is a JSON object with question
+and context.
 
-Input of any size is read, answered and written in parts. With --output, the same command continues
-a run that was killed.
+Input of any size is read, answered and written in parts. With --output, run the same command again
+to continue a killed run.
 """
 
 import reading_flags
@@ -42,15 +43,15 @@ flags.DEFINE_string("model", None, "The model that answers; see above.")
 flags.DEFINE_string(
     "task",
     None,
-    "One of " + ", ".join(known_tasks()) + "; the default is what the model was trained "
-    "for. embed: one vector a text from any model (that of sentence-transformers where its folder "
-    "says how; else mean over the tokens, length 1).",
+    "One of " + ", ".join(known_tasks()) + "; the default is the task of the model. embed: one "
+    "vector per text, from any model (as in sentence-transformers if the folder has its settings; "
+    "otherwise the mean of the tokens, with length 1).",
 )
 flags.DEFINE_string("input", None, "A file of texts or a table; default: standard input.")
 reading_flags.define(
     labelled.FORMATS,
-    "How the input is read: lines, or a table in this format. auto: the name says it; a name that "
-    "says nothing and standard input are lines.",
+    "Format of the input: lines, or a table in this format. auto: the name tells the format; other "
+    "names and standard input are lines.",
     "the input",
 )
 flags.DEFINE_string("output", None, "Where to write; default: standard output.")
@@ -58,10 +59,10 @@ flags.DEFINE_enum(
     "output_format",
     "auto",
     answer_formats.FORMATS,
-    "jsonl: an object a line. csv, tsv: a table with a header. auto: what the name of --output "
-    "says, else jsonl.",
+    "jsonl: one object a line. csv, tsv: a table with a header. auto: the extension of --output "
+    "decides; jsonl for other names.",
 )
-flags.DEFINE_bool("interactive", False, "Answer each line of standard input when it is typed.")
+flags.DEFINE_bool("interactive", False, "Answer each line of standard input immediately.")
 flags.DEFINE_integer("batch_size", 32, "Lines of a batch.", lower_bound=1)
 flags.DEFINE_integer(
     "num_threads", None, "For LiteRT and ONNX: threads of the runtime.", lower_bound=1
@@ -69,13 +70,13 @@ flags.DEFINE_integer(
 flags.DEFINE_float(
     "temperature",
     None,
-    "For a classifier: divide the logits by this number, which --calibration_data finds.",
+    "For a classifier: divide the logits by this number; --calibration_data can fit it.",
     lower_bound=0.01,
 )
 flags.DEFINE_string(
     "calibration_data",
     None,
-    "For a classifier: a labelled file to fit the temperature on before anything is answered.",
+    "For a classifier: a labelled file; the temperature is fitted on it before the first answer.",
 )
 flags.mark_flags_as_required(["model"])
 

@@ -8,15 +8,15 @@ metrics.jsonl and tensorboard/. At the end it gets model/, which finetune.py, pr
 export.py read.
 
 Mix data sets with weights: --train_data=wiki:0.7,books:0.3 draws exactly 70 % of the rows from the
-first, in an order that depends on the seed alone. Without weights each row is read once an epoch.
+first, in an order that depends only on the seed. Without weights each row is read once an epoch.
 With weights an epoch has as many rows as all data sets together.
 
 A run with phases (train.phases of the config) takes one --train_data for each phase, in order:
 --train_data=data/128 --train_data=data/512. A single --train_data serves all phases.
 
-Records made by create_pretraining_data.py of google-research/bert or Model Garden are read too:
+It also reads records made by create_pretraining_data.py of google-research/bert or Model Garden:
 --train_data='examples/*.tfrecord' --vocab_file=vocab.txt. As --eval_data, such records and data
-made with --static_masks may have another length than the training data, so that one file can
+made with --static_masks can have another length than the training data, so that one file can
 compare different recipes.
 """
 
@@ -33,21 +33,21 @@ config_flags.DEFINE_config_file(
 flags.DEFINE_string(
     "encoder",
     None,
-    "In place of --config: the default settings of an encoder of bert_tf/models, or of a module "
-    "that --members names.",
+    "Instead of --config: use the default settings of an encoder in bert_tf/models, or in a module "
+    "of --members.",
 )
 flags.DEFINE_string(
     "task",
     None,
-    "What is learned, in place of what --config says: 'pretraining' (masked words) or "
-    "'replaced_tokens' (ELECTRA). With --encoder, or alone for the recipe of the task.",
+    "'pretraining' (masked words) or 'replaced_tokens' (ELECTRA), with --encoder. Alone, it picks "
+    "the recipe of the task. The default is the task of the config.",
 )
 flags.DEFINE_multi_string(
     "train_data",
     None,
     "A folder made by create_pretraining_data.py; several folders with weights, "
     "folder:0.7,folder:0.3; or files with records of google-research/bert or Model Garden (with "
-    "--vocab_file). Give it several times for train.phases: once for each phase.",
+    "--vocab_file). For train.phases, give it once for each phase.",
 )
 flags.DEFINE_string(
     "eval_data", None, "Data of the same kind to evaluate on. Without it nothing is evaluated."

@@ -1,4 +1,4 @@
-"""The flags that pretrain.py and finetune.py have in common. This is no script."""
+"""The common flags of pretrain.py and finetune.py. This is not a script."""
 
 from absl import flags
 
@@ -10,12 +10,12 @@ flags.disclaim_key_flags()  # --help of the script that calls `define` shows the
 
 
 def define() -> None:
-    """Defines the flags, as if they stood in the script."""
+    """Defines the flags as flags of the calling script."""
     flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Which devices to use.")
     flags.DEFINE_integer(
         "num_logical_devices",
         1,
-        "Divide the CPU into so many devices, to try --strategy=mirrored without GPUs.",
+        "Divide the CPU into this many devices, to try --strategy=mirrored without GPUs.",
         lower_bound=1,
     )
     flags.DEFINE_string("tpu", "", "Name or address of the TPU; 'local' on a TPU VM.")
@@ -40,8 +40,8 @@ def define() -> None:
         "tracker",
         None,
         TRACKERS,
-        "Also tell MLflow or Weights & Biases of the run: settings, curves, pages and model. Needs "
-        "the extra of that name; the variables that each knows say where.",
+        "Also send settings, curves, pages and model to MLflow or Weights & Biases. Needs the "
+        "extra of that name. Its own environment variables set the server.",
     )
     flags.DEFINE_list(
         "profile_steps", None, "FIRST,LAST: write a profile of these steps for TensorBoard."
@@ -49,7 +49,7 @@ def define() -> None:
 
 
 def strategy():
-    """The `tf.distribute.Strategy` that the flags say."""
+    """The `tf.distribute.Strategy` for the flags."""
     from bert_tf.training import distribution
 
     if FLAGS.num_logical_devices > 1:

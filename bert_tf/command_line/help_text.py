@@ -77,8 +77,8 @@ def settings_of(section: listing.Section) -> Iterator[str]:
 
 
 def _meaning(flag: flags.Flag) -> str:
-    """Its help; absl writes the choices of an enum in front, which `_about` gives."""
-    return _CHOICES.sub("", flag.help or "")
+    """Its help without what absl adds and `_about` gives: choices of an enum, repetition."""
+    return _CHOICES.sub("", flag.help or "").split(";\n")[0]
 
 
 def _about(flag: flags.Flag) -> list[str]:

@@ -31,17 +31,17 @@ DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 @accepts_moved
 @dataclasses.dataclass
 class DataConfig:
-    """How text becomes batches, whatever the task; what only one task heeds stands in its Config.
+    """How text becomes batches, for every task. Settings of a single task are in its Config.
 
     Attributes:
       max_seq_length: S, tokens of a row, special tokens included.
-      max_train_examples: fine-tuning: use only the first so many examples (texts, sentences,
-        questions) of the training file; 0: all.
-      dev_fraction: fine-tuning: share of the training file that is held out where there is no
-        evaluation file; 0: none.
-      num_widths: fine-tuning: rows of like length come together in batches of this many widths;
-        0: rows in the order of the seed, all padded to max_seq_length.
-      widths: those widths, the last max_seq_length; empty: chosen for the training data.
+      max_train_examples: fine-tuning: use only this many examples (texts, sentences, questions)
+        from the start of the training file; 0: all.
+      dev_fraction: fine-tuning: share of the training file to hold out if there is no evaluation
+        file; 0: none.
+      num_widths: fine-tuning: put rows of similar length into the same batch, and use this many
+        batch widths; 0: rows in the order of the seed, all padded to max_seq_length.
+      widths: the batch widths, ascending to max_seq_length; empty: chosen for the training data.
     """
 
     max_seq_length: int = 128
@@ -56,30 +56,30 @@ class DataConfig:
         widths = list(self.widths)
         if widths and (sorted(set(widths)) != widths or widths[-1] != self.max_seq_length):
             raise ValueError(
-                f"data.widths is {self.widths}; expected ascending widths of which the last "
-                f"is data.max_seq_length ({self.max_seq_length})."
+                f"data.widths is {self.widths}; expected ascending widths, the last of them "
+                f"data.max_seq_length ({self.max_seq_length})."
             )
         return self
 
 
 @dataclasses.dataclass
 class OptimizerConfig:
-    """How the weights move. The defaults are those of google-research/bert.
+    """How the weights are updated. The defaults are as in google-research/bert.
 
     Attributes:
       name: "adamw"; "lamb" (You et al. 2020); "adafactor" (Shazeer and Stern 2018, without
-        momentum); "sgd" (without momentum); "muon" (Jordan et al. 2024), which moves the matrices
-        of the transformer blocks, with AdamW for all else.
+        momentum); "sgd" (without momentum); "muon" (Jordan et al. 2024) for the matrices of the
+        transformer blocks, with AdamW for all other weights.
       learning_rate: the highest rate, after the warm-up.
       schedule: how the rate falls after its linear warm-up: "linear", "polynomial" or "cosine"
-        until the last step; "constant": it does not fall; "warmup_stable_decay": it falls in a
-        straight line at the end (see decay_proportion).
+        until the last step; "constant": it does not fall; "warmup_stable_decay": it falls linearly
+        at the end (see decay_proportion).
       warmup_proportion: share of the steps in which the rate rises from 0.
       decay_proportion: for warmup_stable_decay: share of the steps in which the rate falls.
       power: for polynomial: the rate falls with this power of the share of steps that remain.
       end_learning_rate: the rate at the last step.
-      weight_decay: decoupled weight decay of matrices and tables. Biases and norms have none;
-        LAMB's trust ratio leaves them alone too.
+      weight_decay: decoupled weight decay of matrices and tables. Biases and norms have no decay,
+        and no trust ratio in LAMB.
       beta_1: Adam and LAMB: how much of the first moment stays at each step.
       beta_2: Adam and LAMB: how much of the second moment stays at each step.
       epsilon: Adam and LAMB: added to the root of the second moment.
@@ -92,13 +92,13 @@ class OptimizerConfig:
       momentum: Muon: how much of the momentum stays at each step.
       update_rms: Muon: root mean square of an update before the rate; 0.2 is about AdamW's.
       clip_norm: largest global norm of the all-reduced gradient; 0: no clipping.
-      layer_decay: the rate of each layer is that of the layer above it times this; 1: all layers
-        have the same rate.
-      freeze_embeddings: the embeddings stay as they are.
-      num_frozen_layers: this many of the lowest layers stay as they are.
-      unfreeze_every: gradual unfreezing. The heads train first. Each time after this many steps one
-        more layer trains too, from the top down, and the embeddings last. 0: all train from the
-        start.
+      layer_decay: the rate of each layer is the rate of the layer above it, times this number; 1:
+        all layers have the same rate.
+      freeze_embeddings: do not train the embeddings.
+      num_frozen_layers: do not train this many of the lowest layers.
+      unfreeze_every: gradual unfreezing. The heads train first. After each this many steps, the
+        next layer starts to train, from the top down; the embeddings are last. 0: all layers train
+        from the start.
     """
 
     name: str = "adamw"
@@ -139,7 +139,7 @@ def _check_choice(key: str, value: str, known: tuple[str, ...]) -> None:
 
 @dataclasses.dataclass
 class TrainConfig:
-    """How long and how it is trained.
+    """How long and how the model is trained.
 
     Attributes:
       global_batch_size: rows of a step, over all replicas and micro-batches.
@@ -147,30 +147,31 @@ class TrainConfig:
         another, to save memory.
       num_train_steps: optimizer steps; 0: num_train_epochs decides.
       num_train_epochs: passes over the training rows. Without effect if num_train_steps is not 0.
-      phases: pretraining: stretches of the steps with batch sizes, lengths and data of their own.
-        num_train_steps is then the sum of theirs. Empty: one stretch.
-      time_budget_minutes: train for this long. The first steps are timed and undone; their speed
-        sets the number of steps. Evaluations and checkpoints come on top. 0: no budget.
+      phases: pretraining: parts of the run, each with its own batch size, sequence length and data.
+        num_train_steps is then the sum over all phases. Empty: one phase.
+      time_budget_minutes: train for this long. The first steps are timed and rolled back; their
+        speed sets the number of steps. Evaluations and checkpoints take additional time. 0: no
+        budget.
       steps_per_loop: optimizer steps between two log lines. A call of the compiled function does
         as many, or fewer if they take more than two seconds.
       eval_batch_size: rows of an evaluation step, over all replicas.
       eval_every: steps between evaluations; 0: only at the end.
       checkpoint_every: steps between checkpoints; 0: only at the end.
-      keep_checkpoints: how many of the newest checkpoints are kept.
+      keep_checkpoints: how many of the newest checkpoints to keep.
       num_reinitialized_layers: with --init_checkpoint: this many of the top layers, and the pooler,
         keep their random weights.
       keep_best: a metric of the evaluations, such as "masked_lm_accuracy" or "loss". The checkpoint
-        with its best value is kept too. Empty: none.
-      model_from_best: the trained model is that of the best evaluation, not of the last step.
-      early_stop_patience: stop after this many evaluations in a row without a better value of
+        with its best value is also kept. Empty: none.
+      model_from_best: the trained model comes from the best evaluation, not from the last step.
+      early_stop_patience: stop after this many consecutive evaluations without a better value of
         keep_best, or of the loss; 0: never.
-      on_spike: what happens when the loss is not finite, or spikes: "stop", or "skip": go back to
-        the last checkpoint and continue behind the rows that were read since.
-      spike_factor: a log line is a spike if its loss is more than this many times the median of the
-        ten before; 0: only a loss that is not finite counts.
+      on_spike: what to do when the loss is not finite, or spikes: "stop", or "skip": go back to the
+        last checkpoint and skip the rows that were read since then.
+      spike_factor: a loss is a spike if it is more than this many times the median of the ten log
+        lines before; 0: only a loss that is not finite.
       dtype: "float32", "mixed_bfloat16", or "mixed_float16" with a dynamic loss scale.
-      recompute: the backward pass computes each transformer block a second time from its inputs: a
-        third more computation, much less memory.
+      recompute: in the backward pass, compute each transformer block again from its inputs: a third
+        more computation, much less memory.
       jit_compile: compile the forward and backward pass with XLA.
       seed: of initial weights, order, masks and dropout.
     """
@@ -198,9 +199,9 @@ class TrainConfig:
     seed: int = 0
 
     def with_steps(self, num_rows: int) -> "TrainConfig":
-        """The same with `num_train_steps`, from the phases, or the epochs over `num_rows` rows.
+        """A copy with `num_train_steps` from the phases, or from the epochs over `num_rows` rows.
 
-        With a time budget it stays 0: training/time_budget.py decides.
+        With a time budget it stays 0, because training/time_budget.py decides it.
         """
         steps = self.num_train_steps
         if self.phases:
@@ -227,8 +228,8 @@ class ExperimentConfig:
       model: the Config of an encoder, `bert_tf.models.<name>.Config`.
       data: how text becomes batches.
       task: the Config of a task, `bert_tf.tasks.<name>.Config`.
-      optimizer: how the weights move.
-      train: how long and how it is trained.
+      optimizer: how the weights are updated.
+      train: how long and how the model is trained.
     """
 
     model: EncoderConfig = dataclasses.field(default_factory=BertConfig)
@@ -249,11 +250,11 @@ class ExperimentConfig:
         return from_version_1(values)[0]
 
     def with_steps(self, num_rows: int) -> "ExperimentConfig":
-        """The same with `train.num_train_steps`, see `TrainConfig.with_steps`."""
+        """A copy with `train.num_train_steps`, see `TrainConfig.with_steps`."""
         return dataclasses.replace(self, train=self.train.with_steps(num_rows))
 
     def for_encoder(self) -> "ExperimentConfig":
-        """The same, with what the task leaves to the encoder filled in."""
+        """A copy with the encoder's values for the settings that the task leaves open."""
         return dataclasses.replace(self, task=self.task.for_encoder(self.model))
 
     def check(self) -> "ExperimentConfig":

@@ -1,8 +1,8 @@
-"""The names that `hidden_act` may have in a config; a config checks them without Keras."""
+"""The known values of `hidden_act`; a config checks them without Keras."""
 
 ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "tanh")
 
-# Further names of them in configs of transformers.
+# Other names in configs of transformers.
 SYNONYMS = {
     "swish": "silu",
     "gelu_python": "gelu",
@@ -13,7 +13,7 @@ SYNONYMS = {
 
 
 def check_activation(name: str) -> None:
-    """ValueError with the known names if there is no activation called `name`."""
+    """Raises ValueError, with the known names, if there is no activation `name`."""
     if name not in ACTIVATIONS:
         raise ValueError(
             f"unknown activation {name!r} (hidden_act). Known: {', '.join(sorted(ACTIVATIONS))}."

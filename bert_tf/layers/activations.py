@@ -1,4 +1,4 @@
-"""Activation functions by the names that `hidden_act` may have in a bert_config.json."""
+"""Activation functions by the values of `hidden_act` in a bert_config.json."""
 
 import math
 from collections.abc import Callable
@@ -36,6 +36,6 @@ _FUNCTIONS: dict[str, Callable] = {
 
 
 def get_activation(name: str) -> Callable:
-    """The function called `name`; ValueError with the known names if there is none."""
+    """The activation function `name`; ValueError, with the known names, if there is none."""
     check_activation(name)
     return _FUNCTIONS[name]

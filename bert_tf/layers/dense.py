@@ -1,6 +1,6 @@
-"""Dense and LayerNorm: the two layers of which everything else is made.
+"""Dense and LayerNorm, the two basic layers.
 
-Own layers instead of Keras', because of how their variables are made; see `roles.add_weight`.
+They replace Keras' layers because they create their variables differently; see `roles.add_weight`.
 
 Shape suffixes: T rows of any leading shape, I inputs, O outputs, D hidden.
 """
@@ -23,8 +23,8 @@ class Dense(keras.layers.Layer):
 
     Args:
       units: size of the last axis of the output.
-      initializer_range: standard deviation of the truncated normal the kernel starts from.
-      use_bias: there is a bias.
+      initializer_range: standard deviation of the truncated normal that initialises the kernel.
+      use_bias: whether there is a bias.
       hidden_act: name of the activation, see `layers.activations`; None for none.
 
     Call arguments:
@@ -78,8 +78,8 @@ class Dense(keras.layers.Layer):
 def project(inputs, kernel_IO, bias_O=None, activation=None):
     """`activation(inputs @ kernel + bias)`, one MatMul op over the flattened leading axes.
 
-    Product, bias and activation follow each other directly: outside of training, TensorFlow makes
-    one operation of the three where it has oneDNN.
+    Product, bias and activation follow each other directly, so that TensorFlow with oneDNN fuses
+    the three operations outside of training.
     """
     inputs_TI = ops.reshape(inputs, (-1, inputs.shape[-1]))
     outputs_TO = ops.matmul(inputs_TI, kernel_IO)
@@ -94,7 +94,7 @@ def _add_bias(outputs_TO, bias_O):
     if not are_on():
         return tf.nn.bias_add(outputs_TO, tf.cast(bias_O, outputs_TO.dtype))
 
-    # On a CPU a product with ones sums bfloat16 in half the time, and in float32 inside.
+    # On a CPU a product with ones sums bfloat16 in half the time, and accumulates in float32.
     @tf.custom_gradient
     def add(outputs_TO, bias_O):
         return outputs_TO + bias_O, lambda upstream_TO: (upstream_TO, sum_of_columns(upstream_TO))
@@ -103,7 +103,7 @@ def _add_bias(outputs_TO, bias_O):
 
 
 def _normed(x_TD, epsilon):
-    """Rows of mean 0 and variance 1, and what they were multiplied with, [T, 1]."""
+    """Rows with mean 0 and variance 1, and the factor of each row, [T, 1]."""
     centred_TD = x_TD - ops.mean(x_TD, axis=-1, keepdims=True)
     variance_T1 = ops.mean(ops.square(centred_TD), axis=-1, keepdims=True)
     inverse_T1 = ops.rsqrt(variance_T1 + epsilon)
@@ -111,7 +111,7 @@ def _normed(x_TD, epsilon):
 
 
 def _normalize_body(inputs_TD, gamma_D, beta_D, *, epsilon):
-    """With the gradient of Ba et al. 2016 written down: columns are summed by products."""
+    """Layer normalisation with an explicit gradient (Ba et al. 2016), which sums by products."""
 
     @tf.custom_gradient
     def normalize(inputs_TD, gamma_D, beta_D):
@@ -143,7 +143,7 @@ class LayerNorm(keras.layers.Layer):
 
     Args:
       epsilon: added to the variance; `layer_norm_eps` of the config.
-      use_beta: there is a shift beside the scale.
+      use_beta: whether there is a shift besides the scale.
 
     Call arguments:
       inputs: float [..., D].
@@ -158,7 +158,7 @@ class LayerNorm(keras.layers.Layer):
         self.use_beta = use_beta
 
     def build(self, input_shape):
-        # autocast=False: scale and shift stay float32 beside the float32 statistics.
+        # autocast=False: scale and shift stay float32, like the statistics.
         options = {"shape": (input_shape[-1],), "autocast": False}
         self.gamma = roles.add_weight(
             self, roles.SCALE, name="gamma", initializer="ones", **options

@@ -1,8 +1,8 @@
 """Dropout whose mask is a function of a seed that the caller passes.
 
-`keras.layers.Dropout` keeps its own generator: it draws the same mask on every replica and cannot
-be repeated after a resume. Here the seed is an int32[2] call argument, folded once per use; the
-generator is Philox by name, because the default one gives other numbers under XLA.
+`keras.layers.Dropout` keeps its own generator: every replica draws the same mask, and a resumed run
+cannot repeat it. Here the seed is an int32[2] call argument, folded once per use. The generator is
+always Philox, because the default generator gives other numbers under XLA.
 """
 
 import tensorflow as tf
@@ -43,8 +43,8 @@ def dropout(x: tf.Tensor, rate: float, seed: Seed) -> tf.Tensor:
 
 @fused
 def _drop(x, numbers, *, rate):
-    """`numbers`, uint16 of the shape of `x`, decide one element each."""
+    """Dropout of `x`; each of `numbers`, uint16 of the shape of `x`, decides one element."""
     threshold = min(round(rate * _RANGE), _RANGE - 1)
-    # In float32: bfloat16 would round the scale, to 1.1094 for 1.1111.
+    # In float32, because bfloat16 would round the scale, for example 1.1111 to 1.1094.
     scaled = tf.cast(x, tf.float32) * (_RANGE / (_RANGE - threshold))
     return tf.where(numbers >= threshold, tf.cast(scaled, x.dtype), tf.zeros([], x.dtype))

@@ -16,15 +16,15 @@ class BertEmbeddings(keras.layers.Layer):
     """Word + position + segment embeddings, LayerNorm, dropout (Devlin et al. 2018, figure 2).
 
     Args:
-      vocab_size, hidden_size, max_position_embeddings, type_vocab_size: sizes of the tables; there
-        is no table of segments if type_vocab_size is 0.
-      initializer_range: standard deviation of the truncated normal the tables start from.
+      vocab_size, hidden_size, max_position_embeddings, type_vocab_size: sizes of the tables; no
+        segment table if type_vocab_size is 0.
+      initializer_range: standard deviation of the truncated normal that initialises the tables.
       layer_norm_eps: epsilon of the LayerNorm.
       hidden_dropout_prob: dropout rate after the LayerNorm.
 
     Call arguments:
       input_ids: int32 [B, S].
-      segment_ids: int32 [B, S]; not used without a table of segments.
+      segment_ids: int32 [B, S]; ignored without a segment table.
       position_ids: int32 [B, S], or None for 0..S-1 in every row.
       dropout_seed: int32 [2], or None for no dropout.
       word_vectors: float [B, S, D] in place of the rows of the table of words that `input_ids`
@@ -70,7 +70,7 @@ class BertEmbeddings(keras.layers.Layer):
         self.layer_norm.build((None, None, self.hidden_size))
 
     def _add_table(self, name: str, rows: int):
-        # autocast=False: only the rows looked up are cast, not the table.
+        # autocast=False: cast only the rows, not the whole table.
         return roles.add_weight(
             self,
             roles.TABLE,
@@ -127,14 +127,14 @@ class BertEmbeddings(keras.layers.Layer):
 
 
 class OffsetEmbeddings(BertEmbeddings):
-    """Embeddings whose positions begin behind the id of the padding and skip the padding.
+    """Embeddings whose positions start at `pad_token_id + 1` and skip padding.
 
-    The first token that is no padding has the row `pad_token_id + 1` of the table of positions, and
-    padding has the row `pad_token_id`, wherever it stands.
+    The first token that is not padding uses row `pad_token_id + 1` of the position table. Padding
+    uses row `pad_token_id`, at any position.
 
     Args:
-      pad_token_id: the id of the padding where the model is from.
-      **kwargs: as of `BertEmbeddings`. All tokens are of the first segment, if there is one.
+      pad_token_id: the id of the padding in the original model.
+      **kwargs: as for `BertEmbeddings`. If there is a segment table, all tokens are in segment 0.
 
     Call arguments:
       input_ids: int32 [B, S].

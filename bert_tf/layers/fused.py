@@ -1,11 +1,11 @@
-"""Chains of element-wise operations as one kernel, in training and evaluation on a CPU.
+"""Fuses chains of element-wise operations into one kernel, for training and evaluation on a CPU.
 
-Between two matrix products TensorFlow runs one kernel for each operation and writes every
-intermediate result to memory, and the tape keeps most of them for the backward pass. XLA makes one
-loop of them, but its matrix products are slower on a CPU, in bfloat16 by a factor. So only what is
-marked here is compiled. GPUs and TPUs compile the whole step instead (`train.jit_compile`).
+Between two matrix products TensorFlow runs one kernel per operation and writes every intermediate
+result to memory; the tape keeps most of them for the backward pass. XLA fuses them into one loop,
+but its matrix products are slower on a CPU, in bfloat16 several times. So only the functions that
+are marked here are compiled. GPUs and TPUs compile the whole step instead (`train.jit_compile`).
 
-Exported graphs never hold such a kernel: `TrainStep` and `Evaluator` switch them on.
+Exported graphs never have such a kernel: only `TrainStep` and `Evaluator` switch them on.
 """
 
 import contextlib
@@ -16,12 +16,12 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-_state = threading.local()  # replicas are traced in threads of their own
+_state = threading.local()  # each replica is traced in its own thread
 
 
 @contextlib.contextmanager
 def kernels(enabled: bool):
-    """Inside, functions marked with `fused` are compiled if `enabled`."""
+    """Context in which functions marked with `fused` are compiled, if `enabled`."""
     before = are_on()
     _state.are_on = enabled
     try:
@@ -36,7 +36,7 @@ def are_on() -> bool:
 
 
 def kernel(function: Callable) -> Callable:
-    """`function`, compiled to loops. For what has no gradient; callers ask `are_on` first."""
+    """`function`, compiled to loops, without a gradient. Callers must check `are_on` first."""
     return tf.function(function, jit_compile=True, autograph=False)
 
 
@@ -46,20 +46,20 @@ def fused(
     body: Callable[..., tf.Tensor] | None = None,
     gradient: Callable[..., tf.Tensor] | None = None,
 ) -> Callable[..., tf.Tensor]:
-    """Marks a function of tensors that has one result and no large matrix product in it.
+    """Marks a function of tensors with one result and without large matrix products.
 
     Args:
       function: takes tensors by position, and settings (no tensors) by name. It must not use
-        variables, and is the same function wherever `kernels` are off.
-      body: what is compiled instead, if other operations, or a gradient of its own
+        variables. It runs unchanged if `kernels` are off.
+      body: compiled instead of `function`, if other operations, or its own gradient
         (`tf.custom_gradient`), make better loops. Its tensors are float32.
-      gradient: (result, gradient of the result, as many of the tensors as it names, settings by
-        name) -> gradient of the first tensor, if it is easier to compute from the result.
+      gradient: (result, gradient of the result, some of the tensors, settings by name) -> gradient
+        of the first tensor, if it is easier to compute from the result.
 
     Returns:
-      A function with the same arguments. Compiled, it keeps for the backward pass its arguments
-      alone, of which the rest is computed again; with `gradient`, only what that takes, as long as
-      nobody asks for the gradients of the other tensors.
+      A function with the same arguments. If it is compiled, it keeps only its arguments for the
+      backward pass, and computes the rest again. With `gradient`, it keeps only the arguments of
+      `gradient`, unless gradients of other tensors are needed.
     """
     body = _in_float32(function, body)
     forward, backward = kernel(body), kernel(_gradients_of(body))
@@ -76,7 +76,7 @@ def fused(
             result = forward(*tensors, **settings)
 
             def gradients(upstream):
-                found = backward(list(tensors), upstream, **settings)  # left out if not used
+                found = backward(list(tensors), upstream, **settings)  # pruned if not used
                 if gradient:
                     taken = tensors[:num_taken]
                     found[0] = backward_of_first(result, upstream, *taken, **settings)
@@ -90,12 +90,12 @@ def fused(
 
 
 def _in_float32(function, body=None):
-    """`body`, or the function itself, on float32; the result has the dtype of the function's."""
+    """`body`, or `function`, in float32; the result has the dtype of `function`'s result."""
 
-    # XLA's loops round after every operation on bfloat16, which takes longer than the rest.
+    # In bfloat16, XLA's loops round after every operation, which takes longer than the rest.
     def wide(*tensors, **settings):
         cast = [tf.cast(t, tf.float32) if t.dtype.is_floating else t for t in tensors]
-        dtype = function(*tensors, **settings).dtype  # compiled away: it has no other use
+        dtype = function(*tensors, **settings).dtype  # the compiler removes this call
         return tf.cast((body or function)(*cast, **settings), dtype)
 
     return wide

@@ -1,8 +1,8 @@
-"""Random bits: those of `tf.random.stateless_uniform(alg="philox")`, in half the time on a CPU.
+"""The bits of `tf.random.stateless_uniform(alg="philox")`, in half the time on a CPU.
 
-TensorFlow's operation draws one group of four after the other. Written as arithmetic on whole
-tensors and compiled to one loop it is vectorised; wherever kernels are off, TensorFlow's own
-operation gives the same bits.
+TensorFlow's operation draws groups of four numbers one at a time. Here the generator is arithmetic
+on whole tensors, which XLA compiles to one vectorised loop. If `fused.kernels` are off,
+TensorFlow's own operation gives the same bits.
 
 Shape suffixes: G groups of four; 1 and 2 are lengths.
 """
@@ -13,12 +13,12 @@ from bert_tf.layers import fused
 
 _ROUNDS = 10
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-_WEYL = (0x9E3779B9, 0xBB67AE85)  # what the keys of a round are more than those before
+_WEYL = (0x9E3779B9, 0xBB67AE85)  # added to the keys in each round
 _GROUP = 4  # numbers of one counter
 
 
 def random_uint16(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """`count` random numbers, uint16 [count], a function of `seed`, int32 [2], alone.
+    """`count` random numbers, uint16 [count], a function of only `seed`, int32 [2].
 
     Reference: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", Philox4x32-10.
     """
@@ -35,7 +35,7 @@ def random_uint16(count: int | tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 @fused.kernel
 def _philox(num_groups, key_1, counter_2):
-    """uint32 [G, 4]: the numbers of the counters from `counter_2`, 128 bits, on."""
+    """uint32 [G, 4]: the numbers of G counters, from the 128-bit counter `counter_2` on."""
     low_G = counter_2[0] + tf.cast(tf.range(num_groups), tf.uint64)
     high_G = counter_2[1] + tf.cast(low_G < counter_2[0], tf.uint64)  # the carry
     words = [_lower(low_G), _upper(low_G), _lower(high_G), _upper(high_G)]

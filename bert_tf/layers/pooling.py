@@ -1,4 +1,4 @@
-"""One vector for a text from those of its tokens.
+"""Pools the vectors of a text's tokens into one vector.
 
 Shape suffixes: B batch, S sequence, D hidden.
 """
@@ -16,20 +16,20 @@ POOLINGS = ("mean", "max", "cls", "pooler", "mean_sqrt_len", "weighted_mean", "l
 def pool(
     outputs: Mapping[str, tf.Tensor], input_mask: tf.Tensor, how: str, *, pooled_from: int = 0
 ) -> tf.Tensor:
-    """What a text is judged by.
+    """Computes one vector for each text.
 
     Args:
-      outputs: of an encoder.
+      outputs: the outputs of an encoder.
       input_mask: int32 [B, S], 1 for tokens.
-      how: "mean" over the tokens, [CLS] and [SEP] among them; their "max"; the last layer's "cls";
-        the "pooler", which is a dense layer and tanh on that; "mean_sqrt_len", the sum of the
-        tokens by the root of their number; "weighted_mean", where the n-th token has weight n; the
-        "last" token; or several, which stand one behind the other, such as "cls+mean".
-      pooled_from: so many first tokens, those of a prompt, are passed over. "cls" is the first
-        behind them; the pooler sees [CLS] in any case.
+      how: "mean" of all tokens, including [CLS] and [SEP]; their "max"; "cls", the last layer's
+        [CLS]; "pooler", a dense layer and tanh on [CLS]; "mean_sqrt_len", the sum of the tokens
+        divided by the root of their number; "weighted_mean", with weight n for the n-th token;
+        "last", the last token; or several, which are concatenated, such as "cls+mean".
+      pooled_from: number of first tokens, for example of a prompt, to leave out. "cls" is then the
+        first token after them; the pooler always uses [CLS].
 
     Returns:
-      float32 (float64 of a model of that dtype) [B, D], of several [B, D + D ...].
+      float32 (float64 if the model has that dtype) [B, D], or [B, n * D] for n poolings.
 
     Reference: Reimers and Gurevych 2019, section 3; "pooler" Devlin et al. 2018, section 3.1.
     """
@@ -58,14 +58,14 @@ def pool(
     if how == "weighted_mean":
         mask_BS1 *= tf.cast(number_S, tf.float32)[:, tf.newaxis]
     weight_B1 = tf.reduce_sum(mask_BS1, 1)
-    if pooled_from:  # nothing may be left of a text that was cut
+    if pooled_from:  # a text that was cut can have no tokens after the prompt
         weight_B1 = tf.maximum(weight_B1, 1e-9)
     weight_B1 = tf.sqrt(weight_B1) if how == "mean_sqrt_len" else weight_B1
     return tf.reduce_sum(sequence_BSD * mask_BS1, 1) / weight_B1
 
 
 def check_pooling(how: str, *, setting: str, use_pooler: bool) -> None:
-    """ValueError for a pooling that is unknown, or that this encoder cannot do."""
+    """Raises ValueError for an unknown pooling, or for "pooler" without a pooler."""
     parts = how.split("+")
     if not set(parts) <= set(POOLINGS):
         raise ValueError(f"{setting} is {how!r}. Known: {', '.join(POOLINGS)}.")

@@ -1,8 +1,8 @@
-"""Layers whose activations are computed a second time in the backward pass instead of being kept.
+"""Layers that compute their activations again in the backward pass, instead of keeping them.
 
 Reference: Chen et al. 2016, "Training deep nets with sublinear memory cost". `tf.recompute_grad`
-and `keras.remat` are not used: what they put between the two computations is simplified away by
-XLA, which then computes, and keeps, everything once.
+and `keras.remat` do not work here: XLA removes their barrier between the two computations, then
+computes everything once and keeps it.
 """
 
 from collections.abc import Callable
@@ -15,20 +15,20 @@ from bert_tf.layers import fused
 
 
 def recomputed(block: keras.layers.Layer) -> Callable[..., tuple[tf.Tensor, None]]:
-    """`block`, called in the same way, of which the backward pass finds only the inputs.
+    """Wraps `block` so that the forward pass keeps only its inputs for the backward pass.
 
-    The dropout masks of both computations are the same, because they are functions of the seed.
+    Both computations have the same dropout masks, because the masks are functions of the seed.
 
     Args:
-      block: called with any arguments. What it returns is a tensor, or a tuple that begins with
-        one. Gradients go to the floating-point tensors among the arguments and to its weights.
+      block: takes any arguments, and returns a tensor or a tuple that begins with a tensor.
+        Gradients go to the floating-point tensors in the arguments and to its weights.
 
     Returns:
-      A function with these arguments that returns (the first output, None).
+      A function with the same arguments that returns (the first output, None).
     """
 
     def call(*args, **kwargs):
-        are_fused = fused.are_on()  # the backward pass is traced somewhere else
+        are_fused = fused.are_on()  # the backward pass is traced in another context
         arguments = tf.nest.flatten((args, kwargs))
         learned = [index for index, value in enumerate(arguments) if _is_floating(value)]
 
@@ -38,8 +38,8 @@ def recomputed(block: keras.layers.Layer) -> Callable[..., tuple[tf.Tensor, None
                 outputs = block(*args_again, **kwargs_again)
             return outputs[0] if isinstance(outputs, tuple) else outputs
 
-        # Weights are arguments, so that custom_gradient need not search for variables, which it
-        # does not find on the replicas of a strategy.
+        # Weights are arguments, because custom_gradient does not find variables on the replicas of
+        # a strategy.
         @tf.custom_gradient
         def forward(*tensors):
             weights = tensors[len(learned) :]
@@ -67,11 +67,11 @@ def _is_floating(value: Any) -> bool:
 
 
 def _after(upstream: tf.Tensor, value: Any) -> Any:
-    """The tensor `value` as it is, but not to be had before `upstream`; what is none stays.
+    """The tensor `value`, unchanged, but available only after `upstream`; other values as they are.
 
-    What is computed from it cannot be shared with what was computed before. A control dependency
-    would not do: XLA has none. What is added is 0 unless upstream is not a number, which no
-    compiler knows.
+    So the compiler cannot share computations on the result with earlier ones on `value`. XLA has no
+    control dependencies, so a number is added to `value`: it is 0 unless `upstream` is NaN, which a
+    compiler cannot know.
     """
     if not tf.is_tensor(value):
         return value

@@ -1,12 +1,12 @@
-"""What each variable is. Optimizers and exporters ask this; nothing looks at variable names.
+"""The role of each variable. Optimizers and exporters use roles, never variable names.
 
-    matrix  inputs are multiplied with it: kernels of dense layers, output tables of heads
+    matrix  multiplies inputs: kernels of dense layers, output tables of heads
     table   its rows are looked up: embeddings
     bias    is added: biases of dense layers and of scores, the shift of a norm
     scale   multiplies element by element: the scale of a norm
 
-Weight decay and the trust ratio of LAMB are for matrices and tables; Muon is for the matrices of
-blocks; matrices are exported in bfloat16.
+Weight decay and LAMB's trust ratio apply to matrices and tables, Muon to the matrices of blocks.
+Matrices are exported in bfloat16.
 """
 
 import contextlib
@@ -25,13 +25,13 @@ _PENDING: contextvars.ContextVar[_Pending | None] = contextvars.ContextVar("pend
 
 @contextlib.contextmanager
 def filled_later() -> Iterator[Callable[[keras.Variable], None]]:
-    """Variables that are made inside start as zeros, because a checkpoint will fill them.
+    """Context in which new variables are zeros, because a checkpoint will fill them.
 
-    Drawing the random values of a BERT-base takes four seconds on one core.
+    To draw the random values of a BERT-base takes four seconds on one core.
 
     Yields:
-      A function for the variables that the checkpoint does not fill: it gives one the initial
-      values that it would have had.
+      A function that gives a variable its ordinary initial values, for variables that the
+      checkpoint does not fill.
     """
     pending: _Pending = {}
 
@@ -49,12 +49,12 @@ def filled_later() -> Iterator[Callable[[keras.Variable], None]]:
 def add_weight(layer: keras.layers.Layer, role: str, **options: Any) -> keras.Variable:
     """`layer.add_weight(**options)` with a role.
 
-    The variable has `aggregation="none"`, so that a replica may update its own copy from the
+    The variable has `aggregation="none"`, so that a replica can update its own copy from the
     all-reduced gradient, inside a condition and under XLA. Keras' default is "mean", which
-    all-reduces the weights a second time at every assignment.
+    all-reduces the weights again at every assignment.
 
     Args:
-      layer: owns the variable.
+      layer: the owner of the variable.
       role: one of `ROLES`.
       **options: of `keras.layers.Layer.add_weight`: name, shape, initializer, ...
     """
@@ -68,12 +68,12 @@ def add_weight(layer: keras.layers.Layer, role: str, **options: Any) -> keras.Va
 
 
 def by_shape(variable: keras.Variable) -> str:
-    """What a variable of a layer that gives no roles must be: a matrix, or else a bias."""
+    """The role of a variable that has none: a matrix if it has at least two axes, else a bias."""
     return MATRIX if len(variable.shape) > 1 else BIAS
 
 
 def give(variable: keras.Variable, role: str) -> keras.Variable:
-    """Says what `variable` is, for example one of a layer of Keras; returns it.
+    """Gives `variable` a role, for example in a layer of Keras; returns the variable.
 
     Raises:
       ValueError: there is no such role.
@@ -88,11 +88,11 @@ def role_of(variable: keras.Variable, default: str | None = None) -> str:
     """The role of a variable, one of `ROLES`.
 
     Args:
-      variable: any.
-      default: role of one that was created without.
+      variable: any variable.
+      default: for a variable without a role.
 
     Raises:
-      ValueError: it was created without one, and there is no default.
+      ValueError: the variable has no role, and there is no default.
     """
     role = getattr(variable, _ATTRIBUTE, default)
     if role is None:
@@ -104,7 +104,7 @@ def role_of(variable: keras.Variable, default: str | None = None) -> str:
 
 
 def takes_decay(role: str) -> bool:
-    """Whether weight decay, and LAMB's trust ratio, are for variables of this role.
+    """Whether weight decay and LAMB's trust ratio apply to variables of this role.
 
     As in google-research/bert, optimization.py, and in the code of LAMB's authors.
     """

@@ -22,7 +22,7 @@ class TransformerBlock(keras.layers.Layer):
       hidden_dropout_prob: dropout rate before each residual sum.
       attention_probs_dropout_prob: dropout rate of the attention probabilities.
       layer_norm_eps: epsilon of both LayerNorms.
-      initializer_range: standard deviation of the truncated normal the kernels start from.
+      initializer_range: standard deviation of the truncated normal that initialises the kernels.
 
     Call arguments:
       inputs_BSD: float [B, S, D].

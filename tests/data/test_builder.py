@@ -160,7 +160,7 @@ def test_another_data_set_is_not_overwritten(text, tmp_path):
     with pytest.raises(ValueError, match="another data set.*seed is 0 there, 1 here"):
         build(text, tmp_path / "data", seed=1)
     (tmp_path / "a.txt").write_text("The rain.\n\nThe sun.")
-    with pytest.raises(ValueError, match="another data set.*inputs differ"):
+    with pytest.raises(ValueError, match="another data set.*different: inputs"):
         build(text, tmp_path / "data")
     assert content(tmp_path / "data") == before
 
@@ -312,7 +312,7 @@ def test_a_full_disk_is_one_sentence_and_the_next_run_goes_on(text, tmp_path, si
         ({"objective": "haiku"}, "objective is 'haiku'; it must be one of next_sentence"),
         ({"num_workers": 0}, "num_workers"),
         ({"seed": -1}, "seed is -1"),
-        ({"max_seq_length": 4}, "at least 5 is needed"),
+        ({"max_seq_length": 4}, "it must be at least 5"),
     ],
 )
 def test_settings_out_of_range_are_refused(text, tmp_path, changes, message):

@@ -139,7 +139,7 @@ def test_a_missing_shard_and_another_file_are_errors_all_the_same(folder):
     manifest = Manifest.load(str(folder))
     file = folder / manifest.shards[0]["file"]
     fewer = [{**manifest.shards[0], "rows": 5}]
-    with pytest.raises(ValueError, match="holds 8 records, the manifest says 5"):
+    with pytest.raises(ValueError, match="has 8 records, but the manifest says 5"):
         damaged.read_shard(str(folder), dataclasses.replace(manifest, shards=fewer), 0, TOKENIZER)
     flip(file, frames(file)[7][0] + 20)
     with pytest.raises(ValueError, match="shard-00000"):

@@ -58,7 +58,7 @@ def test_weights_stand_behind_the_names():
         ("a:0.7,b", "b has no weight"),
         ("a:0,b:1", "weight of a is 0; it must be above 0"),
         ("a:-1,b:1", "weight of a is -1"),
-        ("a,b,a", "a is given twice"),
+        ("a,b,a", "a occurs twice"),
         ("a:1e-12,b:1", "too many digits"),
         (",", "no data set was given"),
     ],

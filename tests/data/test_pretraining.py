@@ -292,7 +292,7 @@ def test_a_shard_that_is_whole_but_not_the_one_of_the_manifest_stops_the_reader(
 
 def test_data_of_another_vocabulary_are_refused(folder):
     other = Vocabulary([*VOCABULARY.tokens, "more"])
-    with pytest.raises(ValueError, match=f"{VOCABULARY.sha256}, the model has {other.sha256}"):
+    with pytest.raises(ValueError, match=f"{VOCABULARY.sha256}, but the model has {other.sha256}"):
         make_dataset(folder, BatchSlice(8), WordPieceTokenizer(other))
 
 

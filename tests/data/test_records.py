@@ -159,10 +159,12 @@ def test_a_truncated_shard_is_named_with_the_record(data_set):
 def test_a_missing_shard_and_a_wrong_number_of_records_are_named(data_set):
     folder, manifest, rows = data_set
     too_many = make_manifest([{**manifest.shards[0], "rows": 5}])
-    with pytest.raises(ValueError, match="record 4: the file holds 4 records, the manifest says 5"):
+    with pytest.raises(
+        ValueError, match="record 4: the file has 4 records, but the manifest says 5"
+    ):
         read(folder, too_many)
     too_few = make_manifest([{**manifest.shards[0], "rows": 3}])
-    with pytest.raises(ValueError, match="the file holds 4 records, the manifest says 3"):
+    with pytest.raises(ValueError, match="the file has 4 records, but the manifest says 3"):
         read(folder, too_few)
     missing = make_manifest([{**manifest.shards[0], "file": "other"}])
     with pytest.raises(ValueError, match="other is missing although the manifest lists it"):
@@ -251,7 +253,7 @@ def test_data_for_another_model_are_refused_with_both_sides_named():
         ("vocabulary_sha256", "bb", "aa"),
         ("max_seq_length", 32, "16"),
     ]:
-        with pytest.raises(ValueError, match=f"{name} = {here}, the model has {value}"):
+        with pytest.raises(ValueError, match=f"{name} = {here}, but the model has {value}"):
             manifest.check(**{name: value})
     without_labels = dataclasses.replace(manifest, objective="none")
     without_labels.check()

@@ -167,9 +167,9 @@ def test_an_index_is_made_once_and_a_changed_file_is_noticed(static, tmp_path, m
     content = bytearray(file.read_bytes())
     content[200] ^= 1
     file.write_bytes(content)
-    with pytest.raises(tf.errors.OpError, match="records from 0 on: the file is not what it was"):
+    with pytest.raises(tf.errors.OpError, match="records from 0 on: the file has changed"):
         batches_of(folder)
-    with pytest.raises(ValueError, match="a.tfrecord, behind record 0: truncated, damaged"):
+    with pytest.raises(ValueError, match="a.tfrecord, after record 0: truncated, damaged"):
         tf_example_files.index(str(file), tokenizer(), str(tmp_path / "another"))
 
 
@@ -190,7 +190,7 @@ def changed(example, name, position, value):
     [
         (("input_ids", 2, 999), "record 5: a token id is outside the vocabulary of 20 tokens"),
         (("input_ids", None, 0), "record 5: not an example of 24 tokens and 5 predictions"),
-        (("input_mask", 1, 0), "record 5: input_mask is not a stretch of 1"),
+        (("input_mask", 1, 0), "record 5: input_mask is not ones"),
         (("segment_ids", 1, 2), "record 5: segment_ids are not 0 or 1"),
         (("masked_lm_positions", 0, LENGTH), "record 5: a masked_lm_position is not in the text"),
         (("masked_lm_weights", 0, float("nan")), "record 5: masked_lm_weights are not finite"),
@@ -210,15 +210,15 @@ def test_files_of_another_kind_are_refused(text, tmp_path):
     build(text, str(tmp_path / "plain"))
     cases = {
         str(tmp_path / "plain" / "shard-00000*"): "features input_mask, .* are missing",
-        text: "behind record 0: truncated, damaged, or not a TFRecord file",
+        text: "after record 0: truncated, damaged, or not a TFRecord file",
         str(tmp_path / "no*"): "no file matches",
     }
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b"x" * 99)[:-9])
-    cases[str(tmp_path / "cut.gz")] = "behind record 0: truncated"
+    cases[str(tmp_path / "cut.gz")] = "after record 0: truncated"
     for pattern, message in cases.items():
         with pytest.raises(ValueError, match=message):
             tf_example_files.index(pattern, tokenizer(), str(tmp_path / "index"))
-    with pytest.raises(ValueError, match="a.txt holds no manifest.json.*--vocab_file"):
+    with pytest.raises(ValueError, match="a.txt has no manifest.json.*--vocab_file"):
         tf_example_files.open_mixture(text, None, str(tmp_path))
 
 
@@ -229,7 +229,7 @@ def test_an_evaluation_reads_static_masks_of_any_number(static):
 def test_settings_that_do_not_fit_static_masks_are_refused(text, static, tmp_path):
     with pytest.raises(ValueError, match="one example a row"):
         build(text, str(tmp_path / "a"), static_masks=STATIC, max_examples_per_row=2)
-    with pytest.raises(ValueError, match="max_predictions_per_seq = 5, the config has 4"):
+    with pytest.raises(ValueError, match="max_predictions_per_seq = 5, but the config has 4"):
         batches_of(static, max_predictions_per_seq=4, training=True)
     with pytest.raises(ValueError, match="masked_lm_prob is 0"):
         build(text, str(tmp_path / "a"), static_masks=StaticMasks(masked_lm_prob=0))

@@ -218,9 +218,12 @@ def test_a_piece_of_a_word_stands_with_its_word_but_not_with_a_mark(found):
 @pytest.mark.parametrize(
     ("lengths", "text"),
     [
-        ([0, 0, 1, 0, 99], "1% have 2 or less, 99% have 4, the most."),
-        ([0, 0, 50, 50], "1% have 2 or less, 10% have 2 or less, 25% have 2 or less, 50% have 2 "),
-        ([0, 0, 0, 9], "Of the examples, in tokens: 100% have 3, the most."),
+        ([0, 0, 1, 0, 99], "1% have 2 or fewer, 99% have 4, the most."),
+        (
+            [0, 0, 50, 50],
+            "1% have 2 or fewer, 10% have 2 or fewer, 25% have 2 or fewer, 50% have 2 ",
+        ),
+        ([0, 0, 0, 9], "Tokens of the examples: 100% have 3, the most."),
     ],
 )
 def test_lengths_are_told_up_to_the_longest(found, lengths, text):

@@ -226,8 +226,8 @@ CASES = {
         ({"config.model.vocab_size": 100}, "has 150 tokens, the embedding table only 100 rows"),
         ({"config.task.max_ngram": 2}, "max_ngram is 2, but task.do_whole_word_mask is false"),
         ({"config.data.max_seq_length": 16}, "{w}/train: made with max_seq_length = 32.* has 16"),
-        ({"train_data": "{b}/no"}, "{b}/no holds no manifest.json.*create_pretraining_data"),
-        ({"train_data": "{w}/train.txt"}, "train.txt holds no manifest.json.*--vocab_file"),
+        ({"train_data": "{b}/no"}, "{b}/no has no manifest.json.*create_pretraining_data"),
+        ({"train_data": "{w}/train.txt"}, "train.txt has no manifest.json.*--vocab_file"),
         ({"train_data": "{w}/train:1,{w}/valid"}, "{w}/valid has no weight"),
         (
             {"train_data": "{b}/other_objective"},
@@ -243,7 +243,7 @@ CASES = {
             {"train_data": "{b}/id_outside", "eval_data": None},
             r"tfrecord, record 0: token id \d+ is outside the vocabulary of 100 tokens",
         ),
-        ({"eval_data": "{b}/no"}, "{b}/no holds no manifest.json"),
+        ({"eval_data": "{b}/no"}, "{b}/no has no manifest.json"),
         ({"eval_data": "{b}/other_vocabulary"}, "{b}/other_vocabulary: made with vocabulary_sha2"),
         ({"work_dir": "{w}/pretrained", "config.model.num_hidden_layers": 2}, "was 1, now 2"),
         ({"work_dir": "{w}/pretrained", "train_data": "{w}/valid"}, "trained with other data"),
@@ -307,7 +307,7 @@ CASES = {
         ({"data": "{w}/valid"}, "{w}/valid: a table's name ends in .tsv"),
         (
             {"model": "{w}/pretrained"},
-            "dev.tsv, behind record 0: .*not a TFRecord file; expected",
+            "dev.tsv, after record 0: .*not a TFRecord file; expected",
         ),
         (
             {"model": "{w}/pretrained", "data": "{b}/other_vocabulary"},

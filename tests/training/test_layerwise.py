@@ -136,10 +136,10 @@ def test_the_log_lists_what_is_decayed_frozen_and_slow():
     _, optimizer = make(freeze_embeddings=True, layer_decay=0.5, unfreeze_every=10)
     assert optimizer.describe() == [
         f"weight decay on 4 variables: {LOWER}, {UPPER}, {POOLER}, {HEAD}",
-        f"frozen for good are 2 variables: {WORDS}, {NORM}",
-        f"learning rate x 0.25 from step 21 on has 1 variables: {LOWER}",
-        f"learning rate x 0.5 from step 11 on has 1 variables: {UPPER}",
-        f"learning rate x 1 from step 1 on has 2 variables: {POOLER}, {HEAD}",
+        f"frozen are 2 variables: {WORDS}, {NORM}",
+        f"learning rate x 0.25 from step 21 on for 1 variables: {LOWER}",
+        f"learning rate x 0.5 from step 11 on for 1 variables: {UPPER}",
+        f"learning rate x 1 from step 1 on for 2 variables: {POOLER}, {HEAD}",
     ]
     _, optimizer = make()
     assert len(optimizer.describe()) == 1

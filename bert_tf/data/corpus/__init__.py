@@ -1,4 +1,4 @@
-"""A tokenized corpus on disk, and what is left out of it."""
+"""A tokenized corpus on disk, and the removal of duplicates and held-out text."""
 
 METHODS = ("exact", "near")  # of removing duplicates
-UNITS = ("document", "sentence")  # of which each is there once
+UNITS = ("document", "sentence")  # whose duplicates are removed

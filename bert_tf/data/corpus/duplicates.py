@@ -1,9 +1,9 @@
-"""Removes duplicates from a tokenized corpus, in memory that does not grow with it.
+"""Removes duplicates from a tokenized corpus, in constant memory.
 
-Of documents (or sentences) with the same tokens the first stays. Near duplicates: one goes if an
-earlier one has nearly the same shingles (bert_tf.data.corpus.min_hash); of a chain of similar ones
-the first stays. Keys are sorted into partitions on disk by their hash and compared partition by
-partition, so the result depends on the corpus and the settings alone.
+A unit is a document or a sentence. If several units have the same tokens, the first stays. A near
+duplicate is removed if an earlier unit has nearly the same shingles (bert_tf.data.corpus.min_hash),
+so the first in a chain of similar units stays. Keys go into partitions on disk by their hash, and
+are compared partition by partition. The result depends only on the corpus and the settings.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ _KEYS_PER_PARTITION = 1 << 20
 _UNITS_PER_RANGE = 1 << 22
 _UNITS_PER_WINDOW = 1 << 13
 _SENTENCES_PER_WINDOW = 1 << 16
-_COMPARED = 8  # how many of those before it with the same band one is compared with
+_COMPARED = 8  # a unit is compared with this many units before it that have the same band
 _ENTRY = np.dtype([("key", np.uint64), ("unit", np.int64)])
 _NUMBER = np.dtype(np.int64)
 
@@ -37,9 +37,9 @@ class Deduplication:
     """Which duplicates are removed.
 
     Attributes:
-      method: "exact": those with equal tokens; "near": also those that are nearly equal.
+      method: "exact": equal tokens; "near": equal or nearly equal tokens.
       unit: what is compared: "document" or "sentence".
-      threshold: "near": two units are duplicates from this estimated Jaccard similarity on.
+      threshold: with "near", the least estimated Jaccard similarity of duplicates.
 
     Raises:
       ValueError: a setting is unknown or out of range.
@@ -77,20 +77,20 @@ def remove(
     unk_id: int,
     num_workers: int,
 ) -> dict[str, int]:
-    """Writes the corpus without its duplicates into `folder`, unless this is done already.
+    """Writes the corpus without its duplicates into `folder`, unless it was finished before.
 
     Args:
-      open_corpus: opens the corpus that there is.
-      folder: gets the files of a `Corpus`, `counts.json` when it is whole, and meanwhile about
-        as much as the tokens, for near duplicates 650 bytes a document in addition.
+      open_corpus: opens the corpus with duplicates.
+      folder: for the files of a `Corpus`, and `counts.json` when it is complete. Temporary files
+        take as much space as the tokens, plus 650 bytes a document for near duplicates.
       wanted: what to remove.
       begins_word: bool [V], see `Tokenizer.begins_word`.
       unk_id: the token to count.
       num_workers: threads.
 
     Returns:
-      Counts of what is left (`documents`, `sentences`, `tokens`, `tokens_unknown`) and of what
-      was removed (`duplicates_exact`, `duplicates_near`, `duplicate_tokens`).
+      Counts of the rest (`documents`, `sentences`, `tokens`, `tokens_unknown`) and of the
+      duplicates (`duplicates_exact`, `duplicates_near`, `duplicate_tokens`).
     """
     done = os.path.join(folder, "counts.json")
     if os.path.exists(done):
@@ -129,7 +129,7 @@ class _Finder:
         blocks = range(0, self._num_tokens, _TOKENS_PER_BLOCK)
         names = ("keys", "signatures") if self._wanted.method == "near" else ("keys",)
         joins = (np.add, np.minimum)
-        # The last unit of a block may go on in the next; it is written when that is known.
+        # The last unit of a block can continue in the next block, so it is written later.
         pending = [None] * len(names)
         with progress.bar(
             total=self._num_tokens / 1e6, unit="M tokens", description="comparing"
@@ -149,7 +149,7 @@ class _Finder:
         values: np.ndarray,
         join: np.ufunc,
     ) -> tuple[np.ndarray, np.ndarray] | None:
-        """Writes all but the last unit; returns that. Equal units at the seam are joined."""
+        """Writes all units except the last, and returns the last. Joins a unit of two blocks."""
         if not len(units):
             return pending
         if pending is not None and pending[0][0] == units[0]:
@@ -161,7 +161,7 @@ class _Finder:
 
     def _write(self, name: str, values: np.ndarray) -> None:
         with open(self._path(name), "ab") as file:
-            file.write(values.tobytes())  # unlike tofile, says when the disk is full
+            file.write(values.tobytes())  # unlike tofile, raises OSError if the disk is full
 
     def _describe_block(
         self, begins_word: np.ndarray, begin: int
@@ -186,7 +186,7 @@ class _Finder:
         return found
 
     def _starts(self, corpus: Corpus, begin: int, end: int) -> tuple[int, np.ndarray]:
-        """The unit of the token `begin`; and where it and those behind it begin, up to `end`."""
+        """The unit of the token `begin`; where this unit and the next ones begin, up to `end`."""
         sentences = corpus.sentence_offsets
         first = int(np.searchsorted(sentences, begin, side="right")) - 1
         last = int(np.searchsorted(sentences, end, side="left"))
@@ -198,7 +198,7 @@ class _Finder:
         return first, np.array(sentences[np.array(documents[first:last])])
 
     def find_equal(self) -> None:
-        """Notes all units with equal keys but the first."""
+        """Notes all units whose key equals that of an earlier unit."""
         for begin in range(0, self.num_units, _KEYS_PER_PARTITION):
             count = min(_KEYS_PER_PARTITION, self.num_units - begin)
             keys = np.fromfile(self._path("keys"), np.uint64, count, offset=8 * begin)
@@ -208,7 +208,7 @@ class _Finder:
             self._note("exact", entries["unit"][1:][is_again])
 
     def find_similar(self) -> None:
-        """Notes the units that are similar to an earlier unit with a common band."""
+        """Notes the units that share a band with an earlier, similar unit."""
         rows = min_hash.rows_of_band(self._wanted.threshold)
         num_bands = min_hash.NUM_HASHES // rows
         for begin in range(0, self.num_units, _UNITS_PER_WINDOW):
@@ -222,7 +222,7 @@ class _Finder:
                     self._note("near", self._similar(pairs))
 
     def _similar(self, pairs: np.ndarray) -> np.ndarray:
-        """The later units of those pairs, int64 [N, 2], that resemble each other."""
+        """The second unit of each similar pair; `pairs` is int64 [N, 2]."""
         found = []
         for begin in range(0, len(pairs), _UNITS_PER_WINDOW):
             first, second = pairs[begin : begin + _UNITS_PER_WINDOW].T
@@ -269,7 +269,7 @@ class _Finder:
         return is_noted
 
     def is_noted(self, kind: str, first: int, last: int) -> np.ndarray:
-        """bool: which of the units `first` to `last - 1` are duplicates of this kind."""
+        """Bool [last - first]: which of the units from `first` on are duplicates of this kind."""
         ranges = range(first // _UNITS_PER_RANGE, max(first, last - 1) // _UNITS_PER_RANGE + 1)
         noted = np.concatenate([self._noted(kind, number) for number in ranges])
         return noted[first - ranges[0] * _UNITS_PER_RANGE :][: last - first]
@@ -278,7 +278,7 @@ class _Finder:
 def _candidates(entries: np.ndarray) -> Iterator[np.ndarray]:
     """Yields pairs of units that share a key, int64 [N, 2], the earlier first.
 
-    Each unit is paired with the few before it and with the first of all.
+    Each unit is paired with the `_COMPARED` units before it and with the first.
     """
     keys, units = entries["key"], entries["unit"]
     is_first = np.ones(len(keys), bool)
@@ -322,7 +322,7 @@ def _write_window(
     last: int,
     counts: dict[str, int],
 ) -> None:
-    """Writes what stays of the sentences `first` to `last - 1`; adds to `counts`."""
+    """Writes the sentences `first` to `last - 1` without duplicates; adds to `counts`."""
     offsets = np.array(corpus.sentence_offsets[first : last + 1])
     document = int(np.searchsorted(corpus.document_offsets, first, side="right")) - 1
     end = int(np.searchsorted(corpus.document_offsets, last, side="left"))
@@ -332,7 +332,7 @@ def _write_window(
         units, begins = (document, end), borders[:-1]
     is_exact = finder.is_noted("exact", *units)
     is_near = finder.is_noted("near", *units) & ~is_exact
-    is_new = begins >= first  # a document that began in the window before has been counted
+    is_new = begins >= first  # the previous window counted a document that began there
     counts["duplicates_exact"] += int(np.count_nonzero(is_exact & is_new))
     counts["duplicates_near"] += int(np.count_nonzero(is_near & is_new))
     stays = ~(is_exact | is_near)
@@ -342,7 +342,7 @@ def _write_window(
     tokens = corpus.take_tokens(offsets[:-1][stays], lengths)
     ends = borders[(borders > first) & (borders <= last)]
     kept_before = np.concatenate([[0], np.cumsum(stays)])[ends - first] + counts["sentences"]
-    # A document of which nothing stays is none; its end is that of the one before.
+    # A document without sentences is dropped: its end equals that of the document before it.
     new_ends = np.unique(kept_before[kept_before > counts["last_end"]])
     files["tokens"].write(tokens.tobytes())
     files["sentences"].write((np.cumsum(lengths) + counts["tokens"]).astype(_NUMBER).tobytes())

@@ -1,4 +1,4 @@
-"""Sentences that must not be trained on, because a model will be evaluated on them."""
+"""Sentences that the training data must not contain, because models are evaluated on them."""
 
 import itertools
 from collections.abc import Sequence
@@ -16,17 +16,16 @@ _TEXTS_PER_BATCH = 4096
 class ExcludedSentences:
     """The sentences of some files, as hashes of their tokens (8 bytes each in memory).
 
-    Two sentences are the same if their tokens are: letter case, accents and spaces that the
-    tokenizer does not keep make no difference.
+    Two sentences are equal if their tokens are equal. Letter case, accents and spaces do not matter
+    if the tokenizer does not keep them.
 
     Args:
-      files: from `documents.expand_globs`; excluded are the sentences in their text, and each
-        line (or record) as a whole, since the line of one corpus may be two sentences of
-        another.
-      tokenizer: of the corpus.
+      files: from `documents.expand_globs`. Excludes the sentences in their text and also each whole
+        line (or record), because a line of one corpus can be two sentences of another.
+      tokenizer: the tokenizer of the corpus.
 
     Raises:
-      ValueError: what `documents.read_documents` raises.
+      ValueError: as in `documents.read_documents`.
     """
 
     def __init__(self, files: Sequence[str], tokenizer: Tokenizer):
@@ -40,7 +39,7 @@ class ExcludedSentences:
         self._hashes = np.unique(np.concatenate(found))
 
     def contain(self, tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Bool [N]: which of the sentences, laid end to end, must be left out."""
+        """Bool [N]: which of the N concatenated sentences must be left out."""
         is_excluded = np.zeros(len(lengths), bool)
         if len(self._hashes):
             hashes = hash_stretches(tokens, lengths[lengths > 0])

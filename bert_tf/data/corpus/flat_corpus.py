@@ -1,8 +1,8 @@
 """A tokenized corpus: one flat array of tokens with the borders of sentences and documents.
 
-Built chunk by chunk on disk (`CorpusWriter`, which can be stopped at any moment and goes on), then
-read at random places (`Corpus`). The files are plain arrays, `tokens`, `sentences` and `documents`,
-and a list of the words that became the unknown token, `unknown_words`, one a line.
+`CorpusWriter` builds it chunk by chunk on disk, and continues after a kill at any moment. `Corpus`
+reads it at random places. The files are plain arrays, `tokens`, `sentences` and `documents`, and a
+list of the words that became the unknown token, `unknown_words`, one a line.
 """
 
 import collections
@@ -25,22 +25,22 @@ from bert_tf.data.text.sources import Chunk, Position
 _OFFSET = np.dtype(np.int64)
 _FILES = ("tokens", "sentences", "documents", unknown_words.LIST)
 _COPIED_BYTES = 1 << 22
-_GROUP_CHARS = 1 << 17  # tokenized at a time by one thread; what that needs grows with it
-_NEAR_TOKENS = 4096  # stretches this close are read at one go
+_GROUP_CHARS = 1 << 17  # that one thread tokenizes at a time; more take more memory
+_NEAR_TOKENS = 4096  # spans this close are read together
 
 
 class TokenFile:
-    """Stretches of a flat file, read as they are needed.
+    """Spans of a flat file, read when they are needed.
 
-    Not memory-mapped: the kernel maps 16 pages around every page that is touched, so that reading
-    at random places would in the end count the whole file as memory of the process.
+    The file is not memory-mapped: the kernel maps 16 pages around every page that is used, so after
+    random reads the whole file would count as memory of the process.
     """
 
     def __init__(self, path: str, token_type: np.dtype):
         self._path, self._type = path, np.dtype(token_type)
 
     def take(self, begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """See `Corpus.take_tokens`. Near stretches are read together, whatever their order."""
+        """See `Corpus.take_tokens`. Reads near spans together, in any order."""
         if not len(begins):
             return np.zeros(0, self._type)
         by_place = np.argsort(begins, kind="stable")
@@ -62,10 +62,10 @@ class TokenFile:
         file = os.open(self._path, os.O_RDONLY)
         try:
             for place, begin, end in zip(places, bounds, bounds[1:], strict=False):
-                while begin < end:  # a read may give less than was asked for
+                while begin < end:  # a read can return fewer bytes than requested
                     count = os.preadv(file, [buffer[begin:end]], place)
                     if not count:
-                        raise ValueError(f"{self._path} is cut off; delete its folder")
+                        raise ValueError(f"{self._path} is too short; delete its folder")
                     begin, place = begin + count, place + count
         finally:
             os.close(file)
@@ -77,7 +77,7 @@ class Corpus:
     """Tokens of a corpus in order. Every sentence has a token, every document a sentence.
 
     Attributes:
-      tokens: int32 or uint16 [T], or the file that holds them.
+      tokens: int32 or uint16 [T], or the file with them.
       sentence_offsets: int64 [sentences + 1], into `tokens`.
       document_offsets: int64 [documents + 1], into the sentences.
     """
@@ -90,8 +90,8 @@ class Corpus:
     def open(cls, folder: str, token_type: np.dtype) -> "Corpus":
         """The corpus that a `CorpusWriter` finished in `folder`.
 
-        The offsets are memory-mapped. What has been touched counts as memory until the object is
-        gone, so whoever reads at many places opens it anew from time to time.
+        The offsets are memory-mapped. Pages that were read count as memory until the object is
+        deleted, so code that reads at many places opens the corpus again from time to time.
         """
         names = [os.path.join(folder, name) for name in ("sentences", "documents")]
         offsets = [np.memmap(name, _OFFSET, "r") for name in names]
@@ -108,7 +108,7 @@ class Corpus:
         return len(self.sentence_offsets) - 1
 
     def take_tokens(self, begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Stretches of tokens laid end to end; `begins` and `lengths` are int64 [n]."""
+        """The concatenated tokens of n spans; `begins` and `lengths` are int64 [n]."""
         if isinstance(self.tokens, TokenFile):
             return self.tokens.take(begins, lengths)
         return self.tokens[ranges(begins, lengths)]
@@ -116,13 +116,13 @@ class Corpus:
 
 @dataclasses.dataclass(frozen=True)
 class TokenizedChunk:
-    """What `CorpusWriter.append` takes: tokens and where sentences and documents end.
+    """A chunk for `CorpusWriter.append`: tokens, and where sentences and documents end.
 
     Attributes:
       tokens: the ids of all sentences.
       lengths: int64, tokens of each sentence that has any.
-      ends, kept_ends: int64, where documents end, in sentences of the text and in those with
-        tokens; what is behind the last belongs to a document that goes on in the next chunk.
+      ends, kept_ends: int64, where documents end, counted in all sentences and in sentences with
+        tokens. The document after the last end continues in the next chunk.
       is_record: bool, for each end whether the document counts even if it is empty.
       num_sentences: sentences of the text.
       counts: `sentences_excluded`, `tokens_unknown`, `bad_records`, `bad_files`.
@@ -161,9 +161,9 @@ def tokenize_chunk(
       unk_id: the token to count.
       token_type: of the tokens in the result.
       skip_bad_records: see `documents.parse`, also for the errors.
-      is_excluded: tokens and lengths of all sentences -> which are left out, bool.
+      is_excluded: tokens and lengths of all sentences -> bool, which to leave out.
       find_unknown: texts and their tokens -> the words that became the unknown token.
-      longest: a sentence of more tokens becomes several; None: whatever its length it is one.
+      longest: longer sentences, in tokens, are split into several; None: never split.
     """
     texts, ends, is_record, bad_records = [], [], [], 0
     for piece in chunk.pieces:
@@ -204,7 +204,7 @@ def tokenize_chunk(
 def _split_long(
     lengths: np.ndarray, ends: np.ndarray, longest: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same with sentences of at most `longest` tokens; the tokens stay where they are."""
+    """Splits long sentences into several of at most `longest` tokens; the tokens do not move."""
     counts = np.maximum(-(-lengths // longest), 1)
     ends_of_parts = offsets_of(counts)
     parts = np.full(ends_of_parts[-1], longest, np.int64)
@@ -213,7 +213,7 @@ def _split_long(
 
 
 def _groups(texts: list[str]) -> Iterator[list[str]]:
-    """At least one group, each of about `_GROUP_CHARS` characters: a record may be a whole book."""
+    """At least one group, each of about `_GROUP_CHARS` characters: a record can be a whole book."""
     begin = size = 0
     for index, text in enumerate(texts):
         size += len(text)
@@ -261,17 +261,17 @@ _FRESH = {
 
 
 class CorpusWriter:
-    """Appends chunks to the files of a corpus; a journal says how far they are good.
+    """Appends chunks to the files of a corpus; a journal holds the length of the valid part.
 
-    A process that is killed leaves at worst a piece that the journal does not know; the next writer
-    on the folder cuts it off. The bytes do not depend on how the text was cut into chunks.
+    If a process is killed, the files can end in data that is not in the journal; the next writer
+    removes it. The division of the text into chunks does not change the bytes.
 
     Args:
-      folder: on a local disk; is made.
+      folder: on a local disk; created if necessary.
 
     Attributes:
-      state: the last line of the journal: `following`, `file_bytes` read so far, counts, and of
-        the document that is `open` how many sentences it has, in the text and with tokens.
+      state: the last line of the journal: `following`, `file_bytes` read so far, counts, and
+        `open`, the number of sentences in the unfinished document: all, and those with tokens.
     """
 
     def __init__(self, folder: str):
@@ -293,7 +293,7 @@ class CorpusWriter:
             os.close(file)
 
     def append(self, chunk: TokenizedChunk) -> None:
-        """Adds a chunk. OSError if the disk is full; what was appended before stays good."""
+        """Adds a chunk. Raises OSError if the disk is full; earlier chunks stay valid."""
         state = self.state
         raw_open, kept_open = state["open"]
         raw = np.diff(chunk.ends, prepend=-raw_open)
@@ -325,9 +325,9 @@ class CorpusWriter:
         self._write("journal", json.dumps(self.state).encode() + b"\n")
 
     def append_corpus(self, folder: str, following: Position) -> None:
-        """Adds all that another writer finished in `folder`; no document is open on either side.
+        """Adds the corpus that another writer finished in `folder`.
 
-        `following` is where the text goes on behind it.
+        Neither corpus can have an unfinished document. `following` is where the text continues.
         """
         with CorpusWriter(folder) as other:
             added = other.state
@@ -336,7 +336,7 @@ class CorpusWriter:
         for name in _FILES:
             with open(os.path.join(folder, name), "rb") as file:
                 if name in shifts:
-                    file.seek(_OFFSET.itemsize)  # the 0 in front
+                    file.seek(_OFFSET.itemsize)  # skips the 0 at the start
                 while block := file.read(_COPIED_BYTES):
                     if name in shifts:
                         block = np.frombuffer(block, _OFFSET) + shifts[name]
@@ -347,7 +347,7 @@ class CorpusWriter:
         self._write("journal", json.dumps(self.state).encode() + b"\n")
 
     def _last_state(self) -> tuple[dict, int]:
-        """The last whole line of the journal, and how many bytes of the journal are good."""
+        """The last complete line of the journal, and the length of its complete lines in bytes."""
         lines = []
         if os.path.exists(self._journal):
             with open(self._journal, "rb") as file:
@@ -378,7 +378,7 @@ class CorpusWriter:
 
 
 def map_in_order(function: Callable, items: Iterable, num_workers: int) -> Iterator:
-    """`map` in threads: results in the order of the items, only a few items ahead in memory."""
+    """`map` in threads: results in the order of the items; memory holds only a few items."""
     with concurrent.futures.ThreadPoolExecutor(num_workers) as pool:
         pending = collections.deque()
         try:

@@ -1,9 +1,9 @@
-"""MinHash signatures of documents, and which of them are worth comparing.
+"""MinHash signatures of documents, and the pairs of documents to compare.
 
 The share of equal numbers in two signatures estimates the Jaccard similarity of the two sets of
-shingles (stretches of `WORDS_PER_SHINGLE` words; Broder 1997). Cut into bands, two signatures with
-a band in common are candidates (locality-sensitive hashing; Leskovec et al., "Mining of Massive
-Datasets", chapter 3).
+shingles (`WORDS_PER_SHINGLE` consecutive words; Broder 1997). Signatures are divided into bands;
+two signatures with a common band are candidates (locality-sensitive hashing; Leskovec et al.,
+"Mining of Massive Datasets", chapter 3).
 
 Shapes: T tokens of a block, W words, U units (documents or sentences), H numbers of a signature.
 """
@@ -14,7 +14,7 @@ from bert_tf.data.corpus.token_hashes import hash_places, mix
 
 NUM_HASHES = 128
 WORDS_PER_SHINGLE = 5
-LOOKAHEAD = 1024  # tokens behind a block that its last shingles may need
+LOOKAHEAD = 1024  # tokens after a block that its last shingles can need
 _BANDS = (32, 16, 8, 4, 2, 1)  # rows of a band
 _LEAST_RECALL = 0.9
 _MULTIPLIERS_H = mix(np.arange(1, NUM_HASHES + 1, dtype=np.uint64)) | np.uint64(1)
@@ -23,7 +23,7 @@ _PLACES = mix(np.arange(2001, WORDS_PER_SHINGLE + 2001, dtype=np.uint64))
 
 
 def rows_of_band(threshold: float) -> int:
-    """The largest band with which at least nine in ten pairs at the threshold are compared."""
+    """The largest band that finds at least nine in ten pairs with a similarity of `threshold`."""
     return next(
         rows
         for rows in _BANDS
@@ -32,7 +32,7 @@ def rows_of_band(threshold: float) -> int:
 
 
 def band_keys(signatures_UH: np.ndarray, rows: int) -> np.ndarray:
-    """uint64 [U, bands]: equal where all `rows` numbers of the band are."""
+    """uint64 [U, bands]: one key for the `rows` numbers of each band."""
     bands = signatures_UH.astype(np.uint64).reshape(len(signatures_UH), -1, rows)
     places = np.arange(rows, dtype=np.uint64) << np.uint64(32)
     return mix(bands + places).sum(axis=-1, dtype=np.uint64)
@@ -49,16 +49,16 @@ def block_signatures(
     """Signatures of the parts of units in a block of tokens.
 
     Args:
-      tokens: the block and up to `LOOKAHEAD` tokens behind it.
-      size: tokens of the block itself: shingles that begin in it count.
+      tokens: the block and up to `LOOKAHEAD` tokens after it.
+      size: tokens of the block itself; only shingles that begin in it count.
       unit_T: int64, the unit of each token, ascending.
       is_begin_T: bool, the token is the first of its unit.
       is_word_T: bool, the token begins a word.
 
     Returns:
-      int64 [U], units of which a shingle begins here; their signatures uint32 [U, H], to be
-      joined by the minimum with those of the blocks before and behind. A unit of few words is one
-      shingle.
+      int64 [U], units with a shingle that begins in the block; their signatures uint32 [U, H]. The
+      caller takes the minimum with the signatures of the same unit in adjacent blocks. A unit of
+      few words is one shingle.
     """
     starts_W = np.flatnonzero(is_word_T | is_begin_T)
     if not len(starts_W):

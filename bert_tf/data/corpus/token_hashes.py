@@ -1,8 +1,8 @@
-"""Hashes of stretches of tokens, of 64 bits: equal text has equal hashes. NumPy only.
+"""64-bit hashes of token spans: equal text has equal hashes. NumPy only.
 
-The hash of a stretch is the sum, modulo 2**64, of a hash of each token and its place. So stretches
-of any length are hashed in pieces, and all stretches of a block at once. Of a billion different
-stretches, 0.03 pairs share a hash by chance.
+The hash of a span is the sum, modulo 2**64, of a hash of each token and its place. So a span can be
+hashed in pieces, and all spans of a block at once. Among a billion different spans, 0.03 pairs are
+expected to share a hash.
 """
 
 import numpy as np
@@ -18,11 +18,11 @@ def mix(x: np.ndarray) -> np.ndarray:
 
 
 def hash_places(tokens: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """What each token adds to the hash of the stretch that it is in.
+    """The summand of each token in the hash of its span.
 
     Args:
       tokens: int [T].
-      places: int64 [T], where each stands in its stretch.
+      places: int64 [T], the index of each token in its span.
 
     Returns:
       uint64 [T].
@@ -32,7 +32,7 @@ def hash_places(tokens: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def hash_stretches(tokens: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """uint64 [N]: the hash of each of the stretches that lie end to end; none may be empty."""
+    """uint64 [N]: the hashes of N concatenated spans; none can be empty."""
     if not len(lengths):
         return np.zeros(0, np.uint64)
     begins = offsets_of(lengths)[:-1]

@@ -1,6 +1,6 @@
-"""The commonest words that a vocabulary has no pieces for, counted while text is tokenized.
+"""The most frequent words that became the unknown token, counted while text is tokenized.
 
-Records hold only the unknown token, so the words are kept in a file of the data set.
+Records hold only the unknown token, so a file of the data set keeps the words.
 """
 
 import json
@@ -15,7 +15,7 @@ from bert_tf import files
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 FILE = "unknown_words.json"  # of a data folder
-LIST = "unknown_words"  # every occurrence, one a line, while the data are made
+LIST = "unknown_words"  # every occurrence, one a line, while the data is built
 FORMAT_VERSION = 1
 _LONGEST = 40  # characters; a longer word is cut
 _NUM_KEPT = 100
@@ -27,8 +27,8 @@ def find_unknown(texts: list[str], token_ids: tf.RaggedTensor, tokenizer: Tokeni
 
     Args:
       texts: N texts.
-      token_ids: int32 [N, (tokens)], what `tokenizer.tokenize` made of them.
-      tokenizer: is asked again, with offsets, for the texts that hold one.
+      token_ids: int32 [N, (tokens)], from `tokenizer.tokenize`.
+      tokenizer: tokenizes again, with offsets, the texts that have an unknown token.
     """
     is_unknown = token_ids.values.numpy() == tokenizer.unk_id
     rows = _rows(token_ids.row_splits.numpy(), np.flatnonzero(is_unknown))
@@ -61,15 +61,15 @@ def _rows(row_splits: np.ndarray, tokens: np.ndarray) -> np.ndarray:
 
 
 def count_commonest(words: Iterable[str], num_counters: int = _NUM_COUNTERS) -> dict[str, Any]:
-    """Counts words in memory that does not grow.
+    """Counts words in constant memory.
 
-    With more than `num_counters` different words a count may be too low, by at most `error` (Misra
+    With more than `num_counters` different words, a count can be too low by at most `error` (Misra
     and Gries 1982, "Finding repeated elements").
 
     Returns:
-      `words`: the 100 commonest [word, count], equally common ones in the order of the alphabet;
-      `total`: how many words came; `different`: how many different ones, None if too many;
-      `error`: 0 where the counts are exact.
+      `words`: the 100 most frequent, [word, count]; equal counts in alphabetical order. `total`:
+      number of words. `different`: number of different words; None if there are too many. `error`:
+      0 if the counts are exact.
     """
     counts, total, error = {}, 0, 0
     for word in words:
@@ -97,7 +97,7 @@ def save(folder: str, path: str) -> None:
 
 
 def load(folder: str) -> dict[str, Any] | None:
-    """What is in a data folder; None for a folder that was made before there was such a file.
+    """The counts in a data folder; None if an older version wrote it, without this file.
 
     Raises:
       ValueError: a newer version wrote it.

@@ -1,3 +1,3 @@
-"""How a corpus is cut into examples: one file an objective, and packing."""
+"""Cuts a corpus into examples: one file per objective, and packing."""
 
-OBJECTIVES = ("next_sentence", "sentence_order", "none")  # of `objectives`
+OBJECTIVES = ("next_sentence", "sentence_order", "none")  # names in `objectives`

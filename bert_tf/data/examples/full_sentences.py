@@ -1,7 +1,7 @@
-"""Examples of running text for masked LM alone, as full as whole sentences allow.
+"""Examples of running text, for masked LM without pairs: as many whole sentences as fit.
 
-Liu et al., "RoBERTa" (2019), section 4.2: "doc-sentences" end at the end of a document,
-"full-sentences" go on in the next one behind an extra separator.
+Liu et al., "RoBERTa" (2019), section 4.2: "doc-sentences" end at the end of a document;
+"full-sentences" continue in the next document, after an extra separator.
 """
 
 from typing import Any
@@ -13,10 +13,10 @@ from bert_tf.data.ranges import ranges
 
 
 class FullSentences(Objective):
-    """No label. Every sentence is in exactly one example; one that is too long is cut at its end.
+    """No label. Every sentence is in exactly one example; if it is too long, it loses its end.
 
     Args:
-      cross_documents: go on in the next document.
+      cross_documents: whether an example continues in the next document.
       settings: see `Objective`.
     """
 
@@ -32,7 +32,7 @@ class FullSentences(Objective):
         return self._end(window, sentences), np.ones(len(sentences), bool)
 
     def cut(self, window: Window, begins: np.ndarray) -> Examples:
-        """A stretch for each document that an example touches."""
+        """Cuts examples with one span for each document."""
         end = self._end(window, begins)
         first_document, last_document = window.documents_of(begins), window.documents_of(end - 1)
         counts = last_document - first_document + 1
@@ -55,7 +55,7 @@ class FullSentences(Objective):
         )
 
     def _end(self, window: Window, sentences: np.ndarray) -> np.ndarray:
-        """The end of the sentences that fit, with special tokens at every document border."""
+        """The end of the sentences that fit, with separators at every document border."""
         width = len(self.layout.between_documents)
         # Before the k-th border of sentences: the tokens, and the documents begun until then.
         borders = np.arange(window.first + 1, window.first + len(window.offsets))

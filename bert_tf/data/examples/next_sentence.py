@@ -1,11 +1,11 @@
-"""Next-sentence examples: pairs of texts A and B, where half of the Bs follow A in the text.
+"""Next-sentence examples: pairs of texts A and B; half of the Bs follow A in the text.
 
-The algorithm is that of google-research/bert (create_pretraining_data.py), with two differences:
+It is the algorithm of google-research/bert (create_pretraining_data.py), with two differences:
 
-* The other document is drawn uniformly from all others of the corpus, as the paper says, not within
-  a file.
-* Whether an example is cut short is drawn for every example. The original draws once per document,
-  which for a document as long as a book would mean thousands of two-token examples.
+* The other document is drawn uniformly from all others of the corpus, as in the paper; the original
+  draws from the same file.
+* Each example draws whether it is short. The original draws once per document, so a book could
+  become thousands of two-token examples.
 """
 
 import numpy as np
@@ -18,24 +18,24 @@ from bert_tf.data.examples.objective import Examples, Objective, Window, truncat
 class NextSentence(Objective):
     """Label 1: B is from another document; 0: B follows A.
 
-    Every sentence is in exactly one example as A or as the B that follows it. What is too long is
-    cut at random ends, the longer of both first.
+    Every sentence is in exactly one example, in A or in the B that follows it. A pair that is too
+    long loses tokens of the longer text, from a random end.
     """
 
     label_name = "examples_random_next"
 
     def check(self, corpus: Corpus) -> None:
-        """Raises ValueError for a single document: there would be no other to draw from."""
+        """Raises ValueError for a single document, because B must come from another."""
         if corpus.num_documents < 2:
             raise ValueError(
-                f"the input holds {corpus.num_documents} document(s) with text; next-sentence "
+                f"the input has {corpus.num_documents} document(s) with text; next-sentence "
                 "examples need at least 2, because half of the second sentences come from another "
                 "document. Give more files, separate documents by a blank line (lines format) or "
                 "write one document per line (jsonl format)"
             )
 
     def following(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
-        """Sentences that a random B displaced are put back."""
+        """The next example begins after A if B is random, otherwise after B."""
         sentences = np.arange(window.first, window.last)
         _, a_end, end, is_random = self._ends(window, sentences)
         return np.where(is_random, a_end, end), np.ones(len(sentences), bool)
@@ -69,7 +69,7 @@ class NextSentence(Objective):
     def _ends(
         self, window: Window, sentences: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Tokens wanted, end of A, end of the text that A is from, and whether B is random."""
+        """Target length in tokens, end of A, end of A with the text after it, is B random."""
         target = self.targets(sentences)
         end = window.end_of(sentences, target)
         num_splits = end - sentences - 1
@@ -80,9 +80,9 @@ class NextSentence(Objective):
     def _random_stretches(
         self, window: Window, sentences: np.ndarray, num_tokens: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Sentences of another document, from a random one on, of `num_tokens` or more.
+        """Draws sentences of another document, with at least `num_tokens` tokens if it has them.
 
-        Returns where they begin in the tokens and how many tokens they have.
+        Returns where they begin in the tokens, and their number of tokens.
         """
         corpus = window.corpus
         own = window.documents_of(sentences) + window.first_document

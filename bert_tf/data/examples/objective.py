@@ -1,12 +1,12 @@
-"""Cutting a corpus into examples: what all objectives share.
+"""Cuts a corpus into examples: the common part of all objectives.
 
-The end of an example depends on its beginning, so one would have to go through a document example
-by example. Here the end of an example is a function of (seed, number of its first sentence) alone.
-It is computed for every sentence of a window at once, in NumPy; then `walk` only looks up the chain
-of examples that are used. So any range of sentences can be cut independently of the rest, and the
-random numbers of an example do not depend on the process that cuts it.
+Where an example begins depends on the end of the previous one. A simple implementation would go
+through a document example by example. Here the end of an example is a function of (seed, number of
+its first sentence) only. NumPy computes it for all sentences of a window at once; then `walk`
+follows the chain of examples. So any range of sentences can be cut independently, and the random
+numbers of an example do not depend on the process that cuts it.
 
-Shapes: N examples, K stretches of tokens (one or more per example), M sentences of a window.
+Shapes: N examples, K token spans (one or more per example), M sentences of a window.
 """
 
 import abc
@@ -24,16 +24,16 @@ from bert_tf.tokenization.row_layout import RowLayout
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """Examples as places in `Corpus.tokens`: stretches of tokens, with special tokens around them.
+    """Examples as spans of `Corpus.tokens`, with special tokens around them.
 
     Attributes:
-      layout: of a row; tells what stands before the first stretch and after the last.
-      between: the ids between two stretches of an example.
-      begins, lengths: int64 [K], the stretches of all examples in order.
-      is_second: bool [K], the stretch is the second text of a pair.
-      counts: int64 [N], how many stretches each example has.
-      labels: int32 [N], the next-sentence label; 0 for an objective without one.
-      cut_tokens: int64 [N], how many tokens were left out because the example would not fit.
+      layout: the row layout, with the ids before the first span and after the last.
+      between: the ids between two spans of an example.
+      begins, lengths: int64 [K], the spans of all examples in order.
+      is_second: bool [K], the span is the second text of a pair.
+      counts: int64 [N], number of spans in each example.
+      labels: int32 [N], the next-sentence label; 0 if the objective has none.
+      cut_tokens: int64 [N], number of tokens that were left out because they did not fit.
     """
 
     layout: RowLayout
@@ -57,20 +57,20 @@ class Examples:
 
     @functools.cached_property
     def is_last(self) -> np.ndarray:
-        """Bool [K]: the stretch is the last one of its example."""
+        """Bool [K]: the span is the last one of its example."""
         is_last = np.zeros(len(self.lengths), bool)
         is_last[np.cumsum(self.counts) - 1] = True
         return is_last
 
     @functools.cached_property
     def _lengths_with_tails(self) -> np.ndarray:
-        """int64 [K]: the tokens of each stretch and of the special ones behind it."""
+        """int64 [K]: the number of tokens in each span, with the special tokens after it."""
         tails = np.where(self.is_last, len(self.layout.after), len(self.between))
         return self.lengths + tails
 
     @property
     def targets(self) -> np.ndarray:
-        """int64 [K]: where each stretch begins in the rows of all examples laid end to end."""
+        """int64 [K]: where each span begins in the concatenated rows of all examples."""
         example_K = np.repeat(np.arange(len(self)), self.counts)
         begins = offsets_of(self._lengths_with_tails)[:-1]
         return begins + (example_K + 1) * len(self.layout.before)
@@ -94,7 +94,7 @@ def rows_of_examples(corpus: Corpus, examples: Examples) -> Rows:
     segment_ids = np.zeros(offsets[-1], np.int8)
     if layout.second_segment:
         second = examples.is_second
-        behind = len(layout.after)  # a second text is the last
+        behind = len(layout.after)  # the second text is the last span
         places = ranges(targets[second], examples.lengths[second] + behind)
         segment_ids[places] = layout.second_segment
     return Rows(
@@ -108,10 +108,10 @@ def rows_of_examples(corpus: Corpus, examples: Examples) -> Rows:
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """The sentences `first` to `last - 1` of a corpus, and some behind them to look at.
+    """The sentences `first` to `last - 1` of a corpus, and the borders of some sentences after.
 
     Attributes:
-      corpus: all of it.
+      corpus: the whole corpus.
       first, last: numbers of sentences.
       offsets: int64, where the sentences from `first` on begin in the tokens.
     """
@@ -123,7 +123,7 @@ class Window:
 
     @classmethod
     def of(cls, corpus: Corpus, first: int, last: int, lookahead: int) -> "Window":
-        """A window that also knows the borders of `lookahead` sentences behind its last."""
+        """A window with the borders of `lookahead` sentences after its last."""
         stop = min(last + lookahead, corpus.num_sentences)
         return cls(corpus, first, last, np.array(corpus.sentence_offsets[first : stop + 1]))
 
@@ -148,9 +148,9 @@ class Window:
         return self.offsets[sentences - self.first]
 
     def end_of(self, sentences: np.ndarray, num_tokens: np.ndarray) -> np.ndarray:
-        """The first sentence border with `num_tokens` or more before it, within the document.
+        """The first border of sentences after at least `num_tokens` tokens.
 
-        At least one sentence is taken.
+        It is after the first sentence, and at most at the end of the document.
         """
         reached = self.tokens_before(sentences) + num_tokens
         ends = np.searchsorted(self.offsets, reached, side="left") + self.first
@@ -162,18 +162,18 @@ class Objective(abc.ABC):
     """How a corpus becomes examples.
 
     Args:
-      layout: of a row.
-      max_seq_length: tokens of an example at most, special tokens included.
-      short_seq_prob: share of examples with a target length drawn from 2 to the greatest.
+      layout: the row layout.
+      max_seq_length: the most tokens in an example, special tokens included.
+      short_seq_prob: share of examples whose target length is drawn from 2 to the longest.
       seed: in [0, 2**32).
-      copy: a corpus that is cut several times is cut otherwise for every copy.
+      copy: number of the copy; each copy of the corpus is cut with other random numbers.
 
     Raises:
       ValueError: a setting is out of range.
     """
 
-    num_texts = 2  # of an example; each has a token or more
-    label_name = ""  # what the examples with label 1 are called in the counts
+    num_texts = 2  # of an example; each has at least one token
+    label_name = ""  # name of the examples with label 1 in the counts
 
     def __init__(
         self,
@@ -188,7 +188,7 @@ class Objective(abc.ABC):
         num_special_tokens = layout.num_special_tokens(self.num_texts)
         if max_seq_length < num_special_tokens + 2:
             raise ValueError(
-                f"max_seq_length is {max_seq_length}; at least {num_special_tokens + 2} is needed"
+                f"max_seq_length is {max_seq_length}; it must be at least {num_special_tokens + 2}"
             )
         if not 0 <= short_seq_prob <= 1:
             raise ValueError(f"short_seq_prob is {short_seq_prob}; it must be between 0 and 1")
@@ -200,30 +200,30 @@ class Objective(abc.ABC):
 
     @property
     def lookahead(self) -> int:
-        """How many sentences behind its last sentence a window must know."""
-        return self.max_tokens + 2  # every sentence has a token
+        """The number of sentences after its last sentence that a window needs."""
+        return self.max_tokens + 2  # every sentence has at least one token
 
     def check(self, corpus: Corpus) -> None:
-        """Raises ValueError if no examples can be made of this corpus."""
+        """Raises ValueError if this corpus has no examples."""
         if not corpus.num_sentences:
-            raise ValueError("the input holds no text that becomes tokens")
+            raise ValueError("the input has no text that becomes tokens: give other files")
 
     @abc.abstractmethod
     def following(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
-        """For an example that begins at each sentence of the window: what follows.
+        """If an example began at each sentence of the window, where would the next one begin?
 
         Returns:
-          int64 [M], the sentence at which the next example begins (greater than this one, not
-          behind the end of the document unless examples cross it); bool [M], False if this
-          sentence cannot be the beginning of an example and is left out.
+          int64 [M], the sentence at which the next example begins (greater than this one, at most
+          the end of the document unless examples cross it); bool [M], False if no example can begin
+          at this sentence, which is then left out.
         """
 
     @abc.abstractmethod
     def cut(self, window: Window, begins: np.ndarray) -> Examples:
-        """The examples that begin at the sentences `begins`, int64 [N], of the window."""
+        """Cuts the examples that begin at the sentences `begins`, int64 [N], of the window."""
 
     def targets(self, sentences: np.ndarray) -> np.ndarray:
-        """How many tokens of text the example that begins at each sentence should have."""
+        """The target length, in tokens of text, of an example that begins at each sentence."""
         if not self.short_seq_prob:
             return np.full(len(sentences), self.max_tokens)
         is_short = self.chance(sentences, hashing.STREAM_IS_SHORT, self.short_seq_prob)
@@ -231,7 +231,7 @@ class Objective(abc.ABC):
         return np.where(is_short, lengths, self.max_tokens)
 
     def draw(self, sentences: np.ndarray, *counters: int) -> np.ndarray:
-        """Random uint32 of the examples that begin at `sentences`; streams as in `order`."""
+        """Random uint32 of the examples that begin at `sentences`; streams as in `hashing`."""
         return hashing.hash_u32(self._key, *hashing.split_words(sentences), *counters)
 
     def chance(self, sentences: np.ndarray, stream: int, probability: float) -> np.ndarray:
@@ -239,12 +239,12 @@ class Objective(abc.ABC):
         return self.draw(sentences, stream) < probability * 2.0**32
 
     def below(self, sentences: np.ndarray, stream: int, limits: np.ndarray | int) -> np.ndarray:
-        """Uniform over 0..limits-1, for limits far below 2**32."""
+        """Uniform over 0..limits-1; limits are far below 2**32."""
         bits = self.draw(sentences, stream).astype(np.uint64)
         return ((bits * np.asarray(limits, np.uint64)) >> np.uint64(32)).astype(np.int64)
 
     def heads(self, sentences: np.ndarray, stream: int, flips: np.ndarray) -> np.ndarray:
-        """How many of `flips` coins show heads, int64 [N]."""
+        """The number of heads in `flips` tosses of a coin, int64 [N]."""
         count = np.zeros(len(sentences), np.int64)
         left, word = np.array(flips, np.int64), 0
         while (waiting := np.flatnonzero(left > 0)).size:
@@ -257,7 +257,7 @@ class Objective(abc.ABC):
 
 
 def _count_bits(x: np.ndarray) -> np.ndarray:
-    """The number of bits that are set in each number of 32 bits, int64."""
+    """int64: the number of ones in each 32-bit number."""
     x = x - ((x >> 1) & 0x55555555)
     x = (x & 0x33333333) + ((x >> 2) & 0x33333333)
     x = (x + (x >> 4)) & 0x0F0F0F0F
@@ -267,17 +267,16 @@ def _count_bits(x: np.ndarray) -> np.ndarray:
 def truncate(
     first: np.ndarray, second: np.ndarray, max_tokens: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How many tokens of pairs stay, so that each pair has `max_tokens` at most.
+    """Shortens pairs to `max_tokens` tokens.
 
-    Single tokens are taken from the longer text, from the second if both are equally long, until
-    the pair fits.
+    Token by token, the longer text (the second if both are equal) loses one until the pair fits.
 
     Args:
-      first, second: int64 [N], the lengths.
-      max_tokens: of both together.
+      first, second: int64 [N], the lengths of both texts.
+      max_tokens: the most tokens of both together.
 
     Returns:
-      int64 [N] each.
+      int64 [N] each, the new lengths.
     """
     kept_first = np.minimum(first, np.maximum((max_tokens + 1) // 2, max_tokens - second))
     return kept_first, np.minimum(second, max_tokens - kept_first)
@@ -287,12 +286,12 @@ def walk(begin: int, last: int, first: int, following: np.ndarray) -> tuple[np.n
     """Follows the chain of examples through a window.
 
     Args:
-      begin: the sentence of the window at which an example begins.
+      begin: the sentence of the window at which the first example begins.
       first, last: of the window.
       following: from `Objective.following`.
 
     Returns:
-      int64, the sentences at which examples begin; and the first one at or behind `last`.
+      int64, the sentences at which examples begin; the first such sentence at or after `last`.
     """
     begins, jumps = [], following.tolist()
     while begin < last:

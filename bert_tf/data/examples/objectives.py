@@ -1,4 +1,4 @@
-"""The objectives by name: what cuts a corpus into examples."""
+"""The objectives by name. An objective cuts a corpus into examples."""
 
 import functools
 
@@ -14,11 +14,11 @@ _CLASSES = dict(zip(OBJECTIVES, (NextSentence, SentenceOrder, FullSentences), st
 
 
 def make_objectives(wanted: Manifest, layout: RowLayout) -> list[Objective]:
-    """What cuts each copy of the corpus, by the settings of a manifest.
+    """Makes the objective for each copy of the corpus from the settings of a manifest.
 
     Args:
-      wanted: the manifest, as far as it is known: settings.
-      layout: of the rows.
+      wanted: the manifest so far: its settings.
+      layout: the row layout.
 
     Raises:
       ValueError: a setting is out of range.

@@ -1,6 +1,6 @@
-"""Packs several short examples into one row, so that there is less padding.
+"""Packs several short examples into one row, for less padding.
 
-Shapes: N examples, R rows, E examples of a row at most.
+Shapes: N examples, R rows, E: the most examples in a row.
 """
 
 import numpy as np
@@ -10,20 +10,20 @@ from bert_tf.data.records.row_tables import Rows
 
 
 def pack(lengths: np.ndarray, max_length: int, max_examples: int) -> np.ndarray:
-    """Puts examples into rows: the longest first, each into the fullest row that still has room.
+    """Puts examples into rows: the longest first, each into the fullest row that has room for it.
 
     Args:
-      lengths: int64 [N], none above `max_length`.
+      lengths: int64 [N], at most `max_length`.
       max_length: tokens of a row.
       max_examples: E.
 
     Returns:
       int64 [R, E], the examples of each row, ascending, then -1. Rows are sorted by their first
-      example, so that the order of the input is nearly kept.
+      example, so they nearly keep the order of the input.
 
     Reference: best-fit decreasing, as in Krell et al. 2021, "Efficient Sequence Packing".
     """
-    by_room = [[] for _ in range(max_length + 1)]  # rows that may take another example
+    by_room = [[] for _ in range(max_length + 1)]  # rows that can take another example
     rows = []
     for example in np.argsort(-lengths, kind="stable").tolist():
         length = int(lengths[example])
@@ -45,7 +45,7 @@ def join(table: Rows, rows_RE: np.ndarray, numbers: np.ndarray) -> Rows:
 
     Args:
       table: N rows of one example.
-      rows_RE: int64 [R, E], which of them share a row; -1 behind the last.
+      rows_RE: int64 [R, E], the examples of each row, then -1.
       numbers: int64 [N], the number of each example in the data set.
 
     Returns:

@@ -1,6 +1,6 @@
 """The plan of a data set: the first sentence of every example, and the examples of every row.
 
-Shapes: N examples, R rows, E examples of a row at most.
+Shapes: N examples, R rows, E: the most examples in a row.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from bert_tf.data.examples.objective import Objective, Window
 from bert_tf.files import write_whole
 
 _SENTENCES_PER_WINDOW = 1 << 16
-_PACKED_TOGETHER = 8192  # examples; more would leave less padding, and take more memory
+_PACKED_TOGETHER = 8192  # examples; more would save padding and take more memory
 _NUMBER = np.dtype(np.int64)
 
 
@@ -26,10 +26,11 @@ class Part:
     """Some rows of a plan.
 
     Attributes:
-      objective: what cuts their examples.
+      objective: cuts their examples.
       begins: int64 [N], the sentences at which the examples begin, ascending.
       numbers: int64 [N], the examples' numbers in the data set, ascending.
-      rows: int64 [R, E], which of these N share a row, then -1; None where each is a row.
+      rows: int64 [R, E], the examples of each row as indices into these N, then -1; None: one
+        example per row.
     """
 
     objective: Objective
@@ -39,15 +40,15 @@ class Part:
 
 
 class Plan:
-    """The examples of all copies of a corpus, one copy behind the other.
+    """The examples of all copies of a corpus, copy after copy.
 
     Args:
-      path: of a plan that `create` finished.
-      objectives, max_examples_per_row: those it was made with; an objective for each copy.
+      path: a plan that `create` finished.
+      objectives, max_examples_per_row: as in `create`; an objective for each copy.
 
     Attributes:
-      num_rows: in all copies together.
-      left_out: sentences with which no example can begin, in all copies together.
+      num_rows: rows of all copies.
+      left_out: number of sentences, in all copies, at which no example can begin.
     """
 
     def __init__(self, path: str, objectives: Sequence[Objective], max_examples_per_row: int = 1):
@@ -60,12 +61,12 @@ class Plan:
 
     @property
     def label_name(self) -> str:
-        """What the examples with label 1 are called in the counts; "" without labels."""
+        """The name of the examples with label 1 in the counts; "" without labels."""
         return self._objectives[0].label_name
 
     @staticmethod
     def exists(path: str) -> bool:
-        """Whether a plan was finished at `path`."""
+        """Whether `path` has a finished plan."""
         return os.path.exists(path + ".json")
 
     @staticmethod
@@ -76,10 +77,10 @@ class Plan:
         max_examples_per_row: int,
         num_workers: int,
     ) -> None:
-        """Chooses where examples begin and, if rows may hold several, the examples of every row.
+        """Chooses where examples begin and, for packed rows, the examples of every row.
 
         Raises:
-          ValueError: no example can be made of this corpus.
+          ValueError: the corpus is too short for an example.
         """
         counts, left_out = [], 0
         with open(path, "wb") as file:
@@ -91,14 +92,14 @@ class Plan:
                     counts[-1] += int(np.count_nonzero(is_example))
                     left_out += int(np.count_nonzero(~is_example))
         if not any(counts):
-            raise ValueError("the input is too short: not one example can be made of it")
+            raise ValueError("the input is too short for a single example: give more text")
         rows = counts
         if max_examples_per_row > 1:
             rows = _pack(path, counts, open_corpus, objectives, max_examples_per_row, num_workers)
         write_whole(path + ".json", json.dumps([counts, rows, left_out]))
 
     def parts(self, first: int, count: int, most: int) -> Iterator[Part]:
-        """The rows `first` to `first + count - 1` (as far as there are any), `most` at a time."""
+        """Yields the rows `first` to `first + count - 1` (or to the last), `most` at a time."""
         stop = min(first + count, self.num_rows)
         while first < stop:
             copy = int(np.searchsorted(self._row_ends, first, side="right"))
@@ -134,7 +135,7 @@ def _pack(
     max_examples: int,
     num_workers: int,
 ) -> list[int]:
-    """Writes the rows. Returns how many each copy has."""
+    """Writes the rows. Returns the number of rows of each copy."""
 
     def work(block: tuple[int, int, int]) -> tuple[int, np.ndarray]:
         copy, first, last = block
@@ -162,7 +163,7 @@ def _pack(
 def _walk(
     open_corpus: Callable[[], Corpus], objective: Objective, num_workers: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields, window by window, the sentences at which examples begin and which are kept."""
+    """Yields for each window the sentences at which examples begin, and whether to keep them."""
     num_sentences = open_corpus().num_sentences
 
     def work(first: int) -> tuple[int, int, np.ndarray, np.ndarray]:

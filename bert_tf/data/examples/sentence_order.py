@@ -1,8 +1,8 @@
-"""Sentence-order examples: pairs of texts that follow each other, half of them swapped.
+"""Sentence-order examples: pairs of consecutive texts; half of the pairs are swapped.
 
-Lan et al., "ALBERT" (2019), section 3.1. Both texts are from one document, so only the order can be
-learned. (Google's code takes a B from another document where a document has only one
-sentence left; here that sentence is cut in two.)
+Lan et al., "ALBERT" (2019), section 3.1. Both texts are from one document, so a model can learn
+only the order. (If a document has only one sentence left, Google's code takes B from another
+document; here that sentence is cut in two.)
 """
 
 import numpy as np
@@ -12,10 +12,10 @@ from bert_tf.data.examples.objective import Examples, Objective, Window, truncat
 
 
 class SentenceOrder(Objective):
-    """Label 1: the two segments are swapped; 0: they stand as in the text.
+    """Label 1: the two segments are swapped; 0: they are in the order of the text.
 
-    Every sentence is in exactly one example, but for a last sentence of one token that is left over
-    in its document: it cannot be cut in two.
+    Every sentence is in exactly one example. The exception is a single last sentence of one token:
+    it cannot be cut in two and is left out.
     """
 
     label_name = "examples_swapped"
@@ -53,13 +53,13 @@ class SentenceOrder(Objective):
         )
 
     def _end(self, window: Window, sentences: np.ndarray) -> np.ndarray:
-        """Where the example ends: behind two sentences at least, if the document has them."""
+        """The end of the example: after at least two sentences, if the document has them."""
         end = window.end_of(sentences, self.targets(sentences))
         document_end = window.document_offsets[window.documents_of(sentences) + 1]
         return np.minimum(np.maximum(end, sentences + 2), document_end)
 
     def _middle(self, window: Window, begins: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """The token at which the second segment begins: a sentence border if there is one."""
+        """The token at which the second segment begins: at a border of sentences if possible."""
         is_single = end - begins == 1
         first, stop = window.tokens_before(begins), window.tokens_before(end)
         choices = np.where(is_single, stop - first, end - begins) - 1

@@ -1,8 +1,8 @@
-"""Reads the good records of a damaged shard, for a training that may leave out the others.
+"""Reads the good records of a damaged shard, for training with `skip_damaged_records`.
 
-A damaged record becomes a row without an example. It keeps its place, so positions, batches and the
-masks of all other rows stay the same, on every layout and after every resume. The frames of
-TFRecord are read here, because TensorFlow's reader stops at the first fault.
+A damaged record becomes a row without an example. It keeps its place, so the positions, batches and
+masks of all other rows do not change, on every layout and after every resume. This module reads the
+frames of TFRecord itself, because TensorFlow's reader stops at the first fault.
 
 A frame is the length of the record, uint64; its checksum, uint32; the record; its checksum
 (https://www.tensorflow.org/tutorials/load_data/tfrecord). The checksum is CRC-32C, rotated and
@@ -30,18 +30,18 @@ _NUM_NAMED = 5  # records in the warning
 
 
 def read_shard(folder: str, manifest: Manifest, shard: int, tokenizer: Tokenizer) -> Rows:
-    """`shards.read_shard`, but a damaged record becomes a row of the first token and no example.
+    """`shards.read_shard`, but a damaged record becomes a row of the first token, without example.
 
-    A warning says how many they are.
+    Logs a warning with the number of damaged records.
 
     Raises:
-      ValueError: the shard is missing, or is another file than the manifest says.
+      ValueError: the shard is missing, or is not the file in the manifest.
     """
     try:
         return _format_of(manifest).read_shard(folder, manifest, shard, len(tokenizer))
     except DamagedError as error:
         reason = str(error)
-        if "offset" in manifest.shards[shard]:  # a part of a file of somebody else's
+        if "offset" in manifest.shards[shard]:  # a part of a file that another program made
             raise
     entry = manifest.shards[shard]
     path = os.path.join(folder, entry["file"])
@@ -81,7 +81,7 @@ def _no_rows(manifest: Manifest) -> Rows:
 
 
 def _readable_records(path: str) -> list[bytes | None]:
-    """The records of a file up to where its frames can be followed; None where one is damaged."""
+    """The records of a file up to the first damaged frame; None for a damaged record."""
     with tf.io.gfile.GFile(path, "rb") as file:
         data = file.read()
     found, sums, place = [], [], 0
@@ -89,7 +89,7 @@ def _readable_records(path: str) -> list[bytes | None]:
         length, length_sum = struct.unpack_from("<QI", data, place)
         end = place + 12 + length
         if _mask(crc32c([data[place : place + 8]]))[0] != length_sum or end + 4 > len(data):
-            break  # where the next frame begins is not known
+            break  # the length is wrong, so the next frame cannot be found
         found.append(data[place + 12 : end])
         sums.append(struct.unpack_from("<I", data, end)[0])
         place = end + 4
@@ -98,13 +98,13 @@ def _readable_records(path: str) -> list[bytes | None]:
 
 
 def crc32c(texts: Sequence[bytes]) -> np.ndarray:
-    """uint32 [n]: the CRC-32C of each text, computed for all of them byte by byte together."""
+    """uint32 [n]: the CRC-32C of each text, computed byte by byte for all texts at once."""
     lengths = np.array([len(text) for text in texts], np.int64)
     by_length = np.argsort(-lengths, kind="stable")
     flat = np.frombuffer(b"".join(texts[i] for i in by_length), np.uint8)
     begins = offsets_of(lengths[by_length])[:-1]
     sums = np.full(len(texts), 0xFFFFFFFF, np.uint32)
-    # The texts that still have a byte at `column` stand in front.
+    # Texts are sorted by length: the first `active[column]` texts have a byte at `column`.
     active = np.searchsorted(-lengths[by_length], -np.arange(int(lengths.max(initial=0))), "left")
     for column, count in enumerate(active.tolist()):
         index = (sums[:count] ^ flat[begins[:count] + column]) & 0xFF
@@ -131,7 +131,7 @@ def _mask(sums: np.ndarray) -> np.ndarray:
 
 
 def _find_good(path: str, contents: list[bytes], manifest: Manifest, vocab_size: int) -> list[bool]:
-    """Which records pass the checks of `records`; halves what does not pass as a whole."""
+    """Which records pass the checks of `parse_records`; searches by halves."""
     if not contents:
         return []
     try:
@@ -146,7 +146,7 @@ def _find_good(path: str, contents: list[bytes], manifest: Manifest, vocab_size:
 
 
 def _spread(table: Rows, is_good: np.ndarray, cls_id: int) -> Rows:
-    """The good rows in their places, rows of the first token without an example in the others."""
+    """Puts the good rows into their places, and a row of the first token into all others."""
     lengths = np.ones(len(is_good), np.int64)
     lengths[is_good] = np.diff(table.offsets)
     offsets = offsets_of(lengths)

@@ -1,9 +1,9 @@
 """Serializes rows of numbers as `tf.train.Example`s, all rows at once.
 
 It writes the wire format of protocol buffers (https://protobuf.dev/programming-guides/encoding)
-with array operations: one message per row through the protobuf library takes longer than tokenizing
-the text. The bytes are those of `SerializeToString(deterministic=True)`: features sorted by name,
-every list packed.
+with array operations, because the protobuf library takes longer for the rows than the tokenizer for
+the text. The bytes equal those of `SerializeToString(deterministic=True)`: features sorted by name,
+all lists packed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,21 +17,21 @@ _FLOAT_LIST, _INT64_LIST = _FIELD_2, _FIELD_3  # of a feature
 _BITS = 7  # of a byte
 _LENGTH_BYTES = 4  # a row has less than 2**28 bytes
 
-Columns = tuple[np.ndarray, np.ndarray]  # bytes uint8 [n, k], and which of them count, bool [n, k]
-Lists = tuple[np.ndarray, np.ndarray]  # values, and where each row's begin and end, int64 [n + 1]
+Columns = tuple[np.ndarray, np.ndarray]  # bytes uint8 [n, k], and whether each counts, bool [n, k]
+Lists = tuple[np.ndarray, np.ndarray]  # values of all rows, and the rows' offsets int64 [n + 1]
 
 
 def serialize_rows(features: Mapping[str, Lists]) -> Iterator[bytes]:
     """Yields one serialized example a row.
 
     Args:
-      features: name -> numbers of all rows laid end to end, and their offsets. Integers become
-        an int64 list, float32 a float list. No row may be empty.
+      features: name -> concatenated numbers of all rows, and their offsets. Integers become an
+        int64 list, float32 a float list. No row can be empty.
     """
     parts = [part for name in sorted(features) for part in _feature(name, *features[name])]
     sizes = sum(lengths for _, lengths in parts)
     parts.insert(0, _flat(_join(_tag(_FIELD_1, len(sizes)), _varints(sizes, _LENGTH_BYTES))))
-    # Slices of bytes, joined a row: faster than moving the bytes about with index arrays.
+    # Joining slices of bytes for each row is faster than moving the bytes with index arrays.
     texts = [flat.tobytes() for flat, _ in parts]
     bounds = [offsets_of(lengths).tolist() for _, lengths in parts]
     for row in range(len(sizes)):
@@ -41,14 +41,14 @@ def serialize_rows(features: Mapping[str, Lists]) -> Iterator[bytes]:
 
 
 def _feature(name: str, values: np.ndarray, offsets: np.ndarray) -> tuple[Lists, Lists]:
-    """What stands before the numbers of a feature, and the numbers: (bytes, length per row)."""
+    """The bytes before the numbers of a feature, and the numbers: each (bytes, length per row)."""
     num_rows = len(offsets) - 1
     tag = _INT64_LIST
     if values.dtype == np.float32:
         tag, flat, payload = _FLOAT_LIST, *_pack_floats(values, offsets)
     else:
         if values.min() < 0:
-            values = values.astype(np.int64).view(np.uint64)  # ten bytes, as the format has it
+            values = values.astype(np.int64).view(np.uint64)  # the format uses ten bytes
         flat, payload = _pack(values, offsets)
     list_head = _join(_tag(_FIELD_1, num_rows), _varints(payload, _LENGTH_BYTES))
     list_size = payload + _sizes(list_head)
@@ -63,12 +63,12 @@ def _feature(name: str, values: np.ndarray, offsets: np.ndarray) -> tuple[Lists,
 
 
 def _pack_floats(values: np.ndarray, offsets: np.ndarray) -> Lists:
-    """All values as four bytes, the low ones first; how many bytes each row has."""
+    """All values as four bytes, low bytes first; the number of bytes of each row."""
     return np.ascontiguousarray(values, "<f4").view(np.uint8), 4 * np.diff(offsets)
 
 
 def _pack(values: np.ndarray, offsets: np.ndarray) -> Lists:
-    """All values as base-128 numbers: the bytes of all rows, how many each row has."""
+    """All values as base-128 numbers: the bytes of all rows, the number of bytes of each row."""
     num_bytes = _bytes_needed(values)
     if num_bytes == 1:
         return values.astype(np.uint8), np.diff(offsets)
@@ -80,10 +80,10 @@ def _pack(values: np.ndarray, offsets: np.ndarray) -> Lists:
 
 
 def _varints(values: np.ndarray, num_bytes: int) -> Columns:
-    """Base-128 numbers, the low bits first, the top bit set on all bytes but the last."""
+    """Base-128 numbers, low bits first; all bytes except the last have the top bit set."""
     digits = np.empty((len(values), num_bytes), np.uint8)
     real = np.ones((len(values), num_bytes), bool)
-    rest = values  # column by column: rows of a few bytes are slow to compute with
+    rest = values  # column by column, because operations on short rows are slow
     for column in range(num_bytes):
         if column:
             np.greater(rest, 0, out=real[:, column])

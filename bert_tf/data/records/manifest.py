@@ -1,4 +1,4 @@
-"""The manifest of a data set: what its shards hold and how they were made."""
+"""The manifest of a data set: the contents of its shards, and how they were made."""
 
 import dataclasses
 import json
@@ -21,39 +21,39 @@ _SINCE_VERSION = {
     4: {"tokenizer"},
 }
 # Up to version 3 every tokenizer was of this kind, and its settings were fields of the manifest.
-# Such data are still written as version 3, so that they are the same data set as before.
+# Data with this tokenizer is still written as version 3, so that it equals older data sets.
 _WORDPIECE = "wordpiece"
 _WORDPIECE_VERSION = 3
 _WORDPIECE_SETTINGS = ("do_lower_case", "max_input_chars_per_word")
 _OF_SHARD = {"file": str, "rows": int, "sha256": str}
-_OF_PART = {"offset": int, "bytes": int, "first_record": int}  # of a file from elsewhere
+_OF_PART = {"offset": int, "bytes": int, "first_record": int}  # of a file by another program
 HINT = "make the data with scripts/create_pretraining_data.py"
 
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What a folder of records holds and how it was made (`manifest.json`).
+    """The contents of a folder of records, and how it was made (`manifest.json`).
 
     Attributes:
-      objective: what the examples are made for: one of `LABELLED_OBJECTIVES`, whose labels are
-        stored as `next_sentence_labels`, or "none", with labels of 0 that mean nothing.
-      max_seq_length: no row is longer, in tokens.
-      max_examples_per_row: more than 1 when examples are packed.
-      shard_size: rows of every shard but the last.
-      seed, short_seq_prob: how the examples were drawn.
-      vocab_size, vocabulary_sha256, tokenizer: length, identity and settings of the tokenizer,
-        whose files are stored beside.
-      cross_documents: whether an example may hold text of several documents.
+      objective: the objective of the examples: one of `LABELLED_OBJECTIVES`, with labels in
+        `next_sentence_labels`, or "none"; then all labels are 0 and have no meaning.
+      max_seq_length: the most tokens in a row.
+      max_examples_per_row: more than 1 for packed rows.
+      shard_size: rows of every shard except the last.
+      seed, short_seq_prob: settings with which the examples were drawn.
+      vocab_size, vocabulary_sha256, tokenizer: length, identity and settings of the tokenizer; its
+        files are in the same folder.
+      cross_documents: whether an example can hold text of several documents.
       dupe_factor: how many times the text was cut into examples.
       input_format, inputs: the text files in order; file (without folder), bytes, sha256 of each.
-      static_masks: None where masks are drawn when rows are read; else what the stored ones were
-        drawn with (of records from elsewhere only `max_predictions_per_seq` is known).
-      deduplicate: None, or which duplicates were removed: method, unit, threshold.
+      static_masks: None: masks are drawn when rows are read. Otherwise the settings of the stored
+        masks (only `max_predictions_per_seq` for records of other programs).
+      deduplicate: None, or the duplicates that were removed: method, unit, threshold.
       exclude: the files whose sentences were left out, as `inputs`.
       rows: of all shards.
-      counts: documents, sentences, tokens, what was skipped and truncated.
-      shards: file, rows, sha256 of each, in storage order; `offset` and others in addition where
-        a shard is a part of a file (bert_tf.data.records.tf_record_parts).
+      counts: documents, sentences and tokens; skipped and truncated ones.
+      shards: file, rows, sha256 of each, in storage order; also `offset` and others if a shard is
+        a part of a file (bert_tf.data.records.tf_record_parts).
     """
 
     objective: str
@@ -76,7 +76,7 @@ class Manifest:
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     shards: list[dict] = dataclasses.field(default_factory=list)
     kind: str = "pretraining"
-    format_version: int | None = None  # None: the oldest that holds what there is
+    format_version: int | None = None  # None: the oldest version that can hold these fields
 
     def __post_init__(self) -> None:
         if self.format_version is None:
@@ -89,11 +89,13 @@ class Manifest:
         """Reads the manifest of a folder.
 
         Raises:
-          ValueError: there is none, it is not one of ours, or a newer version wrote it.
+          ValueError: it is missing, bert_tf did not make it, or a newer version wrote it.
         """
         path = os.path.join(folder, MANIFEST)
         if not tf.io.gfile.exists(path):
-            raise ValueError(f"{folder} holds no {MANIFEST}, so it is no complete data set; {HINT}")
+            raise ValueError(
+                f"{folder} has no {MANIFEST}, so it is not a complete data set; {HINT}"
+            )
         try:
             fields = read_json(path, required=["format_version"], types={"format_version": int})
         except ValueError as error:
@@ -109,7 +111,7 @@ class Manifest:
             raise ValueError(f"{path}: wrong or missing fields {sorted(wrong)}; {HINT}")
         _check_types(fields, path)
         if fields["kind"] != "pretraining":
-            raise ValueError(f"{path}: kind is {fields['kind']!r}, 'pretraining' expected; {HINT}")
+            raise ValueError(f"{path}: kind is {fields['kind']!r}; expected 'pretraining'; {HINT}")
         if version <= _WORDPIECE_VERSION:
             settings = {name: fields.pop(name) for name in _WORDPIECE_SETTINGS}
             fields["tokenizer"] = {"kind": _WORDPIECE, **settings}
@@ -121,7 +123,7 @@ class Manifest:
         write_whole(os.path.join(folder, MANIFEST), text)
 
     def _stored(self) -> dict:
-        """The fields as they stand in the file."""
+        """The fields in the form in which the file has them."""
         fields = dataclasses.asdict(self)
         if fields["tokenizer"]["kind"] == _WORDPIECE:
             settings = fields.pop("tokenizer")
@@ -142,29 +144,29 @@ class Manifest:
         max_predictions_per_seq: int | None = None,
         needs_labels: bool = False,
     ) -> None:
-        """Checks what the data in `folder` were made for.
+        """Checks that the data in `folder` fits these settings; None skips a setting.
 
         Args:
           folder: for the message.
           vocabulary_sha256: the identity of the tokenizer.
           max_seq_length: S.
-          max_predictions_per_seq: P; says nothing of data without masks of their own.
+          max_predictions_per_seq: P; checked only for data with static masks.
           needs_labels: whether the labels of pairs are learned.
 
         Raises:
-          ValueError: they were made for something else than is given.
+          ValueError: a setting differs.
         """
         wanted = {"vocabulary_sha256": vocabulary_sha256, "max_seq_length": max_seq_length}
         for name, value in wanted.items():
             if value is not None and getattr(self, name) != value:
                 raise ValueError(
-                    f"{folder}: made with {name} = {getattr(self, name)}, the model has {value}; "
-                    f"use data and model that belong together, or {HINT}"
+                    f"{folder}: made with {name} = {getattr(self, name)}, but the model has "
+                    f"{value}; use the model's own data, or {HINT}"
                 )
         stored = (self.static_masks or {}).get("max_predictions_per_seq")
         if None not in (stored, max_predictions_per_seq) and stored != max_predictions_per_seq:
             raise ValueError(
-                f"{folder}: made with static masks and max_predictions_per_seq = {stored}, the "
+                f"{folder}: made with static masks and max_predictions_per_seq = {stored}, but the "
                 f"config has {max_predictions_per_seq}; set task.max_predictions_per_seq to "
                 f"{stored}"
             )
@@ -176,13 +178,13 @@ class Manifest:
             )
 
     def settings(self) -> dict:
-        """What decides the bytes of the shards, named as in the file."""
+        """The settings that decide the bytes of the shards, with their names in the file."""
         results = ("rows", "counts", "shards")
         return {k: v for k, v in self._stored().items() if k not in results}
 
     @property
     def token_type(self) -> np.dtype:
-        """The smallest type that holds the vocabulary, of the tokens between the passes.
+        """The smallest type that holds all token ids; for the tokens between the passes.
 
         With word borders there are two numbers for each token; see `word_borders`.
         """
@@ -197,7 +199,7 @@ class Manifest:
 
 
 def _check_types(fields: Mapping[str, Any], path: str) -> None:
-    """ValueError for a field, or an entry of a list, that is not what readers expect."""
+    """Raises ValueError if a field, or an entry of a list, has a wrong type."""
     check_types(fields, typing.get_type_hints(Manifest), path)
     if "tokenizer" in fields:
         _check_entry(fields["tokenizer"], {"kind": str}, f"{path}: tokenizer")

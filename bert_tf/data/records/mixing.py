@@ -1,12 +1,12 @@
 """Reads several data sets as one, each with its share of the rows.
 
-The data set of a row is a function of its position and the weights alone. So a run can begin at any
-position, and the number of workers changes nothing. Shares are exact: of the first N rows each data
-set has its share, to within a few rows (fewer than there are data sets). Each data set is read in
-its own order, and starts again when all its rows are read.
+The data set of a row is a function of only its position and the weights. So a run can begin at any
+position, and the number of workers has no effect. Shares are exact: each data set has its share of
+the first N rows, for every N, to within a few rows (fewer than the number of data sets). Each data
+set is read in its own order, and starts again after its last row.
 
-Data sets are mixed when rows are read, not when they are made. So weights can be tried without
-making data again, and a data set can be added later.
+Data sets are mixed when rows are read, not when they are made. So users can try weights without
+making data again, and add a data set later.
 """
 
 import dataclasses
@@ -22,14 +22,14 @@ import numpy as np
 from bert_tf import files, listed_names
 from bert_tf.data.records.manifest import MANIFEST, Manifest
 
-_MOST_DIGITS = 10**9  # of a weight; a position times a weight must stay below 2**63
+_MOST_DIGITS = 10**9  # the largest weight; a position times a weight must stay below 2**63
 
 
 class Shares:
     """Divides the positions of a mixture among its data sets.
 
     Args:
-      weights: integers from 1 to 10**9; those of the data sets relate to each other as these.
+      weights: integers from 1 to 10**9; the shares are proportional to them.
     """
 
     def __init__(self, weights: Sequence[int]):
@@ -37,19 +37,19 @@ class Shares:
         self._weights = [weight // divisor for weight in weights]
 
     def counts(self, positions: np.ndarray) -> np.ndarray:
-        """How many rows of each data set stand before each position: int64 [N] -> [N, sets]."""
+        """The number of rows of each data set before each position: int64 [N] -> [N, sets]."""
         rest, total, columns = np.asarray(positions, np.int64), sum(self._weights), []
-        for weight in self._weights:  # of what the sets before left, this one takes its part
+        for weight in self._weights:  # each data set takes its share of the remaining rows
             columns.append(rest * weight // total)
             rest, total = rest - columns[-1], total - weight
         return np.stack(columns, axis=-1)
 
     def sources(self, position: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which data set the rows at `position` to `position + count - 1` come from.
+        """The data sets of the rows at `position` to `position + count - 1`.
 
         Returns:
-          int64 [count], the data set of each; int64 [sets], how many rows of each data set stand
-          before the first of them.
+          int64 [count], the data set of each row; int64 [sets], the number of rows of each data set
+          before the first of these rows.
         """
         counts = self.counts(position + np.arange(count + 1))
         return np.argmax(np.diff(counts, axis=0), axis=1), counts[0]
@@ -59,9 +59,9 @@ class Part(NamedTuple):
     """One data set of a mixture.
 
     Attributes:
-      number: among the data sets, from 0.
-      folder: holds it.
-      manifest: of the folder.
+      number: its number in the mixture, from 0.
+      folder: its folder.
+      manifest: the manifest in the folder.
     """
 
     number: int
@@ -74,9 +74,9 @@ class Mixture:
     """One or more folders of records that are read together.
 
     Attributes:
-      folders: as `builder.create_pretraining_data` made them.
-      manifests: of each.
-      weights: of each, an integer; the number of its rows if none was given.
+      folders: made by `builder.create_pretraining_data`.
+      manifests: the manifest of each folder.
+      weights: an integer for each folder; by default the number of its rows.
     """
 
     folders: list[str]
@@ -88,18 +88,18 @@ class Mixture:
         """Reads the manifests of `folder`, `folder,folder` or `folder:0.7,folder:0.3`.
 
         Args:
-          data: names, with weights or without. Without weights every row is read once an epoch.
-            What is open already is returned as it is.
+          data: names, with weights or without, or an open mixture, which is returned. Without
+            weights every row is read once an epoch.
 
         Raises:
-          ValueError: weights of some but not all, one that is not above 0, a folder that is no
-            data set, or data sets that cannot share batches.
+          ValueError: only some folders have weights, a weight is not above 0, a folder is not a
+            data set, or the data sets cannot share batches.
         """
         return data if isinstance(data, Mixture) else cls.of(*parse(data))
 
     @classmethod
     def of(cls, folders: list[str], weights: list[int] | None) -> "Mixture":
-        """Reads the manifests of folders; see `open`, also for the errors."""
+        """Reads the manifests of folders; raises ValueError as `open` does."""
         manifests = [Manifest.load(folder) for folder in folders]
         _check_alike(folders, manifests)
         if weights is None:
@@ -117,17 +117,17 @@ class Mixture:
 
     @property
     def rows(self) -> int:
-        """Of all data sets together: what counts as an epoch."""
+        """The rows of all data sets together, which are an epoch."""
         return sum(manifest.rows for manifest in self.manifests)
 
     @property
     def first(self) -> Manifest:
-        """The manifest of the first, for what all have in common."""
+        """The manifest of the first data set, for settings that all have in common."""
         return self.manifests[0]
 
     @property
     def identity(self) -> str:
-        """SHA-256 of the manifest; of several, of all manifests and weights."""
+        """SHA-256 of the manifest; for several data sets, of all manifests and weights."""
         digests = [files.sha256(f"{folder}/{MANIFEST}") for folder in self.folders]
         if len(digests) == 1:
             return digests[0]
@@ -137,12 +137,12 @@ class Mixture:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def check(self, **wanted: object) -> None:
-        """Raises ValueError if the data were made for something else; see `Manifest.check`."""
+        """Raises ValueError if a data set does not fit the settings; see `Manifest.check`."""
         for folder, manifest in zip(self.folders, self.manifests, strict=True):
             manifest.check(folder, **wanted)
 
     def describe(self, num_rows: int) -> list[str]:
-        """A line for each data set: its share of a run of `num_rows`, and how often it is read."""
+        """A line for each data set: its share of a run of `num_rows`, and its number of epochs."""
         counts = Shares(self.weights).counts(np.array([num_rows]))[0].tolist()
         return [
             f"{folder}: {count:,} rows, {count / max(num_rows, 1):.2%} of the run, "
@@ -154,8 +154,8 @@ class Mixture:
 def parse(data: str) -> tuple[list[str], list[int] | None]:
     """The names and weights in `name:0.7,name:0.3`; None for no weights. Commas: `listed_names`.
 
-    A colon belongs to the weight only if a number follows it, so that gs://bucket/folder is a name.
-    Raises ValueError for what `Mixture.open` names.
+    A colon belongs to the weight only if a number follows it, so gs://bucket/folder is a name.
+    Raises ValueError as `Mixture.open` does.
     """
     items = listed_names.joined(
         listed_names.split(data), lambda item: os.path.exists(_split(item)[0])
@@ -166,7 +166,7 @@ def parse(data: str) -> tuple[list[str], list[int] | None]:
     found, weights = [name for name, _ in pairs], [weight for _, weight in pairs]
     twice = sorted({name for name in found if found.count(name) > 1})
     if twice:
-        raise ValueError(f"{twice[0]} is given twice in {data!r}; give it once, with more weight")
+        raise ValueError(f"{twice[0]} occurs twice in {data!r}; give it once, with more weight")
     if not any(weights):
         return found, None
     for name, weight in pairs:
@@ -175,7 +175,7 @@ def parse(data: str) -> tuple[list[str], list[int] | None]:
     scale = math.lcm(*(weight.denominator for weight in weights))
     whole = [int(weight * scale) for weight in weights]
     if max(whole) > _MOST_DIGITS:
-        raise ValueError(f"the weights in {data!r} have too many digits; 9 are the most")
+        raise ValueError(f"the weights in {data!r} have too many digits; expected at most 9")
     return found, whole
 
 
@@ -193,7 +193,7 @@ def _split(item: str) -> tuple[str, Fraction | None]:
 
 
 def _check_alike(folders: Sequence[str], manifests: Sequence[Manifest]) -> None:
-    """Raises ValueError if rows of these data sets cannot stand in one batch."""
+    """Raises ValueError if rows of these data sets cannot share a batch."""
 
     def shape(manifest: Manifest) -> dict:
         objective = manifest.objective if manifest.has_labels else None

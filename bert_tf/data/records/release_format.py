@@ -1,9 +1,9 @@
-"""The records of google-research/bert and Model Garden, whose masks are drawn when they are made.
+"""The records of google-research/bert and Model Garden, with masks drawn when they are made.
 
 A record is a `tf.train.Example` of one example, padded: int64 `input_ids`, `input_mask`,
 `segment_ids` [S], `masked_lm_positions`, `masked_lm_ids` [P], float `masked_lm_weights` [P], int64
-`next_sentence_labels` [1] (create_pretraining_data.py of both projects). With Model Garden's
-`--use_v2_feature_names` two of them are `input_word_ids` and `input_type_ids`; that is read too.
+`next_sentence_labels` [1] (create_pretraining_data.py of both projects). Model Garden's
+`--use_v2_feature_names` renames two to `input_word_ids` and `input_type_ids`; both forms are read.
 
 Shapes: N rows, S tokens of a row, P predictions of a row.
 """
@@ -32,7 +32,7 @@ PER_PREDICTION = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 
 @dataclasses.dataclass(frozen=True)
 class StaticMasks:
-    """How masks that are stored in the records are drawn; see `masking.Masker`.
+    """Settings of the masks that the records store; see `masking.Masker`.
 
     Attributes:
       word_borders: one of `word_borders.BORDERS`: where words of Chinese end.
@@ -45,7 +45,7 @@ class StaticMasks:
     word_borders: str = word_borders.NONE
 
     def masker(self, tokenizer: Tokenizer, seed: int) -> Masker:
-        """What draws them; ValueError if a setting is out of range."""
+        """Returns the masker for these settings; ValueError if a setting is out of range."""
         word_borders.check(self.word_borders, self.do_whole_word_mask)
         return Masker(
             tokenizer,
@@ -57,10 +57,10 @@ class StaticMasks:
         )
 
     def settings(self) -> dict:
-        """The settings as they stand in the manifest.
+        """The settings for the manifest.
 
-        max_ngram and word_borders are named only if they change anything, so that data that were
-        made before there were such settings are recognised.
+        max_ngram and word_borders are included only if they have an effect, so that data from
+        before these settings is recognised.
         """
         settings = dataclasses.asdict(self)
         if self.max_ngram == 1:
@@ -71,16 +71,16 @@ class StaticMasks:
 
 
 def make_masker(masker: Masker, max_seq_length: int) -> Callable[[Rows, np.ndarray], Rows]:
-    """Returns (rows of one example each, their numbers int64 [N]) -> the rows masked.
+    """Returns the function (rows of one example each, their numbers int64 [N]) -> masked rows.
 
-    The masks are those with which reading shows these rows in epoch 0. The rows' tokens may be
-    marked (`word_borders`).
+    The masks equal the dynamic masks of these rows in epoch 0. The tokens of the rows can be marked
+    (see `word_borders`).
     """
     num_tokens = len(masker.tokenizer)
     tokens = tf.TensorSpec([None, max_seq_length], tf.int32)
     numbers = tf.TensorSpec([None], tf.int64)
 
-    # As one function: op by op, Python's lock would keep the threads from running together.
+    # One graph: op by op, Python's lock would keep the threads from running in parallel.
     @tf.function(input_signature=[tokens, tokens, numbers], autograph=False)
     def draw(input_ids: tf.Tensor, input_mask: tf.Tensor, number: tf.Tensor) -> dict:
         batch = {
@@ -128,11 +128,11 @@ def serialize(table: Rows, max_seq_length: int) -> Iterator[bytes]:
 def read_shard(
     folder: str, manifest: Manifest, shard: int, vocab_size: int, *, unchanged: bool = False
 ) -> Rows:
-    """Reads and checks one shard; the twin of `records.read_shard`.
+    """Reads and checks one shard, as `shards.read_shard` does.
 
     Raises:
-      ValueError: the shard is missing, truncated, damaged, or not what the manifest says, or a
-        record breaks the format or holds a token id that is not in [0, vocab_size). Names the
+      ValueError: the shard is missing, truncated, damaged, or differs from the manifest, or a
+        record breaks the format or has a token id outside [0, vocab_size). The message names the
         file and the record (counted from 0).
     """
     entry = manifest.shards[shard]
@@ -153,7 +153,7 @@ def parse_records(
     vocab_size: int,
     first_record: int = 0,
 ) -> Rows:
-    """Serialized records, string [rows > 0], as a table. DamagedError for one that is no good."""
+    """Parses serialized records, string [rows > 0]. Raises DamagedError for a bad record."""
     columns = checked_columns(
         path,
         tf.convert_to_tensor(contents),
@@ -186,17 +186,17 @@ def checked_columns(
     vocab_size: int,
     first_record: int = 0,
 ) -> dict[str, np.ndarray]:
-    """The features of records by their first names, int64 and float32.
+    """The features of records, int64 and float32, with the names of google-research/bert.
 
     Args:
       path: for error messages.
       serialized: string [N].
       max_seq_length, num_slots: S and P.
-      vocab_size: no token id may be greater.
+      vocab_size: all token ids must be smaller.
       first_record: number of the first record in its file.
 
     Raises:
-      ValueError: a record is not of this format; names the first one.
+      ValueError: a record does not have this format; the message names the first one.
     """
     columns = _parse(path, serialized, max_seq_length, num_slots, first_record)
     _check(path, columns, vocab_size, first_record)
@@ -234,10 +234,10 @@ def _can_parse(record: tf.Tensor, spec: dict) -> bool:
 
 
 def feature_sizes(record: bytes) -> dict[str, int]:
-    """How many numbers each feature of a `tf.train.Example` holds; {} if it is none."""
+    """The number of values in each feature of a `tf.train.Example`; {} for other bytes."""
     try:
         features = tf.train.Example.FromString(record).features.feature
-    except Exception:  # protobuf's DecodeError has another home in every implementation
+    except Exception:  # protobuf's implementations have DecodeError in different modules
         return {}
     sizes = {}
     for name, feature in features.items():
@@ -253,14 +253,14 @@ def _check(path: str, columns: dict[str, np.ndarray], vocab_size: int, first: in
     positions_NP, is_used_NP = columns["masked_lm_positions"], weights_NP > 0
     ids = np.concatenate([columns["input_ids"], columns["masked_lm_ids"]], axis=1)
     faults = {
-        f"a token id is outside the vocabulary of {vocab_size} tokens; the data were made with "
+        f"a token id is outside the vocabulary of {vocab_size} tokens; the data was made with "
         "another vocabulary": (ids < 0) | (ids >= vocab_size),
-        "input_mask is not a stretch of 1 and then 0": ~is_prefix[:, None] | (mask_NS[:, :1] != 1),
+        "input_mask is not ones followed by zeros": ~is_prefix[:, None] | (mask_NS[:, :1] != 1),
         "segment_ids are not 0 or 1": (columns["segment_ids"] < 0) | (columns["segment_ids"] > 1),
         "a masked_lm_position is not in the text": (positions_NP < 0)
         | (is_used_NP & (positions_NP >= lengths[:, None]))
         | (positions_NP >= mask_NS.shape[1]),
-        "masked_lm_weights are not finite numbers from 0": ~np.isfinite(weights_NP)
+        "masked_lm_weights are not finite or are below 0": ~np.isfinite(weights_NP)
         | (weights_NP < 0),
         f"{LABELS} are not 0 or 1": (columns[LABELS] < 0) | (columns[LABELS] > 1),
     }

@@ -1,4 +1,4 @@
-"""Rows of tokens in memory: what is cut from a corpus, written to shards and read from them.
+"""Rows of tokens in memory. They are cut from a corpus, written to shards and read from shards.
 
 Shapes: B rows of a batch, S tokens of a row, P predictions of a row, E examples of a row.
 """
@@ -15,8 +15,8 @@ class Predictions:
     """Masks that were drawn when the rows were made.
 
     Attributes:
-      masked_lm_positions, masked_lm_ids: int32 [rows, P], 0 in slots that are not used.
-      masked_lm_weights: float32 [rows, P], 0 there.
+      masked_lm_positions, masked_lm_ids: int32 [rows, P], 0 in unused slots.
+      masked_lm_weights: float32 [rows, P], 0 in unused slots.
     """
 
     masked_lm_positions: np.ndarray
@@ -26,16 +26,16 @@ class Predictions:
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """Rows of different length, laid end to end.
+    """Concatenated rows of different lengths.
 
     Attributes:
       input_ids: int32 [tokens of all rows].
       segment_ids: int8 [tokens of all rows].
       offsets: int64 [rows + 1]; row i is `input_ids[offsets[i]:offsets[i + 1]]`.
-      next_sentence_labels, example_lengths: int32 [rows, E], 0 where a row has fewer examples.
-      example_indices: int64 [rows, E], the number of each example in the data set; None where
-        every row is one example.
-      predictions: the masks that have been put into `input_ids`; None where there are none yet.
+      next_sentence_labels, example_lengths: int32 [rows, E], 0 after the last example of a row.
+      example_indices: int64 [rows, E], the number of each example in the data set; None if every
+        row is one example.
+      predictions: the masks in `input_ids`; None if `input_ids` has no masks yet.
     """
 
     input_ids: np.ndarray
@@ -52,16 +52,16 @@ class Rows:
     def padded(
         self, rows: np.ndarray, max_seq_length: int, pad_id: int = 0
     ) -> dict[str, np.ndarray]:
-        """Some rows, padded on the right: with `pad_id` in `input_ids`, with 0 in all else.
+        """Pads some rows on the right: `input_ids` with `pad_id`, all other entries with 0.
 
         Args:
-          rows: int64 [B], which rows.
-          max_seq_length: S; no row is longer.
-          pad_id: of the tokenizer.
+          rows: int64 [B], the rows.
+          max_seq_length: S; no row can be longer.
+          pad_id: the padding token of the tokenizer.
 
         Returns:
           int32 arrays: `input_ids`, `segment_ids` [B, S]; `next_sentence_labels`,
-          `example_lengths` [B, E]; of packed rows also `example_indices`, int64 [B, E]; of rows
+          `example_lengths` [B, E]; for packed rows also `example_indices`, int64 [B, E]; for rows
           with masks also the attributes of `Predictions`.
         """
         lengths = self.offsets[rows + 1] - self.offsets[rows]
@@ -80,7 +80,7 @@ class Rows:
 
 
 def concatenate(tables: list[Rows]) -> Rows:
-    """Lays tables end to end."""
+    """Concatenates tables."""
     starts = np.cumsum([0] + [len(table.input_ids) for table in tables])
     offsets = [t.offsets[:-1] + start for t, start in zip(tables, starts, strict=False)]
     names = _COLUMNS if tables[0].example_indices is None else (*_COLUMNS, "example_indices")

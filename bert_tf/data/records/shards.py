@@ -2,9 +2,9 @@
 
 A record is a `tf.train.Example` with the int64 features `input_ids` and `segment_ids` (both as long
 as the row, not padded), `next_sentence_labels` and `example_lengths` (one number per example of the
-row), and in packed data `example_indices` (the number of each example in the data set, from which
-its masks are drawn). Masks are not stored; with them it is another format, which
-bert_tf.data.records.release_format has. Knows the format, not how examples are made nor in what
+row), and in packed data `example_indices` (the number of each example in the data set; its masks
+depend on it). The records have no masks; the format with masks is in
+bert_tf.data.records.release_format. This module does not know how examples are made, or in which
 order they are read.
 """
 
@@ -22,13 +22,13 @@ from bert_tf.data.records.example_bytes import serialize_rows
 from bert_tf.data.records.manifest import HINT, MANIFEST, Manifest
 from bert_tf.data.records.row_tables import Rows
 
-INCOMPLETE = ".incomplete"  # behind the name of what is being written
+INCOMPLETE = ".incomplete"  # suffix of a file or folder that is not finished
 _FEATURES = ("input_ids", "segment_ids", "next_sentence_labels", "example_lengths")
 _INDICES = "example_indices"
 
 
 class DamagedError(ValueError):
-    """A shard is truncated, or a record of it cannot be used; names shard and record."""
+    """A shard is truncated, or one of its records cannot be used; names shard and record."""
 
 
 def shard_name(index: int, num_shards: int) -> str:
@@ -49,7 +49,7 @@ def write_shard(
 ) -> dict:
     """Writes the rows of some tables as one shard; returns its entry for the manifest.
 
-    The file has its name only when it is whole. `to_bytes` is the format, by default `serialize`.
+    The file gets its name when it is complete. `to_bytes` is the format, by default `serialize`.
     """
     to_bytes = to_bytes or serialize
     num_rows = 0
@@ -86,10 +86,10 @@ def read_shard(
     """Reads and checks one shard.
 
     Raises:
-      ValueError: the shard is missing or has more records than the manifest says, or with
-        `unchanged` it is another file than the one that was made.
-      DamagedError: it is truncated or damaged, or a record breaks the format or holds a token id
-        that is not in [0, vocab_size). Names the shard and the record (counted from 0).
+      ValueError: the shard is missing or has more records than the manifest says, or, with
+        `unchanged`, it is not the file that was made.
+      DamagedError: it is truncated or damaged, or a record breaks the format or has a token id
+        outside [0, vocab_size). The message names the shard and the record (counted from 0).
     """
     entry = manifest.shards[shard]
     path = os.path.join(folder, entry["file"])
@@ -102,17 +102,17 @@ def read_shard(
 def parse_records(
     path: str, contents: tf.Tensor | Sequence[bytes], manifest: Manifest, vocab_size: int
 ) -> Rows:
-    """Serialized records, string [rows > 0], as a table. DamagedError for one that is no good."""
+    """Parses serialized records, string [rows > 0]. Raises DamagedError for a bad record."""
     table = _parse(path, tf.convert_to_tensor(contents), manifest.max_examples_per_row)
     _check_rows(path, table, manifest, vocab_size)
     return table
 
 
 def read_records(path: str, entry: dict) -> tuple[Sequence[bytes], bool]:
-    """The serialized records of a shard, and whether the file is the one of the manifest's entry.
+    """The serialized records of a shard, and whether the file has the SHA-256 in the manifest.
 
-    Where it is (by its SHA-256), TFRecord's checksums need not be verified; else they are.
-    Raises ValueError that names the file and the record.
+    If the SHA-256 differs, TFRecord's checksums are verified. Raises a ValueError that names the
+    file and the record.
     """
     if not tf.io.gfile.exists(path):
         raise ValueError(f"{path} is missing although the manifest lists it; {HINT} again")
@@ -124,8 +124,8 @@ def read_records(path: str, entry: dict) -> tuple[Sequence[bytes], bool]:
     if found != num_rows:
         kind = ValueError if found > num_rows else DamagedError
         raise kind(
-            f"{path}, record {min(found, num_rows)}: the file holds {found} records, the manifest "
-            f"says {num_rows}; copy the file again or {HINT} again"
+            f"{path}, record {min(found, num_rows)}: the file has {found} records, but the "
+            f"manifest says {num_rows}; copy the file again or {HINT} again"
         )
     return contents, is_unchanged
 
@@ -165,7 +165,7 @@ def _parse(path: str, records: tf.Tensor, max_examples: int) -> Rows:
         _refuse(
             path,
             np.diff(splits[first]) != np.diff(splits[second]),
-            f"{first} and {second} differ in length",
+            f"{first} and {second} have different lengths",
         )
     counts = np.diff(splits["example_lengths"])
     _refuse(path, (counts < 1) | (counts > max_examples), f"not 1 to {max_examples} examples")
@@ -185,7 +185,7 @@ def _parse(path: str, records: tf.Tensor, max_examples: int) -> Rows:
 
 
 def _to_int32(values: tf.Tensor) -> np.ndarray:
-    """int64 -> int32 with what does not fit made -1, which no check lets pass."""
+    """int64 -> int32. A value that does not fit becomes -1, which every check refuses."""
     values = values.numpy()
     return np.where((values < 0) | (values >= 1 << 31), -1, values).astype(np.int32)
 
@@ -193,7 +193,7 @@ def _to_int32(values: tf.Tensor) -> np.ndarray:
 def _is_example(record: bytes) -> bool:
     try:
         features = tf.train.Example.FromString(record).features.feature
-    except Exception:  # protobuf's DecodeError has another home in every implementation
+    except Exception:  # protobuf's implementations have DecodeError in different modules
         return False
     return all(
         features[name].WhichOneof("kind") in (None, "int64_list") for name in (*_FEATURES, _INDICES)
@@ -208,7 +208,7 @@ def _check_rows(path: str, table: Rows, manifest: Manifest, vocab_size: int) -> 
         first = int(np.argmax(outside))
         raise DamagedError(
             f"{path}, record {of_row[first]}: token id {ids[first]} is outside the vocabulary of "
-            f"{vocab_size} tokens; the data were made with another vocabulary"
+            f"{vocab_size} tokens; the data was made with another vocabulary"
         )
     _refuse(
         path, lengths > manifest.max_seq_length, f"longer than {manifest.max_seq_length} tokens"
@@ -231,9 +231,9 @@ def _refuse(path: str, bad: np.ndarray, what: str) -> None:
 
 
 def refuse_changed(path: str, is_changed: bool) -> None:
-    """ValueError if a shard is not the file that was made: data must not change under a run."""
+    """Raises ValueError if a shard was replaced: data must not change during a run."""
     if is_changed:
         raise ValueError(
-            f"{path} has changed: its SHA-256 is not the one in {MANIFEST}. Copy the file again; "
-            "other data belong into another folder, and their run into another --work_dir"
+            f"{path} has changed: its SHA-256 is not the one in {MANIFEST}. Copy the file again. "
+            "Put other data into another folder, and train on it in another --work_dir"
         )

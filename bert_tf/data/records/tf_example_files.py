@@ -1,8 +1,8 @@
 """Files of google-research/bert's or Model Garden's create_pretraining_data.py as a data set.
 
-They come without a manifest, and a file may hold any number of records. So they are read once, each
-record is checked, and a folder is written that points at parts of them: a data set like any other,
-read in the order of any other, from the files where they are.
+They have no manifest, and a file can have any number of records. So `index` reads them once, checks
+each record, and writes a folder that points at parts of the files. This folder is an ordinary data
+set with the ordinary order of rows; the records stay in their files.
 """
 
 import hashlib
@@ -26,15 +26,15 @@ INPUT_FORMAT = "tf_example"
 
 
 def open_mixture(data: str, tokenizer: Tokenizer | None, index_dir: str) -> Mixture:
-    """Opens data sets, among them patterns of files, for which folders are made that point at them.
+    """Opens data sets: folders, and files of records, which it indexes first.
 
     Args:
       data: names of folders and patterns of files, with weights or without; see `Mixture.open`.
-      tokenizer: of the files; None if there should be none.
-      index_dir: where such folders are made; from there a run that goes on takes them again.
+      tokenizer: the tokenizer of the files; None if files are not expected.
+      index_dir: for the indices; a resumed run uses them again.
 
     Raises:
-      ValueError: as `Mixture.open` and `index` say, or there are files and no tokenizer.
+      ValueError: as in `Mixture.open` and `index`, or there are files but no tokenizer.
     """
     names, weights = mixing.parse(data)
     folders = []
@@ -44,9 +44,9 @@ def open_mixture(data: str, tokenizer: Tokenizer | None, index_dir: str) -> Mixt
             continue
         if tokenizer is None:
             raise ValueError(
-                f"{name} holds no {MANIFEST}. If these are records that a "
-                "create_pretraining_data.py of google-research/bert or Model Garden made, say with "
-                "--vocab_file for which vocabulary"
+                f"{name} has no {MANIFEST}. If google-research/bert's or Model Garden's "
+                "create_pretraining_data.py made these records, pass their vocabulary with "
+                "--vocab_file"
             )
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
         folders.append(os.path.join(index_dir, digest))
@@ -63,19 +63,19 @@ def _is_pattern(name: str) -> bool:
 def index(pattern: str, tokenizer: Tokenizer, folder: str) -> Manifest:
     """Makes `folder` a data set of the records in all files that match.
 
-    If it is one already, of files of the same names and sizes, nothing is read again; every part is
-    compared with its SHA-256 when its rows are needed.
+    If it already is this data set, with files of the same names and sizes, the files are not read
+    again. Each part is compared with its SHA-256 when its rows are needed.
 
     Args:
-      pattern: a file or a glob pattern. Masks are stored in the records.
-      tokenizer: whose ids the records hold; is copied into the folder.
-      folder: gets manifest.json and the files of the tokenizer.
+      pattern: a file or a glob pattern. The records have static masks.
+      tokenizer: the tokenizer of the records; copied into the folder.
+      folder: for manifest.json and the files of the tokenizer.
 
     Raises:
-      ValueError: no file matches, a file is no TFRecord file, or a record is not of the format
-        (`release_format`), of another length than the first, or of another vocabulary.
+      ValueError: no file matches, a file is not a TFRecord file, or a record has another format
+        (see `release_format`), another length than the first, or another vocabulary.
     """
-    # Whole names: the index lies elsewhere, and evaluate.py may run in another folder.
+    # Absolute paths, because the index is in another folder, and evaluate.py can run in another.
     files = [
         path if is_remote(path) else os.path.abspath(path)
         for path in documents.expand_globs(pattern)
@@ -132,17 +132,17 @@ def index(pattern: str, tokenizer: Tokenizer, folder: str) -> Manifest:
 
 
 def _first_sizes(path: str) -> dict[str, int]:
-    """How many numbers each feature of the first record has."""
+    """The number of values in each feature of the first record."""
     _, found = next(tf_record_parts.find(path, 1), (None, None))
     if found is None:
-        raise ValueError(f"{path}: the file holds no records")
+        raise ValueError(f"{path}: the file has no records. Expected at least one.")
     sizes = release_format.feature_sizes(found[0])
     sizes = {release_format.V2_NAMES.get(name, name): size for name, size in sizes.items()}
     missing = _missing(sizes)
     if missing:
         raise ValueError(
-            f"{path}, record 0: not made by a create_pretraining_data.py: the features "
-            f"{', '.join(missing)} are missing, found are {sorted(sizes)}"
+            f"{path}, record 0: not made by create_pretraining_data.py: found the features "
+            f"{sorted(sizes)}; {', '.join(missing)} are missing"
         )
     return sizes
 

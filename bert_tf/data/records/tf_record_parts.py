@@ -1,9 +1,9 @@
-"""TFRecord files of any size, read in parts: where records begin, and the records of a part.
+"""Reads TFRecord files of any size in parts: finds the parts, and reads the records of a part.
 
-The frame of a record is its length (8 bytes, the low ones first), a checksum of that (4), the
-record, and a checksum of it (4). The checksums are verified when a file is read for the first time
-(`find`), a part is later known by the SHA-256 of its records. Files compressed with gzip are read
-too, each part from the beginning of the file.
+The frame of a record is the length of the record (8 bytes, low bytes first), a checksum of the
+length (4), the record, and a checksum of the record (4). `find` verifies the checksums when a file
+is read for the first time; later the SHA-256 of its records identifies a part. Files can be
+compressed with gzip; then each part is read from the beginning of the file.
 """
 
 import contextlib
@@ -25,12 +25,15 @@ _BYTES_PER_READ = 1 << 20
 
 
 def find(path: str, rows_per_part: int) -> Iterator[tuple[dict, np.ndarray]]:
-    """Cuts a file into parts of so many records.
+    """Divides a file into parts of `rows_per_part` records.
 
-    Yields the entry of each part for the manifest (`file`, `rows`, `sha256` of its records,
-    `offset` and `bytes` in the unpacked file, `first_record`), and its records, bytes [rows].
+    Yields:
+      The manifest's entry of each part (`file`, `rows`, `sha256` of its records, `offset` and
+      `bytes` in the unpacked file, `first_record`), and its records, bytes [rows].
 
-    Raises ValueError: the file is missing, or not a whole TFRecord file; names file and record.
+    Raises:
+      ValueError: the file is missing, or not a complete TFRecord file. The message names file and
+        record.
     """
     with _open(path) as file:
         compression = "GZIP" if isinstance(file, gzip.GzipFile) else ""
@@ -51,8 +54,8 @@ def find(path: str, rows_per_part: int) -> Iterator[tuple[dict, np.ndarray]]:
             offset, first = offset + size, first + len(records)
     except tf.errors.OpError as error:
         raise ValueError(
-            f"{path}, behind record {first}: truncated, damaged, or not a TFRecord file; expected "
-            "the records of a create_pretraining_data.py, or a folder made by ours"
+            f"{path}, after record {first}: truncated, damaged, or not a TFRecord file; expected "
+            "records of create_pretraining_data.py, or a data folder of bert_tf"
         ) from error
 
 
@@ -60,7 +63,7 @@ def read(path: str, entry: dict) -> tf.Tensor:
     """The records of a part, string [rows].
 
     Raises:
-      ValueError: the file is not what it was when `find` read it.
+      ValueError: the file changed after `find` read it.
     """
     with _open(path) as file:
         file.seek(entry["offset"])
@@ -68,14 +71,14 @@ def read(path: str, entry: dict) -> tf.Tensor:
     records = split(data)
     if len(data) != entry["bytes"] or _sha256(records) != entry["sha256"]:
         raise ValueError(
-            f"{path}, records from {entry['first_record']} on: the file is not what it was when it "
-            "was first read; copy it again, or begin another run"
+            f"{path}, records from {entry['first_record']} on: the file has changed since the run "
+            "first read it; copy the old file again, or begin another run"
         )
     return tf.constant(records)
 
 
 def split(data: bytes) -> list[bytes]:
-    """The records of a stretch of whole frames; who calls it knows that the bytes are right."""
+    """The records in a sequence of complete frames; does not verify checksums."""
     records, place = [], 0
     while place + _FRAME_BYTES <= len(data):
         size, _ = _LENGTH.unpack_from(data, place)

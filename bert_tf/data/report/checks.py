@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-_SIGMAS = 5  # a share that is further from its expectation is no accident
+_SIGMAS = 5  # a larger deviation of a share is not due to chance
 _SENTENCES_PER_DOCUMENT = 1.5  # with fewer, pairs have no next sentence
 _EXPECTED = {"masked": 0.8, "kept": 0.1, "replaced": 0.1}
 
 
 def find_checks(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """`name`, `ok` and `text` of every check that concerns this data set (see `report.measure`)."""
+    """`name`, `ok` and `text` of every check for this data set (see `report.measure`)."""
     found = [check(report) for check in _CHECKS]
     return [{"name": n, "ok": ok, "text": text} for n, ok, text in filter(None, found)]
 
@@ -21,7 +21,7 @@ _Check = tuple[str, bool, str] | None
 def _unknown(report: dict[str, Any]) -> _Check:
     share = report["unknown"]["share"]
     text = f"{share:.3%} of the tokens are unknown"
-    hint = ": learn a vocabulary from this text, or take one of its language"
+    hint = ": learn a vocabulary from this text, or use one for its language"
     return "unknown tokens", share < 0.005, text + (hint if share >= 0.005 else "")
 
 
@@ -45,16 +45,16 @@ def _pairs(report: dict[str, Any]) -> _Check:
 
 
 def one_label_hint(sentences_per_document: float) -> str:
-    """Where one label for nearly all pairs comes from, which depends on the documents."""
+    """The probable reason why nearly all pairs have one label; it depends on the documents."""
     if sentences_per_document < _SENTENCES_PER_DOCUMENT:
         return (
-            f"a document has {sentences_per_document:.1f} sentences on average, and a next "
-            "sentence is of the same document. Is there a blank line behind every sentence? A "
-            "blank line ends a document"
+            f"a document has {sentences_per_document:.1f} sentences on average, and the next "
+            "sentence must be from the same document. Is there a blank line after every sentence? "
+            "A blank line ends a document"
         )
     return (
-        f"a document has {sentences_per_document:.1f} sentences on average. Are the sentences so "
-        "long that one fills an example, or line breaks missing?"
+        f"a document has {sentences_per_document:.1f} sentences on average. Does one sentence fill "
+        "an example, or are line breaks missing?"
     )
 
 
@@ -64,20 +64,21 @@ def _mask_shares(report: dict[str, Any]) -> _Check:
     far = [
         name
         for name, share in _EXPECTED.items()
-        # A token drawn at random is now and then the one that was there.
+        # A random token is sometimes equal to the original token.
         if abs(masks[f"{name}_share"] - share)
         > _SIGMAS * math.sqrt(share * (1 - share) / count) + 0.1 / report["vocabulary"]["size"]
     ]
     shares = " / ".join(f"{masks[f'{name}_share']:.2%}" for name in _EXPECTED)
-    text = f"masked, kept, replaced: {shares} of {masks['predictions']:,} predictions measured"
-    return "masks", not far, text + ("" if not far else "; 80 / 10 / 10 expected")
+    text = f"masked, kept, replaced: {shares} of {masks['predictions']:,} measured predictions"
+    return "masks", not far, text + ("" if not far else "; expected 80 / 10 / 10")
 
 
 def _predictions(report: dict[str, Any]) -> _Check:
     masks, settings = report["masks"], report["masks"]["settings"]
     share = masks["left_out_share"]
     text = (
-        f"{share:.2%} of the predictions find no slot among {settings['max_predictions_per_seq']}"
+        f"{share:.2%} of the predictions have no slot; there are "
+        f"{settings['max_predictions_per_seq']} a row"
     )
     hint = ": raise max_predictions_per_seq"
     return "prediction slots", share < 0.01, text + (hint if share >= 0.01 else "")
@@ -90,7 +91,7 @@ def _truncated(report: dict[str, Any]) -> _Check:
     copies = report["data"].get("dupe_factor", 1)
     share = counts["tokens_truncated"] / (read * copies)
     hint = ": sentences are long for this --max_seq_length; is every sentence on its own line?"
-    text = f"tokens cut off examples that were too long: {share:.1%} of those of the text"
+    text = f"{share:.1%} of the tokens were cut away, because examples were too long"
     return "cut off", share < 0.35, text + (hint if share >= 0.35 else "")
 
 

@@ -1,8 +1,8 @@
-"""Measures what a data folder holds: what a careful person checks before a long pretraining.
+"""Measures the contents of a data folder, for a check before a long pretraining.
 
-Shards are read one after another, so memory does not grow with the data. Masks are drawn for rows
-spread evenly over the data, about a million predictions. The same folder and settings give the same
-report. bert_tf.data.report.page makes a page of it.
+Shards are read one at a time, so memory is constant. Masks are drawn for rows spread evenly over
+the data, about a million predictions. The same folder and settings give the same report.
+bert_tf.data.report.page makes a page of it.
 
 Shapes: B rows, S tokens of a row, P predictions of a row, E examples of a row, V vocabulary.
 """
@@ -32,7 +32,7 @@ from bert_tf.tokenization.tokenizer import Tokenizer
 
 JSON, HTML = "report.json", "report.html"
 FORMAT_VERSION = 1
-_PREDICTIONS = 1_000_000  # about so many are measured
+_PREDICTIONS = 1_000_000  # about this many are measured
 _ROWS_PER_BATCH = 1024
 _NUM_SHOWN = 8
 _NUM_COMMONEST = 30
@@ -60,21 +60,21 @@ def measure(
 
     Args:
       folder: made by `builder.create_pretraining_data`.
-      masked_lm_prob, whole_word, max_ngram, seed: of the masks, as the training will have them;
-        static masks have their own.
-      max_predictions_per_seq: likewise; None: as many as a full row has predictions.
-      num_workers: threads. Has no influence on the result.
+      masked_lm_prob, whole_word, max_ngram, seed: settings of the masks in training. Static masks
+        use their stored settings.
+      max_predictions_per_seq: the same; None: enough for a full row.
+      num_workers: threads; they do not change the result.
 
     Returns:
-      The report, for JSON. Shares come from counts that are in it, too.
+      The report, for JSON. It has shares and the counts that give them.
 
     Raises:
-      ValueError: no data set, or a damaged one (see `records.read_shard`).
+      ValueError: the folder is not a data set, or is damaged (see `records.read_shard`).
     """
     manifest, tokenizer = Manifest.load(folder), Tokenizer.from_folder(folder)
     manifest.check(folder, vocabulary_sha256=tokenizer.identity)
     if not manifest.rows:
-        raise ValueError(f"{folder} holds no rows")
+        raise ValueError(f"{folder} has no rows. Expected at least one.")
     settings = {
         "masked_lm_prob": masked_lm_prob,
         "max_predictions_per_seq": max_predictions_per_seq
@@ -109,12 +109,12 @@ def measure(
 
 @dataclasses.dataclass
 class _Tally:
-    """Counts of some rows; they add up.
+    """Counts of some rows; `+=` adds them.
 
     Attributes:
       tokens: int64 [V], how often each token occurs.
-      row_lengths, example_lengths: int64 [S + 1], how many have each length.
-      labels: int64 [2], how many examples have each label.
+      row_lengths, example_lengths: int64 [S + 1], the number of rows or examples of each length.
+      labels: int64 [2], the number of examples with each label.
       masks: int64 [len(_MASK_COUNTS)].
       shown: some rows as text.
     """
@@ -188,7 +188,7 @@ class _Measurement:
         )
 
     def _shown_token(self, was: int, now: int, segment: int) -> dict:
-        """A token for the page, its text where that is spelled otherwise, and how it is shown."""
+        """A token for the page, its text if that differs, and how the page shows it."""
         names, texts = self._tokenizer.tokens, self._tokenizer.token_texts
         token = {"token": names[now], "segment": segment}
         if texts[now] != names[now]:
@@ -202,7 +202,7 @@ class _Measurement:
         return token
 
     def _masked(self, table: Rows, rows: np.ndarray, first: int) -> tuple[dict, dict]:
-        """(the padded rows, the batch with masks of epoch 0), NumPy arrays."""
+        """The padded rows, and the batch with the masks of epoch 0, as NumPy arrays."""
         length = self._manifest.max_seq_length
         before = dataclasses.replace(table, input_ids=_unmasked(table)).padded(rows, length)
         others = {
@@ -237,7 +237,7 @@ class _Measurement:
         return total
 
     def _show(self, table: Rows, rows: np.ndarray, first: int) -> list[dict]:
-        """Rows as lists of tokens; a token that is predicted has what it was, too."""
+        """Rows as lists of tokens; a predicted token also has its original token in `was`."""
         if not len(rows):
             return []
         before, after = self._masked(table, rows, first)
@@ -266,7 +266,7 @@ class _Measurement:
 
 
 def _unmasked(table: Rows) -> np.ndarray:
-    """The tokens as they were before static masks were drawn."""
+    """The tokens without static masks."""
     if table.predictions is None:
         return table.input_ids
     masks, tokens = table.predictions, table.input_ids.copy()
@@ -277,7 +277,7 @@ def _unmasked(table: Rows) -> np.ndarray:
 
 
 def _description(manifest: Manifest) -> dict[str, Any]:
-    """The settings of the data; of the inputs only how many there are and how large."""
+    """The settings of the data, and the number and size of the input files."""
     description = manifest.settings()
     inputs = description.pop("inputs")
     description["input_files"] = len(inputs)
@@ -338,7 +338,7 @@ def _unknown(folder: str, tally: _Tally, tokenizer: Tokenizer) -> dict[str, Any]
 
 
 def _coverage(counts: np.ndarray, tokenizer: Tokenizer) -> dict[str, Any]:
-    """How much of the vocabulary is used, and how much of the text its commonest tokens are."""
+    """The used part of the vocabulary, and the share of the text of its most frequent tokens."""
     text = _of_text(counts, tokenizer)
     total = max(int(text.sum()), 1)
     order = np.argsort(-text, kind="stable")
@@ -362,7 +362,7 @@ def _coverage(counts: np.ndarray, tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def _of_text(counts: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
-    """The counts with those of the special tokens, but for the unknown one, set to 0."""
+    """The counts with 0 for the special tokens, except for the unknown token."""
     text = counts.copy()
     ids = {*tokenizer.special_ids, *tokenizer.layout.special_ids} - {tokenizer.unk_id}
     text[list(ids)] = 0

@@ -17,10 +17,10 @@ _COUNTS = {
     "sentences_skipped": "sentences without tokens, skipped",
     "sentences_left_out": "sentences of a single token, left out",
     "tokens": "tokens of the text",
-    "tokens_unknown": "of them unknown",
+    "tokens_unknown": "unknown tokens of the text",
     "examples": "examples",
-    "examples_truncated": "examples that were too long and were cut",
-    "tokens_truncated": "tokens cut off them",
+    "examples_truncated": "examples that were cut, because they were too long",
+    "tokens_truncated": "tokens cut away from examples",
     "examples_random_next": "examples with a second text from another document",
     "examples_swapped": "examples with their two texts swapped",
     "row_tokens": "tokens in rows, special ones included",
@@ -108,16 +108,16 @@ def _lengths(report: dict[str, Any]) -> str:
 
 
 def _quantiles(counts: Sequence[int]) -> str:
-    """What the histogram does not show where most examples are full."""
+    """Quantiles of the lengths, which a histogram hides if most examples are full."""
     total, shares, seen = sum(counts), [0.01, 0.1, 0.25, 0.5], 0
     longest = max((length for length, count in enumerate(counts) if count), default=0)
     found = []
     for length, count in enumerate(counts[:longest]):
         seen += count
         while shares and seen >= shares[0] * total:
-            found.append(f"{shares.pop(0):.0%} have {length} or less")
+            found.append(f"{shares.pop(0):.0%} have {length} or fewer")
     found.append(f"{(total - seen) / max(total, 1):.0%} have {longest}, the most")
-    return f"Of the examples, in tokens: {', '.join(found)}."
+    return f"Tokens of the examples: {', '.join(found)}."
 
 
 def _histogram(counts: Sequence[int], what: str, caption: str) -> str:
@@ -135,22 +135,22 @@ def _masks(masks: dict[str, Any]) -> str:
     if settings["max_ngram"] > 1:
         words = f"n-grams of up to {settings['max_ngram']} words"
     text = (
-        f"<p>Measured on {masks['rows']:,} rows, spread evenly, as the training would mask them in "
-        f"its first epoch: {words}, masked_lm_prob {settings['masked_lm_prob']}, at most "
+        f"<p>Measured on {masks['rows']:,} rows, spread evenly, with the masks of the first epoch: "
+        f"{words}, masked_lm_prob {settings['masked_lm_prob']}, at most "
         f"{settings['max_predictions_per_seq']} in a row, seed {settings['seed']}. "
-        "How many are predicted is rounded for each example.</p>"
+        "The number of predictions is rounded for each example.</p>"
     )
     rows = [
         (
-            "predicted, of all tokens",
+            "predicted tokens",
             masks["predictions"],
             masks["predicted_share"],
             settings["masked_lm_prob"],
         ),
-        ("of these: became the mask token", masks["masked"], masks["masked_share"], 0.8),
-        ("kept as they are", masks["kept"], masks["kept_share"], 0.1),
-        ("became a random token", masks["replaced"], masks["replaced_share"], 0.1),
-        ("left out for lack of a slot", masks["left_out"], masks["left_out_share"], 0.0),
+        ("predictions that became the mask token", masks["masked"], masks["masked_share"], 0.8),
+        ("predictions that kept their token", masks["kept"], masks["kept_share"], 0.1),
+        ("predictions that became a random token", masks["replaced"], masks["replaced_share"], 0.1),
+        ("predictions without a slot", masks["left_out"], masks["left_out_share"], 0.0),
     ]
     return text + page.table(
         ("", "tokens", "share", "expected"),
@@ -175,21 +175,21 @@ def _unknown(unknown: dict[str, Any]) -> str:
     words = unknown["words"]
     if words is None:
         return text + (
-            '<p class="soft">Which words they were is not known: this data set was made before '
-            "they were counted.</p>"
+            '<p class="soft">The words are not known: an older version made this data set and did '
+            "not count them.</p>"
         )
     if not words["words"]:
         return text
     different = words["different"]
     if different is None:
         text += (
-            '<p class="soft">Too many different words to count all; a count below is too low by at '
-            f"most {words['error']:,}.</p>"
+            '<p class="soft">There are too many different words to count all of them; each count '
+            f"is too low by at most {words['error']:,}.</p>"
         )
     else:
         text += (
-            f"<p>In the text: {words['total']:,} unknown words, {different:,} different ones."
-            " The commonest:</p>"
+            f"<p>The text has {words['total']:,} unknown words, {different:,} of them different."
+            " The most frequent:</p>"
         )
     half = -(-len(words["words"][:40]) // 2)
     columns = (words["words"][:half], words["words"][half:40])
@@ -203,11 +203,11 @@ def _unknown(unknown: dict[str, Any]) -> str:
 
 def _vocabulary(vocabulary: dict[str, Any]) -> str:
     covered = page.table(
-        ("commonest tokens", "share of the text"),
+        ("most frequent tokens", "share of the text"),
         ((f"{row['tokens']:,}", f"{row['share']:.1%}") for row in vocabulary["covered"]),
     )
     used = page.table(
-        ("of the vocabulary", "tokens", "share"),
+        ("vocabulary", "tokens", "share"),
         (
             (name, f"{vocabulary[key]:,}", f"{vocabulary[key] / vocabulary['size']:.1%}")
             for name, key in (
@@ -225,7 +225,7 @@ def _vocabulary(vocabulary: dict[str, Any]) -> str:
             for row in vocabulary["commonest"][:12]
         ),
     )
-    text = f"<p>{vocabulary['tokens_per_word']:.3f} tokens for a word on average.</p>"
+    text = f"<p>{vocabulary['tokens_per_word']:.3f} tokens per word on average.</p>"
     return f'{text}<div class="side">{used}{covered}{commonest}</div>'
 
 
@@ -238,9 +238,9 @@ def _counts(counts: dict[str, int]) -> str:
 
 def _examples(report: dict[str, Any]) -> str:
     legend = (
-        "<p>Rows from all over the data set with the masks of the first epoch:</p>"
-        '<p class="text"><ruby class="masked">mask<rt>what is to be predicted</rt></ruby> '
-        '<ruby class="replaced">a random token<rt>what is to be predicted</rt></ruby> '
+        "<p>Rows from the whole data set, with the masks of the first epoch:</p>"
+        '<p class="text"><ruby class="masked">mask<rt>token to predict</rt></ruby> '
+        '<ruby class="replaced">a random token<rt>token to predict</rt></ruby> '
         '<ruby class="kept">kept, and predicted</ruby> '
         '<span class="second">the second text</span></p>'
     )
@@ -259,7 +259,7 @@ def _example(row: dict[str, Any], labels: Sequence[str] | None) -> str:
 
 
 def _text(tokens: Sequence[dict[str, Any]]) -> str:
-    """Tokens as running text; pieces of a word stand together."""
+    """Tokens as running text, with no space between the pieces of a word."""
     pieces, segment = [], 0
     for number, token in enumerate(tokens):
         if token["segment"] != segment:

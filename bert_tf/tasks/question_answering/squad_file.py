@@ -3,7 +3,7 @@
     {"data": [{"paragraphs": [{"context": "...", "qas": [{"id": "...", "question": "...",
         "answers": [{"text": "...", "answer_start": 0}], "is_impossible": false}]}]}]}
 
-and the same as flat rows, in {"data": [...]}, as a list, as JSON lines or in Parquet:
+Also as flat rows, in {"data": [...]}, as a list, as JSON lines or in Parquet:
 
     {"id": "...", "context": "...", "question": "...",
         "answers": {"text": ["..."], "answer_start": [0]}}
@@ -32,9 +32,9 @@ class Question:
     Attributes:
       id: unique in its file.
       question: the question.
-      paragraph: index of its context among `Squad.contexts`.
-      answers: the texts of the answers; none if the context does not answer it.
-      starts: where the file says that each begins in the context.
+      paragraph: index of its context in `Squad.contexts`.
+      answers: the texts of the answers; empty if the context does not answer the question.
+      starts: where each answer begins in the context, according to the file.
     """
 
     id: str
@@ -50,9 +50,9 @@ class Squad:
 
     Attributes:
       path: the file.
-      contexts: each once, if rows are flat.
-      questions: about them.
-      has_answers: whether the file says the answers, be it that there are none.
+      contexts: all different contexts.
+      questions: the questions about the contexts.
+      has_answers: whether the file has answers, or says that there are none.
     """
 
     path: str
@@ -62,16 +62,17 @@ class Squad:
 
 
 def read_squad(path: str, reading: Reading = AS_NAMED, *, with_answers: bool = True) -> Squad:
-    """Reads a file, also compressed.
+    """Reads a file, which can be compressed.
 
     Args:
       path: the file.
-      reading: its encoding, and its format where the name does not say it.
-      with_answers: False: questions may lack their list of answers, as in files for tests.
+      reading: its encoding, and its format if the name does not tell it.
+      with_answers: False: questions need no list of answers, as in test sets.
 
     Raises:
-      ValueError: no such file, of another encoding or not JSON (with the line), something missing
-        or of another kind (with its place), an id that comes twice, or no questions.
+      ValueError: the file is missing, has another encoding or is not JSON (the message has the
+        line), a field is missing or has another type (the message has its place), two questions
+        have the same id, or there are no questions.
     """
     contexts, questions, seen, has_answers = {}, [], set(), False
     for place, record in iterate_questions(path, reading):
@@ -93,7 +94,7 @@ def read_squad(path: str, reading: Reading = AS_NAMED, *, with_answers: bool = T
 def iterate_questions(
     path: str, reading: Reading = AS_NAMED
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields (place in the file, flat record) of every question; only their form is checked."""
+    """Yields (place in the file, flat record) of every question; does not check the fields."""
     if reading.kind(path) == "parquet":
         yield from _rows(path, reading, "row")
     elif _is_of_lines(path, reading):
@@ -108,7 +109,7 @@ def _rows(path: str, reading: Reading, unit: str) -> Iterator[tuple[str, dict[st
 
 
 def _is_of_lines(path: str, reading: Reading) -> bool:
-    """Whether the first line is a question; a whole file may be a line too."""
+    """Whether the first line is a question; a JSON file can also be one long line."""
     _, first = next(read_lines(path, reading.encoding), (1, ""))
     try:
         record = parse_json(first, "")
@@ -161,7 +162,7 @@ def _question(path: str, qa: Any, place: str, paragraph: int) -> Question:
 
 
 def _answers(path: str, qa: dict, place: str) -> list:
-    """A list of objects, made of an object of lists where that is what the file has."""
+    """The answers as a list of objects; converts an object of lists."""
     columns = qa.get("answers")
     if not isinstance(columns, dict):
         return _items(path, qa, place, "answers")
@@ -169,7 +170,7 @@ def _answers(path: str, qa: dict, place: str) -> list:
     if len(texts) != len(starts):
         raise ValueError(
             f"{path}: {place}: {len(texts)} texts of answers, but {len(starts)} starts. Expected "
-            "one for each."
+            "one start for each text."
         )
     return [dict(zip(_ANSWER_KEYS, pair, strict=True)) for pair in zip(texts, starts, strict=True)]
 
@@ -177,7 +178,7 @@ def _answers(path: str, qa: dict, place: str) -> list:
 def _is_impossible(path: str, qa: dict, place: str) -> bool:
     value = qa.get("is_impossible")
     value = False if value is None else value  # Parquet has every column in every row
-    if not isinstance(value, bool):  # the text "false" would be true and drop the answers
+    if not isinstance(value, bool):  # the string "false" is true in Python: no answers
         raise ValueError(
             f"{path}: {place}: is_impossible is {value!r}. Expected true or false, without quotes."
         )
@@ -202,18 +203,21 @@ def _text(path: str, holder: Any, place: str, key: str) -> str:
 
 
 def locate_answers(squad: Squad, *, skip_bad: bool) -> dict[str, tuple[int, int] | None]:
-    """Where the first answer of each question stands: {id: (begin, end) in characters, or None}.
+    """Finds the first answer of each question.
 
-    An answer that does not begin where the file says is looked for in the context; the nearest
-    occurrence is taken, and how many were moved is logged. A question whose answer is nowhere in
-    its context has no entry.
+    If an answer does not begin where the file says, the nearest occurrence in the context is used;
+    the log has the number of moved answers.
 
     Args:
       squad: the file.
-      skip_bad: whether there may be such questions; they are counted in the log.
+      skip_bad: whether to skip answers that are not in their context; the log has their number.
+
+    Returns:
+      {id: (begin, end) in characters, or None without an answer}. Has no entry for a question whose
+      answer is not in its context.
 
     Raises:
-      ValueError: there is such a question, and there may be none.
+      ValueError: an answer is not in its context, and `skip_bad` is False.
     """
     places, num_moved, num_bad = {}, 0, 0
     for question in squad.questions:
@@ -227,15 +231,15 @@ def locate_answers(squad: Squad, *, skip_bad: bool) -> dict[str, tuple[int, int]
             if not skip_bad:
                 raise ValueError(
                     f"{squad.path}: question {question.id!r}: the answer {answer[:60]!r} is not in "
-                    "its context. Mend it, or pass --config.task.skip_bad_answers=true."
+                    "its context. Correct it, or pass --config.task.skip_bad_answers=true."
                 )
             continue
         num_moved += found != start
         places[question.id] = (found, found + len(answer))
     if num_moved or num_bad:
         logging.warning(
-            "%s: %d answers did not stand where the file says and were found elsewhere in the "
-            "context, %d are nowhere in it",
+            "%s: %d answers do not begin where the file says and were found elsewhere in the "
+            "context; %d answers are not in the context",
             squad.path,
             num_moved,
             num_bad,

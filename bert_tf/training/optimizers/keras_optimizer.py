@@ -1,11 +1,11 @@
-"""The optimizers and schedules for `model.compile` and `fit`, with the same updates as the loop.
+"""The optimizers and schedules for `model.compile` and `fit`, with the updates of the loop.
 
     config = OptimizerConfig(name="lamb")
     optimizer = KerasOptimizer(config, num_train_steps=1000, places=places_of(model))
     model.compile(optimizer=optimizer, loss=...)
 
-The loop does not use it: it keeps its slots in a flat dict, clips after the all-reduce and compiles
-the update. Under a strategy with several replicas Keras clips before the gradients are summed.
+The training loop does not use this class: it keeps slots in a flat dict, clips after the all-reduce
+and compiles the update. With several replicas, Keras clips before it sums the gradients.
 """
 
 import dataclasses
@@ -25,10 +25,10 @@ from bert_tf.training.optimizers.places import Place
 
 @keras.saving.register_keras_serializable(package="bert_tf")
 class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """`schedules.learning_rate` as Keras calls it.
+    """`schedules.learning_rate` with Keras' interface.
 
     Args:
-      config: an OptimizerConfig, or the dict of one.
+      config: an OptimizerConfig, or its dict.
       num_train_steps: where the schedule ends.
     """
 
@@ -48,15 +48,15 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable(package="bert_tf")
 class KerasOptimizer(keras.optimizers.Optimizer):
-    """The optimizer and schedule of an OptimizerConfig: decay, layer-wise rates, freezing and all.
+    """All settings of an OptimizerConfig: update, schedule, decay, layer-wise rates, freezing.
 
     Args:
-      config: an OptimizerConfig, or the dict of one.
+      config: an OptimizerConfig, or its dict.
       num_train_steps: where the schedule ends.
       name: of the optimizer; by default `config.name`.
-      places: {variable path: Place, or the dict of one} from `places.places_of`. Without them
-        nothing may depend on the parts of the encoder (Muon, layer-wise rates, freezing), and a
-        variable without a role is a matrix if it has two axes or more, else a bias.
+      places: {variable path: Place, or its dict} from `places.places_of`. Settings that depend on
+        the parts of the encoder (Muon, layer-wise rates, freezing) need them. Without them, a
+        variable without a role counts as a matrix if it has at least two axes, otherwise as a bias.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
             for v in variables
         }
         self._paces = pace_of_weights(self._config, places)
-        self._at, self._slots = [], []  # by the index that Keras gives a variable
+        self._at, self._slots = [], []  # in the order of Keras' variable index
         for variable in variables:
             place = places[variable.path]
             shapes = optimizers.slot_shapes(self._config.name, place, variable.shape)
@@ -115,7 +115,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         held = []
         for gradient, variable in zip(grads, variables, strict=True):
             pace = self._paces[variable.path]
-            if gradient is not None:  # what does not move has no part in the norm
+            if gradient is not None:  # the norm must not include weights that do not move
                 gradient = tf.convert_to_tensor(gradient)
                 zeros = tf.zeros_like(gradient)
                 gradient = zeros if pace.is_frozen else pace.choose(step, gradient, zeros)
@@ -158,7 +158,7 @@ def _check_needs_no_places(config: OptimizerConfig) -> None:
     if needed or config.name == "muon":
         raise ValueError(
             f"KerasOptimizer: {', '.join(needed) or config.name} depends on the parts of the "
-            "encoder, but there are no places. Pass places=places_of(model)."
+            "encoder, but places are missing. Pass places=places_of(model)."
         )
 
 

@@ -1,4 +1,4 @@
-"""How fast each part of an encoder moves: layer-wise learning rates, freezing, unfreezing."""
+"""Layer-wise learning rates, freezing and gradual unfreezing of an encoder's parts."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -16,9 +16,9 @@ class Pace:
     """When and how fast a weight moves.
 
     Attributes:
-      factor: of the learning rate.
-      release: finished optimizer steps after which it moves.
-      is_frozen: it never does.
+      factor: multiplies the learning rate.
+      release: number of finished optimizer steps after which the weight moves.
+      is_frozen: the weight never moves.
     """
 
     factor: float = 1.0
@@ -26,27 +26,28 @@ class Pace:
     is_frozen: bool = False
 
     def choose(self, step: tf.Tensor, moving: tf.Tensor, held: tf.Tensor) -> tf.Tensor:
-        """`moving` if the weight moves after `step` finished steps, else `held`."""
+        """`moving` if the weight moves after `step` finished steps, otherwise `held`."""
         return tf.where(step >= self.release, moving, held) if self.release else moving
 
     def number_of_update(self, step: tf.Tensor) -> tf.Tensor:
-        """The number, from 1, of the weight's own update that follows `step` finished steps.
+        """The number of the weight's next update after `step` finished steps, from 1.
 
-        Its slots begin at its release, and so does their bias correction.
+        Slots, and their bias correction, begin when the weight is released.
         """
         return tf.maximum(step - self.release, 0) + 1
 
 
 def pace_of_weights(config: OptimizerConfig, places: Mapping[str, Place]) -> dict[str, Pace]:
-    """{path: Pace} of the weights at `places`, as `config` wants it.
+    """{path: Pace} of the weights at `places`, from `config`.
 
-    The rate of a part is `layer_decay` times that of the part above it (Clark et al. 2020, section
-    3.1; Howard and Ruder 2018, section 3.2, "discriminative fine-tuning"). With `unfreeze_every`,
-    the heads train first, and after each so many steps one part more, from the top (Howard and
-    Ruder 2018, section 3.3). Blocks that share their weights count as one.
+    The rate of a part is `layer_decay` times the rate of the part above it (Clark et al. 2020,
+    section 3.1; Howard and Ruder 2018, section 3.2, "discriminative fine-tuning"). With
+    `unfreeze_every`, only the heads train at first; after each `unfreeze_every` steps the next part
+    from the top starts to train (Howard and Ruder 2018, section 3.3). Blocks that share their
+    weights count as one.
 
     Raises:
-      ValueError: more frozen blocks than there are.
+      ValueError: `config` freezes more blocks than the model has.
     """
     num_blocks = max((place.num_blocks for place in places.values()), default=0)
     if config.num_frozen_layers > num_blocks:
@@ -72,7 +73,7 @@ def _pace(config: OptimizerConfig, place: Place) -> Pace:
 def keep_top_random(
     initialize: Callable[[keras.Model], None] | None, num_layers: int
 ) -> Callable[[keras.Model], None] | None:
-    """`initialize`, but the `num_layers` top blocks and the pooler keep the weights they have.
+    """`initialize`, but the top `num_layers` blocks and the pooler keep their random weights.
 
     Reference: Zhang et al. 2021, "Revisiting few-sample BERT fine-tuning", section 5.
     """
@@ -93,5 +94,5 @@ def keep_top_random(
 
 
 def _is_in_top(place: Place, num_layers: int) -> bool:
-    """Whether a weight is in the pooler, or in one of the `num_layers` top blocks."""
+    """Whether a weight is in the pooler, or in one of the top `num_layers` blocks."""
     return place.kind == "pooler" or (place.kind == "block" and place.below_top <= num_layers)

@@ -1,7 +1,7 @@
 """Dynamic loss scaling, which keeps small gradients from becoming 0 in float16.
 
-Reference: Micikevicius et al. 2018, section 3.2. Whether a step overflowed is decided on the
-all-reduced gradient, so that all replicas decide alike.
+Reference: Micikevicius et al. 2018, section 3.2. The all-reduced gradient shows whether a step
+overflowed, so all replicas decide the same.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ import tensorflow as tf
 
 INITIAL = 2.0**15
 LARGEST = 2.0**24
-GROW_EVERY = 2000  # good steps in a row
+GROW_EVERY = 2000  # consecutive steps without overflow
 
 
 class LossScale:
-    """The scale and how long it has held. Create it in the scope of the strategy."""
+    """The scale, and the steps since its last change. Create it in the strategy's scope."""
 
     def __init__(self):
         self.value = _variable(tf.constant(INITIAL), "loss_scale")
@@ -25,11 +25,11 @@ class LossScale:
         return {"loss_scale": self.value, "loss_scale_good_steps": self._good_steps}
 
     def scale(self, loss: tf.Tensor) -> tf.Tensor:
-        """The loss to be differentiated."""
+        """The loss to differentiate."""
         return loss * tf.convert_to_tensor(self.value)
 
     def unscale(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """The gradients of the loss itself; a scale is a power of 2, so no digit is lost."""
+        """The gradients of the unscaled loss. The scale is a power of 2, so this is exact."""
         inverse = 1.0 / tf.convert_to_tensor(self.value)
         return [gradient * inverse for gradient in gradients]
 
@@ -42,7 +42,7 @@ class LossScale:
         self._good_steps.assign(tf.where(is_time, tf.zeros_like(good), good))
 
     def can_shrink(self) -> tf.Tensor:
-        """False at 1: what overflows without a scale is not finite for another reason."""
+        """False at 1, because an overflow without a scale has another cause."""
         return tf.convert_to_tensor(self.value) > 1.0
 
     def shrink(self) -> bool:

@@ -1,8 +1,8 @@
-"""The optimizers by name: which slots a weight has, and who is decayed, scaled, slowed or frozen.
+"""The optimizers by name: the slots of each weight, and its decay, trust ratio, rate or freezing.
 
-The slots are plain variables named `<path>/m`, `<path>/v`, `<path>/vr` and `<path>/vc`, so that a
-checkpoint is a flat dict. Every replica updates its own copy from the same all-reduced gradient: no
-second all-reduce.
+The slots are plain variables named `<path>/m`, `<path>/v`, `<path>/vr` and `<path>/vc`, so a
+checkpoint is a flat dict. Every replica updates its own copy from the same all-reduced gradient,
+without a second all-reduce.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,15 +17,15 @@ from bert_tf.training.optimizers.places import Place
 
 
 def is_orthogonalized(name: str, place: Place) -> bool:
-    """Whether the optimizer called `name` makes orthogonal updates of the weight at `place`.
+    """Whether the optimizer `name` makes the updates of the weight at `place` orthogonal.
 
-    Muon does, of the matrices of the blocks. Embeddings and heads are moved by AdamW.
+    Muon does it for the matrices of the blocks. AdamW updates embeddings and heads.
     """
     return name == "muon" and place.kind == "block" and place.role == roles.MATRIX
 
 
 def slot_shapes(name: str, place: Place, shape: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """{slot: its shape} of the weight at `place` with the optimizer called `name`."""
+    """{slot: its shape} of the weight at `place` with the optimizer `name`."""
     shape = tuple(shape)
     if name == "sgd":
         return {}
@@ -46,15 +46,18 @@ def update(
     step: tf.Tensor,
     learning_rate: tf.Tensor,
 ) -> tuple[tf.Tensor, ...]:
-    """The new (weight, *slots) of the variable at `place` after the update called `config.name`.
+    """Computes one update of the variable at `place` with the optimizer `config.name`.
 
     Args:
       config: the optimizer config.
-      place: decides about decay and trust ratio.
-      weight, gradient: float32 of one shape.
+      place: decides whether decay and trust ratio apply.
+      weight, gradient: float32 of the same shape.
       slots: in the order of `slot_shapes`.
       step: number of this update, from 1.
       learning_rate: float32 scalar.
+
+    Returns:
+      The new (weight, *slots).
     """
     is_decayed = roles.takes_decay(place.role)
     decay = config.weight_decay if is_decayed else 0.0
@@ -97,19 +100,20 @@ def update(
 
 
 class Optimizer:
-    """The slots of every weight that is trained, and the update of all of them.
+    """The slots of all trained weights, and the update of all weights.
+
+    Create it in the scope of the strategy, because it creates the slots.
 
     Args:
       config: the optimizer config.
-      weights: {path: variable} of the whole model; those that the config freezes get no slots.
-        Slots are created here: call it in the strategy's scope.
-      places: {path: Place} of at least these.
+      weights: {path: variable} of the whole model; frozen weights get no slots.
+      places: {path: Place} of at least these weights.
 
     Attributes:
-      weights: {path: variable} of those that move, now or later.
-      frozen: paths of the others.
-      decayed: paths that take weight decay.
-      orthogonalized: paths whose updates are orthogonal, with products of matrices in them.
+      weights: {path: variable} of the weights that move, now or later.
+      frozen: paths of all other weights.
+      decayed: paths of weights with weight decay.
+      orthogonalized: paths with orthogonal updates, which contain matrix products.
       paces: {path: Pace} of `weights`.
       slots: {path/slot: variable}.
     """
@@ -141,22 +145,22 @@ class Optimizer:
         }
 
     def describe(self) -> list[str]:
-        """Lines for the log: what is decayed, what is frozen, and what has a pace of its own."""
+        """Lines for the log: weights with decay, frozen weights, weights with their own rates."""
         lines = [_listed("weight decay on", self.decayed)]
         if self.orthogonalized:
             lines.append(_listed("orthogonal updates of", self.orthogonalized))
         if self.frozen:
-            lines.append(_listed("frozen for good are", self.frozen))
+            lines.append(_listed("frozen are", self.frozen))
         by_pace = {}
         for path, pace in self.paces.items():
             by_pace.setdefault(pace, []).append(path)
         for pace, paths in by_pace.items() if len(by_pace) > 1 else ():
-            rate = f"learning rate x {pace.factor:.3g} from step {pace.release + 1} on has"
+            rate = f"learning rate x {pace.factor:.3g} from step {pace.release + 1} on for"
             lines.append(_listed(rate, paths))
         return lines
 
     def released(self, gradients: Sequence[tf.Tensor], step: tf.Tensor) -> list[tf.Tensor]:
-        """The `gradients`, 0 for weights that gradual unfreezing still holds after `step` steps."""
+        """The `gradients`, with 0 for weights that are not yet unfrozen after `step` steps."""
         return [
             pace.choose(step, gradient, tf.zeros_like(gradient))
             for pace, gradient in zip(self.paces.values(), gradients, strict=True)
@@ -175,9 +179,9 @@ class Optimizer:
         Args:
           gradients: in the order of `weights`.
           step: int64 scalar, finished optimizer steps.
-          learning_rate: of weights without layer-wise decay.
-          orthogonalized: update only those whose updates are orthogonal, or only the others; None:
-            all.
+          learning_rate: float32 scalar, before layer-wise factors.
+          orthogonalized: True: update only weights with orthogonal updates; False: only the other
+            weights; None: all.
         """
         for (path, weight), gradient in zip(self.weights.items(), gradients, strict=True):
             if orthogonalized not in (None, path in self.orthogonalized):

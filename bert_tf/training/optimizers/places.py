@@ -1,7 +1,7 @@
-"""Where each weight of a model stands: what it is, in which part of the encoder, and how deep.
+"""The place of each weight in a model: its role, its part of the encoder, and its depth.
 
-Optimizers ask this. The encoder says which parts it has (`bert_tf.models.encoder.Part`), each
-variable what it is (`bert_tf.layers.roles`).
+Optimizers need this. The encoder lists its parts (`bert_tf.models.encoder.Part`), and each variable
+has a role (`bert_tf.layers.roles`).
 """
 
 import dataclasses
@@ -16,14 +16,14 @@ HEAD = "head"
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """What an optimizer must know of a weight beside its values.
+    """What an optimizer needs to know about a weight besides its values.
 
     Attributes:
       role: see `bert_tf.layers.roles`.
-      kind: of the encoder's part, "embeddings", "block", "pooler" or "top"; "head" for what is not
-        in the encoder.
-      depth: 0 for embeddings, i + 1 for block i, `num_blocks` + 1 for all that stands above.
-      num_blocks: how many blocks of the encoder have weights of their own; only these count.
+      kind: the encoder's part, "embeddings", "block", "pooler" or "top"; "head" for a weight
+        outside the encoder.
+      depth: 0 for embeddings, i + 1 for block i, `num_blocks` + 1 for everything above the blocks.
+      num_blocks: number of blocks of the encoder; blocks that share their weights count as one.
     """
 
     role: str
@@ -33,15 +33,15 @@ class Place:
 
     @property
     def below_top(self) -> int:
-        """How many parts of the encoder are nearer to the loss; 0 for all above the blocks."""
+        """The number of encoder parts nearer to the loss; 0 for everything above the blocks."""
         return self.num_blocks + 1 - self.depth
 
 
 def places_of(model: keras.Model) -> dict[str, Place]:
     """{variable path: Place} of all weights of a model.
 
-    A weight that several encoders share stands where the first of them has it. A head may be made
-    of Keras' own layers, whose variables have no role: their shape says it.
+    A weight that several encoders share has its place in the first of them. A head can consist of
+    Keras' own layers. Their variables have no role, so their shape decides.
 
     Raises:
       ValueError: a variable of the encoder has no role.
@@ -61,7 +61,7 @@ def places_of(model: keras.Model) -> dict[str, Place]:
 
 
 def _encoders(model: keras.layers.Layer) -> Iterator[keras.Model]:
-    """What says which parts it has, at any depth of the model."""
+    """The encoders of a model, that is, all layers with `parts`, at any depth."""
     if hasattr(model, "parts"):
         yield model
         return

@@ -1,7 +1,7 @@
 """Learning rates as functions of the number of finished optimizer steps.
 
-Every schedule rises in a straight line during the warm-up. After it, `shape(remaining)` falls from
-1 to 0 with the share of the steps that remain, from the peak to the end rate.
+Every schedule rises linearly during the warm-up. Afterwards the rate falls from the peak to the end
+rate: `shape(remaining)`, from 1 to 0, is a function of the share of the steps that remain.
 """
 
 import math
@@ -23,20 +23,20 @@ _SHAPES = {
 def learning_rate(
     step: tf.Tensor, config: OptimizerConfig, num_train_steps: int | tf.Tensor
 ) -> tf.Tensor:
-    """The rate of the update that follows `step` finished ones.
+    """The learning rate of the next update after `step` finished updates.
 
     Args:
-      step: any integer dtype and shape; the first update sees 0.
-      config: `schedule`, `learning_rate` (the peak), `end_learning_rate`, `warmup_proportion`; of
-        single schedules `power` and `decay_proportion`.
-      num_train_steps: T; a tensor if it is known only while the run goes on.
+      step: any integer dtype and shape; 0 for the first update.
+      config: `schedule`, `learning_rate` (the peak), `end_learning_rate`, `warmup_proportion`; some
+        schedules also use `power` or `decay_proportion`.
+      num_train_steps: T; a tensor if the run decides it later.
 
     Returns:
       float32 of the shape of `step`: from 0 to the peak in the warm-up, the end rate from step T on
       (`constant` stays at the peak).
 
     References: linear, Devlin et al. 2018, appendix A.2; cosine, Loshchilov and Hutter 2017;
-    warm-up, stable, decay, Hu et al. 2024 (MiniCPM), section 4, with a straight line at the end.
+    warm-up, stable, decay, Hu et al. 2024 (MiniCPM), section 4, with a linear decay.
     """
     warmup = _share(config.warmup_proportion, num_train_steps)
     falling_from = warmup
@@ -53,7 +53,7 @@ def learning_rate(
 
 
 def _share(proportion: float, num_train_steps: int | tf.Tensor) -> tf.Tensor:
-    """Whole steps, as Python's int(proportion * steps): float32 would round some of them up."""
+    """Whole steps, as in Python's int(proportion * steps); float32 would round some of them up."""
     steps = tf.cast(num_train_steps, tf.float64) * tf.constant(proportion, tf.float64)
     return _float(tf.floor(steps))
 

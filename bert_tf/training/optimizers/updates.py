@@ -1,7 +1,7 @@
-"""What each optimizer does to one weight: pure functions of tensors.
+"""The update of one weight with each optimizer: pure functions of tensors.
 
-A function returns the new weight and the new values of its slots, in the order in which it takes
-them. `optimizer` decides which weights are decayed, and keeps the slots.
+A function returns the new weight and the new values of its slots, in the order of its arguments.
+`optimizer` decides which weights have decay, and keeps the slots.
 """
 
 import dataclasses
@@ -11,10 +11,10 @@ import tensorflow as tf
 
 # Shazeer and Stern 2018, section 9.
 _ADAFACTOR_EPSILON_1 = 1e-30  # keeps the second moment above 0
-_ADAFACTOR_EPSILON_2 = 1e-3  # the size that a weight near 0 is taken to have
+_ADAFACTOR_EPSILON_2 = 1e-3  # the least root mean square of a weight in the relative step
 
-# Jordan et al. 2024 (Muon): a x + b x^3 + c x^5, which takes singular values between 0 and 1 to
-# between 0.7 and 1.2 in five rounds.
+# Jordan et al. 2024 (Muon): a x + b x^3 + c x^5. Five rounds of it move singular values from (0, 1]
+# to between 0.7 and 1.2.
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _QUINTIC_ROUNDS = 5
 
@@ -22,17 +22,17 @@ _QUINTIC_ROUNDS = 5
 def sgd_update(
     weight: tf.Tensor, gradient: tf.Tensor, *, learning_rate: tf.Tensor, weight_decay: float
 ) -> tf.Tensor:
-    """One step down the gradient, with decoupled weight decay; no slots."""
+    """One step of gradient descent, with decoupled weight decay; no slots."""
     return weight - learning_rate * (gradient + weight_decay * weight)
 
 
 @dataclasses.dataclass(frozen=True)
 class Moments:
-    """Adam's running means of a gradient (m) and of its square (v), and the direction they give.
+    """Adam's running means of the gradient (m) and of its square (v), and the update from them.
 
     Attributes:
-      step: number of this update, from 1 (only used for the bias correction).
-      beta_1, beta_2: shares of m and v that stay.
+      step: number of this update, from 1 (only for the bias correction).
+      beta_1, beta_2: decay rates of m and v.
       epsilon: added to the root of v.
       bias_correction: divide m and v by 1 - beta^step (Kingma and Ba 2015, algorithm 1);
         google-research/bert does not.
@@ -47,11 +47,11 @@ class Moments:
     def direction(
         self, gradient: tf.Tensor, m: tf.Tensor, v: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """(Adam's update before the rate, the new m, the new v)."""
+        """Returns Adam's update before the learning rate, the new m and the new v."""
         m = self.beta_1 * m + (1.0 - self.beta_1) * gradient
         v = self.beta_2 * v + (1.0 - self.beta_2) * tf.square(gradient)
         m_hat, root = m, tf.sqrt(v)
-        if self.bias_correction:  # factors, because dividing takes longer
+        if self.bias_correction:  # multiplies, because a division takes longer
             m_hat *= 1.0 / _one_minus_power(self.beta_1, self.step)
             root *= tf.math.rsqrt(_one_minus_power(self.beta_2, self.step))
         return m_hat / (root + self.epsilon), m, v
@@ -77,8 +77,8 @@ def adamw_update(
     """One step of Adam with decoupled weight decay.
 
     Args:
-      weight, gradient, m, v: float32 of one shape.
-      moments: how m and v move.
+      weight, gradient, m, v: float32 of the same shape.
+      moments: settings of m and v.
       learning_rate: float32 scalar.
       weight_decay: 0 for none.
 
@@ -102,14 +102,14 @@ def lamb_update(
     weight_decay: float,
     is_adapted: bool,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """One step of LAMB: Adam's direction plus the decay, made as long as the weight.
+    """One step of LAMB: Adam's update plus the decay, scaled to the norm of the weight.
 
     Args:
-      weight, gradient, m, v, moments, learning_rate, weight_decay: as `adamw_update`; the decay is
-        part of what the trust ratio scales.
-      is_adapted: scale by the trust ratio |weight| / |update|. It is 1 where either is 0, and as
-        long as no gradient has reached the weight: decay alone, made as long as the weight, would
-        take the share `learning_rate` of it at every step.
+      weight, gradient, m, v, moments, learning_rate, weight_decay: as in `adamw_update`; the trust
+        ratio scales the decay too.
+      is_adapted: scale by the trust ratio |weight| / |update|. The ratio is 1 if a norm is 0, or if
+        the weight has not had a gradient yet: otherwise the scaled decay alone would remove the
+        share `learning_rate` of the weight at every step.
 
     Returns:
       The new (weight, m, v).
@@ -140,13 +140,13 @@ def adafactor_update(
     """One step of Adafactor, without momentum.
 
     Args:
-      weight, gradient: float32 of one shape, [R, C] or of another rank.
-      moments: of a matrix vr [R] and vc [C], the means of the squared gradients over columns and
-        rows; of any other weight v, of its shape.
+      weight, gradient: float32 of the same shape, [R, C] or of another rank.
+      moments: for a matrix vr [R] and vc [C], the means of the squared gradients over columns and
+        rows; for any other weight v, with its shape.
       step: number of this update, from 1.
       learning_rate: float32 scalar.
       weight_decay: decoupled, 0 for none (the paper has none).
-      decay_exponent: the second moment forgets with 1 - step^-decay_exponent (section 7.2).
+      decay_exponent: the second moment decays with 1 - step^-decay_exponent (section 7.2).
       update_clip: largest root mean square of an update before the rate (section 6).
       relative_step: multiply the rate by the root mean square of the weight, at least 1e-3
         (section 8).
@@ -155,7 +155,7 @@ def adafactor_update(
       The new (weight, *moments).
 
     Reference: Shazeer and Stern 2018, algorithms 4 and 5; with relative_step, the learning rate is
-    their rho_t.
+    rho_t in the paper.
     """
     beta_2 = 1.0 - tf.cast(step, tf.float32) ** -decay_exponent
     squared = tf.square(gradient) + _ADAFACTOR_EPSILON_1
@@ -174,11 +174,11 @@ def adafactor_update(
 
 
 def _inverse_root(*moments: tf.Tensor) -> tf.Tensor:
-    """1 / sqrt(v), where v of a matrix is the product of vr and vc over the mean of vr."""
+    """1 / sqrt(v); for a matrix, v is vr x vc / mean(vr)."""
     if len(moments) == 1:
         return tf.math.rsqrt(moments[0])
     vr, vc = moments
-    # Apart, because the product of two tiny means is 0 in float32.
+    # Two roots, because the product of two tiny means is 0 in float32.
     rows = tf.math.rsqrt(vr / tf.reduce_mean(vr))
     return rows[:, tf.newaxis] * tf.math.rsqrt(vc)[tf.newaxis, :]
 
@@ -197,14 +197,14 @@ def muon_update(
     momentum: float,
     update_rms: float,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """One step of Muon, for a matrix: momentum, made orthogonal, with decoupled weight decay.
+    """One step of Muon for a matrix: orthogonalised momentum, with decoupled weight decay.
 
     Args:
       weight, gradient, m: float32 [R, C]: the weight, its gradient and the mean of gradients.
       learning_rate: float32 scalar.
       weight_decay: 0 for none.
-      momentum: share of `m` that stays; looks ahead as Nesterov's.
-      update_rms: root mean square of an update before the rate, if it is orthogonal.
+      momentum: decay rate of `m`; Nesterov momentum.
+      update_rms: root mean square of an orthogonal update before the learning rate.
 
     Returns:
       The new (weight, m).
@@ -220,10 +220,10 @@ def muon_update(
 
 
 def _orthogonal(matrix: tf.Tensor) -> tf.Tensor:
-    """bfloat16 [R, C]: about U V^T of the singular value decomposition U S V^T of `matrix`."""
+    """bfloat16 [R, C]: approximately U V^T, where U S V^T is the SVD of `matrix`."""
     is_tall = matrix.shape[0] > matrix.shape[1]
     x = matrix / (tf.norm(matrix) + 1e-20)
-    x = tf.cast(x, tf.bfloat16)  # as its authors do: the rounds forgive it
+    x = tf.cast(x, tf.bfloat16)  # as the authors do: the rounds correct the rounding errors
     a, b, c = _QUINTIC
     for _ in range(_QUINTIC_ROUNDS):
         gram = tf.matmul(x, x, transpose_a=is_tall, transpose_b=not is_tall)
