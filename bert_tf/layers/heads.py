@@ -1,4 +1,4 @@
-"""What stands on top of an encoder: pooler, masked LM, classifier, spans and others.
+"""The layers on top of an encoder: pooler, masked LM, classifier, spans and others.
 
 Shape suffixes: B batch, S sequence, P predictions, E examples in a packed row, D hidden,
 V vocabulary, W width of the word embeddings, L labels.
@@ -18,7 +18,7 @@ class Pooler(keras.layers.Layer):
 
     Args:
       hidden_size: D.
-      initializer_range: standard deviation of the truncated normal the kernel starts from.
+      initializer_range: standard deviation of the truncated normal that initialises the kernel.
 
     Call arguments:
       sequence_BSD: float [B, S, D].
@@ -55,18 +55,18 @@ class Pooler(keras.layers.Layer):
 
 
 class MaskedLanguageModelHead(keras.layers.Layer):
-    """Scores over the vocabulary at the masked positions, as a rule tied to the word embeddings.
+    """Scores over the vocabulary at the masked positions, usually tied to the word embeddings.
 
-    Only the masked positions are gathered before the projection: at 20 predictions in 128 tokens
-    that is a sixth of the largest product of the model.
+    It gathers the masked positions before the projection: with 20 predictions in 128 tokens, this
+    makes the largest product of the model six times smaller.
 
     Args:
       hidden_size, vocab_size: D, V.
       embedding_size: W; None for D.
       hidden_act: activation of the transform, see `layers.activations`.
       layer_norm_eps: epsilon of the transform's LayerNorm.
-      initializer_range: standard deviation of the truncated normal the kernel starts from.
-      tied: score with the word embeddings; False for a table of its own, output_weights [V, W].
+      initializer_range: standard deviation of the truncated normal that initialises the kernel.
+      tied: score with the word embeddings; False: with a separate table, output_weights [V, W].
 
     Call arguments:
       sequence_BSD: float [B, S, D].
@@ -181,13 +181,13 @@ class _TwoScoreHead(keras.layers.Layer):
 
 
 class NextSentenceHead(_TwoScoreHead):
-    """Two scores for each pooled output: 0 = the second text follows, 1 = it is a random one.
+    """Two scores for each pooled output: 0 = the second text follows the first, 1 = it is random.
 
     The variables are google-research/bert's: output_weights [2, D] (out, in) and output_bias [2].
 
     Args:
       hidden_size: D.
-      initializer_range: standard deviation of the truncated normal the weights start from.
+      initializer_range: standard deviation of the truncated normal that initialises the weights.
 
     Call arguments:
       pooled: float [B, D] or [B, E, D].
@@ -207,7 +207,7 @@ class ClassifierHead(keras.layers.Layer):
       hidden_size: D.
       num_labels: L.
       dropout_prob: dropout rate of the input.
-      initializer_range: standard deviation of the truncated normal the kernel starts from.
+      initializer_range: standard deviation of the truncated normal that initialises the kernel.
 
     Call arguments:
       inputs: float [..., D].
@@ -255,12 +255,12 @@ class ClassifierHead(keras.layers.Layer):
 
 
 class DenseClassifierHead(ClassifierHead):
-    """A classifier with a dense layer of its own below the scores.
+    """A classifier with an additional dense layer below the scores.
 
     Args:
-      hidden_act: activation of that layer, see `layers.activations`.
-      drops_input: dropout before that layer too, not only before the scores.
-      **kwargs: as of `ClassifierHead`, whose call arguments and result are the same.
+      hidden_act: activation of the dense layer, see `layers.activations`.
+      drops_input: dropout also before the dense layer, not only before the scores.
+      **kwargs: as for `ClassifierHead`, which has the same call arguments and result.
 
     Reference: Liu et al. 2019 (RoBERTa), in the form of fairseq.
     """
@@ -293,12 +293,12 @@ class DenseClassifierHead(ClassifierHead):
 
 
 class ReplacedTokenHead(keras.layers.Layer):
-    """A score for each token: that it is not the original one.
+    """A score for each token; a high score means that the token was replaced.
 
     Args:
       hidden_size: D.
       hidden_act: activation of the dense layer below the score, see `layers.activations`.
-      initializer_range: standard deviation of the truncated normal the kernels start from.
+      initializer_range: standard deviation of the truncated normal that initialises the kernels.
 
     Call arguments:
       sequence_BSD: float [B, S, D].
@@ -338,14 +338,14 @@ class ReplacedTokenHead(keras.layers.Layer):
 
 
 class SpanHead(_TwoScoreHead):
-    """Two scores of each token: that the answer begins and that it ends there.
+    """Two scores for each token: as the begin and as the end of the answer.
 
-    The variables are those of google-research/bert's run_squad.py: output_weights [2, D] (out, in)
-    and output_bias [2].
+    The variables are as in google-research/bert's run_squad.py: output_weights [2, D] (out, in) and
+    output_bias [2].
 
     Args:
       hidden_size: D.
-      initializer_range: standard deviation of the truncated normal the weights start from.
+      initializer_range: standard deviation of the truncated normal that initialises the weights.
 
     Call arguments:
       sequence_BSD: float [B, S, D].

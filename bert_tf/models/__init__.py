@@ -1,1 +1,1 @@
-"""Encoders: a package each, behind the contract in model.py (settings) and encoder.py (Keras)."""
+"""Encoders: one package each. Their contract is in model.py (settings) and encoder.py (Keras)."""

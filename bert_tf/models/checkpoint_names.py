@@ -1,12 +1,12 @@
-"""How the files of other projects name the tensors of a model. What CHECKPOINT_NAMES is made of.
+"""The names of a model's tensors in the files of other projects: the classes in CHECKPOINT_NAMES.
 
-A package of bert_tf.models, or a module outside, that can be converted exports
+A package of bert_tf.models, or a module outside, exports the following if it can be converted:
 
     CHECKPOINT_NAMES = {"hugging_face": HuggingFaceNames(...), "google": GoogleNames(...)}
 
-with an entry for each format that has this model. The formats are the modules of
-bert_tf.checkpoints: they know files and containers, and ask here for names. Importing this needs
-neither TensorFlow nor Keras.
+It has an entry for each format of this model. The formats are modules of bert_tf.checkpoints, which
+know files and containers and take the names from here. This module needs neither TensorFlow nor
+Keras.
 """
 
 import dataclasses
@@ -14,25 +14,25 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-LARGEST_GROUP = 16  # layers that stand in a group (`{j}`); no published model has more than one
+LARGEST_GROUP = 16  # most layers in a group (`{j}`); published models have one
 
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """One tensor in both worlds.
+    """One tensor: its name in the other project ("theirs") and in bert_tf ("ours").
 
     Attributes:
-      theirs: its name there. `{i}` is the number of the layer, `{n}` the number of layers; `{i+4}`
-        and `{n+4}` are these plus 4. `{j}` is the number within a group of layers, where `{i}` is
-        that of the group.
-      ours: the path of our variable; `{i}` is the number of the layer, or `{i}` and `{j}`.
+      theirs: its name in the file. `{i}` is the number of the layer, `{n}` the number of layers;
+        `{i+4}` and `{n+4}` are these numbers plus 4. For layers in groups, `{i}` is the number of
+        the group, and `{j}` the number in the group.
+      ours: the path of our variable, with `{i}`, or `{i}` and `{j}`.
       transposed: theirs is the transpose of ours.
-      heads_axis: the axis of ours that is two axes there, [number of heads, head size]. None: the
-        axes are the same.
-      rows_before: ours has so many rows before the first of theirs, which no token uses: they are 0
-        when the tensor is read, and left out when it is written.
-      spare: a path of its own for this tensor where the file holds another one for `ours` too.
-        Such a tensor is kept, used by nothing, and written back. "": there is only one.
+      heads_axis: the axis of ours that is two axes in theirs, [number of heads, head size]. None:
+        the axes are the same.
+      rows_before: number of rows that only ours has, before the first of theirs. No token uses
+        them: they are 0 after reading, and are not written.
+      spare: a separate path for this tensor, if the file also has another tensor for `ours`. The
+        spare tensor is kept, not used, and written back. "": the file has only one.
     """
 
     theirs: str
@@ -43,7 +43,7 @@ class Rule:
     spare: str = ""
 
     def for_layers(self, num_layers: int) -> Iterator["Rule"]:
-        """The rule for each layer; only itself if it is not one of layers."""
+        """Yields the rule for each layer, or only this rule if it has no number of a layer."""
         inner = LARGEST_GROUP if "{j}" in self.ours else 1
         for i, j in itertools.product(range(num_layers if "{i}" in self.ours else 1), range(inner)):
             theirs = in_layer(self.theirs, i, num_layers).replace("{j}", str(j))
@@ -51,10 +51,10 @@ class Rule:
             yield dataclasses.replace(self, theirs=theirs, ours=ours)
 
     def their_shape(self, shape: tuple[int, ...], num_heads: int) -> tuple[int, ...]:
-        """Its shape there, from the shape of ours.
+        """The shape of their tensor.
 
         Args:
-          shape: of our variable.
+          shape: the shape of our variable.
           num_heads: N, of the attention; only for rules with a `heads_axis`.
         """
         if self.heads_axis is not None:
@@ -66,7 +66,7 @@ class Rule:
 
 
 def in_layer(name: str, i: int, num_layers: int) -> str:
-    """A name with the numbers of layer `i` in place of `{i}`, `{i+4}`, `{n}` and `{n+4}`."""
+    """Replaces `{i}`, `{i+4}`, `{n}` and `{n+4}` in a name with the numbers of layer `i`."""
     numbers = {"{i}": i, "{i+4}": i + 4, "{n}": num_layers, "{n+4}": num_layers + 4}
     for placeholder, number in numbers.items():
         name = name.replace(placeholder, str(number))
@@ -74,7 +74,7 @@ def in_layer(name: str, i: int, num_layers: int) -> str:
 
 
 def same(names: Iterable[str]) -> list[Rule]:
-    """Rules for tensors that have the same name in both worlds."""
+    """Rules for tensors that have the same name in both projects."""
     return [Rule(name, name) for name in names]
 
 
@@ -82,7 +82,7 @@ def dense(theirs: str, ours: str, heads_axis: int | None = None) -> list[Rule]:
     """Rules for a dense layer of TensorFlow.
 
     Args:
-      theirs, ours: where it is in both worlds.
+      theirs, ours: its path in both projects.
       heads_axis: of its kernel, see `Rule`: 1 for queries, keys and values, 0 for the output of an
         attention.
     """
@@ -112,7 +112,7 @@ def torch_norm(theirs: str, ours: str) -> list[Rule]:
 
 
 def torch_scores(theirs: str, ours: str) -> list[Rule]:
-    """Rules for a Linear of torch that ours has in the same orientation, as Google's scores."""
+    """Rules for a Linear of torch whose weight is not transposed in ours, as in Google's scores."""
     return [
         Rule(f"{theirs}.weight", f"{ours}/output_weights"),
         Rule(f"{theirs}.bias", f"{ours}/output_bias"),
@@ -120,10 +120,10 @@ def torch_scores(theirs: str, ours: str) -> list[Rule]:
 
 
 def torch_block(theirs: str, ours: str) -> list[Rule]:
-    """Rules for a transformer block that Hugging Face names as BERT's.
+    """Rules for a transformer block with the names of Hugging Face's BERT.
 
     Args:
-      theirs, ours: where the block with the number `{i}` is.
+      theirs, ours: the path of block `{i}` in both projects.
     """
     layers = {
         **{f"attention.self.{name}": torch_dense for name in ("query", "key", "value")},
@@ -141,7 +141,7 @@ def torch_block(theirs: str, ours: str) -> list[Rule]:
 
 
 def torch_embeddings(theirs: str, ours: str) -> list[Rule]:
-    """Rules for embeddings that Hugging Face names as BERT's."""
+    """Rules for embeddings with the names of Hugging Face's BERT."""
     tables = ("word_embeddings", "position_embeddings", "token_type_embeddings")
     return [
         *(Rule(f"{theirs}.{table}.weight", f"{ours}/{table}") for table in tables),
@@ -150,7 +150,7 @@ def torch_embeddings(theirs: str, ours: str) -> list[Rule]:
 
 
 def garden_block(theirs: str, ours: str) -> list[Rule]:
-    """Rules for a TransformerEncoderBlock of Model Garden, where the block `{i}` is."""
+    """Rules for a TransformerEncoderBlock of Model Garden, from the paths of block `{i}`."""
     attention = f"{theirs}/_attention_layer"
     return [
         *dense(f"{attention}/_query_dense", f"{ours}/attention/self/query", 1),
@@ -165,7 +165,7 @@ def garden_block(theirs: str, ours: str) -> list[Rule]:
 
 
 def keras_block(theirs: str, ours: str) -> list[Rule]:
-    """Rules for a TransformerEncoder of keras-hub, where the block `{i}` is."""
+    """Rules for a TransformerEncoder of keras-hub, from the paths of block `{i}`."""
     attention = f"{theirs}/self_attention_layer"
     return [
         *dense(f"{attention}/query", f"{ours}/attention/self/query", 1),
@@ -179,7 +179,8 @@ def keras_block(theirs: str, ours: str) -> list[Rule]:
     ]
 
 
-# A classifier of texts whose scores Hugging Face calls `out_proj`, those of tokens not.
+# In Hugging Face's classes, the scores of a text classifier are `out_proj`; those of a token
+# classifier are not.
 OUT_PROJ = {f"classifier.{name}": f"classifier.out_proj.{name}" for name in ("weight", "bias")}
 
 # Google's names of the variables of a block; ours are the same.
@@ -198,7 +199,7 @@ BLOCK = (
 
 
 def keras_embeddings(ours: str) -> list[Rule]:
-    """Rules for the embeddings of keras-hub's backbones that have segments."""
+    """Rules for the embeddings of keras-hub's backbones with segments."""
     kinds = {"token": "word", "position": "position", "segment": "token_type"}
     return [
         *(
@@ -234,28 +235,28 @@ KERAS_CONFIG = {
 def for_each(
     make: Callable[[str, str], list[Rule]], names: Mapping[str, str], theirs: str, ours: str
 ) -> list[Rule]:
-    """The rules that `make` gives for each pair of `names` below `theirs` and `ours`."""
+    """The rules from `make` for each pair in `names`, below the paths `theirs` and `ours`."""
     return [
         rule for name, our_name in names.items() for rule in make(theirs + name, ours + our_name)
     ]
 
 
 def no_losses(config: Any, heads: Collection[str]) -> list[str]:
-    """For a format that holds everything that a config can say."""
+    """The `losses` of a format that can hold every setting."""
     del config, heads
     return []
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Names:
-    """What every format asks.
+    """The names that every format needs.
 
     Attributes:
-      rules: one for each tensor, heads included. A format's own heads stand below the paths of
+      rules: one for each tensor, heads included. A format's own heads are below the paths of
         `bert_tf.checkpoints.heads`.
-      labels: their name of the tensor that has one number for each label; several names where
+      labels: their name of the tensor with one number for each label; several names if the
         classifiers of texts and of tokens differ. Empty: no classifier.
-      losses: gets the config and the names of the heads (`bert_tf.checkpoints.heads`); returns a
+      losses: takes the config and the names of the heads (`bert_tf.checkpoints.heads`); returns a
         sentence for each setting that the format cannot hold.
     """
 
@@ -269,20 +270,19 @@ class HuggingFaceNames(Names):
     """A model in Hugging Face's format.
 
     Attributes:
-      model_type: as config.json has it; empty: the name of the member.
+      model_type: the value in config.json; empty: the name of the encoder.
       classifier_dropout: the key of config.json for the dropout rate of the classifier.
-      prefix: stands before the names of the encoder's tensors in classes with a head, for example
-        "bert."; the rules have the names without it.
-      classes: {task: (class that transformers has for it, whether its encoder has a pooler)}. The
-        tasks are those of `bert_tf.checkpoints.heads`, and "masked_lm" for pretraining without next
-        sentence.
+      prefix: begins the names of the encoder's tensors in classes with a head, for example "bert.";
+        the rules have the names without it.
+      classes: {task: (class in transformers, whether its encoder has a pooler)}. The tasks are the
+        ones of `bert_tf.checkpoints.heads`, and "masked_lm" for pretraining without next sentence.
       renamed: {task: {name in the rules: name in the class for this task}}.
       older: {part of a name in older files: the same part in the rules}.
-      ignored: {name of what is no weight: why it is left out}.
-      copies: {name of a tensor: name of the one in the rules that it must be equal to}.
-      tied: {name of the table with which the masked LM scores: name of the word embeddings}, for a
-        config with `tie_word_embeddings`. Empty: the model cannot have such a table.
-      to_config: gives the keys of config.json from the config of the model.
+      ignored: {name of a tensor that is not a weight: why it is left out}.
+      copies: {name of a tensor: name of the tensor in the rules that it must equal}.
+      tied: {name of the table of the masked-LM scores: name of the word embeddings}, for a config
+        with `tie_word_embeddings`. Empty: the model cannot have such a table.
+      to_config: config of the model -> keys of config.json.
     """
 
     prefix: str
@@ -302,12 +302,12 @@ class GoogleNames(Names):
     """A model in the format of google-research's TensorFlow 1 code.
 
     Attributes:
-      config_file: name of the file with its configuration.
-      marks: where that file is missing, a checkpoint with one of these names holds this model.
-      infer: makes its config from {their name: shape}. Gets also the source, for messages. None:
-        the file is always there.
-      to_config: gives the keys of that file from the config of the model.
-      left_out: {name: why it is left out}, from all names in the file.
+      config_file: name of the configuration file.
+      marks: without that file, a checkpoint with one of these names is of this model.
+      infer: ({their name: shape}, source for messages) -> config. None: the configuration file
+        always exists.
+      to_config: config of the model -> keys of the configuration file.
+      left_out: all names in the file -> {name: why it is left out}.
     """
 
     config_file: str
@@ -321,13 +321,13 @@ class GoogleNames(Names):
 class GardenNames(Names):
     """A model in the format of TensorFlow Model Garden.
 
-    The rules have the names below the encoder, and below the pretrainer around it.
+    The rules have the names below the encoder, and below the pretrainer that contains it.
 
     Attributes:
-      marks: a file that has one of these names holds this model.
+      marks: a file with one of these names is of this model.
       aliases: {name of a node in other classes of Model Garden: its name in the rules}.
-      infer: makes the config from {their name: shape}. Gets also the source, for messages.
-      params: what params.yaml says about the model.
+      infer: ({their name: shape}, source for messages) -> config.
+      params: the keys of the model in params.yaml.
     """
 
     marks: Collection[str]
@@ -341,10 +341,10 @@ class GardenParams:
     """The encoder's section of Model Garden's params.yaml.
 
     Attributes:
-      types: values of the encoder's `type` that mean this model.
-      sizes: {their key: field of the config} that the weights show too and that must agree.
-      rates: {their key: field of the config} that is taken from the file.
-      only_supported: {their key: the one value that this model can have}.
+      types: values of the encoder's `type` for this model.
+      sizes: {their key: field of the config} of settings that must agree with the weights.
+      rates: {their key: field of the config} of settings that are read from the file.
+      only_supported: {their key: the only value that this model can have}.
       activation: (their key, field of the config) of the encoder's activation.
       masked_lm_activation: the same for the masked-LM head; the field is "" if both are the same.
     """
@@ -366,10 +366,10 @@ class KerasNames(Names):
       tasks: {task of `bert_tf.checkpoints.heads`: keras-hub's class for it}.
       tokenizer: name of keras-hub's class.
       config: {key of keras-hub's config: field of ours}.
-      absent: names in the rules of tensors that keras-hub's class does not have: they are 0 there.
-      larger: {field of ours: by how much it is larger than the key}.
-      equal: {field of ours: the field that it is equal to in keras-hub's class}.
-      fixed: {field of ours: the value that keras-hub's class has always}.
+      absent: names in the rules of tensors that keras-hub's class does not have; they are 0.
+      larger: {field of ours: how much it is larger than the key}.
+      equal: {field of ours: the field that it equals in keras-hub's class}.
+      fixed: {field of ours: its value in keras-hub's class}.
     """
 
     backbone: str

@@ -1,4 +1,4 @@
-"""The Keras side of an encoder: the contract of every `encoder.py`, and what encoders share.
+"""The Keras side of an encoder: the contract of every `encoder.py`, and the common code.
 
 Shape suffixes: B batch, S sequence, E examples in a packed row, D hidden, N heads, V vocabulary,
 W width of the word embeddings.
@@ -28,12 +28,12 @@ from bert_tf.models.model import EncoderConfig
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """Some of an encoder's variables, which move at one rate and are frozen together.
+    """Some of an encoder's variables, which have one learning rate and are frozen together.
 
     Attributes:
-      kind: "embeddings", "block", "pooler" or "top" (all else above the blocks, such as a norm).
+      kind: "embeddings", "block", "pooler" or "top" (the rest above the blocks, such as a norm).
       name: for messages.
-      variables: at least one. No other part has them: what several blocks share belongs to the
+      variables: at least one. Each variable is in one part; a variable of several blocks is in the
         lowest of them.
     """
 
@@ -45,36 +45,35 @@ class Part:
 class Encoder(keras.Model):
     """Base class of the encoders.
 
-    A subclass makes the layers `embeddings`, `blocks` (a list; a layer may stand in it several
-    times) and, if it has them, `embeddings_project` (makes narrow embeddings as wide as the blocks)
-    and `pooler` in its constructor, and then calls `self.build()`. It may override:
+    The constructor of a subclass makes the layers `embeddings`, `blocks` (a list; a layer can occur
+    several times) and, if it has them, `embeddings_project` (widens narrow embeddings to the width
+    of the blocks) and `pooler`, and then calls `self.build()`. A subclass can override:
 
-      embed: if the embeddings take something else.
-      block_arguments: if blocks take something else, or each takes something of its own.
-      finish: if something stands above the blocks, such as the norm of an encoder that normalises
-        the input of each block.
-      build, parts, word_embeddings: if its layers are other ones than these.
-      masked_lm_head and the other heads: if the model has its own form of one.
+      embed: if the embeddings take other arguments.
+      block_arguments: if blocks take other arguments, or each block takes its own.
+      finish: if there is a layer above the blocks, such as the norm of a pre-norm encoder.
+      build, parts, word_embeddings: if it has other layers.
+      masked_lm_head and the other heads: if the model has its own form of a head.
 
     A block is called as `block(hidden_BSD, **arguments, dropout_seed=seed)` and returns (hidden
     states, attention probabilities).
 
     Args:
-      config: its shape. The variables exist after construction.
+      config: the shape of the encoder. The variables exist after construction.
       recompute: in training, keep only the inputs of each block for the backward pass.
       name: first part of the variables' paths; by default the last word of the model type.
       **kwargs: of keras.Model, for example the dtype policy "mixed_bfloat16".
 
     Call arguments:
-      input_ids: int32 [B, S]; or a batch, a dict of this and the following: `encoder(batch)`. What
-        the encoder does not take is left out of it.
+      input_ids: int32 [B, S]; or a batch, a dict of this and the following: `encoder(batch)`.
+        Entries that the encoder does not take are ignored.
       input_mask: int32 [B, S], 1 for tokens; None for all ones.
       segment_ids: int32 [B, S]; None for zeros. Only for encoders that have it in `config.inputs`.
       position_ids: int32 [B, S]; None for 0..S-1.
-      example_ids: int32 [B, S], which example of a packed row a token belongs to, 0 for padding.
-      cls_positions: int32 [B, E], where the first token of each example of a packed row stands.
+      example_ids: int32 [B, S], the example of each token in a packed row, 0 for padding.
+      cls_positions: int32 [B, E], the position of each example's first token in a packed row.
       dropout_seed: int32 [2]; None for no dropout, unless `training`.
-      training: Keras' `fit` says it: without a `dropout_seed` a random one is drawn.
+      training: set by Keras' `fit`. Without a `dropout_seed` a random one is drawn.
       output_hidden_states: also return every layer's output.
       output_attention_probs: also return every layer's attention probabilities.
       word_vectors: float [B, S, W] in place of what `word_vectors(input_ids)` gives: explanations
@@ -101,8 +100,8 @@ class Encoder(keras.Model):
         register(cls)
 
     def build(self, input_shape=None):
-        # All shapes follow from the config: building here makes the variable paths the same however
-        # the encoder is called first.
+        # The config decides all shapes. Building here gives the variables the same paths, whatever
+        # arguments the first call has.
         if not self.embeddings.built:  # another encoder may share them
             self.embeddings.build()
         if self.embeddings_project is not None:
@@ -182,7 +181,7 @@ class Encoder(keras.Model):
         return self.embeddings_project(embedded_BSW)
 
     def block_arguments(self, inputs: Mapping[str, tf.Tensor | None]) -> list[dict[str, Any]]:
-        """What each block is called with beside the hidden states, by name: here for all the same.
+        """The arguments of each block besides the hidden states, by name; here all have the same.
 
         Args:
           inputs: the call arguments by name.
@@ -191,12 +190,12 @@ class Encoder(keras.Model):
         return [{"bias": bias}] * len(self.blocks)
 
     def finish(self, hidden_BSD: tf.Tensor) -> tf.Tensor:
-        """`sequence_output` from the output of the last block [B, S, D]: here the same."""
+        """`sequence_output` from the output of the last block [B, S, D]; here both are equal."""
         return hidden_BSD
 
     @property
     def parts(self) -> list[Part]:
-        """The parts in order of depth. A block that only shares variables is not one of them."""
+        """The parts in order of depth. A block without variables of its own is not a part."""
         projection = [] if self.embeddings_project is None else [self.embeddings_project]
         layers = [("embeddings", [self.embeddings, *projection])]
         layers += [("block", [block]) for block in self.blocks]
@@ -223,7 +222,7 @@ class Encoder(keras.Model):
     def masked_lm_head(self) -> keras.layers.Layer:
         """Called as `head(sequence_BSD, word_embeddings_VW, masked_lm_positions)`; gives logits.
 
-        Where the config has no fields for it: GELU, 1e-12, tied to the word embeddings.
+        If the config has no fields for them: GELU, epsilon 1e-12, tied to the word embeddings.
         """
         config = self.config
         hidden_act = getattr(config, "hidden_act", "gelu")
@@ -261,7 +260,7 @@ class Encoder(keras.Model):
         )
 
     def replaced_token_head(self) -> keras.layers.Layer:
-        """Called as `head(sequence_BSD)`; gives a logit for each token: that it is no original."""
+        """Called as `head(sequence_BSD)`; gives a logit for each token: that it was replaced."""
         return ReplacedTokenHead(
             hidden_act=getattr(self.config, "hidden_act", "gelu"),
             name="discriminator_predictions",

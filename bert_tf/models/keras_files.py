@@ -1,4 +1,4 @@
-"""What Keras needs to know of our models: for `model.save`, `load_model` and `fit`."""
+"""Support for Keras' `model.save`, `load_model` and `fit` with our models."""
 
 from typing import TypeVar
 
@@ -13,15 +13,15 @@ _MAX_SEED = 2**31 - 1
 
 
 def register(cls: _Class) -> _Class:
-    """Makes `keras.models.load_model` know a class; a newer class of the name takes its place."""
+    """Registers a class for `keras.models.load_model`; replaces an older class with its name."""
     package = cls.__module__ if cls.__module__.partition(".")[0] != _PACKAGE else _PACKAGE
     return keras.saving.register_keras_serializable(package=package)(cls)
 
 
 def register_keras_classes() -> None:
-    """Makes `keras.models.load_model` know every encoder and task model of bert_tf.
+    """Registers every encoder and task model of bert_tf for `keras.models.load_model`.
 
-    Call it before a file is loaded that another process has saved: it imports the classes.
+    It imports the classes. Call it before you load a file that another process saved.
     """
     for name in members.known("models"):
         members.find("models", name).Config.encoder_class()
@@ -32,5 +32,5 @@ def register_keras_classes() -> None:
 
 
 def random_seed() -> tf.Tensor:
-    """A dropout seed, int32 [2], from TensorFlow's own generator; for `fit`, which gives none."""
+    """A dropout seed, int32 [2], from TensorFlow's generator, for `fit`, which passes none."""
     return tf.random.uniform([2], maxval=_MAX_SEED, dtype=tf.int32)

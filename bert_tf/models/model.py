@@ -1,7 +1,7 @@
-"""What an encoder must offer: the contract of every package in bert_tf.models.
+"""The config of an encoder: the contract of every package in bert_tf.models.
 
-Importing a config needs neither TensorFlow nor Keras, so that settings are listed and checked at
-once. The Keras side of the contract is `bert_tf.models.encoder`.
+Importing a config needs neither TensorFlow nor Keras, so that listing and checking settings is
+fast. The Keras side of the contract is `bert_tf.models.encoder`.
 """
 
 import dataclasses
@@ -18,41 +18,40 @@ FORMAT_VERSION = 1
 class EncoderConfig:
     """Base class of the configs of encoders.
 
-    A subclass is a dataclass. Its fields have the published names of the encoder's own
-    configuration file. The house asks for these fields or properties:
+    A subclass is a dataclass. Its fields have the published names in the encoder's own
+    configuration file. These fields or properties are required:
 
       vocab_size: rows of the word embedding table.
       hidden_size: width of `sequence_output`.
       num_hidden_layers: number of blocks.
       longest_sequence: tokens of the longest sequence.
-      initializer_range: standard deviation with which heads start.
+      initializer_range: standard deviation of the initial weights of heads.
       use_pooler: whether there is a `pooled_output`. An encoder that cannot have one keeps the
         False of this class.
       inputs: names of the batch entries that the encoder takes, in the order of its arguments.
       num_attention_heads, intermediate_size: only for the default of `forward_flops` and
         `activation_values`.
       hidden_act, layer_norm_eps, masked_lm_hidden_act, masked_lm_layer_norm_eps,
-        tie_word_embeddings: only for the default masked-LM head, which does without those that
-        are missing.
+        tie_word_embeddings: optional, for the default masked-LM head.
 
     Class attributes:
-      ROOM, NAME_KEY: how `config.as_json` finds the class again, see there.
+      ROOM, NAME_KEY: `config.as_json` finds the class by them.
       CONFIG_FILE: name of the file in a model folder.
       AT_LEAST_ONE: fields that must not be 0.
       TRAINING_FIELDS: fields that are not the shape of the model. A run that starts from a
-        checkpoint may set them; all others come from the checkpoint.
+        checkpoint can set them; all other fields come from the checkpoint.
       SIZE_FIELDS: its fields for the width, the width of the feed-forward layer, the number of
-        blocks and that of attention heads. `scaled` changes them.
-      READS_UNTYPED_FILES: a configuration file of another project that has no `model_type` is of
-        this encoder, if it has the keys in UNTYPED_KEYS and no other encoder wants more of them.
-      UNTYPED_KEYS: keys that tell such a file.
-      CLASSIFIER_POOLING: what the published classifiers of this encoder see of a text: the "pooler"
-        or, as here, the "cls" token.
+        blocks and the number of attention heads. `scaled` changes them.
+      READS_UNTYPED_FILES: another project's configuration file without `model_type` is of this
+        encoder, if it has the keys in UNTYPED_KEYS and fits no other encoder with more such keys.
+      UNTYPED_KEYS: keys that identify such a file.
+      CLASSIFIER_POOLING: the input of this encoder's published classifiers: the "pooler" or, as
+        here, the "cls" token.
     """
 
     ROOM, NAME_KEY = "models", "model_type"
     CONFIG_FILE = "config.json"
-    # Not annotated: only what is annotated is a field of the dataclasses.
+    # Without annotations, because annotated names would be fields of the dataclasses.
     AT_LEAST_ONE = ()
     TRAINING_FIELDS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
@@ -76,19 +75,19 @@ class EncoderConfig:
 
     @property
     def model_type(self) -> str:
-        """The name by which `members.find("models", ...)` gives the module of this config."""
+        """The name with which `members.find("models", ...)` finds the module of this config."""
         return members.name_of(type(self))
 
     @property
     def classifier_pooling(self) -> str:
-        """What a classifier sees of a text unless its task says otherwise.
+        """The pooling of a classifier, unless its task sets another.
 
-        It is `CLASSIFIER_POOLING`, and the "cls" token where there is no pooler.
+        It is `CLASSIFIER_POOLING`, or the "cls" token if there is no pooler.
         """
         return self.CLASSIFIER_POOLING if self.use_pooler else "cls"
 
     def with_longest_sequence(self, number: int) -> Self:
-        """A copy for sequences of `number` tokens; ValueError if that is no setting of it."""
+        """A copy for sequences of `number` tokens; ValueError if the encoder cannot change it."""
         raise ValueError(
             f"the longest sequence of {type(self).__name__} cannot be changed to {number}: it has "
             "no with_longest_sequence()."
@@ -100,13 +99,13 @@ class EncoderConfig:
         return getattr(self, "embedding_size", self.hidden_size)
 
     def scaled(self, width: float, depth: float) -> Self:
-        """A copy of another size with the same embeddings, as far as it has a size for them.
+        """A copy of another size, without a pooler; the embedding size, if there is one, stays.
 
-        Heads are 64 wide, or a little more where the width asks for it; there is no pooler.
+        Heads are 64 wide, or a little more if the width is not a multiple of 64.
 
         Args:
-          width: its width and that of its feed-forward layers, as a share of those here.
-          depth: its number of blocks, as a share of that here.
+          width: multiplies the width, and the width of the feed-forward layers.
+          depth: multiplies the number of blocks.
 
         Raises:
           ValueError: the config does not have the fields that SIZE_FIELDS names.
@@ -114,8 +113,8 @@ class EncoderConfig:
         missing = set(self.SIZE_FIELDS) - set(_field_names(type(self)))
         if missing:
             raise ValueError(
-                f"{type(self).__name__} has no field {', '.join(sorted(missing))}, so that no "
-                "encoder of another size can be made. Its SIZE_FIELDS must name its own fields."
+                f"{type(self).__name__} has no field {', '.join(sorted(missing))}, so its size "
+                "cannot be changed. Its SIZE_FIELDS must name its own fields."
             )
         hidden, feed_forward, layers, heads = self.SIZE_FIELDS
         wide = max(1, round(getattr(self, hidden) * width))
@@ -132,14 +131,14 @@ class EncoderConfig:
 
     @classmethod
     def from_json(cls, path: str) -> Self:
-        """Reads a configuration file of ours, or one of another project if the class can.
+        """Reads a configuration file of bert_tf, or of another project if the class can.
 
-        Ours has a `format_version` and no unknown key.
+        A file of bert_tf has a `format_version` and no unknown keys.
 
         Raises:
           FileNotFoundError: there is no such file.
-          ValueError: not JSON, a newer format, an unknown key in a file of ours, another model
-            type, or a feature that this encoder does not have.
+          ValueError: the file is not JSON, has a newer format, another model type, a feature that
+            this encoder does not have, or, as a file of bert_tf, an unknown key.
         """
         values = files.read_json(path)
         if "format_version" not in values:
@@ -148,20 +147,20 @@ class EncoderConfig:
         if "model_type" in values and "model_type" not in _field_names(cls):
             expected, found = members.name_of(cls), values.pop("model_type")
             if found != expected:
-                raise ValueError(f"{path}: model_type is {found!r}, expected {expected!r}.")
+                raise ValueError(f"{path}: model_type is {found!r}; expected {expected!r}.")
         _refuse_unknown_keys(values, cls, path)
         return cls(**values).check(path)
 
     @classmethod
     def from_foreign(cls, values: Mapping[str, Any], path: str) -> Self:
-        """Reads the content of another project's file; here: there is none that can be read."""
+        """Reads the content of another project's file; this default cannot read any."""
         raise ValueError(
-            f"{path}: it has no format_version, so bert_tf did not write it. {cls.__name__} reads "
-            "no files of other projects."
+            f"{path}: it has no format_version, so bert_tf did not write it. {cls.__name__} cannot "
+            "read files of other projects."
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field, as in the file, and the model type where it stands in the file."""
+        """The content of the file: every field, and the model type if the file has it."""
         fields = dataclasses.asdict(self)
         return (
             fields
@@ -177,10 +176,10 @@ class EncoderConfig:
     def check(self, source: str) -> Self:
         """Returns itself; ValueError for values of the wrong type or out of range.
 
-        A subclass may check more.
+        A subclass can check more.
 
         Args:
-          source: what the values are from, for messages.
+          source: the source of the values, for messages.
         """
         types = typing.get_type_hints(type(self))
         for name in _field_names(type(self)):
@@ -197,9 +196,9 @@ class EncoderConfig:
     def forward_flops(self, sequence_length: float, num_predictions: int = 0) -> float:
         """Floating-point operations of a forward pass over one sequence, masked-LM head included.
 
-        Counted as 2 x non-embedding parameters of the blocks x tokens, plus attention, plus the
+        It is 2 x non-embedding parameters of the blocks x tokens, plus attention, plus the
         masked-LM head (Kaplan et al. 2020, section 2.1). Dropout, activations and other heads are
-        not counted.
+        not included.
 
         Args:
           sequence_length: S, tokens.
@@ -215,15 +214,15 @@ class EncoderConfig:
         return self.num_hidden_layers * (2 * block * S + attention) + head
 
     def activation_values(self, sequence_length: int, recompute: bool = False) -> float:
-        """How many values the backward pass needs of the forward pass over one sequence.
+        """The number of values that the backward pass needs from the forward pass of one sequence.
 
-        Counted for each block: 17 S D and 2.5 N S S with their dropout masks (Korthikanti et al.
-        2022, section 4.1, whose bytes are of 2-byte values), an intermediate size of F in place of
-        4 D. The masked-LM head is not in it.
+        For each block: 17 S D and 2.5 N S S, including dropout masks (Korthikanti et al. 2022,
+        section 4.1, who count bytes of 2-byte values), with an intermediate size of F instead of
+        4 D. The masked-LM head is not included.
 
         Args:
           sequence_length: S, tokens.
-          recompute: keep one block, and the inputs of all.
+          recompute: keep the values of one block, and the inputs of all blocks.
         """
         S, D, F, L = (
             sequence_length,
@@ -249,7 +248,7 @@ def _refuse_unknown_keys(values: Mapping[str, Any], cls: type, path: str) -> Non
 
 
 def _problem(value: Any, kind: type) -> str:
-    """What was expected of a value that is not of type `kind`, or is no finite number; else ""."""
+    """What was expected, if a value does not have the type `kind` or is not finite; else ""."""
     if kind is float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return "" if is_number and 0 <= value < 2**31 else "a number that is not negative"

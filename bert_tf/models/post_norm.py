@@ -1,4 +1,4 @@
-"""The encoder of BERT's kind: tables, LayerNorm, post-norm blocks. Members differ in details."""
+"""The base of encoders like BERT: embeddings, LayerNorm, post-norm blocks."""
 
 import keras
 
@@ -11,21 +11,22 @@ from bert_tf.models.model import EncoderConfig
 
 
 class PostNormEncoder(Encoder):
-    """Builds BERT's embeddings, blocks and pooler; called as every `Encoder`.
+    """Builds BERT's embeddings, blocks and pooler; call it like every `Encoder`.
 
     The config has the fields or properties hidden_size, num_hidden_layers, num_attention_heads,
     intermediate_size, hidden_act, hidden_dropout_prob, attention_probs_dropout_prob,
     max_position_embeddings, type_vocab_size (0: no segments), initializer_range, layer_norm_eps
-    and, if the embeddings are narrower than the blocks, embedding_size. A subclass may override:
+    and, if the embeddings are narrower than the blocks, embedding_size. A subclass can override:
 
-      ALWAYS_PROJECTS: there is a layer between embeddings and blocks even if both are as wide.
-      make_embeddings: another layer of embeddings.
-      make_blocks: other blocks, or some of them several times.
+      ALWAYS_PROJECTS: there is a layer between embeddings and blocks even if their widths are
+        equal.
+      make_embeddings: for another layer of embeddings.
+      make_blocks: for other blocks, or the same block several times.
       PROJECTION: the name of the layer that widens the embeddings.
 
     Args:
-      config: its shape.
-      embeddings: those of another encoder, to be shared with it; None for own ones.
+      config: the shape of the encoder.
+      embeddings: the embeddings of another encoder, to share; None: make new ones.
       **kwargs: of `Encoder`.
     """
 

@@ -13,7 +13,7 @@ from bert_tf import members
 from bert_tf.layers.activation_names import SYNONYMS, check_activation
 from bert_tf.models.model import EncoderConfig
 
-# What an encoder with segments takes (`EncoderConfig.inputs`).
+# The inputs of an encoder with segments (`EncoderConfig.inputs`).
 WITH_SEGMENTS = (
     "input_ids",
     "input_mask",
@@ -23,8 +23,8 @@ WITH_SEGMENTS = (
     "cls_positions",
 )
 
-# Keys of other projects' files. The first kind has no effect on the numbers and is kept; the second
-# is an error at any other value, because the model would compute something else.
+# Keys of other projects' files. Keys of the first kind do not change the numbers and are kept. Keys
+# of the second kind are an error with any other value, which would change the computation.
 _WITHOUT_EFFECT = frozenset(
     [
         "architectures",
@@ -73,7 +73,7 @@ _ONLY_SUPPORTED = {
 
 
 def _usual_activation(key: str, value: Any) -> Any:
-    """The value of a key, an activation by the one name that it has here."""
+    """The value of a key; an activation gets its name in bert_tf."""
     is_activation = key in ("hidden_act", "activation", "hidden_activation")
     return SYNONYMS.get(value, value) if is_activation and isinstance(value, str) else value
 
@@ -84,12 +84,12 @@ class PublishedConfig(EncoderConfig):
     A subclass is a dataclass with a field `other_keys`, a dict.
 
     Class attributes:
-      WITHOUT_EFFECT: further keys that have no effect on the numbers.
+      WITHOUT_EFFECT: more keys that do not change the numbers.
       ONLY_OURS: fields that the published file does not have.
-      SIZES: {name of a published size: the fields of it that are not the default}.
-      GELU_OF_UNTYPED_FILES: what `hidden_act` "gelu" means in a file without `model_type`. Google's
-        code of BERT and ALBERT computes the tanh form.
-      first_position: the position of the first token; rows of the table before it are of none.
+      SIZES: {name of a published size: its fields that differ from the defaults}.
+      GELU_OF_UNTYPED_FILES: the meaning of `hidden_act` "gelu" in a file without `model_type`.
+        Google's code of BERT and ALBERT computes the tanh form.
+      first_position: the position of the first token; no token uses earlier rows of the table.
     """
 
     WITHOUT_EFFECT = ()
@@ -107,7 +107,7 @@ class PublishedConfig(EncoderConfig):
 
     @classmethod
     def only_supported(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """{key: the one value that this encoder can have}, for a file with these values."""
+        """{key: the only value that this encoder supports}, for a file with these values."""
         del values
         return dict(_ONLY_SUPPORTED)
 
@@ -120,12 +120,12 @@ class PublishedConfig(EncoderConfig):
           path: of the file, for messages.
 
         Raises:
-          ValueError: another model type, or a feature that this encoder does not have.
+          ValueError: the file has another model type, or a feature that this encoder lacks.
         """
         expected = members.name_of(cls)
         if str(values.get("model_type", expected)).replace("-", "_") != expected:
             raise ValueError(
-                f"{path}: model_type is {values['model_type']!r}, expected {expected!r}. This is "
+                f"{path}: model_type is {values['model_type']!r}; expected {expected!r}. This is "
                 "another kind of model."
             )
         only_supported = cls.only_supported(values)
@@ -145,7 +145,7 @@ class PublishedConfig(EncoderConfig):
         return config._in_our_words(values).check(path)
 
     def _in_our_words(self, values: Mapping[str, Any]) -> Self:
-        """`hidden_act` as it is meant in the file that holds `values`.
+        """Gives `hidden_act` the meaning that it has in the file with `values`.
 
         Hugging Face's files have `model_type`, `architectures` or `layer_norm_eps`.
         """

@@ -146,7 +146,7 @@ def test_nothing_stays_behind_when_writing_fails(tmp_path, monkeypatch):
         ("garden", {"hidden_act": "gelu"}, "exact gelu"),
         ("keras", {}, "the next-sentence head: keras has none.*--allow_lossy"),
         ("keras", {"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
-        ("hugging_face", KERAS, "has one for both"),
+        ("hugging_face", KERAS, "has one value for both"),
     ],
 )
 def test_a_format_that_cannot_hold_it_refuses(tmp_path, format_name, changes, message):

@@ -204,7 +204,9 @@ def test_an_encoding_that_does_not_exist_is_named(encoding):
 
 def test_a_table_of_another_name_is_read_by_its_format(write):
     path = write("text\tlabel\nx\ta\ny\tb\n", "tickets.txt")
-    with pytest.raises(ValueError, match="is read with --input_format=tsv, csv, jsonl or parquet"):
+    with pytest.raises(
+        ValueError, match="For another name, pass --input_format=tsv, csv, jsonl or parquet"
+    ):
         read_train(path)
     assert read_train(path, Reading("tsv")).texts == ["x", "y"]
 
@@ -241,6 +243,6 @@ def test_another_separator_is_named(write, settings):
     with pytest.raises(ValueError, match="';' seems to separate the fields. Expected commas"):
         read_train(write("text;label\na;x\nb;y\n", "t.csv"), **settings)
     path = write("text\tlabel\na\tx\nb\ty\n", "t.csv")
-    with pytest.raises(ValueError, match="tabs between the fields: pass --input_format=tsv"):
+    with pytest.raises(ValueError, match="Tabs separate the fields: pass --input_format=tsv"):
         read_train(path, **settings)
     assert read_train(path, Reading("tsv"), **settings).texts == ["a", "b"]

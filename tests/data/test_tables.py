@@ -202,7 +202,7 @@ def test_a_carriage_return_within_a_row_is_text(write):
     ("columns", "hint"),
     [
         (["text"], """with --config.task.header="('sentence','label')"."""),
-        (["l1, l2"], """A setting that takes several names takes a tuple: "('l1','l2')"."""),
+        (["l1, l2"], """For a setting with several names, write a tuple: "('l1','l2')"."""),
     ],
 )
 def test_an_unknown_column_is_an_error_that_says_how_columns_are_named(write, columns, hint):

@@ -190,7 +190,7 @@ def test_a_value_of_the_wrong_kind_is_an_error(tmp_path, key, value, expected):
 
 
 def test_another_model_type_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="model_type is 'roberta', expected 'bert'"):
+    with pytest.raises(ValueError, match="model_type is 'roberta'; expected 'bert'"):
         BertConfig.from_json(write(tmp_path, {**HUGGING_FACE, "model_type": "roberta"}))
 
 

@@ -104,7 +104,7 @@ def test_a_config_of_another_encoder_comes_back_with_its_model_type(tmp_path):
     assert f'"model_type": "{__name__}"' in path.read_text()
     assert Config.from_json(str(path)) == Config(hidden_size=4)
     path.write_text(path.read_text().replace(__name__, "bert"))
-    with pytest.raises(ValueError, match="model_type is 'bert', expected"):
+    with pytest.raises(ValueError, match="model_type is 'bert'; expected"):
         Config.from_json(str(path))
 
 

@@ -214,7 +214,7 @@ CASES = {
         ({"vocab_file": "{b}/latin1.txt"}, "latin1.txt, line 3: not UTF-8"),
         ({"output_dir": "{w}"}, "{w} holds other files .*; choose a new folder"),
         ({"output_dir": "{w}/train", "max_seq_length": 16}, "already holds another data set"),
-        ({"max_seq_length": 3}, "max_seq_length is 3; at least 5"),
+        ({"max_seq_length": 3}, "max_seq_length is 3; it must be at least 5"),
         ({"masked_lm_prob": 0.1}, "--masked_lm_prob needs --static_masks"),
         ({"static_masks": True, "max_ngram": 3}, "max_ngram is 3, but do_whole_word_mask is false"),
         ({"deduplicate_unit": "sentence"}, "--deduplicate_unit needs --deduplicate"),
@@ -282,7 +282,10 @@ CASES = {
             "new_label.tsv:3: .*'label': the label 'fish' was not seen",
         ),
         ({"eval_data": "{b}/no_label.tsv"}, "no_label.tsv:1: no column .*Say .*label_column"),
-        ({"eval_data": "{b}/pairs.tsv"}, "pairs.tsv:1: pairs of texts .*trained on single texts"),
+        (
+            {"eval_data": "{b}/pairs.tsv"},
+            "pairs.tsv:1: found pairs of texts .*trained on single texts",
+        ),
         (
             {"eval_data": None, "work_dir": "{b}/own_dev"},
             "{b}/own_dev/dev.jsonl is there already .*Move it",
@@ -303,7 +306,7 @@ CASES = {
             "new_label.tsv:3: .*'label': the label 'fish' was not seen",
         ),
         ({"data": "{b}/no_label.tsv"}, "no_label.tsv:1: no column has a usual name for labels"),
-        ({"data": "{b}/pairs.tsv"}, "pairs.tsv:1: pairs of texts .*trained on single texts"),
+        ({"data": "{b}/pairs.tsv"}, "pairs.tsv:1: found pairs of texts .*trained on single texts"),
         ({"data": "{w}/valid"}, "{w}/valid: a table's name ends in .tsv"),
         (
             {"model": "{w}/pretrained"},

@@ -1,6 +1,6 @@
 """ALBERT's tensors in the files of other projects.
 
-Our variables carry the names that BERT's have in google-research/bert.
+Our variables have the names of BERT's variables in google-research/bert.
 """
 
 from collections.abc import Collection
@@ -51,7 +51,7 @@ def _hugging_face_losses(config: AlbertConfig, heads: Collection[str]) -> list[s
     if "masked_lm" in heads and epsilon not in (0.0, config.layer_norm_eps):
         return [
             f"the masked-LM head has layer_norm_eps {epsilon}, the encoder "
-            f"{config.layer_norm_eps}: Hugging Face has one for both."
+            f"{config.layer_norm_eps}: Hugging Face has one value for both."
         ]
     return []
 
@@ -134,9 +134,9 @@ def _google_losses(config: AlbertConfig, heads: Collection[str]) -> list[str]:
         if getattr(config, name) not in (0.0, 1e-12):
             lost.append(f"{name} is {getattr(config, name)}; Google's is 1e-12.")
     if config.embedding_size == config.hidden_size:
-        lost.append("the layer between embeddings and blocks, which Google has for other widths.")
+        lost.append("the layer between embeddings and blocks; Google has it only if widths differ.")
     if "masked_lm" in heads and not config.tie_word_embeddings:
-        lost.append("the masked-LM head has a table of its own; Google's is tied.")
+        lost.append("the masked-LM head has a separate table; Google's is tied.")
     return lost
 
 
@@ -184,7 +184,7 @@ def _keras_losses(config: AlbertConfig, heads: Collection[str]) -> list[str]:
             f"{config.num_hidden_layers} layers."
         )
     if not config.use_pooler:
-        lost.append("that there is no pooler: keras-hub always has one, which starts at random.")
+        lost.append("there is no pooler; keras-hub always has one, with random initial weights.")
     return lost
 
 

@@ -1,4 +1,4 @@
-"""The configuration of ALBERT, in the words of its config.json. No TensorFlow, no Keras.
+"""The configuration of ALBERT, with the keys of its config.json. Needs no TensorFlow, no Keras.
 
 References: Lan et al. 2019; google-research/albert.
 """
@@ -25,27 +25,27 @@ class AlbertConfig(PublishedConfig):
 
     Attributes:
       vocab_size: rows of the word embedding table.
-      embedding_size: width of the embeddings; a dense layer makes them hidden_size wide.
+      embedding_size: width of the embeddings; a dense layer projects them to hidden_size.
       hidden_size: D.
       num_hidden_layers: number of layers.
-      num_hidden_groups: how many groups of layers there are; layers of a group share their weights.
-      inner_group_num: transformer blocks in a group, all of which run in each layer.
+      num_hidden_groups: number of groups of layers; the layers of a group share their weights.
+      inner_group_num: number of transformer blocks in a group; each layer runs all of them.
       num_attention_heads: N; divides hidden_size.
       intermediate_size: width of the feed-forward layer.
       hidden_act: `gelu` (exact), `gelu_new` or `gelu_pytorch_tanh` (tanh form), `relu`, `silu`,
         `tanh`.
-      masked_lm_layer_norm_eps: epsilon of the LayerNorm in the masked-LM head, which keras-hub has
-        apart; 0 for layer_norm_eps.
-      tie_word_embeddings: the masked-LM head scores with the word embeddings, not with a table of
-        its own.
+      masked_lm_layer_norm_eps: epsilon of the LayerNorm in the masked-LM head, which differs in
+        keras-hub; 0 for layer_norm_eps.
+      tie_word_embeddings: the masked-LM head scores with the word embeddings, not with a separate
+        table.
       use_pooler: the encoder has a pooler.
       hidden_dropout_prob: dropout rate of embeddings and of both outputs of a block.
       attention_probs_dropout_prob: dropout rate of the attention probabilities.
       max_position_embeddings: longest sequence, in tokens.
       type_vocab_size: number of segments.
-      initializer_range: standard deviation of the truncated normal all matrices start from.
+      initializer_range: standard deviation of the truncated normal that initialises all matrices.
       layer_norm_eps: epsilon of every LayerNorm.
-      other_keys: keys of a foreign file that have no effect here, kept to be written back.
+      other_keys: keys of another project's file that have no effect here; they are written back.
     """
 
     AT_LEAST_ONE = (
@@ -110,7 +110,7 @@ class AlbertConfig(PublishedConfig):
         return AlbertEncoder
 
     def group_of(self, layer: int) -> int:
-        """Which group the layer with this number has its weights from."""
+        """The group whose weights the layer with this number uses."""
         return int(layer / (self.num_hidden_layers / self.num_hidden_groups))
 
     def check(self, source: str) -> "AlbertConfig":
@@ -119,7 +119,7 @@ class AlbertConfig(PublishedConfig):
         if self.num_hidden_groups > self.num_hidden_layers:
             raise ValueError(
                 f"{source}: num_hidden_groups is {self.num_hidden_groups}, num_hidden_layers "
-                f"{self.num_hidden_layers}; expected at most a group for each layer."
+                f"{self.num_hidden_layers}; expected at most one group for each layer."
             )
         if self.inner_group_num > LARGEST_GROUP:
             raise ValueError(
@@ -129,7 +129,7 @@ class AlbertConfig(PublishedConfig):
         return self
 
     def forward_flops(self, sequence_length: float, num_predictions: int = 0) -> float:
-        """See `EncoderConfig`: every block counts each time that it runs."""
+        """See `EncoderConfig`. A block counts each time that it runs."""
         S, P, D, F = sequence_length, num_predictions, self.hidden_size, self.intermediate_size
         E, blocks = self.embedding_size, self.num_hidden_layers * self.inner_group_num
         head = 2 * P * (self.vocab_size * E + D * E)

@@ -9,7 +9,7 @@ from bert_tf.models.post_norm import PostNormEncoder
 
 
 class AlbertEncoder(PostNormEncoder):
-    """BERT with narrow embeddings and blocks that share weights; called as every `Encoder`."""
+    """BERT with narrow embeddings and blocks that share weights; call it like every `Encoder`."""
 
     PROJECTION = "embedding_hidden_mapping_in"
     ALWAYS_PROJECTS = True

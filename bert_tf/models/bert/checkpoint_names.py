@@ -1,7 +1,7 @@
 """BERT's tensors in the files of other projects.
 
-Our variables carry the names of google-research/bert. For each format: the rules, and what the
-format cannot hold of a BERT.
+Our variables have the names of google-research/bert. For each format this module has the rules, and
+the settings of a BERT that the format cannot hold.
 """
 
 from collections.abc import Collection, Mapping
@@ -60,7 +60,7 @@ def _hugging_face_losses(config: BertConfig, heads: Collection[str]) -> list[str
         if head not in (unset, encoder) and "masked_lm" in heads:
             lost.append(
                 f"the masked-LM head has {name} {head!r}, the encoder {encoder!r}: Hugging Face "
-                "has one for both."
+                "has one value for both."
             )
     return lost
 
@@ -88,7 +88,7 @@ HUGGING_FACE = HuggingFaceNames(
     to_config=BertConfig.published,
 )
 
-# google-research/bert. Only the classifier of run_classifier.py lies elsewhere.
+# google-research/bert. Only the classifier of run_classifier.py has another path.
 
 _GOOGLE_KEYS = (
     "vocab_size",
@@ -158,10 +158,10 @@ _SPARE_POOLER = "garden/pooler_transform"
 
 
 def _garden_poolers() -> list[Rule]:
-    """The pooler of the encoder, and that of the pretrainer's next-sentence head.
+    """The pooler of the encoder, and the pooler of the pretrainer's next-sentence head.
 
-    BertPretrainerV2 trains the head's and leaves the encoder's as it was. So the head's is our
-    pooler. The encoder's, where there are both, is the spare one.
+    BertPretrainerV2 trains only the head's pooler, so that is our pooler. If a file has both, the
+    encoder's pooler is the spare one.
     """
     encoder = [
         Rule(f"_pooler_layer/{n}", f"bert/pooler/dense/{n}", spare=f"{_SPARE_POOLER}/{n}")
@@ -172,7 +172,7 @@ def _garden_poolers() -> list[Rule]:
 
 
 def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> BertConfig:
-    """The sizes from {name as in the rules: shape}; the rest as Model Garden has it."""
+    """The config: sizes from {name in the rules: shape}, other settings as in Model Garden."""
     layer = "_transformer_layers/0"
     words = shapes.get("_embedding_layer/embeddings", shapes.get("masked_lm/embedding_table"))
     try:
@@ -245,8 +245,8 @@ GARDEN = GardenNames(
     ),
 )
 
-# keras-hub's BertBackbone. It fixes what others leave open: tanh GELU in the encoder, exact GELU in
-# the masked-LM head, epsilon 1e-12 and in that head 1e-5.
+# keras-hub's BertBackbone has fixed settings: tanh GELU in the encoder, exact GELU in the masked-LM
+# head, epsilon 1e-12 in the encoder and 1e-5 in that head.
 
 _HEAD_EPSILON = 1e-5
 
@@ -265,7 +265,7 @@ def _keras_losses(config: BertConfig, heads: Collection[str]) -> list[str]:
         if epsilon != _HEAD_EPSILON:
             lost.append(f"the masked-LM head has epsilon {epsilon}; keras-hub's has 1e-5.")
     if not config.use_pooler:
-        lost.append("that there is no pooler: keras-hub always has one, which starts at random.")
+        lost.append("there is no pooler; keras-hub always has one, with random initial weights.")
     return lost
 
 

@@ -1,4 +1,4 @@
-"""The configuration of BERT, in the words of bert_config.json. Needs neither TensorFlow nor Keras.
+"""The configuration of BERT, with the keys of bert_config.json. Needs no TensorFlow, no Keras.
 
 References: Devlin et al. 2018; names of the keys as in google-research/bert.
 """
@@ -23,7 +23,7 @@ SIZES = {
 
 @dataclasses.dataclass
 class BertConfig(PublishedConfig):
-    """The shape of a BERT, in the words of bert_config.json.
+    """The shape of a BERT, with the keys of bert_config.json.
 
     Attributes:
       vocab_size: rows of the word embedding table.
@@ -34,19 +34,19 @@ class BertConfig(PublishedConfig):
       hidden_act: `gelu` (exact), `gelu_new` or `gelu_pytorch_tanh` (tanh form), `relu`, `silu`,
         `tanh`.
       masked_lm_hidden_act: activation of the masked-LM transform; empty for hidden_act.
-      masked_lm_layer_norm_eps: epsilon of its LayerNorm, which keras-hub has apart; 0 for
-        layer_norm_eps.
-      tie_word_embeddings: the masked-LM head scores with the word embeddings, not with a table of
-        its own.
-      use_pooler: the encoder has a pooler (checkpoints of masked LMs, taggers and span finders of
-        Hugging Face have none).
+      masked_lm_layer_norm_eps: epsilon of the LayerNorm in the masked-LM head, which differs in
+        keras-hub; 0 for layer_norm_eps.
+      tie_word_embeddings: the masked-LM head scores with the word embeddings, not with a separate
+        table.
+      use_pooler: the encoder has a pooler (Hugging Face's checkpoints for masked LM, tagging and
+        question answering have none).
       hidden_dropout_prob: dropout rate of embeddings and of both outputs of a block.
       attention_probs_dropout_prob: dropout rate of the attention probabilities.
       max_position_embeddings: longest sequence, in tokens.
       type_vocab_size: number of segments.
-      initializer_range: standard deviation of the truncated normal all matrices start from.
+      initializer_range: standard deviation of the truncated normal that initialises all matrices.
       layer_norm_eps: epsilon of every LayerNorm.
-      other_keys: keys of a foreign file that have no effect here, kept to be written back.
+      other_keys: keys of another project's file that have no effect here; they are written back.
     """
 
     CONFIG_FILE = "bert_config.json"
@@ -73,7 +73,7 @@ class BertConfig(PublishedConfig):
         *PublishedConfig.ONLY_OURS,
     )
     GELU_OF_UNTYPED_FILES = "gelu_new"
-    READS_UNTYPED_FILES = True  # Google's, and Hugging Face's of before model_type
+    READS_UNTYPED_FILES = True  # Google's, and Hugging Face's older files without model_type
     AT_LEAST_ONE = (
         "vocab_size",
         "hidden_size",
@@ -114,5 +114,5 @@ class BertConfig(PublishedConfig):
     @classmethod
     def only_supported(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """See `PublishedConfig`."""
-        # ALBERT and MobileBERT have it in files without a model_type.
+        # Files of ALBERT and MobileBERT without model_type have this key.
         return {**super().only_supported(values), "embedding_size": values.get("hidden_size")}

@@ -7,4 +7,4 @@ from bert_tf.models.post_norm import PostNormEncoder
 
 
 class BertEncoder(PostNormEncoder):
-    """The bidirectional encoder of Devlin et al. 2018, section 3; called as every `Encoder`."""
+    """The bidirectional encoder of Devlin et al. 2018, section 3; call it like every `Encoder`."""

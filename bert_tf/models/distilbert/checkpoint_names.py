@@ -1,6 +1,6 @@
 """DistilBERT's tensors in the files of other projects.
 
-Our variables carry the names that BERT's have in google-research/bert.
+Our variables have the names of BERT's variables in google-research/bert.
 """
 
 from collections.abc import Collection
@@ -68,8 +68,8 @@ HUGGING_FACE = HuggingFaceNames(
     to_config=DistilBertConfig.published,
 )
 
-# keras-hub's DistilBertBackbone: exact GELU, epsilon 1e-12, in the masked-LM head 1e-5. It also
-# drops what comes out of the attention, which the authors' code does not.
+# keras-hub's DistilBertBackbone: exact GELU, epsilon 1e-12, and 1e-5 in the masked-LM head. It also
+# applies dropout to the output of the attention; the authors' code does not.
 
 _HEAD_EPSILON, _TABLES = 1e-5, "token_and_position_embedding"
 
@@ -82,7 +82,7 @@ def _keras_losses(config: DistilBertConfig, heads: Collection[str]) -> list[str]
     if "masked_lm" in heads and epsilon != _HEAD_EPSILON:
         lost.append(f"the masked-LM head has epsilon {epsilon}; keras-hub's has 1e-5.")
     if "masked_lm" in heads and not config.tie_word_embeddings:
-        lost.append("the masked-LM head has a table of its own; keras-hub's is tied.")
+        lost.append("the masked-LM head has a separate table; keras-hub's is tied.")
     return lost
 
 

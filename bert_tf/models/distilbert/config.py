@@ -1,4 +1,4 @@
-"""The configuration of DistilBERT, in the words of its config.json. No TensorFlow, no Keras.
+"""The configuration of DistilBERT, with the keys of its config.json. Needs no TensorFlow, no Keras.
 
 Reference: Sanh et al. 2019.
 """
@@ -21,15 +21,15 @@ class DistilBertConfig(PublishedConfig):
       hidden_dim: width of the feed-forward layer.
       activation: `gelu` (exact), `gelu_new` or `gelu_pytorch_tanh` (tanh form), `relu`, `silu`,
         `tanh`.
-      masked_lm_layer_norm_eps: epsilon of the LayerNorm in the masked-LM head, which keras-hub has
-        apart; 0 for that of the encoder, 1e-12.
-      tie_word_embeddings: the masked-LM head scores with the word embeddings, not with a table of
-        its own.
+      masked_lm_layer_norm_eps: epsilon of the LayerNorm in the masked-LM head, which differs in
+        keras-hub; 0 for the encoder's, 1e-12.
+      tie_word_embeddings: the masked-LM head scores with the word embeddings, not with a separate
+        table.
       dropout: rate of the embeddings and of the output of a block.
       attention_dropout: rate of the attention probabilities.
       max_position_embeddings: longest sequence, in tokens.
-      initializer_range: standard deviation of the truncated normal all matrices start from.
-      other_keys: keys of a foreign file that have no effect here, kept to be written back.
+      initializer_range: standard deviation of the truncated normal that initialises all matrices.
+      other_keys: keys of another project's file that have no effect here; they are written back.
     """
 
     SIZE_FIELDS = ("dim", "hidden_dim", "n_layers", "n_heads")
@@ -41,7 +41,7 @@ class DistilBertConfig(PublishedConfig):
         "hidden_dim",
         "max_position_embeddings",
     )
-    # The rates of heads belong to tasks. A table that started from sinusoids is in the file.
+    # Dropout rates of heads are settings of tasks. Sinusoidal positions are stored in the file.
     WITHOUT_EFFECT = ("qa_dropout", "seq_classif_dropout", "sinusoidal_pos_embds")
     ONLY_OURS = ("masked_lm_layer_norm_eps", *PublishedConfig.ONLY_OURS)
     SIZES = {"base": {}}

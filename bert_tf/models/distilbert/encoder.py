@@ -1,6 +1,6 @@
 """The encoder of DistilBERT.
 
-Reference: Sanh et al. 2019; what is computed is as in transformers, which is the authors' code.
+Reference: Sanh et al. 2019; the computation is as in transformers, which is the authors' code.
 """
 
 import keras
@@ -10,16 +10,16 @@ from bert_tf.models.post_norm import PostNormEncoder
 
 
 class DistilBertEncoder(PostNormEncoder):
-    """BERT with half of the layers, without segments and pooler; called as every `Encoder`."""
+    """BERT with half of the layers, without segments or pooler; call it like every `Encoder`."""
 
     def make_block(self, name: str) -> keras.layers.Layer:
-        """One block: without dropout between its attention and the residual sum."""
+        """One block, without dropout between its attention and the residual sum."""
         block = super().make_block(name)
         block.attended_dropout_prob = 0.0
         return block
 
     def classifier_head(self, num_labels: int, dropout_prob: float) -> DenseClassifierHead:
-        """See `Encoder`: a dense layer and ReLU below the scores."""
+        """See `Encoder`. It has a dense layer and ReLU below the scores."""
         return DenseClassifierHead(
             num_labels=num_labels,
             dropout_prob=dropout_prob,

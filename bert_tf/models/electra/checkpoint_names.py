@@ -1,6 +1,7 @@
 """ELECTRA's tensors in the files of other projects.
 
-Our variables carry the names of google-research/electra; heads have the paths of all encoders.
+Our variables have the names of google-research/electra; heads have the same paths as in other
+encoders.
 """
 
 from collections.abc import Collection, Mapping
@@ -66,8 +67,8 @@ HUGGING_FACE = HuggingFaceNames(
     to_config=ElectraConfig.published,
 )
 
-# google-research/electra. Its releases have no configuration file: the flags of the run that made
-# them said the size. A checkpoint of pretraining holds the generator too, below `generator/`.
+# google-research/electra. Its releases have no configuration file, because the size was a flag of
+# the training run. A checkpoint of pretraining also has the generator, below `generator/`.
 
 
 def _google_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> ElectraConfig:
@@ -95,7 +96,7 @@ def _google_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> Electr
 
 
 def _of_the_generator(names: Collection[str]) -> dict[str, str]:
-    """In a checkpoint of pretraining, whose masked-LM head is the generator's."""
+    """{name: why it is left out} for a checkpoint of pretraining, which has the generator too."""
     if not any(name.startswith("generator/") for name in names):
         return {}
     parts = ("generator/", "generator_predictions/")
@@ -109,7 +110,7 @@ def _google_losses(config: ElectraConfig, heads: Collection[str]) -> list[str]:
     if config.layer_norm_eps != 1e-12:
         lost.append(f"layer_norm_eps is {config.layer_norm_eps}; Google's is 1e-12.")
     if "masked_lm" in heads and not config.tie_word_embeddings:
-        lost.append("the masked-LM head has a table of its own; Google's is tied.")
+        lost.append("the masked-LM head has a separate table; Google's is tied.")
     return lost
 
 
@@ -141,7 +142,7 @@ def _keras_losses(config: ElectraConfig, heads: Collection[str]) -> list[str]:
         lost.append(f"hidden_act is {config.hidden_act!r}; keras-hub's encoder has tanh gelu.")
     if config.layer_norm_eps != 1e-12:
         lost.append(f"layer_norm_eps is {config.layer_norm_eps}; keras-hub's encoder has 1e-12.")
-    lost.append("that there is no pooler: keras-hub always has one, which starts at random.")
+    lost.append("there is no pooler; keras-hub always has one, with random initial weights.")
     return lost
 
 

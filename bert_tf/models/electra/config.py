@@ -1,4 +1,4 @@
-"""The configuration of ELECTRA, in the words of its config.json. Needs no TensorFlow, no Keras.
+"""The configuration of ELECTRA, with the keys of its config.json. Needs no TensorFlow, no Keras.
 
 References: Clark et al. 2020, appendix A; google-research/electra, configure_pretraining.py.
 """
@@ -10,7 +10,7 @@ from bert_tf.models.published_config import WITH_SEGMENTS, PublishedConfig
 
 
 def _size(layers: int, hidden: int, embedding: int, share: float = 1.0) -> dict[str, int]:
-    """A discriminator, or a generator that is `share` as wide."""
+    """The size of a discriminator, or of a generator with `share` of its width."""
     width = int(hidden * share)
     return {
         "num_hidden_layers": layers,
@@ -23,27 +23,27 @@ def _size(layers: int, hidden: int, embedding: int, share: float = 1.0) -> dict[
 
 @dataclasses.dataclass
 class ElectraConfig(PublishedConfig):
-    """The shape of an ELECTRA: of a discriminator, or of a generator, which is a narrower one.
+    """The shape of an ELECTRA: of a discriminator, or of a generator, which is narrower.
 
     Attributes:
       vocab_size: rows of the word embedding table.
-      embedding_size: width of the embeddings; a dense layer makes them hidden_size wide if they
-        are not.
+      embedding_size: width of the embeddings; if it is not hidden_size, a dense layer projects
+        them.
       hidden_size: D.
       num_hidden_layers: number of transformer blocks.
       num_attention_heads: N; divides hidden_size.
       intermediate_size: width of the feed-forward layer.
       hidden_act: `gelu` (exact), `gelu_new` or `gelu_pytorch_tanh` (tanh form), `relu`, `silu`,
-        `tanh`. The masked-LM head and the classifier have the exact gelu always.
-      tie_word_embeddings: the masked-LM head scores with the word embeddings, not with a table of
-        its own.
+        `tanh`. The masked-LM head and the classifier always have the exact gelu.
+      tie_word_embeddings: the masked-LM head scores with the word embeddings, not with a separate
+        table.
       hidden_dropout_prob: dropout rate of embeddings and of both outputs of a block.
       attention_probs_dropout_prob: dropout rate of the attention probabilities.
       max_position_embeddings: longest sequence, in tokens.
       type_vocab_size: number of segments.
-      initializer_range: standard deviation of the truncated normal all matrices start from.
+      initializer_range: standard deviation of the truncated normal that initialises all matrices.
       layer_norm_eps: epsilon of every LayerNorm.
-      other_keys: keys of a foreign file that have no effect here, kept to be written back.
+      other_keys: keys of another project's file that have no effect here; they are written back.
     """
 
     AT_LEAST_ONE = (
@@ -64,7 +64,7 @@ class ElectraConfig(PublishedConfig):
         "generator_size",
         "vocab_file",
     )
-    # The published models; the generators are a quarter as wide, of base a third.
+    # The published models. Their generators have a quarter of the width, and of base a third.
     SIZES = {
         "small": _size(12, 256, 128),
         "base": _size(12, 768, 768),
@@ -99,5 +99,5 @@ class ElectraConfig(PublishedConfig):
 
     @property
     def masked_lm_hidden_act(self) -> str:
-        """Of the generator's head, whatever `hidden_act` is."""
+        """The activation of the generator's head, for any `hidden_act`."""
         return "gelu"

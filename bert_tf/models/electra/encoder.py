@@ -1,4 +1,4 @@
-"""The encoder of ELECTRA, of the discriminator and of the generator.
+"""The encoder of ELECTRA's discriminator and generator.
 
 References: Clark et al. 2020; names of variables as in google-research/electra.
 """
@@ -8,13 +8,13 @@ from bert_tf.models.post_norm import PostNormEncoder
 
 
 class ElectraEncoder(PostNormEncoder):
-    """BERT with embeddings that may be narrower, and without a pooler; called as every `Encoder`.
+    """BERT with embeddings that can be narrower, without a pooler; call it like every `Encoder`.
 
-    A generator and a discriminator that are trained together share their `embeddings`.
+    In pretraining, the generator and the discriminator share their `embeddings`.
     """
 
     def classifier_head(self, num_labels: int, dropout_prob: float) -> DenseClassifierHead:
-        """See `Encoder`: a dense layer and the exact GELU below the scores."""
+        """See `Encoder`. It has a dense layer and the exact GELU below the scores."""
         return DenseClassifierHead(
             num_labels=num_labels,
             dropout_prob=dropout_prob,

@@ -1,6 +1,6 @@
-"""RoBERTa's tensors in the files of other projects, and those of models of its kind.
+"""The tensors of RoBERTa, and of similar models, in the files of other projects.
 
-Our variables carry the names that BERT's have in google-research/bert.
+Our variables have the names of BERT's variables in google-research/bert.
 """
 
 from collections.abc import Collection
@@ -31,20 +31,20 @@ def _hugging_face_losses(config: Any, heads: Collection[str]) -> list[str]:
     if "masked_lm" in heads and epsilon not in (0.0, config.layer_norm_eps):
         lost.append(
             f"the masked-LM head has layer_norm_eps {epsilon}, the encoder "
-            f"{config.layer_norm_eps}: Hugging Face has one for both."
+            f"{config.layer_norm_eps}: Hugging Face has one value for both."
         )
     if not config.type_vocab_size:
-        lost.append("that there is no table of segments: Hugging Face always has one.")
+        lost.append("there is no segment table; Hugging Face always has one.")
     return lost
 
 
 def hugging_face(name: str, classes: str, model_type: str) -> HuggingFaceNames:
-    """The names of a model of RoBERTa's kind.
+    """The names of a model like RoBERTa in Hugging Face's format.
 
     Args:
-      name: of the member, with which the paths of its variables begin.
-      classes: how the names of its classes begin.
-      model_type: in config.json.
+      name: the name of the encoder, which begins the paths of its variables.
+      classes: the beginning of its class names.
+      model_type: the value in config.json.
     """
     return HuggingFaceNames(
         rules=[
@@ -80,8 +80,8 @@ def hugging_face(name: str, classes: str, model_type: str) -> HuggingFaceNames:
     )
 
 
-# keras-hub: exact GELU, epsilon 1e-5 everywhere, no table of segments, and none of the two rows of
-# positions that come before the first token's.
+# keras-hub: exact GELU, epsilon 1e-5 everywhere, no segment table, and without the two rows of
+# positions before the first token's row.
 
 
 def _keras_losses(config: Any, heads: Collection[str]) -> list[str]:
@@ -94,7 +94,7 @@ def _keras_losses(config: Any, heads: Collection[str]) -> list[str]:
             config.masked_lm_layer_norm_eps or config.layer_norm_eps
         )
         if not config.tie_word_embeddings:
-            lost.append("the masked-LM head has a table of its own; keras-hub's is tied.")
+            lost.append("the masked-LM head has a separate table; keras-hub's is tied.")
     lost += [
         f"{key} is {value}; keras-hub's is 1e-5."
         for key, value in epsilons.items()
@@ -108,7 +108,7 @@ def _keras_losses(config: Any, heads: Collection[str]) -> list[str]:
 
 
 def keras(name: str, classes: str) -> KerasNames:
-    """The names in keras-hub of a model of RoBERTa's kind; for arguments see `hugging_face`."""
+    """The names of a model like RoBERTa in keras-hub; for arguments see `hugging_face`."""
     embeddings = f"{name}/embeddings"
     return KerasNames(
         rules=[

@@ -1,4 +1,4 @@
-"""The configuration of RoBERTa, in the words of its config.json. No TensorFlow, no Keras.
+"""The configuration of RoBERTa, with the keys of its config.json. Needs no TensorFlow, no Keras.
 
 Reference: Liu et al. 2019.
 """
@@ -20,21 +20,21 @@ class RobertaConfig(PublishedConfig):
       num_attention_heads: N; divides hidden_size.
       intermediate_size: width of the feed-forward layer.
       hidden_act: `gelu` (exact), `gelu_new` or `gelu_pytorch_tanh` (tanh form), `relu`, `silu`,
-        `tanh`. The masked-LM head has the exact gelu always.
-      tie_word_embeddings: the masked-LM head scores with the word embeddings, not with a table of
-        its own.
-      use_pooler: the encoder has a pooler. The published ones have none.
+        `tanh`. The masked-LM head always has the exact gelu.
+      tie_word_embeddings: the masked-LM head scores with the word embeddings, not with a separate
+        table.
+      use_pooler: the encoder has a pooler. The published encoders have none.
       hidden_dropout_prob: dropout rate of embeddings and of both outputs of a block.
       attention_probs_dropout_prob: dropout rate of the attention probabilities.
-      max_position_embeddings: rows of the table of positions; those up to pad_token_id are of no
-        token, so that the longest sequence is shorter.
-      type_vocab_size: rows of the table of segments, the first of which all tokens have; 0: there
-        is no such table.
-      pad_token_id: the id of the padding where the model is from; positions begin behind it.
-      initializer_range: standard deviation of the truncated normal all matrices start from.
+      max_position_embeddings: rows of the position table. No token uses the rows up to
+        pad_token_id, so the longest sequence is shorter.
+      type_vocab_size: rows of the segment table, whose first row all tokens use; 0: no such table.
+      pad_token_id: the id of the padding in the original model; positions begin after it.
+      initializer_range: standard deviation of the truncated normal that initialises all matrices.
       layer_norm_eps: epsilon of every LayerNorm.
-      masked_lm_layer_norm_eps: epsilon of that in the masked-LM head; 0 for layer_norm_eps.
-      other_keys: keys of a foreign file that have no effect here, kept to be written back.
+      masked_lm_layer_norm_eps: epsilon of the LayerNorm in the masked-LM head; 0 for
+        layer_norm_eps.
+      other_keys: keys of another project's file that have no effect here; they are written back.
     """
 
     AT_LEAST_ONE = (
@@ -84,12 +84,12 @@ class RobertaConfig(PublishedConfig):
 
     @property
     def masked_lm_hidden_act(self) -> str:
-        """Of the masked-LM head, whatever `hidden_act` is."""
+        """The activation of the masked-LM head, for any `hidden_act`."""
         return "gelu"
 
     @property
     def first_position(self) -> int:
-        """See `PublishedConfig`: positions begin behind the id of the padding."""
+        """See `PublishedConfig`. Positions begin after the id of the padding."""
         return self.pad_token_id + 1
 
     def check(self, source: str) -> Self:
@@ -98,7 +98,7 @@ class RobertaConfig(PublishedConfig):
         if self.longest_sequence < 1:
             raise ValueError(
                 f"{source}: max_position_embeddings is {self.max_position_embeddings} and "
-                f"pad_token_id {self.pad_token_id}; positions begin behind the padding, so "
-                f"expected at least {self.pad_token_id + 2}."
+                f"pad_token_id {self.pad_token_id}; positions begin after the padding, so "
+                f"max_position_embeddings must be at least {self.pad_token_id + 2}."
             )
         return self

@@ -1,6 +1,6 @@
 """The encoder of RoBERTa.
 
-Reference: Liu et al. 2019; what is computed is as in fairseq and transformers.
+Reference: Liu et al. 2019; the computation is as in fairseq and transformers.
 """
 
 import keras
@@ -11,7 +11,7 @@ from bert_tf.models.post_norm import PostNormEncoder
 
 
 class RobertaEncoder(PostNormEncoder):
-    """BERT without segments, whose positions skip the padding; called as every `Encoder`."""
+    """BERT without segments; positions skip the padding. Call it like every `Encoder`."""
 
     def make_embeddings(self) -> keras.layers.Layer:
         """See `PostNormEncoder`."""
@@ -20,7 +20,7 @@ class RobertaEncoder(PostNormEncoder):
         )
 
     def embed(self, inputs, dropout_seed):
-        """See `Encoder`: the positions need the mask."""
+        """See `Encoder`. The positions need the mask."""
         names = ("input_ids", "input_mask", "position_ids")
         return self.embeddings(
             *(inputs[name] for name in names),
@@ -29,7 +29,7 @@ class RobertaEncoder(PostNormEncoder):
         )
 
     def classifier_head(self, num_labels: int, dropout_prob: float) -> DenseClassifierHead:
-        """See `Encoder`: a dense layer and tanh below the scores."""
+        """See `Encoder`. It has a dense layer and tanh below the scores."""
         return DenseClassifierHead(
             num_labels=num_labels,
             dropout_prob=dropout_prob,

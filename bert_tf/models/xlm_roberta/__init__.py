@@ -1,4 +1,4 @@
-"""XLM-RoBERTa (Conneau et al. 2019): RoBERTa of a hundred languages, with another tokenizer.
+"""XLM-RoBERTa (Conneau et al. 2019): RoBERTa for a hundred languages, with another tokenizer.
 
 Importing it needs neither TensorFlow nor Keras.
 """

@@ -1,4 +1,4 @@
-"""The configuration of XLM-RoBERTa, in the words of its config.json. No TensorFlow, no Keras.
+"""The configuration of XLM-RoBERTa, with the keys of its config.json. No TensorFlow, no Keras.
 
 Reference: Conneau et al. 2019.
 """

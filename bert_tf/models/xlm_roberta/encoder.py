@@ -4,4 +4,4 @@ from bert_tf.models.roberta.encoder import RobertaEncoder
 
 
 class XlmRobertaEncoder(RobertaEncoder):
-    """RoBERTa with a larger table of words (Conneau et al. 2019); called as every `Encoder`."""
+    """RoBERTa with a larger vocabulary (Conneau et al. 2019); call it like every `Encoder`."""
