@@ -1,3 +1,3 @@
-"""Checkpoints of other projects, both ways: one file a format."""
+"""Reads and writes the checkpoints of other projects: one file per format."""
 
 FORMATS = ("google", "garden", "keras", "hugging_face")

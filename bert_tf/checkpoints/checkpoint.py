@@ -1,9 +1,9 @@
-"""A model as it is between two formats, and the one door to all of them.
+"""A model between two formats, and the functions that read and write every format.
 
-Every format is a file beside this one with `read(files)`, `losses(checkpoint)` and
-`write(checkpoint, folder)`. They are found by name; which one a path holds is seen from the files
-that are there. A format knows files and containers; how a model names its tensors in it stands with
-the model (`CHECKPOINT_NAMES`).
+Each format is a module in this package with `read(files)`, `losses(checkpoint)` and
+`write(checkpoint, folder)`. Modules are found by name. The files at a path show its format. A
+format knows files and containers; the model has the names of its tensors in each format
+(`CHECKPOINT_NAMES`).
 """
 
 import dataclasses
@@ -40,18 +40,18 @@ _HEADS_IN_WORDS = {
 
 @dataclasses.dataclass
 class Checkpoint:
-    """A model of any origin in our terms.
+    """A model of any format, with the names of bert_tf.
 
     Attributes:
-      source: where it is from, for messages.
+      source: where it comes from, for messages.
       config: the shape of the encoder.
-      task: which head it has, its labels.
-      weights: {variable path: float32 array}; reading is lazy, see `mapping.Weights`.
+      task: the task of its head, with labels.
+      weights: {variable path: float32 array}, read lazily; see `mapping.Weights`.
       tokenizer: has at most config.vocab_size tokens.
-      data: how long a text may be, and what else a model folder keeps.
-      rows: what became of each tensor of the source.
-      dtype: in which it was trained and scored, one of config.DTYPES.
-      facts: what is known of the data it was trained on, such as labels; None: what `task` says.
+      data: the longest text, and other data settings of a model folder.
+      rows: what happened to each tensor of the source.
+      dtype: of training and scoring, one of config.DTYPES.
+      facts: known facts of its training data, such as labels; None: those in `task`.
     """
 
     source: str
@@ -70,11 +70,11 @@ class Checkpoint:
 
     @property
     def heads(self) -> set[str]:
-        """The heads that it has variables of (keys of `model_variables.HEADS`)."""
+        """The heads with variables in this checkpoint (keys of `model_variables.HEADS`)."""
         return heads_among(self.weights)
 
     def variables(self) -> Variables:
-        """The variables of its encoder, of the heads its task needs, and of those that it has."""
+        """The variables of its encoder, of the heads its task needs, and of its other heads."""
         needed = set(HEADS_OF_TASK.get(self.task.name, ()))
         if not getattr(self.task, "next_sentence", True):
             needed.discard("next_sentence")
@@ -82,11 +82,11 @@ class Checkpoint:
         return variables_of(self.config, needed | self.heads, self.task.name, num_labels)
 
     def missing(self) -> list[str]:
-        """The variables that its task needs and it does not have: they will start at random."""
+        """The variables that its task needs but it lacks; their initial values are random."""
         return [path for path in self.variables().shapes if path not in self.weights]
 
     def check_encoder(self) -> None:
-        """ValueError that names the variables of the encoder that it does not have."""
+        """Raises ValueError if variables of the encoder are missing; the message names them."""
         encoder = self.variables().encoder
         missing = [path for path in self.missing() if path in encoder]
         if missing:
@@ -97,16 +97,16 @@ class Checkpoint:
 
 
 def read(path: str, *, vocab_file: str = "", config_file: str = "") -> Checkpoint:
-    """A checkpoint of another project, in whatever format it is.
+    """Reads a checkpoint of another project, in any format.
 
     Args:
       path: a folder, a file in it, or the prefix of a TensorFlow checkpoint.
-      vocab_file: a vocabulary file in place of the folder's.
-      config_file: a configuration file in place of the folder's.
+      vocab_file: a vocabulary file that replaces the folder's.
+      config_file: a configuration file that replaces the folder's.
 
     Raises:
-      ValueError: no known format, a file is missing or damaged, another kind of model, a variable
-        of the encoder is missing, or weights and config contradict each other.
+      ValueError: the format or model is unknown, a file is missing or damaged, a variable of the
+        encoder is missing, or weights and config contradict each other.
     """
     path = path.rstrip("/") or path
     format_name, folder = recognise(path)
@@ -117,15 +117,15 @@ def read(path: str, *, vocab_file: str = "", config_file: str = "") -> Checkpoin
     config, tokenizer, data = checkpoint.config, checkpoint.tokenizer, checkpoint.data
     if len(tokenizer) > config.vocab_size:
         raise ValueError(
-            f"{path}: the vocabulary has {len(tokenizer)} tokens, the config only vocab_size "
-            f"{config.vocab_size}. They do not belong together."
+            f"{path}: the vocabulary has {len(tokenizer)} tokens, but vocab_size in the config is "
+            f"{config.vocab_size}. Expected files of the same model."
         )
     length = min(data.max_seq_length, config.longest_sequence)
     return dataclasses.replace(checkpoint, data=dataclasses.replace(data, max_seq_length=length))
 
 
 def losses(checkpoint: Checkpoint, format_name: str) -> list[str]:
-    """What of `checkpoint` the format cannot hold, a sentence each.
+    """What the format cannot hold of `checkpoint`, one sentence for each thing.
 
     Raises:
       ValueError: the model has no names for the format.
@@ -140,14 +140,14 @@ def losses(checkpoint: Checkpoint, format_name: str) -> list[str]:
     pooling = getattr(checkpoint.task.for_encoder(config), "classifier_pooling", None)
     if pooling not in (None, config.CLASSIFIER_POOLING):
         lost.append(
-            f"the classifier sees {pooling!r} of the tokens (classifier_pooling); classes of other "
-            f"projects give theirs {config.CLASSIFIER_POOLING!r}."
+            f"the classifier uses the pooling {pooling!r} (classifier_pooling); classes of other "
+            f"projects use {config.CLASSIFIER_POOLING!r}."
         )
     return lost
 
 
 def _settings_without_place(tokenizer: Tokenizer, format_name: str) -> list[str]:
-    """A sentence for what only Hugging Face's files say of a tokenizer."""
+    """A sentence for each setting of a tokenizer that only Hugging Face's files can hold."""
     if format_name == "hugging_face":
         return []
     lost = []
@@ -163,7 +163,7 @@ def _settings_without_place(tokenizer: Tokenizer, format_name: str) -> list[str]
 
 
 def _vectors_without_place(checkpoint: Checkpoint, format_name: str) -> list[str]:
-    """A sentence for what only a folder of sentence-transformers says: how vectors are made."""
+    """A sentence for the steps to a vector, which only sentence-transformers' folders can hold."""
     facts, task = checkpoint.facts, checkpoint.task
     if format_name == "hugging_face" or getattr(facts, "sentence_transformers", None) is None:
         return []
@@ -173,7 +173,7 @@ def _vectors_without_place(checkpoint: Checkpoint, format_name: str) -> list[str
 
 
 def _heads_without_place(checkpoint: Checkpoint, format_name: str) -> list[str]:
-    """A sentence for each head of which the format has no rule for a variable."""
+    """A sentence for each head with a variable that the format has no rule for."""
     rules = encoders.names_of(checkpoint.config, format_name).rules
     places = {path for rule in rules for path in (rule.ours, rule.spare)}
     lost = []
@@ -185,7 +185,7 @@ def _heads_without_place(checkpoint: Checkpoint, format_name: str) -> list[str]:
         elif homeless:
             lost.append(
                 f"of {_HEADS_IN_WORDS[head]}, {', '.join(homeless)}: {format_name} has no place "
-                "for it."
+                "for them."
             )
     return lost
 
@@ -193,21 +193,21 @@ def _heads_without_place(checkpoint: Checkpoint, format_name: str) -> list[str]:
 def write(
     checkpoint: Checkpoint, folder: str, format_name: str, *, allow_lossy: bool = False
 ) -> list[Row]:
-    """Writes `checkpoint` into the new folder `folder`, whole or not at all.
+    """Writes `checkpoint` into the new folder `folder`, completely or not at all.
 
     Returns:
-      What became of each variable.
+      What happened to each variable.
 
     Raises:
       ValueError: the folder exists, a variable of the encoder is missing or would not be written,
-        or the format cannot hold all of the model and `allow_lossy` was not said.
+        or the format cannot hold the whole model and `allow_lossy` is False.
     """
     checkpoint.check_encoder()
     lost = losses(checkpoint, format_name)
     if lost and not allow_lossy:
         raise ValueError(
             f"{format_name} cannot hold all of {checkpoint.source}: {' '.join(lost)} Pass "
-            "--allow_lossy to write it all the same."
+            "--allow_lossy to write the rest."
         )
     with new_folder(folder) as temporary:
         written = _module(format_name).write(checkpoint, temporary)
@@ -220,7 +220,7 @@ def write(
 
 
 def _check_encoder(checkpoint: Checkpoint, written: list[Row], format_name: str) -> None:
-    """ValueError unless each variable of the encoder has a row: written, or left out knowingly."""
+    """Raises ValueError unless each variable of the encoder is written or explicitly left out."""
     encoder = checkpoint.variables().encoder
     done = {row.ours for row in written}
     left = [path for path in encoder if path not in done]

@@ -1,4 +1,4 @@
-"""Which encoder a checkpoint of another project holds, and how that encoder names its tensors."""
+"""Finds the encoder of another project's checkpoint, and the names of its tensors."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,27 +10,27 @@ from bert_tf.models.model import EncoderConfig
 
 
 def read_config(path: str, *, is_hugging_face: bool = False) -> EncoderConfig:
-    """The config in a file of another project, whose `model_type` names the encoder.
+    """Reads the config in another project's file. Its `model_type` names the encoder.
 
     Args:
-      path: of the file.
-      is_hugging_face: it is Hugging Face's, also where its keys do not say so; the same word can
-        mean something else in Google's.
+      path: the file.
+      is_hugging_face: whether it is Hugging Face's file, even if its keys do not show it. The same
+        value can have another meaning in Google's files.
 
     Raises:
-      ValueError: the file is missing or damaged, of an unknown encoder, or speaks of a model that
-        the encoder cannot be.
+      ValueError: the file is missing or damaged, the encoder is unknown, or the encoder does not
+        support a setting.
     """
     values = read_json(path)
     if "model_type" in values:
-        # Published names have hyphens where names of modules cannot: "xlm-roberta".
+        # Published names can have hyphens, names of modules cannot: "xlm-roberta".
         name = str(values["model_type"]).replace("-", "_")
         try:
             module = members.find("models", name)
         except ValueError as error:
             raise ValueError(
-                f"{path}: this is a {values['model_type']!r}, an encoder that bert_tf does not "
-                f"have. It has {', '.join(members.known('models'))}. If it is a module of your "
+                f"{path}: model_type is {values['model_type']!r}, an encoder that bert_tf does not "
+                f"have. Known: {', '.join(members.known('models'))}. If it is a module of your "
                 f"own, import it first: --members={name}."
             ) from error
         return module.Config.from_json(path)
@@ -44,7 +44,7 @@ def read_config(path: str, *, is_hugging_face: bool = False) -> EncoderConfig:
 
 
 def _class_of_untyped(values: Mapping[str, Any]) -> type[EncoderConfig] | None:
-    """The class that reads files with these keys and no `model_type`; the most particular one."""
+    """The most specific class that reads files with these keys and without `model_type`."""
     classes = (members.find("models", name).Config for name in members.known("models"))
     fitting = (
         cls for cls in classes if cls.READS_UNTYPED_FILES and set(cls.UNTYPED_KEYS) <= set(values)
@@ -61,14 +61,14 @@ def names_of(config: EncoderConfig, format_name: str) -> Any:
     found = _checkpoint_names(config.model_type)
     if format_name not in found:
         raise ValueError(
-            f"{config.model_type} has no names for the format {format_name!r}, only for "
-            f"{', '.join(sorted(found)) or 'none'}. Add them to its CHECKPOINT_NAMES."
+            f"{config.model_type} has no names for the format {format_name!r}. Known formats: "
+            f"{', '.join(sorted(found)) or 'none'}. Add the names to its CHECKPOINT_NAMES."
         )
     return found[format_name]
 
 
 def known(format_name: str) -> Iterator[tuple[type[EncoderConfig], Any]]:
-    """(config class, names) of each encoder inside of bert_tf that has a format."""
+    """Yields (config class, names) of each encoder in bert_tf that has names for the format."""
     for model_type in members.known("models"):
         names = _checkpoint_names(model_type).get(format_name)
         if names is not None:

@@ -1,4 +1,4 @@
-"""The task whose head a checkpoint of another project has."""
+"""The task of the head in another project's checkpoint."""
 
 import dataclasses
 from collections.abc import Collection
@@ -12,8 +12,8 @@ def found_task(name: str, **found: Any) -> Settings:
     """The settings of a task.
 
     Args:
-      name: of a member of bert_tf.tasks.
-      **found: what the checkpoint says; what is no setting of this task is left out.
+      name: of a package in bert_tf.tasks.
+      **found: the settings in the checkpoint; settings of other tasks are ignored.
     """
     config_class = members.find("tasks", name).Config
     known = {field.name for field in dataclasses.fields(config_class)}
@@ -21,9 +21,9 @@ def found_task(name: str, **found: Any) -> Settings:
 
 
 def task_without_classifier(heads: Collection[str]) -> Settings:
-    """The settings of the task that has these heads of `model_variables.HEADS`.
+    """The settings of the task with these heads of `model_variables.HEADS`.
 
-    Where there is another head beside a classifier, the other says the task.
+    If there is a classifier and another head, the other head decides the task.
     """
     if "masked_lm" in heads:
         return found_task("pretraining", next_sentence="next_sentence" in heads)

@@ -1,9 +1,9 @@
 """TensorFlow Model Garden: an encoder alone, or inside BertPretrainerV2.
 
-Neither reading nor writing needs Model Garden. A TensorFlow 2 checkpoint is a graph of objects; a
-tree of `tf.train.Checkpoint`s with the same edges is, for `restore`, the same model. A node that
-has other names in other classes (`GardenNames.aliases`) is written with all of them, so that either
-class restores it with `assert_consumed`.
+Reading and writing do not need Model Garden. A TensorFlow 2 checkpoint is a graph of objects; for
+`restore`, a tree of `tf.train.Checkpoint`s with the same edges is the same model. A node that has
+other names in other classes (`GardenNames.aliases`) is written with all names, so that each class
+can restore it with `assert_consumed`.
 """
 
 import dataclasses
@@ -27,12 +27,12 @@ from bert_tf.models.model import EncoderConfig
 _NAME = "garden"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _OUTER = ("model/encoder_network/", "encoder_network/", "model/encoder/", "encoder/", "model/", "")
-# Nodes of BertPretrainerV2 itself; all others are the encoder's.
+# Nodes of BertPretrainerV2 itself; all other nodes belong to the encoder.
 _PRETRAINER = ("masked_lm/", "classification_heads/", "next_sentence..")
 
 
 def read(files: Files) -> Checkpoint:
-    """See `checkpoint.read`. Without a configuration file do the shapes and params.yaml."""
+    """See `checkpoint.read`. The shapes and params.yaml can replace a configuration file."""
     file = TensorflowFile(files)
     names, plain = _recognise(file)
     shapes = {name: file.shapes[full] for name, full in plain.items()}
@@ -55,7 +55,7 @@ def read(files: Files) -> Checkpoint:
 
 
 def _recognise(file: TensorflowFile) -> tuple[GardenNames, dict[str, str]]:
-    """The names of the model in the file, and {name as in its rules: name in the file}."""
+    """The names of the model in the file, and {name in its rules: name in the file}."""
     full_names = {
         name.removesuffix(_VALUE): name
         for name in file.shapes
@@ -70,13 +70,13 @@ def _recognise(file: TensorflowFile) -> tuple[GardenNames, dict[str, str]]:
             if any(mark in plain for mark in names.marks):
                 return names, plain
     raise ValueError(
-        f"{file.prefix}: no encoder of Model Garden that is known in this TensorFlow 2 checkpoint. "
-        f"It begins with {', '.join(list(full_names)[:3]) or 'nothing'}."
+        f"{file.prefix}: this TensorFlow 2 checkpoint has no known encoder of Model Garden. Its "
+        f"first names are {', '.join(list(full_names)[:3]) or 'missing'}."
     )
 
 
 def _without_outer(full_names: Mapping[str, str], outer: str) -> Iterator[tuple[str, str]]:
-    """The names without the way to the encoder, or to the pretrainer around it."""
+    """The names without the path to the encoder, or to the pretrainer that contains it."""
     for name, full in full_names.items():
         plain = name.removeprefix(outer if name.startswith(outer) else "model/")
         if not plain.startswith("optimizer/"):
@@ -84,7 +84,7 @@ def _without_outer(full_names: Mapping[str, str], outer: str) -> Iterator[tuple[
 
 
 def _without_aliases(name: str, names: GardenNames) -> str:
-    """The name as in the rules, if it begins with another name of a node."""
+    """Replaces another name of a node by the name in the rules."""
     known = {rule.theirs for rule in names.rules}
     for alias, node in names.aliases.items():
         pattern = re.escape(alias).replace(r"\{i\+4\}", r"(?P<i>\d{1,9})")
@@ -97,14 +97,14 @@ def _without_aliases(name: str, names: GardenNames) -> str:
 
 
 def _inferred(names: GardenNames, found: Tensors, files: Files) -> EncoderConfig:
-    """The sizes from the weights, the rest from params.yaml, or else as Model Garden has it."""
+    """Sizes from the weights, other settings from params.yaml, or else Model Garden's defaults."""
     config = names.infer(found.shapes, found.source)
     params = files.find(garden_params.NAME)
     if params:
         paths = mapping.paths_in(names.rules, found, config.num_hidden_layers)
         return garden_params.complete(config, names.params, params, heads_among(paths))
     logging.info(
-        "%s: neither a configuration file nor %s; the rest is taken to be Model Garden's default.",
+        "%s: no configuration file and no %s; other settings are Model Garden's defaults.",
         found.source,
         garden_params.NAME,
     )
@@ -155,12 +155,12 @@ class _Node(tf.train.Checkpoint):
     """An object of the graph: its attributes are the edges."""
 
     def put_all(self, entries: Iterable[Entry], values: Mapping[str, tf.Variable]) -> None:
-        """Hangs the variable of each entry at the end of its name."""
+        """Puts the variable of each entry at the end of the path that is its name."""
         for entry in entries:
             self._put(entry.theirs, values[entry.ours])
 
     def _put(self, path: str, variable: tf.Variable) -> None:
-        """Hangs `variable` at the end of `path`, making the nodes on the way."""
+        """Puts `variable` at the end of `path`, and makes the nodes on the path."""
         name, _, rest = path.partition("/")
         name = name.replace(".S", "/")
         if not rest:
@@ -171,7 +171,7 @@ class _Node(tf.train.Checkpoint):
         getattr(self, name)._put(rest, variable)
 
     def add_aliases(self, aliases: Mapping[str, str], num_layers: int) -> None:
-        """Adds an edge from here for each other name of a node that is there."""
+        """Adds an edge for each other name of an existing child node."""
         for alias, target in aliases.items():
             for i in range(num_layers if "{i" in alias else 1):
                 node = self._at(in_layer(target, i, num_layers))

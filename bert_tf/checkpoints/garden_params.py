@@ -1,7 +1,7 @@
-"""Model Garden's params.yaml: what the weights of a checkpoint beside it do not say.
+"""Model Garden's params.yaml: settings that the weights beside it do not show.
 
-Training writes the whole experiment, the tools that convert only the encoder; both are read. The
-shapes come from the weights, and params.yaml must not say otherwise.
+Training writes the whole experiment, conversion tools write only the encoder; both can be read. The
+weights decide the shapes, and params.yaml must agree.
 """
 
 import dataclasses
@@ -15,10 +15,10 @@ from bert_tf.models.checkpoint_names import GardenParams
 from bert_tf.models.model import EncoderConfig
 
 NAME = "params.yaml"
-_MAX_BYTES = 1 << 16  # ten times what an experiment takes; parsed in 2 s
+_MAX_BYTES = 1 << 16  # ten times the size of an experiment; parsed in 2 s
 # official.modeling.tf_utils.get_activation: "gelu" is the tanh form.
 _ACTIVATIONS = {"gelu": "gelu_new", "relu": "relu", "silu": "silu", "swish": "silu", "tanh": "tanh"}
-# What PyYAML raises for damaged files.
+# PyYAML's exceptions for damaged files.
 _YAML_ERRORS = (
     yaml.YAMLError,
     ArithmeticError,
@@ -33,17 +33,17 @@ _YAML_ERRORS = (
 def complete(
     config: EncoderConfig, params: GardenParams, path: str, heads: Collection[str]
 ) -> EncoderConfig:
-    """`config`, whose sizes are those of the weights, with the activations and rates of a file.
+    """Adds the activations and dropout rates of a file to `config`, which has the weights' sizes.
 
     Args:
-      config: to be copied.
-      params: which keys of the file are which fields of the config.
-      path: of the params.yaml.
-      heads: those that the checkpoint has.
+      config: copied, not changed.
+      params: {key of the file: field of the config}.
+      path: the params.yaml.
+      heads: the heads in the checkpoint.
 
     Raises:
-      ValueError: not YAML, about another encoder, other sizes than the weights', or a model that
-        computes what bert_tf does not.
+      ValueError: the file is not YAML, is for another encoder, contradicts the sizes of the
+        weights, or has a setting that bert_tf does not support.
     """
     model = _section(_section(_load(path), "task"), "model")
     encoder = _encoder(_section(model, "encoder"), params, path)
@@ -52,7 +52,7 @@ def complete(
         if encoder.get(theirs, expected) != expected:
             raise ValueError(
                 f"{path}: {theirs} is {_short(encoder[theirs])}, but the weights have {expected}. "
-                "They do not belong together."
+                "Expected files of the same model."
             )
     for key, supported in params.only_supported.items():
         _expect(encoder, key, supported, path)
@@ -71,10 +71,10 @@ def complete(
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only, and no merges (`<<`): by them a few lines ask for gigabytes."""
+    """Reads plain values only, and no merges (`<<`): with these, a few lines can need gigabytes."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Leaves a merge as it stands, for which there is no constructor."""
+        """Leaves a merge unchanged; it then fails, because it has no constructor."""
 
 
 def _load(path: str) -> dict[str, Any]:
@@ -86,14 +86,14 @@ def _load(path: str) -> dict[str, Any]:
         values = yaml.load(content, _Loader)
     except _YAML_ERRORS as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: not YAML as Model Garden writes it ({reason}).") from error
+        raise ValueError(f"{path}: not Model Garden's YAML ({reason}).") from error
     if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected keys and values, received {type(values).__name__}.")
+        raise ValueError(f"{path}: found {type(values).__name__}; expected keys and values.")
     return values
 
 
 def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
-    """The part called `name`; all of it in a file that holds only that part."""
+    """The section `name`; the whole file if it has only that section."""
     part = values.get(name)
     return part if isinstance(part, dict) else values
 
@@ -104,8 +104,8 @@ def _encoder(encoder: dict[str, Any], params: GardenParams, path: str) -> dict[s
     if not isinstance(part, dict):
         raise ValueError(
             f"{path}: the encoder's type is {_short(kind)}; expected {' or '.join(params.types)} "
-            "with its settings. If the weights are of such an encoder, put its configuration file "
-            "(bert_config.json) beside them."
+            "with its settings. If the weights are from such an encoder, copy its configuration "
+            "file (bert_config.json) to the same folder."
         )
     return part
 
@@ -128,5 +128,5 @@ def _expect(values: dict[str, Any], key: str, supported: Any, path: str) -> None
 
 
 def _short(value: Any) -> str:
-    # Aliases of YAML can make a few lines a value of gigabytes.
+    # With YAML's aliases, a few lines can become a value of gigabytes.
     return repr(value)[:80] if isinstance(value, str | int | float | None) else type(value).__name__

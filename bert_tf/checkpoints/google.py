@@ -1,6 +1,6 @@
 """google-research: a TensorFlow 1 checkpoint (bert_model.ckpt), a configuration file, vocab.txt.
 
-The slots of Adam and LAMB and the step are left out.
+Slots of Adam and LAMB, and the step, are ignored.
 """
 
 import posixpath
@@ -22,7 +22,7 @@ from bert_tf.models.model import EncoderConfig
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 _NAME = "google"
-_HUB = "module/"  # before all names in a module of TensorFlow Hub
+_HUB = "module/"  # prefix of all names in a module of TensorFlow Hub
 _SLOTS = ("/adam_m", "/adam_v", "/Adam", "/Adam_1", "/lamb_m", "/lamb_v")
 _COUNTERS = ("global_step", "beta1_power", "beta2_power")
 
@@ -52,7 +52,7 @@ def read(files: Files) -> Checkpoint:
 
 
 def _read_tokenizer(files: Files) -> Tokenizer:
-    """WordPiece, ALBERT's SentencePiece, or the kind that a folder of ours names."""
+    """WordPiece, ALBERT's SentencePiece, or the kind in a tokenizer_config.json of bert_tf."""
     pieces = None
     if not own_tokenizer.has_kind(files):
         pieces = sentence_piece.read(files, google_rules=True)
@@ -60,18 +60,18 @@ def _read_tokenizer(files: Files) -> Tokenizer:
 
 
 def find_config(files: Files) -> str | None:
-    """The configuration file that was named, or the one in the folder."""
+    """The configuration file that the user named, or the one in the folder."""
     return files.config_file or files.find(*_config_files())
 
 
 def _inferred(file: TensorflowFile, files: Files) -> EncoderConfig:
-    """The config of a model whose releases have no configuration file, from its tensors."""
+    """Infers the config from the tensors, for a model whose releases have no configuration file."""
     for _, names in encoders.known(_NAME):
         if names.infer is not None and any(mark in file.shapes for mark in names.marks):
             return names.infer(file.shapes, file.prefix)
     raise ValueError(
-        f"{files.folder}: {' or '.join(_config_files())} is missing beside the checkpoint. Copy it "
-        "there, or name it (--bert_config_file)."
+        f"{files.folder}: {' or '.join(_config_files())} is missing. Copy it to this folder, or "
+        "pass it with --bert_config_file."
     )
 
 
@@ -84,7 +84,7 @@ def _is_slot(name: str) -> bool:
 
 
 def _task(values: Mapping[str, Any], heads: Collection[str], num_labels: int) -> Settings:
-    """The task of the heads; a configuration file that we wrote also says the task and labels."""
+    """The task of the heads. A configuration file of bert_tf also has the task and labels."""
     if "classifier" not in heads or {"masked_lm", "spans"} & set(heads):
         return task_without_classifier(heads)
     name = values.get("finetuning_task")
@@ -117,7 +117,7 @@ def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
 
 
 def write_config(checkpoint: Checkpoint, folder: str) -> None:
-    """The configuration file with Google's keys, what Google has flags for, and the tokenizer."""
+    """Writes the configuration with Google's keys and flags, and the tokenizer."""
     names = encoders.names_of(checkpoint.config, _NAME)
     values = {**names.to_config(checkpoint.config), "finetuning_task": checkpoint.task.name}
     labels = labels_of(checkpoint.facts)

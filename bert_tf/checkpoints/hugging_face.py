@@ -1,9 +1,9 @@
 """Hugging Face: safetensors, config.json and a tokenizer in a folder. No transformers, no torch.
 
-Reads the classes that the model's CHECKPOINT_NAMES list, with and without the prefix of the encoder
-(`bert.`), with the names of older versions, in float32, float16 and bfloat16, in one file or in
-several, and the `tf_model.h5` of transformers' TensorFlow classes. Writes
-what `from_pretrained` loads without a warning.
+Reads the classes in the model's CHECKPOINT_NAMES, with and without the prefix of the encoder
+(`bert.`), with names of older versions, in float32, float16 and bfloat16, from one file or several,
+and the `tf_model.h5` of transformers' TensorFlow classes. Writes folders that `from_pretrained`
+loads without a warning.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ def read(files: Files) -> Checkpoint:
     config_path = files.config_file or files.find("config.json", "bert_config.json")
     if not config_path:
         raise ValueError(f"{files.folder}: config.json is missing beside the weights.")
-    # What the file is comes before what is wrong with it: a GPT-2 has other keys and tensors.
+    # Check the kind of model first: for a GPT-2, other errors would mislead.
     config = encoders.read_config(config_path, is_hugging_face=config_path.endswith("/config.json"))
     names = _names(config)
     home = _open(files)
@@ -81,10 +81,10 @@ def read(files: Files) -> Checkpoint:
 
 
 def _names(config: EncoderConfig) -> HuggingFaceNames:
-    """The names of the model; of an untied one with both biases of the masked-LM head.
+    """The names of the model; for an untied model with both biases of the masked-LM head.
 
-    Only where the tables are tied is the decoder's bias a copy of the head's. Otherwise the
-    decoder's is used, and the head's is a second one that is of no use.
+    In a tied model, the decoder's bias is a copy of the head's bias. In an untied model, the
+    decoder's bias is used and the head's bias is not.
     """
     names = encoders.names_of(config, _NAME)
     if getattr(config, "tie_word_embeddings", True) or not names.copies:
@@ -114,7 +114,7 @@ def _open(files: Files) -> dict[str, _WeightFile]:
 
 
 def _weight_files(files: Files) -> list[str]:
-    """The file that was asked for, or all that the index names, or the one in the folder."""
+    """The requested file, or all files in the index, or the only file in the folder."""
     if files.path.endswith((".safetensors", ".h5")):
         return [files.path]
     named = files.path.endswith(".json")
@@ -122,10 +122,10 @@ def _weight_files(files: Files) -> list[str]:
     if index:
         weight_map = read_json(index).get("weight_map")
         if not isinstance(weight_map, dict) or not weight_map:
-            raise ValueError(f"{index}: expected a weight_map of tensors to files.")
+            raise ValueError(f"{index}: expected a weight_map from tensors to files.")
         names = sorted({str(name) for name in weight_map.values()})
         if any(posixpath.basename(name) != name for name in names):
-            raise ValueError(f"{index}: the files in weight_map must lie in the same folder.")
+            raise ValueError(f"{index}: the files in weight_map must be in the same folder.")
         paths = [posixpath.join(files.folder, name) for name in names]
         for path in paths:
             if not tf.io.gfile.exists(path):
@@ -138,14 +138,14 @@ def _weight_files(files: Files) -> list[str]:
         found = [one] if one else sorted(tf.io.gfile.glob(f"{files.folder}/*.h5"))
     if len(found) != 1:
         raise ValueError(
-            f"{files.folder}: {len(found)} files of safetensors and no {_WEIGHTS}.index.json; name "
-            "the file to read."
+            f"{files.folder}: found {len(found)} safetensors files but no {_WEIGHTS}.index.json; "
+            "name the file to read."
         )
     return found
 
 
 def _plain_names(home: Mapping[str, Any], names: HuggingFaceNames, source: str) -> dict[str, str]:
-    """{name as in the rules: name in the file}."""
+    """{name in the rules: name in the file}."""
     plain_names: dict[str, str] = {}
     wrapper = _wrapper(home, names)
     usual = {there: name for table in names.renamed.values() for name, there in table.items()}
@@ -166,9 +166,9 @@ def _plain_names(home: Mapping[str, Any], names: HuggingFaceNames, source: str) 
 
 
 def _wrapper(home: Mapping[str, Any], names: HuggingFaceNames) -> str:
-    """What stands before every name, because the model was wrapped when it was saved.
+    """The prefix of every name, if the model was inside another object when it was saved.
 
-    `module.` is of DataParallel, `_orig_mod.` of torch.compile; classes around a model have others.
+    DataParallel adds `module.`, torch.compile `_orig_mod.`; other classes add other prefixes.
     """
     known = mapping.by_name(names.rules, 1)
     if any(full.removeprefix(names.prefix) in known for full in home):
@@ -178,7 +178,7 @@ def _wrapper(home: Mapping[str, Any], names: HuggingFaceNames) -> str:
 
 
 def _keep_dtype(config: EncoderConfig, dtypes: set[np.dtype]) -> None:
-    """The width of the file's floats, so that it can be written back as it was."""
+    """Keeps the dtype of the file's floats in the config, to write it back."""
     kept = getattr(config, "other_keys", None)
     if kept is not None:
         widths = [name for name, dtype in _DTYPES.items() if dtype in dtypes]
@@ -187,7 +187,7 @@ def _keep_dtype(config: EncoderConfig, dtypes: set[np.dtype]) -> None:
 
 
 def _left_out(config: EncoderConfig, names: HuggingFaceNames, found: Tensors) -> dict[str, str]:
-    """{their name: why it is left out}: what is no weight, and copies of other tensors.
+    """{their name: why it is left out}, for tensors that are not weights, and for copies.
 
     Raises:
       ValueError: a copy is not equal.
@@ -202,10 +202,10 @@ def _left_out(config: EncoderConfig, names: HuggingFaceNames, found: Tensors) ->
 
 
 def _tied(config: EncoderConfig, names: HuggingFaceNames, found: Tensors) -> dict[str, str]:
-    """The masked LM's own table, if the config says that it is the word embeddings.
+    """{their name: why it is left out}: the masked LM's table, if the config ties it.
 
     Raises:
-      ValueError: the config says that there is such a table, and it is missing.
+      ValueError: the config does not tie the table, but it is missing.
     """
     ignored = {}
     rules = [rule for rule in names.rules if rule.theirs not in names.tied]
@@ -233,7 +233,7 @@ def _tied(config: EncoderConfig, names: HuggingFaceNames, found: Tensors) -> dic
 def _task(
     values: Mapping[str, Any], heads: Collection[str], num_labels: int, dropout: float
 ) -> Settings:
-    """Which task the heads are for, and which labels the config gives."""
+    """The task of the heads, with the labels in the config."""
     if "classifier" not in heads or {"masked_lm", "spans", "replaced_tokens"} & set(heads):
         return task_without_classifier(heads)
     classes = " ".join(map(str, values.get("architectures") or []))
@@ -273,13 +273,13 @@ def losses(checkpoint: Checkpoint) -> list[str]:
     config, lost = checkpoint.config, []
     if _kind(checkpoint) not in encoders.names_of(config, _NAME).classes:
         lost.append(
-            f"the head for {checkpoint.task.name}: Hugging Face has no such class of this encoder."
+            f"the head for {checkpoint.task.name}: Hugging Face has no such class for this encoder."
         )
     ours, theirs = checkpoint.tokenizer.pad_id, getattr(config, "pad_token_id", None)
     if theirs not in (None, ours):
         lost.append(
-            f"the padding of the tokenizer, {ours}: pad_token_id is {theirs}, and Hugging Face's "
-            "positions skip that id."
+            f"the padding id of the tokenizer, {ours}: pad_token_id is {theirs}, the id that "
+            "Hugging Face's positions skip."
         )
     return lost
 
@@ -328,7 +328,7 @@ def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
 
 
 def _exact_dtype(checkpoint: Checkpoint) -> str:
-    """The width the weights came in, if it still holds them exactly; otherwise float32."""
+    """The dtype of the source, if it can hold the weights exactly; otherwise float32."""
     name = getattr(checkpoint.config, "other_keys", {}).get("dtype")
     if name not in _DTYPES or name == "float32":
         return "float32"

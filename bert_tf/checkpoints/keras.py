@@ -1,7 +1,7 @@
 """Keras presets of keras-hub (keras-nlp): a backbone alone, or a task around it.
 
-Read and written through keras-hub's own classes; a preset's JSON is read as data, so that it cannot
-name a class to import.
+keras-hub's own classes read and write them. A preset's JSON is read as data, so it cannot make
+Python import a class.
 """
 
 import math
@@ -25,7 +25,7 @@ from bert_tf.models.model import EncoderConfig
 
 _NAME = "keras"
 _WEIGHTS, _TASK_WEIGHTS = "model.weights.h5", "task.weights.h5"
-_BYTES_OF_A_LAYER = 4096  # at least; HDF5 needs more to name its variables
+_BYTES_OF_A_LAYER = 4096  # at least; the names of its variables take more in HDF5
 
 
 def read(files: Files) -> Checkpoint:
@@ -65,7 +65,7 @@ def _inner(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_config(files: Files) -> tuple[EncoderConfig, KerasNames]:
-    """The config, and the names, of the model whose backbone the preset has."""
+    """The config and the names of the model in the preset."""
     path = files.find("config.json")
     values = read_json(path) if path else {}
     known = {names.backbone: (cls, names) for cls, names in encoders.known(_NAME)}
@@ -82,7 +82,7 @@ def _read_config(files: Files) -> tuple[EncoderConfig, KerasNames]:
         raise ValueError(f"{path}: keys are missing: {', '.join(missing)}.")
     fields = {ours: given[theirs] for theirs, ours in names.config.items()}
     for ours, number in names.larger.items():
-        if type(fields[ours]) is int:  # otherwise the config says what is wrong
+        if type(fields[ours]) is int:  # otherwise the check of the config fails
             fields[ours] += number
     for ours, source in names.equal.items():
         fields[ours] = fields[source]
@@ -90,28 +90,28 @@ def _read_config(files: Files) -> tuple[EncoderConfig, KerasNames]:
 
 
 def _check_layers(config: EncoderConfig, files: Files) -> None:
-    """ValueError for more layers than there is room for, before they are made."""
+    """Raises ValueError if the file is too small for the layers, before they are made."""
     size = tf.io.gfile.stat(posixpath.join(files.folder, _WEIGHTS)).length
     if config.num_hidden_layers > max(size // _BYTES_OF_A_LAYER, 64):
         raise ValueError(
-            f"{files.folder}: config.json speaks of {config.num_hidden_layers:,} layers, "
-            f"{_WEIGHTS} has only {size:,} bytes. They do not belong together."
+            f"{files.folder}: config.json has {config.num_hidden_layers:,} layers, but {_WEIGHTS} "
+            f"has only {size:,} bytes. Expected files of the same model."
         )
 
 
 def _check_size(variables: Variables, files: Files) -> None:
-    """ValueError unless weights of that size are there, before anything is allocated."""
+    """Raises ValueError if the file is too small for the weights, before they are allocated."""
     numbers = sum(math.prod(variables.shapes[path]) for path in variables.encoder)
     size = tf.io.gfile.stat(posixpath.join(files.folder, _WEIGHTS)).length
     if 2 * numbers > size:
         raise ValueError(
-            f"{files.folder}: config.json speaks of {numbers:,} weights, {_WEIGHTS} has only "
-            f"{size:,} bytes. They do not belong together."
+            f"{files.folder}: config.json needs {numbers:,} weights, but {_WEIGHTS} has only "
+            f"{size:,} bytes. Expected files of the same model."
         )
 
 
 def _read_task(files: Files, names: KerasNames) -> tuple[Settings, dict[str, Any]]:
-    """(which head there is, the settings of the preprocessor)."""
+    """The task of the head, and the settings of the preprocessor."""
     values = files.json("task.json")
     settings = _inner(files.json("preprocessor.json"))
     if not values or not files.find(_TASK_WEIGHTS):
@@ -126,7 +126,9 @@ def _read_task(files: Files, names: KerasNames) -> tuple[Settings, dict[str, Any
         return found_task(tasks[class_name], next_sentence=False), settings
     count, dropout = _inner(values).get("num_classes"), _inner(values).get("dropout")
     if type(count) is not int or not 0 < count <= 10**6:
-        raise ValueError(f"{files.folder}/task.json: num_classes is {count!r}.")
+        raise ValueError(
+            f"{files.folder}/task.json: num_classes is {count!r}; expected a whole number."
+        )
     found = {"labels": tuple(f"LABEL_{i}" for i in range(count))}
     if isinstance(dropout, float):
         found["classifier_dropout_prob"] = dropout
@@ -140,8 +142,8 @@ def _build(
     num_labels: int,
     preprocessor=None,
 ):
-    """keras-hub's model of the config, weights random."""
-    from keras_hub import models  # large: only when it is needed
+    """keras-hub's model of the config, with random weights."""
+    from keras_hub import models  # a slow import, so only where it is needed
 
     given = {
         theirs: getattr(config, ours) - names.larger.get(ours, 0)
@@ -163,14 +165,14 @@ def _build(
 def _load(model, files: Files) -> None:
     backbone = getattr(model, "backbone", model)
     path = posixpath.join(files.folder, _WEIGHTS)
-    for _ in hdf5.datasets(path):  # refuses a file that points at others, which Keras would follow
+    for _ in hdf5.datasets(path):  # refuses references to other files, which Keras would follow
         pass
     try:
         backbone.load_weights(path)
         if model is not backbone:
             path = posixpath.join(files.folder, _TASK_WEIGHTS)
             model.load_task_weights(path)
-    except Exception as error:  # h5py and Keras raise whatever a damaged file makes them
+    except Exception as error:  # h5py and Keras raise many classes for damaged files
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ValueError(f"{path}: not the weights of this preset ({reason[0]}).") from error
 
@@ -180,7 +182,7 @@ def losses(checkpoint: Checkpoint) -> list[str]:
     names, task = encoders.names_of(checkpoint.config, _NAME), checkpoint.task.name
     lost = []
     if task != "embedding" and task not in names.tasks:
-        lost.append(f"the head for {task}: keras-hub has no such class of this encoder.")
+        lost.append(f"the head for {task}: keras-hub has no such class for this encoder.")
     lost += [
         f"{rule.ours}, which is not 0: keras-hub has no such table."
         for rule in names.rules
@@ -190,7 +192,7 @@ def losses(checkpoint: Checkpoint) -> list[str]:
 
 
 def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
-    """See `checkpoint.write`. `folder` must be local: keras-hub writes nothing else."""
+    """See `checkpoint.write`. `folder` must be local, because keras-hub writes only to disks."""
     config, task = checkpoint.config, checkpoint.task
     names = encoders.names_of(config, _NAME)
     tokenizer = keras_tokenizer.make(checkpoint, names.tokenizer)
@@ -212,7 +214,7 @@ def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
 
 
 def _preprocessor(checkpoint: Checkpoint, names: KerasNames, tokenizer):
-    """What keras-hub's class for the task calls before its model; None for a backbone."""
+    """keras-hub's preprocessor for the task; None for a backbone."""
     from keras_hub import models
 
     if checkpoint.task.name not in names.tasks:

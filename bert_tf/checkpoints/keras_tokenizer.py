@@ -1,4 +1,4 @@
-"""The tokenizer of a preset of keras-hub, which is one of three kinds."""
+"""The tokenizer of a keras-hub preset: one of three kinds."""
 
 import posixpath
 
@@ -19,7 +19,7 @@ _WORDS, _PAIRS, _MERGES = (
 
 
 def read(files: Files) -> Tokenizer:
-    """The tokenizer of a preset, of the kind that its files are of.
+    """The tokenizer of a preset; its files show the kind.
 
     Raises:
       ValueError: the vocabulary is missing or damaged.
@@ -49,13 +49,13 @@ def make(checkpoint: Checkpoint, class_name: str):
     """keras-hub's tokenizer.
 
     Args:
-      checkpoint: whose tokenizer it is.
-      class_name: of keras-hub, for this encoder.
+      checkpoint: has the tokenizer.
+      class_name: keras-hub's class for this encoder.
 
     Raises:
-      ValueError: the tokenizer is of another kind than that of the class.
+      ValueError: the class has another kind of tokenizer.
     """
-    from keras_hub import models, tokenizers  # large: only when it is needed
+    from keras_hub import models, tokenizers  # a slow import, so only where it is needed
 
     tokenizer, cls = checkpoint.tokenizer, getattr(models, class_name)
     if isinstance(tokenizer, WordPieceTokenizer) and issubclass(cls, tokenizers.WordPieceTokenizer):
@@ -82,6 +82,6 @@ def make(checkpoint: Checkpoint, class_name: str):
         if issubclass(cls, getattr(tokenizers, f"{name}Tokenizer"))
     )
     raise ValueError(
-        f"{checkpoint.source}: its tokenizer is of kind {tokenizer.kind!r}; {class_name} of "
-        f"keras-hub is {kind}."
+        f"{checkpoint.source}: the tokenizer's kind is {tokenizer.kind!r}; keras-hub's "
+        f"{class_name} is {kind}."
     )

@@ -1,4 +1,4 @@
-"""From another project's tensors to our variables and back, by the rules of a model."""
+"""Maps another project's tensors to our variables and back, with the rules of a model."""
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -9,13 +9,13 @@ from bert_tf.checkpoints.model_variables import Variables
 from bert_tf.models.checkpoint_names import Names, Rule
 from bert_tf.models.model import EncoderConfig
 
-# Encoders that share their weights have more layers than tensors. No published one has more layers.
+# Encoders that share weights have more layers than tensors. No published encoder has more layers.
 _LAYERS_WITHOUT_TENSORS = 64
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A line of the table that every conversion prints: a tensor and what became of it."""
+    """A line of the table that every conversion prints: a tensor and what happened to it."""
 
     theirs: str
     their_shape: tuple[int, ...] | None
@@ -25,16 +25,16 @@ class Row:
 
 
 class Weights(Mapping[str, np.ndarray]):
-    """{variable path: float32 array}, each read from its file when it is asked for.
+    """{variable path: float32 array}; each array is read from its file on access.
 
-    A model is never in memory twice: who copies it goes through it one tensor at a time.
+    A model is never in memory twice, because copies go through it one tensor at a time.
     """
 
     def __init__(self, readers: Mapping[str, Callable[[], np.ndarray]]):
         self._readers = dict(readers)
 
     def __getitem__(self, path: str) -> np.ndarray:
-        """Raises ValueError for a tensor with NaN or infinity: such a model answers nonsense."""
+        """Raises ValueError for a tensor with NaN or infinity, because its answers mean nothing."""
         array = self._readers[path]()
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             count = int(np.count_nonzero(~np.isfinite(array)))
@@ -54,7 +54,7 @@ class Weights(Mapping[str, np.ndarray]):
         return len(self._readers)
 
     def replaced(self, readers: Mapping[str, Callable[[], np.ndarray] | None]) -> "Weights":
-        """A copy with some readers changed or added, or left out (None)."""
+        """A copy with some readers changed, added or removed (None)."""
         merged = {**self._readers, **readers}
         return Weights({path: reader for path, reader in merged.items() if reader is not None})
 
@@ -64,8 +64,8 @@ class Tensors:
     """The tensors of a file of another project.
 
     Attributes:
-      shapes: {name as in the rules: shape}.
-      read: gives the array of a name.
+      shapes: {name in the rules: shape}.
+      read: name -> array.
       source: of the tensors, for messages.
       ignored: {name: why it is left out}.
     """
@@ -81,9 +81,9 @@ class Entry:
     """One tensor that is written.
 
     Attributes:
-      theirs, shape: its name and shape there.
-      ours, our_shape: the path and shape of the variable that it comes from.
-      read: gives its array.
+      theirs, shape: its name and shape in the file.
+      ours, our_shape: the path and shape of its variable.
+      read: returns its array.
     """
 
     theirs: str
@@ -99,7 +99,7 @@ class Entry:
 
 
 def by_name(rules: Collection[Rule], num_layers: int) -> dict[str, Rule]:
-    """{their name: rule}, written out for every layer."""
+    """{their name: rule}, with one entry for every layer."""
     return {rule.theirs: rule for r in rules for rule in r.for_layers(num_layers)}
 
 
@@ -107,7 +107,7 @@ def check_layers(rules: Collection[Rule], tensors: Tensors, config: EncoderConfi
     """Compares the config's number of layers with the tensors. Do this before building the model.
 
     Raises:
-      ValueError: there are tensors of more layers, or too few tensors for so many layers.
+      ValueError: the tensors have more layers, or are too few for this number of layers.
     """
     shapes, source, count = tensors.shapes, tensors.source, config.num_hidden_layers
     if count > max(len(shapes), _LAYERS_WITHOUT_TENSORS):
@@ -119,20 +119,20 @@ def check_layers(rules: Collection[Rule], tensors: Tensors, config: EncoderConfi
     beyond = sorted(name for name in shapes if name in more and name not in here)
     if beyond:
         raise ValueError(
-            f"{source}: {beyond[0]} is there, but the config says num_hidden_layers {count}. They "
-            "do not belong together."
+            f"{source}: found {beyond[0]}, but the config says num_hidden_layers {count}. Expected "
+            "weights and config of the same model."
         )
 
 
 def paths_in(rules: Collection[Rule], tensors: Tensors, num_layers: int) -> set[str]:
-    """The paths of our variables that the tensors hold, by their rules alone."""
+    """The paths of our variables in the tensors, from the rules only."""
     table = by_name(rules, num_layers)
     names = (name for name in tensors.shapes if name in table and name not in tensors.ignored)
     return {table[name].ours for name in names}
 
 
 def num_labels(names: Names, tensors: Tensors) -> int:
-    """L of the classifier among the tensors; 0 without one."""
+    """L of the classifier in the tensors; 0 without a classifier."""
     given = (names.labels,) if isinstance(names.labels, str) else names.labels
     return next((tensors.shapes[name][-1] for name in given if name in tensors.shapes), 0)
 
@@ -140,20 +140,20 @@ def num_labels(names: Names, tensors: Tensors) -> int:
 def read(
     rules: Collection[Rule], tensors: Tensors, variables: Variables, config: EncoderConfig
 ) -> tuple[Weights, list[Row]]:
-    """Their tensors as our variables.
+    """Reads their tensors as our variables.
 
     Args:
       rules: of the model in this format.
-      tensors: what the file holds.
+      tensors: the tensors in the file.
       variables: of the built model.
-      config: of the encoder; says the numbers of layers and of attention heads.
+      config: of the encoder; has the numbers of layers and of attention heads.
 
     Returns:
-      The weights, read when they are asked for, and what became of each tensor.
+      The weights, read on access, and what happened to each tensor.
 
     Raises:
-      ValueError: a shape is not what the model says, two tensors are the same variable, or a
-        variable of the encoder is missing.
+      ValueError: a shape differs from the model's, two tensors are the same variable, or a variable
+        of the encoder is missing.
     """
     places = _places(rules, tensors, config.num_hidden_layers)
     readers, rows = {}, []
@@ -177,7 +177,7 @@ def read(
 
 
 def _places(rules: Collection[Rule], tensors: Tensors, num_layers: int) -> dict[str, Rule]:
-    """{their name: its rule}, whose `spare` is "" for a tensor that goes to `ours`."""
+    """{their name: its rule}; the rule's `spare` is "" if the tensor goes to `ours`."""
     table = by_name(rules, num_layers)
     found = {
         name: table[name]
@@ -197,7 +197,7 @@ def _places(rules: Collection[Rule], tensors: Tensors, num_layers: int) -> dict[
 
 
 def _without_equal_spares(rules: Collection[Rule], readers: Mapping) -> dict:
-    """The readers without those spares that hold, all of them, the same as what is used."""
+    """The readers without the spare tensors, if all spare tensors equal the used ones."""
     spares = {rule.spare: rule.ours for rule in rules if rule.spare}
     if all(np.array_equal(readers[spare](), readers[ours]()) for spare, ours in spares.items()):
         return {path: reader for path, reader in readers.items() if path not in spares}
@@ -210,9 +210,9 @@ def write(
     variables: Variables,
     config: EncoderConfig,
 ) -> list[Entry]:
-    """Each tensor of theirs that has a rule and a variable in `weights`; for arguments see `read`.
+    """The entries to write: each tensor with a rule and a variable; for arguments see `read`.
 
-    A tensor for which a spare was kept is written from that.
+    If a spare tensor was kept, it is written in its own place.
     """
     entries = []
     for rule in by_name(rules, config.num_hidden_layers).values():
@@ -253,8 +253,8 @@ def _writer(weights: Mapping[str, np.ndarray], path: str, rule: Rule, shape: tup
 def _check_shape(name: str, found: tuple, expected: tuple, source: str) -> None:
     if found != expected:
         raise ValueError(
-            f"{source}: {name} has shape {list(found)}, the config says {list(expected)}. They do "
-            "not belong together."
+            f"{source}: {name} has shape {list(found)}, but the config says {list(expected)}. "
+            "Expected weights and config of the same model."
         )
 
 
@@ -267,6 +267,6 @@ def _check_missing(
         raise ValueError(
             f"{source}: {len(missing)} variables of the encoder are missing, among them "
             f"{', '.join(missing[:3])}. Expected a whole {config.model_type!r} with "
-            f"num_hidden_layers {config.num_hidden_layers}; found, and not used, are {names}. "
-            "Check that the config belongs to these weights."
+            f"num_hidden_layers {config.num_hidden_layers}. Found, but not used: {names}. Check "
+            "that the config belongs to these weights."
         )

@@ -1,7 +1,7 @@
-"""The variables of a model: their paths and shapes, from the model built without its values.
+"""The paths and shapes of a model's variables, from a model that is built without values.
 
-Keras gives a variable its value only when it leaves a stateless scope, so that a model of any size
-is built in the time that its layers take (0.1 s for BERT-base, 7 s and 440 MB with values).
+In a stateless scope Keras gives variables no values. So the time to build a model depends only on
+its layers (0.1 s for BERT-base; with values 7 s and 440 MB).
 """
 
 import concurrent.futures
@@ -16,7 +16,7 @@ import keras
 from bert_tf.layers import roles
 from bert_tf.models.model import EncoderConfig
 
-# What stands on the encoder: {head: path below which its variables are}.
+# The heads on the encoder: {head: path below which its variables are}.
 HEADS = {
     "masked_lm": "cls/predictions/",
     "next_sentence": "cls/seq_relationship/",
@@ -24,7 +24,7 @@ HEADS = {
     "spans": "cls/squad/",
     "replaced_tokens": "discriminator_predictions/",
 }
-# {task: its heads}. Other projects know all of these; bert_tf does not train all of them.
+# {task: its heads}. Other projects have all of these; bert_tf does not train all of them.
 HEADS_OF_TASK = {
     "embedding": (),
     "pretraining": ("masked_lm", "next_sentence"),
@@ -37,7 +37,7 @@ HEADS_OF_TASK = {
 
 
 def heads_among(paths: Iterable[str]) -> set[str]:
-    """The heads that have a variable among `paths`."""
+    """The heads with a variable in `paths`."""
     paths = list(paths)
     return {head for head, below in HEADS.items() if any(path.startswith(below) for path in paths)}
 
@@ -47,9 +47,9 @@ class Variables:
     """The variables of an encoder and of the heads on it.
 
     Attributes:
-      shapes: {path: shape} of all, in the order of the model: the encoder, then the heads.
-      encoder: the paths of the encoder's, in the same order.
-      pooler: the paths of its pooler's; empty without a pooler.
+      shapes: {path: shape} of all variables, in the order of the model: encoder, then heads.
+      encoder: the paths of the encoder's variables, in the same order.
+      pooler: the paths of the pooler's variables; empty without a pooler.
       words: the path of the word embeddings.
       tables: the paths of all tables whose rows are looked up.
     """
@@ -75,7 +75,7 @@ def variables_of(
     Args:
       config: of the encoder.
       heads: keys of `HEADS`.
-      task: says whether the classifier is one of tokens.
+      task: decides whether the classifier classifies texts or tokens.
       num_labels: L of the classifier.
     """
     kinds = [head for head in HEADS if head in heads]
@@ -88,10 +88,10 @@ def variables_of(
 def variables_among(
     paths: Collection[str], config: EncoderConfig, task: str, num_labels: int = 0
 ) -> tuple[EncoderConfig, Variables]:
-    """The variables of a model some of whose variables are `paths`, with the heads among them.
+    """The variables of a model with the heads, and perhaps the pooler, that occur in `paths`.
 
     Returns:
-      The config, whose `use_pooler` says whether the pooler is among the paths, and the variables.
+      The config, whose `use_pooler` is true if `paths` has the pooler; the variables.
     """
     if not any(field.name == "use_pooler" for field in dataclasses.fields(config)):
         return config, variables_of(config, heads_among(paths), task, num_labels)
@@ -104,7 +104,7 @@ def variables_among(
 
 @dataclasses.dataclass(frozen=True)
 class _Model:
-    """What is built. Two are equal if their configs are written alike."""
+    """The model to build. Two are equal if their configs have the same JSON."""
 
     config: EncoderConfig = dataclasses.field(compare=False)
     config_class: type
@@ -115,9 +115,10 @@ class _Model:
 
 @functools.lru_cache(maxsize=8)
 def _built(model: _Model) -> Variables:
-    """See `variables_of`; reading and comparing one checkpoint asks several times."""
-    # Keras keeps what it has to initialize for each thread, and so this thread forgets it. It also
-    # has no strategy and no name scope. Initializers draw their seeds from Python's generator.
+    """See `variables_of`. Cached, because a conversion needs it several times."""
+    # Keras has a list of variables to initialize for each thread, so a new thread forgets it. A new
+    # thread has no strategy and no name scope either. Initializers draw seeds from Python's
+    # generator.
     state = random.getstate()
     try:
         with concurrent.futures.ThreadPoolExecutor(max_workers=1) as executor:
@@ -151,7 +152,7 @@ def _build_head(encoder: keras.Model, head: str, num_labels: int) -> keras.layer
         "replaced_tokens": encoder.replaced_token_head,
     }
     layer = make[head]()
-    above = HEADS.get(head, "classifier/").split("/")[:-2]  # the layer has the last name itself
+    above = HEADS.get(head, "classifier/").split("/")[:-2]  # the layer adds the last name
     with contextlib.ExitStack() as scopes:
         for name in above:
             scopes.enter_context(keras.name_scope(name))

@@ -1,4 +1,4 @@
-"""A tokenizer in the files that it has here too: its vocabulary and tokenizer_config.json."""
+"""A tokenizer in bert_tf's own files: its vocabulary and tokenizer_config.json."""
 
 import posixpath
 
@@ -13,7 +13,7 @@ from bert_tf.tokenization.wordpiece import VOCABULARY_FILE, WordPieceTokenizer
 
 
 def read(files: Files) -> Tokenizer:
-    """The tokenizer of the kind that tokenizer_config.json names, or a WordPiece one without it.
+    """The tokenizer of the kind in tokenizer_config.json; WordPiece without that file.
 
     Raises:
       ValueError: a file is missing or damaged.
@@ -29,7 +29,7 @@ def read(files: Files) -> Tokenizer:
 
 
 def has_kind(files: Files) -> bool:
-    """Whether the folder's tokenizer_config.json is of bert_tf, and names a kind of tokenizer."""
+    """Whether the folder's tokenizer_config.json is bert_tf's and names a kind of tokenizer."""
     return "kind" in tokenizer_config.read(files.folder)
 
 
@@ -39,7 +39,7 @@ def word_piece(vocabulary: Vocabulary, settings: dict, source: str) -> WordPiece
     if tokenizer.do_lower_case == vocabulary.looks_cased:
         cased = "upper-case letters" if tokenizer.do_lower_case else "no upper-case letters"
         logging.warning(
-            "%s: do_lower_case is %s, but its vocabulary has %s. Texts may become [UNK]: check "
+            "%s: do_lower_case is %s, but the vocabulary has %s. Words can become [UNK]: check "
             "tokenizer_config.json.",
             source,
             tokenizer.do_lower_case,

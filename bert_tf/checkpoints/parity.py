@@ -1,4 +1,4 @@
-"""Every output of a model, to be compared with that of another project."""
+"""Computes every output of a model, to compare it with another project."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +17,8 @@ def outputs_of(
 ) -> dict[str, np.ndarray]:
     """The outputs of `model` for `inputs` (`input_ids`, `input_mask`, `segment_ids`, [B, S]).
 
-    Also `hidden_states` [layers + 1, B, S, D], and the `logits` [B, 1] of multiple choice, for
-    which bert_tf has no task.
+    They include `hidden_states` [layers + 1, B, S, D], and the `logits` [B, 1] of multiple choice,
+    which bert_tf cannot train.
     """
     batch = {name: np.asarray(value, np.int32) for name, value in inputs.items()}
     taken = {name: value for name, value in batch.items() if name in checkpoint.config.inputs}

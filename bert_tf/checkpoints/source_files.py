@@ -1,4 +1,4 @@
-"""The files of a checkpoint of another project, and which format they are."""
+"""The files of another project's checkpoint, and their format."""
 
 import dataclasses
 import json
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from bert_tf.files import read_json
 
-# What TensorFlow's checkpoint reader raises for damaged files.
+# Exceptions of TensorFlow's checkpoint reader for damaged files.
 TENSORFLOW_ERRORS = (
     tf.errors.OpError,
     LookupError,
@@ -30,12 +30,12 @@ HOW_TO_CONVERT = (
 
 @dataclasses.dataclass(frozen=True)
 class Files:
-    """What the reader of a format gets.
+    """The argument of a format's `read`.
 
     Attributes:
-      path: the folder, file or prefix that was asked for.
-      folder: the folder in which its other files are.
-      vocab_file, config_file: in place of those in the folder.
+      path: the requested folder, file or prefix.
+      folder: the folder with the other files.
+      vocab_file, config_file: replace the files in the folder.
     """
 
     path: str
@@ -44,7 +44,7 @@ class Files:
     config_file: str = ""
 
     def find(self, *names: str) -> str | None:
-        """The first of the files `names` that is in the folder."""
+        """The first of the files `names` that exists in the folder."""
         for name in names:
             path = posixpath.join(self.folder, name)
             if tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path):
@@ -57,7 +57,7 @@ class Files:
         if not path:
             raise ValueError(
                 f"{self.folder}: the vocabulary is missing: expected {' or '.join(names)}. Copy it "
-                "there, or name it (--vocab_file)."
+                "to this folder, or pass it with --vocab_file."
             )
         return path
 
@@ -68,16 +68,16 @@ class Files:
 
 
 def write_json(folder: str, name: str, values: Mapping[str, Any]) -> None:
-    """A JSON file of a folder that is not yet in its place."""
+    """Writes a JSON file into a folder that is still temporary."""
     with tf.io.gfile.GFile(posixpath.join(folder, name), "w") as file:
         file.write(json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
 def recognise(path: str) -> tuple[str, str]:
-    """(name of the format, folder) of what is at `path`.
+    """(name of the format, folder) of the checkpoint at `path`.
 
     Raises:
-      ValueError: nothing is there, or no format that is read.
+      ValueError: the path does not exist, or has no known format.
     """
     folder = posixpath.dirname(path) or "."
     if tf.io.gfile.exists(path + ".index"):

@@ -1,7 +1,8 @@
-"""Another vocabulary or another number of positions for a trained model.
+"""Changes the vocabulary or the number of positions of a trained model.
 
-For domain adaptation: words of the domain become tokens, what the model knows of the others stays.
-Which variables have a row for each token or position is seen from the model, built with both sizes.
+For domain adaptation: words of the domain become tokens, and the other tokens keep their
+embeddings. To find the variables with one row per token or position, it builds the model with two
+sizes.
 """
 
 import dataclasses
@@ -18,13 +19,13 @@ from bert_tf.tokenization.tokenizer import Tokenizer
 def with_vocabulary(checkpoint: Checkpoint, vocab_file: str) -> Checkpoint:
     """The same model with the vocabulary in `vocab_file`, of the same kind and settings.
 
-    A token of both keeps its row. A new one starts as the mean of the rows of the pieces into which
-    the old vocabulary cuts it, and of the unknown token if it cannot (Hong et al. 2021, AVocaDo,
-    start so too). The tables get exactly one row a token.
+    A token in both vocabularies keeps its row. The old vocabulary cuts a new token into pieces; the
+    new row is the mean of their rows, or the row of the unknown token if it cannot be cut (as in
+    Hong et al. 2021, AVocaDo). The tables get exactly one row for each token.
 
     Raises:
-      ValueError: the file is not a vocabulary, or the model has variables that depend on the number
-        of tokens in another way than a row each.
+      ValueError: the file is not a vocabulary, or a variable depends on the number of tokens, but
+        does not have one row for each token.
     """
     old = checkpoint.tokenizer
     new = type(old).read(vocab_file, old.settings())
@@ -33,7 +34,8 @@ def with_vocabulary(checkpoint: Checkpoint, vocab_file: str) -> Checkpoint:
     kept = sum(token in pieces.id_of for token in new.tokens)
     unknown = sum(found == [old.unk_id] for found in ids) - 1
     logging.info(
-        "%s: %d tokens keep their embeddings, %d start from their pieces, %d as unknown",
+        "%s: %d tokens keep their embeddings, %d start from their pieces, %d from the unknown "
+        "token",
         vocab_file,
         kept,
         len(new) - kept - unknown,
@@ -67,12 +69,12 @@ class _Pieces:
         self._pieces = {key: i for i, key in enumerate(texts) if i not in special}
 
     def of(self, token: str, new: Tokenizer, i: int) -> list[int]:
-        """The ids of the longest pieces from the left, as WordPiece cuts; unknown if it cannot.
+        """The ids of the longest pieces from the left, as in WordPiece; unknown if impossible.
 
         Args:
-          token: as the new vocabulary spells it.
-          new: the tokenizer that has it.
-          i: its id there.
+          token: its spelling in the new vocabulary.
+          new: the tokenizer with the new vocabulary.
+          i: its id in the new vocabulary.
         """
         if token in self.id_of:
             return [self.id_of[token]]
@@ -91,12 +93,12 @@ class _Pieces:
 def with_positions(checkpoint: Checkpoint, number: int) -> Checkpoint:
     """The same model for sequences of `number` tokens.
 
-    Fewer: the first position embeddings are kept. More: the known ones are repeated, as in
+    Fewer: the first position embeddings are kept. More: the known embeddings are repeated, as in
     Longformer (Beltagy et al. 2020, section 5); they need training. Rows before the first position,
-    as RoBERTa has them, stay.
+    as in RoBERTa, do not change.
 
     Raises:
-      ValueError: fewer than 1, or the number of positions is not a setting of this encoder.
+      ValueError: `number` is less than 1, or this encoder cannot change its number of positions.
     """
     if number < 1:
         raise ValueError(f"max_position_embeddings is {number}; expected at least 1.")
@@ -125,16 +127,16 @@ def _resized(
     config: EncoderConfig,
     resize: Callable[[np.ndarray], np.ndarray],
 ) -> Checkpoint:
-    """A checkpoint whose tables of tokens, or of positions, have other rows.
+    """A checkpoint with resized token or position tables.
 
     Args:
-      checkpoint: with the old tables.
-      with_one_more: its config for one token, or position, more: shows which tables these are.
+      checkpoint: has the old tables.
+      with_one_more: its config with one token, or position, more; shows which tables change.
       config: the new config.
-      resize: makes a new table from an old one.
+      resize: old table -> new table.
 
     Raises:
-      ValueError: a variable would change in another way than in the number of its rows.
+      ValueError: a variable would change in more than its number of rows.
     """
     old = checkpoint.variables().shapes
     more = dataclasses.replace(checkpoint, config=with_one_more).variables().shapes
@@ -142,8 +144,8 @@ def _resized(
     for path in changed:
         if more[path] != (old[path][0] + 1, *old[path][1:]):
             raise ValueError(
-                f"{checkpoint.source}: {path} would go from {list(old[path])} to "
-                f"{list(more[path])} with one more; expected one more row."
+                f"{checkpoint.source}: with one more entry, {path} would change from "
+                f"{list(old[path])} to {list(more[path])}; expected one more row."
             )
 
     def reader(path: str) -> Callable[[], np.ndarray]:

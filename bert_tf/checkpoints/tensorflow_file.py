@@ -13,14 +13,14 @@ class TensorflowFile:
     """The tensors of a checkpoint.
 
     Args:
-      files: whose path is a prefix, or a folder with one checkpoint.
+      files: their path is a prefix, or a folder with one checkpoint.
 
     Attributes:
-      shapes: {name: shape} of the tensors of floats.
+      shapes: {name: shape} of the floating-point tensors.
       others: the names of all other tensors.
 
     Raises:
-      ValueError: not whole, or it claims more data than its files have.
+      ValueError: the checkpoint is incomplete, or claims more data than its files have.
     """
 
     def __init__(self, files: Files):
@@ -37,7 +37,7 @@ class TensorflowFile:
         self._check_size(dtypes)
 
     def read(self, name: str) -> np.ndarray:
-        """The tensor called `name`."""
+        """The tensor `name`."""
         try:
             return self._reader.get_tensor(name)
         except TENSORFLOW_ERRORS as error:
@@ -49,7 +49,7 @@ class TensorflowFile:
         paths = tf.io.gfile.glob(f"{self.prefix}.data-*")
         size = sum(tf.io.gfile.stat(path).length for path in paths)
         if claimed > size:
-            raise self._damaged(f"{claimed:,} bytes of tensors claimed, {size:,} there")
+            raise self._damaged(f"it claims {claimed:,} bytes of tensors, but has {size:,}")
 
     def _damaged(self, reason: object) -> ValueError:
         reason = getattr(reason, "message", reason)

@@ -1,8 +1,8 @@
-"""Safetensors files: read one tensor at a time, after every claim of the header was checked.
+"""Reads safetensors files one tensor at a time, after it has checked the whole header.
 
 A file is 8 bytes (length of the header), the header (JSON: {name: {dtype, shape, data_offsets}})
-and the data. Nothing is allocated on the word of a header: sizes are compared with the size of the
-file first. Works on object storage; the files are those of the safetensors library.
+and the data. All sizes in the header are compared with the size of the file before memory is
+allocated. Works on object storage. The format is that of the safetensors library.
 """
 
 import json
@@ -36,7 +36,7 @@ class SafetensorsFile:
     """The tensors of one file.
 
     Args:
-      path: of the file, local or remote.
+      path: the file, local or remote.
 
     Attributes:
       shapes: {name: shape}.
@@ -44,8 +44,8 @@ class SafetensorsFile:
       metadata: {str: str}.
 
     Raises:
-      ValueError: truncated, or a header that is not JSON, lies about sizes, overlaps or leaves
-        holes, or has an unknown dtype.
+      ValueError: the file is truncated, or its header is not JSON, has wrong sizes, overlaps, holes
+        or an unknown dtype.
     """
 
     def __init__(self, path: str):
@@ -56,10 +56,10 @@ class SafetensorsFile:
             header, self._start = _read_header(file, size, path)
         self.metadata = header.pop("__metadata__", None) or {}
         if not is_of_type(self.metadata, dict[str, str]):
-            raise self._lie("its __metadata__ is no object of strings")
+            raise self._lie("its __metadata__ is not an object of strings")
         self._entries = {name: self._entry(name, value) for name, value in header.items()}
         self._check_layout(size)
-        # A tensor that has two names is stored once; the header says the second one.
+        # A tensor with two names is stored once; the header has the second name.
         for alias, kept in self.metadata.items():
             if kept in header:
                 self._entries.setdefault(alias, self._entries[kept])
@@ -67,7 +67,7 @@ class SafetensorsFile:
         self.dtypes = {name: dtype for name, (dtype, _, _, _) in self._entries.items()}
 
     def read(self, name: str) -> np.ndarray:
-        """The tensor called `name`; floats of any width come as they are."""
+        """The tensor `name`, with the dtype of the file."""
         dtype, shape, begin, end = self._entries[name]
         with tf.io.gfile.GFile(self.path, "rb") as file:
             file.seek(self._start + begin)
@@ -77,7 +77,7 @@ class SafetensorsFile:
         return np.frombuffer(content, dtype).reshape(shape)
 
     def _entry(self, name: str, value: Any) -> tuple:
-        """(dtype, shape, begin, end) of one tensor, believed as far as it can be alone."""
+        """(dtype, shape, begin, end) of one tensor, after the checks that need no other tensor."""
         try:
             dtype, shape, (begin, end) = value["dtype"], value["shape"], value["data_offsets"]
             whole = [*shape, begin, end]
@@ -94,31 +94,31 @@ class SafetensorsFile:
         return _DTYPES[dtype], tuple(shape), begin, end
 
     def _check_layout(self, size: int) -> None:
-        """Every byte of the data belongs to exactly one tensor."""
+        """Checks that every byte of the data belongs to exactly one tensor."""
         position = 0
         for name, (_, _, begin, end) in sorted(self._entries.items(), key=lambda item: item[1][2:]):
             if begin != position:
                 raise self._lie(
-                    f"{name!r} begins at {begin}, expected {position}: holes or overlap"
+                    f"{name!r} begins at {begin}, not at {position}: there is a hole or an overlap"
                 )
             position = end
         if self._start + position != size:
             raise ValueError(
-                f"{self.path}: not a whole safetensors file: {size:,} bytes, its header speaks of "
-                f"{self._start + position:,}. Fetch it again."
+                f"{self.path}: not a whole safetensors file: it has {size:,} bytes, but its header "
+                f"needs {self._start + position:,}. Copy it again."
             )
 
     def _lie(self, what: str) -> ValueError:
-        return ValueError(f"{self.path}: the header is wrong: {what}. Fetch the file again.")
+        return ValueError(f"{self.path}: the header is wrong: {what}. Copy the file again.")
 
 
 def _read_header(file, size: int, path: str) -> tuple[dict, int]:
-    """(the JSON, where the data begins)."""
+    """The JSON, and the place where the data begins."""
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > min(size - 8, _MAX_HEADER):
         raise ValueError(
-            f"{path}: not a whole safetensors file ({size:,} bytes; they claim a header of "
-            f"{length:,})."
+            f"{path}: not a whole safetensors file: it has {size:,} bytes, but claims a header of "
+            f"{length:,}. Copy it again."
         )
     try:
         header = parse_json(file.read(length), "", unique_names=True)
@@ -139,9 +139,9 @@ def write(
     """Writes a file one tensor at a time.
 
     Args:
-      path: where.
-      tensors: (name, shape, function that gives the array) of each.
-      dtype: all are written in it.
+      path: the file.
+      tensors: (name, shape, function that returns the array) of each.
+      dtype: of all tensors in the file.
       metadata: for the header.
     """
     tensors, dtype = list(tensors), np.dtype(dtype)

@@ -1,4 +1,4 @@
-"""Answers from a trained model, and vectors of its tokens."""
+"""Computes answers of a trained model, and vectors of its tokens."""
 
 from bert_tf import members
 
@@ -6,6 +6,6 @@ FEATURE_FORMATS = ("jsonl", "npy")  # of `features`
 
 
 def known_tasks() -> dict[str, str]:
-    """{what `--task` of predict.py calls a task: its name}, of the tasks inside bert_tf."""
+    """{value of predict.py's `--task`: name of the task}, for the tasks in bert_tf."""
     configs = {name: members.find("tasks", name).Config for name in members.known("tasks")}
     return {config.SERVED_AS: name for name, config in configs.items() if config.SERVED_AS}

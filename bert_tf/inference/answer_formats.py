@@ -11,7 +11,7 @@ _BREAKS = ("\t", "\n", "\r")
 
 
 def format_of(chosen: str, path: str | None) -> str:
-    """One of "jsonl", "csv" and "tsv": what was chosen, else what the name of the file says."""
+    """One of "jsonl", "csv" and "tsv": the user's choice, or else the file's extension."""
     if chosen != "auto":
         return chosen
     ending = (path or "").lower().rpartition(".")[2]
@@ -19,14 +19,14 @@ def format_of(chosen: str, path: str | None) -> str:
 
 
 class AnswerFormat:
-    """Turns answers into lines; of a table the first also has the header above it.
+    """Turns answers into lines. In a table, the first line also includes the header.
 
-    A value inside of another becomes a column of its own, `probabilities.pos`; a list is written as
-    JSON; what is missing is empty.
+    A nested value becomes a separate column, such as `probabilities.pos`; a list is written as
+    JSON; a missing value is empty.
 
     Args:
       kind: "jsonl", "csv" or "tsv".
-      with_header: whether a table begins here, and is not continued.
+      with_header: True for a new table, False for a table that is continued.
     """
 
     def __init__(self, kind: str, *, with_header: bool = True):
@@ -34,14 +34,14 @@ class AnswerFormat:
         self._columns: list[str] = []
 
     def lines(self, answers: Sequence[Mapping[str, Any]], numbers: Sequence[int]) -> list[str]:
-        """One text for each answer, without a line end behind it.
+        """One text for each answer, without a line end.
 
         Args:
           answers: in order.
           numbers: the lines of the input that they answer, for messages.
 
         Raises:
-          ValueError: an answer has a value that the first one had not, or that a TSV cannot hold.
+          ValueError: an answer has a value that the first answer lacks, or that a TSV cannot hold.
         """
         if self._kind == "jsonl":
             return [json.dumps(answer, ensure_ascii=False) for answer in answers]
@@ -54,7 +54,7 @@ class AnswerFormat:
         new = [name for name in cells if name not in self._columns]
         if new:
             raise ValueError(
-                f"line {number} of the input has {new[0]!r}, which the first has not: a table has "
+                f"line {number} of the input has {new[0]!r}, which the first lacks: a table has "
                 "the same columns in every row. Expected --output_format=jsonl."
             )
         row = self._text([cells.get(name, "") for name in self._columns], number)
@@ -70,7 +70,7 @@ class AnswerFormat:
         for name, field in zip(self._columns, fields, strict=True):
             if any(mark in field for mark in _BREAKS):
                 raise ValueError(
-                    f"line {number} of the input: {name!r} has a tab or a line end in it, which a "
+                    f"line {number} of the input: {name!r} contains a tab or a line end, which a "
                     "TSV cannot hold. Expected --output_format=csv or jsonl."
                 )
         return "\t".join(fields)

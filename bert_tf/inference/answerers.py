@@ -1,4 +1,4 @@
-"""Whatever can answer texts: a model folder, or one of its exported forms, behind one call."""
+"""One interface to all models that answer texts: model folders and all exported forms."""
 
 import dataclasses
 import hashlib
@@ -18,7 +18,7 @@ from bert_tf.tasks.blocks import in_blocks
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tasks.task_model import encoder_inputs
 
-# Widths are rounded up to a multiple, so that a runtime meets few shapes.
+# Widths are rounded up to a multiple, so that a runtime sees few shapes.
 _WIDTH = 16
 _EMBED = embedding.Config.SERVED_AS
 
@@ -28,8 +28,9 @@ class Answerer:
     """A model and its task.
 
     Attributes:
-      task: says how an answer is described; its `takes_pairs` says how many columns there are.
-      answer: one or two columns of N texts -> {name: array [N, ...]}, what the task decodes.
+      task: describes answers; its `takes_pairs` decides whether there are one or two columns.
+      answer: one or two columns of N texts -> {name: array [N, ...]}, the outputs that the task
+        decodes.
     """
 
     task: Task
@@ -37,15 +38,15 @@ class Answerer:
 
 
 def load(path: str, wanted: str | None = None, num_threads: int | None = None) -> Answerer:
-    """The answerer of what is at `path`.
+    """Loads the answerer of the model at `path`.
 
     Args:
-      path: a model folder, work directory, checkpoint of another project, or what export.py wrote.
-      wanted: what the model must be for, the `SERVED_AS` of a task; any model can "embed".
+      path: a model folder, work directory, checkpoint of another project, or exported model.
+      wanted: the required task, as its `SERVED_AS`; any model can "embed".
       num_threads: for LiteRT and ONNX, see `ids_model.load`.
 
     Raises:
-      ValueError: none of these, or no model for `wanted`.
+      ValueError: the path is none of these, or the model has another task than `wanted`.
     """
     path = hub.local(path)
     about = description.read(path)
@@ -67,7 +68,7 @@ def load(path: str, wanted: str | None = None, num_threads: int | None = None) -
 def files_of(path: str) -> str:
     """A hash of the names, sizes and times of the files at `path`.
 
-    It is another one if the model is replaced, or its labels or thresholds are edited.
+    It changes if the model is replaced, or its labels or thresholds are edited.
     """
     path = hub.local(path)
     folders = (path, posixpath.join(path, "model"), posixpath.join(path, "variables"))
@@ -82,7 +83,7 @@ def files_of(path: str) -> str:
 
 
 def of_model(task: Task, model: keras.Model | Callable) -> Answerer:
-    """An answerer that calls a Keras model."""
+    """Makes an answerer that calls a Keras model."""
 
     def decoded(*texts):
         batch = task.encode(*texts)
@@ -95,7 +96,7 @@ def of_model(task: Task, model: keras.Model | Callable) -> Answerer:
 
 
 def of_ids(task: Task, outputs_of_ids: Callable) -> Answerer:
-    """An answerer of a model that takes ids, with the task's tokenizer in front."""
+    """Makes an answerer that runs the task's tokenizer, then a model that takes ids."""
     encode = _of_texts(task.encode, task)
     decode = tf.function(
         lambda outputs, batch: task.decode(task.from_ids(outputs, batch), batch),
@@ -110,7 +111,7 @@ def of_ids(task: Task, outputs_of_ids: Callable) -> Answerer:
         room = min(-length % _WIDTH, task.config.model.longest_sequence - length)
         ids = {name: np.pad(rows, ((0, 0), (0, room))) for name, rows in ids.items()}
         ids["input_ids"][:, length:] = task.tokenizer.pad_id
-        # Of the outputs only those of tokens have the width that was rounded up.
+        # Only the outputs for tokens have the rounded width.
         outputs = {
             name: tf.constant(rows[:, :length] if rows.ndim == 3 else rows)
             for name, rows in outputs_of_ids(ids).items()
@@ -121,7 +122,7 @@ def of_ids(task: Task, outputs_of_ids: Callable) -> Answerer:
 
 
 def _of_texts(function: Callable, task: Task) -> tf.types.experimental.ConcreteFunction:
-    """`function` of one or two vectors of texts, traced once for any number of them."""
+    """`function` of one or two vectors of texts, traced once for any number of texts."""
     specs = [tf.TensorSpec([None], tf.string)] * (2 if task.takes_pairs else 1)
     return tf.function(function, autograph=False).get_concrete_function(*specs)
 
@@ -131,9 +132,9 @@ def _tensors(columns: Sequence[Sequence[str]]) -> list[tf.Tensor]:
 
 
 def _of_saved_model(path: str, task: Task, wanted: str | None) -> Answerer:
-    import tensorflow_text  # noqa: F401 - registers the op that the tokenizer is made of
+    import tensorflow_text  # noqa: F401 - registers the op of the tokenizer
 
-    model = tf.saved_model.load(path)  # kept: its signatures only refer to its tables
+    model = tf.saved_model.load(path)  # kept alive: its signatures only refer to its tables
     is_mean = wanted == _EMBED and not _embeds(task)
     if is_mean:
         serve, task = model.signatures["embed"], _embedding(task)
@@ -155,7 +156,7 @@ def _of_saved_model(path: str, task: Task, wanted: str | None) -> Answerer:
 
 
 def _for_task(task: Task, model: keras.Model, wanted: str | None):
-    """Both as `wanted` asks for them."""
+    """The task and the model for `wanted`."""
     if wanted == _EMBED and not _embeds(task):
         return _embedding(task), lambda batch: model.encoder(
             **encoder_inputs(batch, task.config.model)

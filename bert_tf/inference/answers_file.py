@@ -1,7 +1,7 @@
-"""The file of answers: written window by window, so that a run that was killed goes on.
+"""The file of answers. It is written window by window, so that a killed run can continue.
 
-Answers go to `PATH.part`. After each window `PATH.part.json` says how many lines and bytes of it
-count, and what they are answers to. When all is done, the part takes the place of PATH.
+Answers go to `PATH.part`. After each window, `PATH.part.json` records the number of valid lines and
+bytes, and the settings and input of the answers. At the end, `PATH.part` is renamed to PATH.
 """
 
 import contextlib
@@ -22,16 +22,16 @@ class AnswersFile:
     """A file that a later run with the same settings continues.
 
     Args:
-      path: where the answers go in the end.
-      settings: what decides the answers (model, input, ...), as JSON values.
+      path: the final file.
+      settings: everything that decides the answers (model, input, ...), as JSON values.
 
     Attributes:
-      num_lines: how many answers are there already.
-      input_sha256: of the input lines that they answer, as `write` was told.
+      num_lines: the number of answers in the file.
+      input_sha256: hash of the input lines that they answer, from the last `write`.
 
     Raises:
-      ValueError: `path` is a folder, another process writes it, or an earlier run has begun it
-        with other settings.
+      ValueError: `path` is a folder, another process writes it, or an earlier run began it with
+        other settings.
     """
 
     def __init__(self, path: str, settings: dict[str, Any]):
@@ -51,14 +51,14 @@ class AnswersFile:
         self.num_lines, size, self.input_sha256 = self._find()
         if not self.num_lines:
             self._file = tf.io.gfile.GFile(self._part, "wb")
-            self._file.write(b"")  # opens it, before the work begins
+            self._file.write(b"")  # opens the file before the work begins
             self._size = 0
         else:
             self._cut(size)
             self._file, self._size = tf.io.gfile.GFile(self._part, "ab"), size
 
     def _find(self) -> tuple[int, int, str]:
-        """Lines, bytes and input of what an earlier run of the same settings has left."""
+        """Lines, bytes and input hash of the answers of an earlier run with the same settings."""
         nothing = (0, 0, "")
         if not tf.io.gfile.exists(self._part) or not tf.io.gfile.exists(self._journal):
             return nothing
@@ -68,22 +68,22 @@ class AnswersFile:
             return nothing
         self._check_settings(json.loads(json.dumps(self._settings)), journal["settings"])
         if journal["bytes"] > tf.io.gfile.stat(self._part).length:
-            logging.warning("%s is shorter than its journal says: begun anew", self._part)
+            logging.warning("%s is shorter than its journal says: starting again", self._part)
             return nothing
         return journal["lines"], journal["bytes"], journal["input_sha256"]
 
     def _check_settings(self, now: dict[str, Any], then: dict[str, Any]) -> None:
-        """ValueError if the answers that are there were made with other settings."""
+        """Raises ValueError if an earlier run with other settings made the answers."""
         names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
         if names:
             changes = "; ".join(f"{n} was {then.get(n)!r}, now {now.get(n)!r}" for n in names)
             raise ValueError(
-                f"{self._part} holds answers that were begun with other settings ({changes}). Go "
-                f"on with those, remove it, or choose another output."
+                f"{self._part} holds answers of a run with other settings ({changes}). Continue "
+                f"with those settings, delete the file, or choose another output."
             )
 
     def _cut(self, size: int) -> None:
-        """Drops what was written after the last whole window."""
+        """Removes everything after the last complete window."""
         if tf.io.gfile.stat(self._part).length == size:
             return
         with whole_file(self._part) as new, open_binary(self._part) as old:
@@ -94,7 +94,7 @@ class AnswersFile:
                 left -= len(chunk)
 
     def write(self, lines: Sequence[str], input_sha256: str) -> None:
-        """Adds the answers of a window, for good; the hash is that of all input so far."""
+        """Adds the answers of a window permanently; the hash is of all input so far."""
         content = "".join(line + "\n" for line in lines).encode()
         self._file.write(content)
         self._file.flush()
@@ -123,7 +123,7 @@ class AnswersFile:
             return
         with contextlib.suppress(tf.errors.OpError):
             self._file.close()
-        if not tf.io.gfile.exists(self._journal):  # no whole window to go on from
+        if not tf.io.gfile.exists(self._journal):  # no complete window to continue from
             self._remove(self._part)
 
     def _remove(self, path: str) -> None:

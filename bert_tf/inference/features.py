@@ -1,14 +1,14 @@
-"""Vectors of every token, layer by layer, for texts without end: shards that are written once.
+"""Writes the vectors of every token, layer by layer, for any number of texts, in shards.
 
-A folder of shards of so many lines each, and settings.json. A shard that is there is whole; a run
-that was killed goes on with the first one that is missing.
+A folder has shards of `lines_per_shard` lines each, and settings.json. An existing shard is
+complete; a killed run continues with the first missing shard.
 
-`format="jsonl"`: features-00000.jsonl, an object a line of text: `line` (from 1), `tokens`, `words`
-    (number of the word, null for special tokens), `offsets` ([start, end) in characters of the
-    text), `layers` (in the order asked for, each with a vector a token).
-`format="npy"`: features-00000.npy, float32 [T, L, D], all tokens of the shard one after another,
-    the layers in the order asked for; beside it features-00000.tokens.jsonl with the rest of the
-    above and `first_row`, where the tokens of the line begin.
+`format="jsonl"`: features-00000.jsonl, one object for each line of text: `line` (from 1), `tokens`,
+    `words` (number of the word, null for special tokens), `offsets` ([start, end) in characters of
+    the text), `layers` (in the requested order, each with one vector per token).
+`format="npy"`: features-00000.npy, float32 [T, L, D], all tokens of the shard, the layers in the
+    requested order; also features-00000.tokens.jsonl with the other values above and `first_row`,
+    the first row of the line's tokens.
 
 Shape suffixes: N texts, S tokens of a row, L layers, D hidden, T tokens of a shard.
 """
@@ -34,15 +34,15 @@ _SETTINGS = "settings.json"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What a folder of shards is made with; kept in settings.json.
+    """The settings of a folder of shards, stored in settings.json.
 
     Attributes:
-      source: names model and input; a folder of another source is refused.
+      source: names model and input; a folder with another source is refused.
       layers: 0 is the embeddings, 1 the first block; -1 the last block.
       format: "jsonl" or "npy".
       max_seq_length: longer texts lose their end.
       lines_per_shard: lines of a file.
-      model_files, input_sha256: say that model and input are still the same.
+      model_files, input_sha256: show that model and input have not changed.
     """
 
     source: str
@@ -54,7 +54,7 @@ class Settings:
     input_sha256: str = ""
 
     def check(self, num_hidden_layers: int) -> None:
-        """ValueError for a layer that the encoder does not have."""
+        """Raises ValueError for a layer that the encoder does not have."""
         depth = num_hidden_layers + 1
         if not self.layers or not all(-depth <= layer < depth for layer in self.layers):
             raise ValueError(
@@ -71,21 +71,21 @@ def extract(
     *,
     batch_size: int,
 ) -> int:
-    """Writes the shards that are not there yet.
+    """Writes the missing shards.
 
     Args:
       encoder: called with `output_hidden_states`.
       tokenizer: of the encoder.
-      lines: the texts, read once, from the beginning.
-      folder: made if needed.
-      settings: layers, form and size of the shards.
+      lines: all texts from the beginning, read once.
+      folder: created if necessary.
+      settings: layers, format and size of the shards.
       batch_size: lines of a step.
 
     Returns:
-      How many texts lost their end.
+      The number of texts that lost their end.
 
     Raises:
-      ValueError: a layer that the encoder does not have, or a folder made with other settings.
+      ValueError: the encoder does not have a layer, or the folder has other settings.
     """
     settings.check(encoder.config.num_hidden_layers)
     with locks.folder(folder):
@@ -124,7 +124,7 @@ def _keep_settings(folder: str, settings: Settings) -> None:
         files.write_json(path, wanted)
         return
     found = files.read_json(path, highest=FORMAT_VERSION)
-    # A folder of before there was a setting does not say it.
+    # A folder of an older version does not have newer settings.
     different = [name for name in wanted if found.get(name, wanted[name]) != wanted[name]]
     if different:
         told = ", ".join(f"{name} {found.get(name)!r}" for name in different)
@@ -138,7 +138,7 @@ def _grouped(lines: Iterable[str], size: int) -> Iterator[list[str]]:
 
 
 class _Vectors:
-    """Texts in, tokens and vectors out."""
+    """Computes tokens and vectors of texts."""
 
     def __init__(self, encoder, tokenizer: Tokenizer, layers: Sequence[int], max_seq_length: int):
         self._encoder, self._tokenizer, self._layers = encoder, tokenizer, layers
@@ -146,7 +146,7 @@ class _Vectors:
         self._compute = tf.function(self._layers_of, reduce_retracing=True, autograph=False)
 
     def __call__(self, texts: list[str]) -> Iterator[tuple[dict, np.ndarray, bool]]:
-        """(tokens, words and offsets; vectors [S, L, D]; was it cut) of each text."""
+        """Yields (tokens, words and offsets; vectors [S, L, D]; is it cut) of each text."""
         ids, starts, ends = self._tokenizer.tokenize_with_offsets(tf.constant(texts))
         lengths = ids.row_lengths().numpy()
         words = self._tokenizer.word_ids(ids)
@@ -174,7 +174,7 @@ class _Vectors:
 
 
 def _between_special(values: list, layout: RowLayout) -> list:
-    """The values of a text's tokens with None for each special token of its row."""
+    """The values of a text's tokens, with None for each special token of the row."""
     return [None] * len(layout.before) + values + [None] * len(layout.after)
 
 
@@ -189,7 +189,7 @@ def _records(vectors: _Vectors, texts: list[str], batch_size: int, first_line: i
 
 
 def _write_shard(path: str, records: Iterable, format: str) -> int:
-    """Writes one shard, its main file last; returns how many texts were cut."""
+    """Writes one shard, its main file last; returns the number of texts that were cut."""
     lines, arrays, truncated, row = [], [], 0, 0
     for about, array_SLD, cut in records:
         truncated += cut

@@ -1,7 +1,7 @@
-"""Bounded load on a served model: so many requests, never more than so many at a time.
+"""A load test of a served model, with a limited number of requests at a time.
 
-A closed loop: each of C workers sends its next request when it has the answer to its last one, so
-an overloaded server slows the load down in place of drowning in it.
+It is a closed loop: each of C workers sends its next request after the answer to its last one. So
+an overloaded server slows the load down.
 """
 
 import collections
@@ -19,14 +19,14 @@ from bert_tf.inference.serving_clients import Client, Inputs
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """What one level of load gave.
+    """The result of one level of load.
 
     Attributes:
       concurrency: requests at a time.
       batch_size: texts in a request.
       latencies: seconds of each answered request.
-      seconds: of all of it.
-      errors: {message: how often}.
+      seconds: of the whole test.
+      errors: {message: number of times}.
     """
 
     concurrency: int
@@ -64,15 +64,15 @@ def run(
     max_seconds: float,
     rate: float = 0.0,
 ) -> Load:
-    """Sends requests from `concurrency` threads until there were enough or the time is over.
+    """Sends requests from `concurrency` threads, up to a number of requests or seconds.
 
     Args:
       make_client: called once in each thread.
-      requests: sent in turn, again from the first after the last; of equal numbers of texts.
+      requests: sent in turn, then again from the first; all have the same number of texts.
       concurrency: threads.
-      num_requests: at most so many are sent.
-      max_seconds: after so long no request is begun.
-      rate: at most so many requests begin in a second, over all threads; 0: no limit.
+      num_requests: the most requests to send.
+      max_seconds: no request begins after this time.
+      rate: the most requests per second, over all threads; 0: no limit.
     """
     numbers, lock = itertools.count(), threading.Lock()
     latencies, errors = [], collections.Counter()
@@ -85,7 +85,7 @@ def run(
     def work() -> None:
         try:
             client = make_client()
-        except Exception as error:  # whatever it is, it is counted
+        except Exception as error:  # every error is counted
             failed(error)
             return
         try:
@@ -97,7 +97,7 @@ def run(
                     return
                 try:
                     client.predict(requests[number % len(requests)])
-                except Exception as error:  # a thread that dies would be counted nowhere
+                except Exception as error:  # otherwise the thread would die and not be counted
                     failed(error)
                     continue
                 with lock:

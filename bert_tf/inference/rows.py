@@ -1,4 +1,4 @@
-"""What predict.py answers: lines of text, or the rows of a table with all of their columns."""
+"""The input of predict.py: lines of text, or rows of a table with all their columns."""
 
 import ast
 import json
@@ -16,14 +16,14 @@ from bert_tf.inference import stream
 from bert_tf.inference.stream import Line
 from bert_tf.tasks.task import NOTHING, Serve
 
-# Settings that say which columns are the texts: of any task, though only some have them themselves.
+# Settings of the text columns. They are valid for every task, though only some tasks have them.
 _COLUMN_SETTINGS = ("text_column", "text_pair_column", "header")
 
 
 def for_reading(task: Serve, reading: Reading, given: Mapping[str, str]) -> Serve:
-    """The task for files that are written in another way, see `Task.with_reading`.
+    """The task for files with other columns or formats, see `Task.with_reading`.
 
-    `text_column`, `text_pair_column` and `header` may be given for every task: `read` heeds them.
+    `text_column`, `text_pair_column` and `header` are valid for every task: `read` uses them.
     """
     own = {
         name: text
@@ -40,17 +40,17 @@ def _reads_tables(task: Serve) -> bool:
 def read(
     path: str | None, task: Serve, reading: Reading, given: Mapping[str, str] = NOTHING
 ) -> Iterator[Line]:
-    """The lines of a file, or the rows of a table, read as they are asked for.
+    """Reads the lines of a file, or the rows of a table, lazily.
 
     Args:
       path: the file; None: standard input.
-      task: says which columns are the texts.
-      reading: format and encoding; "auto" is lines, unless the name says a table.
+      task: decides which columns are the texts.
+      reading: format and encoding; "auto" is lines, unless the name is that of a table.
       given: {setting: text} of the command line, see `for_reading`.
 
     Raises:
-      ValueError: no such file, an empty one, one of another encoding; a table without the columns
-        that the task needs; names file and line.
+      ValueError: the file is missing, empty or has another encoding, or a table lacks columns that
+        the task needs. The message names file and line.
     """
     if reading.kind(path) == records.LINES:
         return stream.read(path, reading.encoding)
@@ -59,7 +59,7 @@ def read(
 
 def _known(task: Serve, given: Mapping[str, str]) -> Known:
     known = task.columns
-    if _reads_tables(task):  # its settings say it already
+    if _reads_tables(task):  # its settings already have the columns
         return known
     wanted = TextColumns(
         given.get("text_column") or known.wanted.text,
@@ -120,7 +120,7 @@ def _line(
     task: Serve,
     known: Known,
 ) -> Line:
-    """A row, checked as a line is."""
+    """A row, with the same checks as a line."""
     given = {key: tables.plain(value) for key, value in record.items() if key not in known.hidden}
     text = json.dumps({**given, "": texts}, ensure_ascii=False)
     if not text.isprintable() and holds_half_a_surrogate_pair(text):

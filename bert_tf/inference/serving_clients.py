@@ -14,7 +14,7 @@ import tensorflow as tf
 from bert_tf.files import parse_json
 
 MOST_BYTES = 1 << 26  # of an answer
-_SHOWN = 200  # characters of an answer that is none
+_SHOWN = 200  # characters of a wrong answer
 
 Inputs = Mapping[str, Sequence[str]]
 
@@ -23,20 +23,20 @@ class Client(Protocol):
     """A connection, for one thread."""
 
     def predict(self, inputs: Inputs) -> dict[str, Any]:
-        """The outputs by name, as nested lists; OSError or ValueError if there are none."""
+        """The outputs by name, as nested lists; raises OSError or ValueError without outputs."""
 
     def close(self) -> None:
         """Ends the connection."""
 
 
 class RestClient:
-    """Speaks to `http://host:8501`, keeping the connection open.
+    """A REST client of `http://host:8501`, which keeps the connection open.
 
     Args:
       url: scheme, host and port.
       model: name of the model.
       signature: of the model.
-      timeout: seconds for connecting, and from the request to the end of its answer.
+      timeout: seconds to connect, and from the request to the end of its answer.
     """
 
     def __init__(self, url: str, model: str, signature: str, timeout: float):
@@ -68,8 +68,8 @@ class RestClient:
     def _ask(self, body: str) -> tuple[int, bytes]:
         """Status and content of the answer to a request.
 
-        A socket's own time limit is for each read, so a server that sends a byte now and then would
-        never reach it; therefore a timer shuts the connection.
+        A socket's time limit is for each read. A slow server that sends single bytes would never
+        reach it, so a timer closes the connection.
         """
         headers = {"Content-Type": "application/json"}
         connection, is_late = self._connection, threading.Event()
@@ -107,7 +107,7 @@ def _shut(connection: socket.socket, is_late: threading.Event) -> None:
 
 
 class GrpcClient:
-    """Speaks to `host:8500`. Needs the extra `serving`.
+    """A gRPC client of `host:8500`. Needs the extra `serving`.
 
     Args:
       address: host and port.

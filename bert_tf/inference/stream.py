@@ -1,7 +1,7 @@
-"""Lines of any number in, answers in the same order out, in constant memory.
+"""Answers any number of lines, in their order and in constant memory.
 
-Lines are taken in windows. A window is answered in batches of lines of like length, so that little
-is padding, and written as a whole.
+Lines are read in windows. A window is answered in batches of lines of similar length, for little
+padding, and written as a whole.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,10 +22,10 @@ class Line(NamedTuple):
     """A text and its number, or a row of a table.
 
     Attributes:
-      number: of the line on which it begins, from 1.
-      text: the line; of a row all that it holds, as one text.
-      texts: of a row, one or two texts for `encode`; None: the task reads the line.
-      given: of a row, what the answer repeats.
+      number: of its first line, from 1.
+      text: the line; for a row, all its values as one text.
+      texts: for a row, one or two texts for `encode`; None: the task reads the line.
+      given: for a row, the values that the answer repeats.
     """
 
     number: int
@@ -35,13 +35,14 @@ class Line(NamedTuple):
 
 
 def read(path: str | None, encoding: str | None = None) -> Iterator[Line]:
-    """The lines of a file or, without a path, of standard input; read as they are asked for.
+    """Reads the lines of a file lazily or, without a path, of standard input.
 
-    Only LF and CRLF end a line: every other character is part of it, but a byte order mark. `.gz`
-    and the like are unpacked.
+    Only LF and CRLF end a line. A byte order mark is dropped; all other characters belong to the
+    line. Compressed files (`.gz`, ...) are unpacked.
 
     Raises:
-      ValueError: no lines, or a line of another encoding; names file and line.
+      ValueError: there are no lines, or a line has another encoding. The message names file and
+        line.
     """
     if path is not None and tf.io.gfile.isdir(path):
         raise ValueError(f"{path}; Is a directory")
@@ -56,7 +57,7 @@ def read(path: str | None, encoding: str | None = None) -> Iterator[Line]:
 
 
 def windows(lines: Iterable[Line], batch_size: int) -> Iterator[list[Line]]:
-    """Lists of lines, of at most so many batches and bytes."""
+    """Yields lists of lines, with a limited number of batches and bytes."""
     window, size = [], 0
     for line in lines:
         window.append(line)
@@ -71,16 +72,16 @@ def windows(lines: Iterable[Line], batch_size: int) -> Iterator[list[Line]]:
 def answer_window(
     answerer: Answerer, window: Sequence[Line], batch_size: int, name: str
 ) -> list[dict[str, Any]]:
-    """One answer to each line of a window, in order: what the line was, what is answered.
+    """Answers each line of a window, in order; an answer also repeats values of its line.
 
     Args:
-      answerer: answers.
+      answerer: the model.
       window: lines.
-      batch_size: lines that are answered together.
+      batch_size: lines of one batch.
       name: of the input, for messages.
 
     Raises:
-      ValueError: a line has another form than the task takes; names it.
+      ValueError: the task cannot read a line. The message names the line.
     """
     records = [_record(answerer.task, line, name) for line in window]
     order = np.argsort([sum(map(len, columns)) for columns, _ in records], kind="stable")
@@ -97,7 +98,7 @@ def answer_window(
 
 
 def _check_numbers(outputs: Mapping[str, np.ndarray]) -> None:
-    """ValueError for an answer that is no number, which JSON cannot hold and nobody can use."""
+    """Raises ValueError for NaN, which JSON cannot hold and nobody can use."""
     for key, rows in outputs.items():
         if rows.dtype.kind == "f" and np.isnan(rows).any():
             raise ValueError(
@@ -106,18 +107,18 @@ def _check_numbers(outputs: Mapping[str, np.ndarray]) -> None:
 
 
 def _joined(record: Mapping[str, Any], said: dict[str, Any]) -> dict[str, Any]:
-    """What comes back of a line, then its answer. What both have is the line's as `given_KEY`."""
+    """The repeated values of a line, then its answer. A KEY in both: the line's is `given_KEY`."""
     given = {f"given_{key}" if key in said else key: value for key, value in record.items()}
     return {**given, **said}
 
 
 def texts_of(task: Serve, line: Line, name: str) -> tuple[str, ...]:
-    """One or two texts of a line of the input `name`; ValueError for another form."""
+    """One or two texts of a line of the input `name`; ValueError if the task cannot read it."""
     return _record(task, line, name)[0]
 
 
 def _record(task: Serve, line: Line, name: str) -> tuple[tuple[str, ...], Mapping[str, Any]]:
-    """The texts of a line and what comes back; an error names the line."""
+    """The texts of a line, and the values that the answer repeats; an error names the line."""
     if line.texts is not None:
         return line.texts, line.given
     try:

@@ -66,7 +66,7 @@ def test_the_second_name_of_a_tensor_is_followed(folder):
 
 def test_names_that_nobody_knows_are_shown(folder):
     write(folder, {f"x{i}.{name}": array for i, (name, array) in enumerate(arrays(folder).items())})
-    with pytest.raises(ValueError, match=r"are missing.*found, and not used, are 'x0\..*'x\d+\."):
+    with pytest.raises(ValueError, match=r"are missing.*Found, but not used: 'x0\..*'x\d+\."):
         checkpoint.read(str(folder))
 
 
@@ -77,7 +77,7 @@ def test_metadata_that_are_no_strings_are_refused(folder):
     new = json.dumps(header).encode()
     data = len(new).to_bytes(8, "little") + new + content[8 + length :]
     (folder / "model.safetensors").write_bytes(data)
-    with pytest.raises(ValueError, match="__metadata__ is no object of strings"):
+    with pytest.raises(ValueError, match="__metadata__ is not an object of strings"):
         checkpoint.read(str(folder))
 
 

@@ -112,7 +112,7 @@ def test_bert_config_json_wins(tmp_path):
         (changed("bert", dropout_rate="much"), "hidden_dropout_prob is 'much'"),
         (changed("encoder", type="albert"), "type is 'albert'; expected bert"),
         ({"task": {}}, "type is None; expected bert"),
-        ([1, 2], "expected keys and values, received list"),
+        ([1, 2], "found list; expected keys and values"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -139,7 +139,7 @@ MERGES = ["a0: &a0 {x: 1}"] + [f"a{i + 1}: &a{i + 1} {{<<: [*a{i}, *a{i}]}}" for
 )
 def test_damaged_and_hostile_files_are_refused(folder, text):
     (folder / "params.yaml").write_text(text)
-    with pytest.raises(ValueError, match=r"params\.yaml: not YAML as Model Garden writes it"):
+    with pytest.raises(ValueError, match=r"params\.yaml: not Model Garden's YAML"):
         checkpoint.read(str(folder))
 
 

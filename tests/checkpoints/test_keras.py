@@ -103,7 +103,7 @@ def edit(path, **changes):
 
 BAD = {
     "other_class": ({"class_name": "GPT2Backbone"}, "expected a preset of .*'BertBackbone'"),
-    "huge": ({"vocabulary_size": 2**30}, "do not belong together"),
+    "huge": ({"vocabulary_size": 2**30}, "files of the same model"),
     "nonsense": ({"num_layers": "two"}, "num_hidden_layers is 'two'"),
     "other_size": ({"intermediate_dim": 40}, "not the weights of this preset"),
 }

@@ -159,7 +159,7 @@ def test_a_format_that_cannot_hold_it_refuses(tmp_path, format_name, changes, me
 def test_a_classifier_on_the_mean_of_the_tokens_is_only_written_when_asked(tmp_path, format_name):
     before = make_checkpoint("classification")
     before.task.classifier_pooling = "mean"
-    with pytest.raises(ValueError, match="classifier sees 'mean'.*--allow_lossy"):
+    with pytest.raises(ValueError, match="classifier uses the pooling 'mean'.*--allow_lossy"):
         checkpoint.write(before, str(tmp_path / "there"), format_name)
     rows = checkpoint.write(before, str(tmp_path / "there"), format_name, allow_lossy=True)
     assert {row.ours for row in rows if row.theirs} == set(before.weights)

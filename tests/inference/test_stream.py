@@ -137,7 +137,9 @@ def test_answers_to_something_else_are_not_continued(tmp_path):
     path = tmp_path / "answers"
     with pytest.raises(KeyboardInterrupt):
         write(path, GROUPS, {"model": "m"}, fail_after=1)
-    with pytest.raises(ValueError, match="begun with other settings .model was 'm', now 'other'"):
+    with pytest.raises(
+        ValueError, match="of a run with other settings .model was 'm', now 'other'"
+    ):
         write(path, GROUPS, {"model": "other"})
 
 
@@ -152,7 +154,9 @@ def test_answers_begun_with_other_settings_are_neither_cut_nor_mixed(tmp_path):
     with contextlib.suppress(KeyboardInterrupt), AnswersFile(path, {"temperature": None}) as file:
         file.write(["one", "two"], "hash")
         raise KeyboardInterrupt
-    with pytest.raises(ValueError, match=r"begun with other settings .temperature was None, now 2"):
+    with pytest.raises(
+        ValueError, match=r"of a run with other settings .temperature was None, now 2"
+    ):
         AnswersFile(path, {"temperature": 2.0})
     assert (tmp_path / "answers.jsonl.part").read_text() == "one\ntwo\n"
     with AnswersFile(path, {"temperature": None}) as file:  # the lock was let go
