@@ -286,7 +286,7 @@ def test_a_file_may_only_name_what_is_imported(tmp_path):
     folder = write(make(), tmp_path / "hf")
     values = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**values, "model_type": "antigravity"}))
-    with pytest.raises(ValueError, match="this is a 'antigravity', an encoder that"):
+    with pytest.raises(ValueError, match="model_type is 'antigravity', an encoder that"):
         foreign.read(str(folder))
 
 
