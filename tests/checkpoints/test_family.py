@@ -136,7 +136,9 @@ def test_a_member_that_is_not_here_is_named(tmp_path, model_type):
     foreign.write(make("electra", "embedding"), str(folder), "hugging_face")
     values = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**values, "model_type": model_type}))
-    with pytest.raises(ValueError, match=f"model_type is '{model_type}', an encoder that bert_tf does"):
+    with pytest.raises(
+        ValueError, match=f"model_type is '{model_type}', an encoder that bert_tf does"
+    ):
         foreign.read(str(folder))
 
 

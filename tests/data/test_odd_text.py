@@ -97,12 +97,12 @@ def build_with_warnings(caplog, tmp_path, text, **settings):
 def test_a_blank_line_behind_every_sentence_is_named(caplog, tmp_path):
     text = "\n\n".join(different(60)) + "\n"
     told = build_with_warnings(caplog, tmp_path, text)
-    assert "label 'random next'" in told and "Is there a blank line behind every sentence?" in told
+    assert "label 'random next'" in told and "Is there a blank line after every sentence?" in told
 
 
 def test_repeated_lines_are_counted(caplog, tmp_path):
     text = "".join(line + "\n" * (1 + (i % 7 == 0)) for i, line in enumerate(different(20) * 3))
-    assert "67% of the lines are repetitions" in build_with_warnings(caplog, tmp_path, text)
+    assert "67% of the lines repeat other lines" in build_with_warnings(caplog, tmp_path, text)
 
 
 def test_lines_that_end_in_cr_are_named(caplog, tmp_path):
