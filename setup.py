@@ -55,6 +55,7 @@ setuptools.setup(
     package_dir=_MAPPED,
     package_data={
         "bert_tf": ["py.typed"],
+        "bert_tf.configs": ["checks/*.yaml"],
         "bert_tf.explanation": ["*.css", "*.jinja", "*.js"],
         "bert_tf.report": ["*.css", "*.jinja", "*.js"],
     },

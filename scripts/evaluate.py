@@ -4,6 +4,7 @@ python scripts/evaluate.py --model=work/mini --data=data/valid
 python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --output=scores.json
 python scripts/evaluate.py --model=work/squad --data=dev-v1.1.json --predictions_dir=answers
 python scripts/evaluate.py --model=work/sst2 --data=SST-2/dev.tsv --report=errors.html
+python scripts/evaluate.py --model=work/sst2 --checks=configs/checks/sentiment.yaml
 
 The file is read as the training file was. Settings that say how a file is read may change:
 --config.task.text_column=review, for example.
@@ -59,38 +60,66 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_enum("strategy", "auto", STRATEGIES, "Which devices to use.")
 flags.DEFINE_string("tpu", "", "Name or address of the TPU, 'local' on a TPU VM.")
-flags.mark_flags_as_required(["model", "data"])
+flags.DEFINE_string(
+    "checks",
+    None,
+    "Also, or without --data only, run the behaviour tests of this YAML file: templates with what "
+    "the model must answer. configs/checks/ has an example.",
+)
+flags.mark_flags_as_required(["model"])
 
 
 def main(argv):
     del argv
     from bert_tf.training import distribution
-    from bert_tf.workflows import evaluating
+    from bert_tf.workflows import checking, evaluating
 
+    if not FLAGS.data and not FLAGS.checks:
+        raise ValueError("pass --data, a file to score, or --checks, behaviour tests, or both.")
     for output in (FLAGS.output, FLAGS.report):
-        app.check_output(output, [FLAGS.data])
-    source = evaluating.Source(
-        FLAGS.data,
-        tuple(FLAGS.header),
-        reading_flags.reading(),
-        reading_flags.SETTINGS,
-    )
-    scores = evaluating.evaluate(
-        FLAGS.model,
-        source,
-        batch_size=FLAGS.batch_size,
-        dtype=FLAGS.dtype,
-        strategy=distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu),
-        predictions_dir=FLAGS.predictions_dir,
-        report=_report(),
-    )
+        app.check_output(output, [FLAGS.data, FLAGS.checks])
+    results = _checks()
+    report, scores = _report(results), {}
+    if FLAGS.data:
+        scores = evaluating.evaluate(
+            FLAGS.model,
+            evaluating.Source(
+                FLAGS.data,
+                tuple(FLAGS.header),
+                reading_flags.reading(),
+                reading_flags.SETTINGS,
+            ),
+            batch_size=FLAGS.batch_size,
+            dtype=FLAGS.dtype,
+            strategy=distribution.make_strategy(FLAGS.strategy, tpu=FLAGS.tpu),
+            predictions_dir=FLAGS.predictions_dir,
+            report=report,
+        )
+    elif report is not None:
+        evaluating.write_page(report, f"Behaviour of {FLAGS.model}", [], {"format_version": 1})
     for name, value in scores.items():
         print(f"{name}: {value:.4f}")
+    for line in checking.lines(results):
+        print(line)
     if FLAGS.output:
-        app.write_lines(FLAGS.output, [json.dumps(scores, indent=2)])
+        content = {**scores, "checks": results} if FLAGS.checks else scores
+        app.write_lines(FLAGS.output, [json.dumps(content, indent=2)])
 
 
-def _report():
+def _checks():
+    """The results of the behaviour tests, if there are any."""
+    from bert_tf.workflows import checking, predicting
+
+    if not FLAGS.checks:
+        return []
+    settings = dict(reading_flags.SETTINGS)
+    if FLAGS.header:
+        settings["header"] = ",".join(FLAGS.header)
+    data = FLAGS.data and predicting.Source(FLAGS.data, reading_flags.reading(), settings)
+    return checking.check(FLAGS.model, FLAGS.checks, data or None, batch_size=FLAGS.batch_size)
+
+
+def _report(results):
     """The page that the flags ask for, or None."""
     from bert_tf.workflows import evaluating
 
@@ -103,8 +132,8 @@ def _report():
         return None
     if not FLAGS.report.endswith((".html", ".htm")):
         raise ValueError(f"--report={FLAGS.report}: expected a name that ends in .html.")
-    name = pathlib.PurePath(FLAGS.data).name.split(".")[0]
-    return evaluating.Report(FLAGS.report, name or "data", looking_flags.looking())
+    name = pathlib.PurePath(FLAGS.data or "").name.split(".")[0]
+    return evaluating.Report(FLAGS.report, name or "data", looking_flags.looking(), results)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ _MAY_IMPORT = {
     "tokenization": ["hub", "files", "members", "progress"],
     "report": ["files"],
     "analysis": [],
+    "behaviour": ["files"],
     "data": ["files", "listed_names", "locks", "progress", "report", "tokenization"],
     "layers": [],
     "models": ["files", "layers", "members"],
@@ -126,6 +127,7 @@ _MAY_IMPORT = {
     # What the commands do.
     "workflows": [
         "analysis",
+        "behaviour",
         "config",
         "data",
         "explanation",

@@ -89,7 +89,7 @@ class Analysed:
 
     def as_line(self) -> str:
         """The content of `report.json`."""
-        return json.dumps(self.content, ensure_ascii=False, allow_nan=False, indent=1)
+        return as_line(self.content)
 
 
 def analyse(
@@ -166,3 +166,8 @@ def _read_other(folder: str, name: str) -> Other | None:
         lines = file.read().splitlines()
     records = (files.parse_json(line, f"{path}:{n}: it is") for n, line in enumerate(lines, 1))
     return comparison.parse(folder, path, records)
+
+
+def as_line(content: Mapping[str, Any]) -> str:
+    """JSON as it stands beside a page."""
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1)

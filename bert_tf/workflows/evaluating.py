@@ -3,7 +3,8 @@
 import dataclasses
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,7 @@ from bert_tf import model_folder
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.labelled.records import AS_NAMED, Reading
 from bert_tf.files import write_lines
-from bert_tf.report import page
+from bert_tf.report import checks_page, page
 from bert_tf.tasks import error_analysis
 from bert_tf.tasks.error_analysis import Looking
 from bert_tf.tasks.results import write_files
@@ -48,11 +49,13 @@ class Report:
       name: what the page calls the set.
       looking: what it shows besides; `compare` is the folder of another model, which is scored on
         the same data.
+      checks: the results of behaviour tests, see `checking.check`.
     """
 
     path: str
     name: str
     looking: Looking = dataclasses.field(default_factory=Looking)
+    checks: Sequence[Mapping[str, Any]] = ()
 
 
 def evaluate(
@@ -156,8 +159,25 @@ def _write_report(report: Report, model: str, scored: _Scored, other: _Scored | 
         analysed.add_comparison(name, looking.compare, theirs)
     rows = [[metric, value] for metric, value in scored.scores.items()]
     sections = [("Scores", page.table(["", name], rows)), *analysed.sections()]
-    write_lines(f"{os.path.splitext(report.path)[0]}.json", [analysed.as_line()])
-    page.write_page(report.path, f"{model} on {name}", sections)
+    write_page(report, f"{model} on {name}", sections, analysed.content)
+
+
+def write_page(
+    report: Report, title: str, sections: Iterable[tuple[str, str]], content: Mapping[str, Any]
+) -> None:
+    """Writes a page, with the behaviour tests of `report` behind all else, and its JSON beside it.
+
+    Args:
+      report: where; its `checks` are added.
+      title: of the page.
+      sections: (title, HTML) of its parts.
+      content: of the JSON, see `error_analysis.Analysed`.
+    """
+    if report.checks:
+        sections = [*sections, *checks_page.sections(report.checks)]
+        content = {**content, "checks": list(report.checks)}
+    write_lines(f"{os.path.splitext(report.path)[0]}.json", [error_analysis.as_line(content)])
+    page.write_page(report.path, title, sections)
 
 
 def _with_header(task: Score, header: Sequence[str]) -> Score:

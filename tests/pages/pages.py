@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Callable
 
 from bert_tf.analysis import comparison, errors
-from bert_tf.report import errors_page, page
+from bert_tf.report import checks_page, errors_page, page
 from tests.analysis import made
 
 _TEXT = "a text with <script>alert('no')</script> & \"quotes\""
@@ -57,7 +57,38 @@ def error_analysis(folder: pathlib.Path) -> pathlib.Path:
     return path
 
 
+def made_checks() -> list[dict]:
+    """The results of two behaviour tests."""
+    example = {"texts": ["a bad film", _TEXT], "answer": "1"}
+    changed = {"changed_texts": ["a bda film", _TEXT], "changed_answer": "0"}
+    same = {"changed_texts": None, "changed_answer": None}
+    return [
+        {
+            "name": name,
+            "kind": "invariance",
+            "expects": "the answer stays the same (typo)",
+            "cases": 50,
+            "failures": len(examples),
+            "failure_rate": len(examples) / 50,
+            "examples": examples,
+        }
+        for name, examples in (
+            ("a typo", [{**example, **changed}] * 3),
+            ("praise <is> good", [{**example, **same}] * 2),
+            ("names", []),
+        )
+    ]
+
+
+def checks(folder: pathlib.Path) -> pathlib.Path:
+    """The results of behaviour tests."""
+    path = folder / "checks.html"
+    page.write_page(str(path), "Behaviour", checks_page.sections(made_checks()))
+    return path
+
+
 PAGES: dict[str, Callable[[pathlib.Path], pathlib.Path]] = {
     "pieces": pieces,
     "error analysis": error_analysis,
+    "checks": checks,
 }

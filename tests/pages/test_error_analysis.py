@@ -102,3 +102,16 @@ def test_on_a_phone_every_mistake_is_a_card_with_the_names_of_its_parts(browser,
         "return [getComputedStyle(cell).display, getComputedStyle(cell, '::before').content]"
     )
     assert style == ["block", '"confidence: "']
+
+
+def test_behaviour_tests_are_sorted_and_their_failures_are_chosen_by_test(browser, tmp_path):
+    browser.open(pages.checks(tmp_path))
+    results = pages.made_checks()
+    shown = _rows(browser, "#checks", [0, 3, 4])
+    assert shown == [
+        [one["name"], str(one["failures"]), f"{one['failure_rate']:.4f}"] for one in results
+    ]
+    browser.click("#checks th:nth-child(4) button")
+    assert [row[3] for row in _rows(browser, "#checks")] == ["3", "2", "0"]
+    browser.choose("form[data-table='failures'] select", "praise <is> good")
+    assert [row[0] for row in _rows(browser, "#failures")] == ["praise <is> good"] * 2
