@@ -2,7 +2,8 @@
 
 import posixpath
 
-from bert_tf.checkpoints.hugging_face_files import CONFIG_FILE, Description
+from bert_tf.checkpoints import hugging_face_unigram
+from bert_tf.checkpoints.hugging_face_files import CONFIG_FILE, TOKENIZER_FILE, Description
 from bert_tf.checkpoints.source_files import Files, write_json
 from bert_tf.files import write_whole
 from bert_tf.tokenization.added_tokens import AddedToken
@@ -36,8 +37,13 @@ def read(
     """
     named = files.vocab_file
     path = named if named.endswith(".model") else None if named else files.find(*_NAMES)
-    if not path:
+    model = SentencePieceModel.from_file(path) if path else None
+    if model is None and description is not None and not named:
+        path, model = description.folder, hugging_face_unigram.read_model(description)
+    if model is None:
         return None
+    is_xlm = tuple(model.pieces[: len(_FIRST_OF_XLM)]) == _FIRST_OF_XLM
+    family = XLM_ROBERTA if is_xlm else ALBERT
     settings = files.json("tokenizer_config.json")
     flags = {
         name: settings[name]
@@ -45,10 +51,14 @@ def read(
         if isinstance(settings.get(name), bool)
     }
     flags.setdefault("google_rules", google_rules)
-    model = SentencePieceModel.from_file(path)
-    is_xlm = tuple(model.pieces[: len(_FIRST_OF_XLM)]) == _FIRST_OF_XLM
-    family = XLM_ROBERTA if is_xlm else ALBERT
-    added = () if description is None else _added(description, model, family)
+    added = ()
+    if description is not None:
+        added = _added(description, model, family)
+        hugging_face_unigram.check(description, family)
+        said = hugging_face_unigram.read_normalization(description, family)
+        if said is not None:
+            flags.setdefault("do_lower_case", said.do_lower_case)
+            flags.setdefault("keep_accents", said.keep_accents)
     try:
         return SentencePieceTokenizer(model, family=family, added=added, **flags)
     except ValueError as error:
@@ -73,7 +83,7 @@ def _added(
 def write_for_hugging_face(
     tokenizer: SentencePieceTokenizer, folder: str, max_seq_length: int
 ) -> None:
-    """The model under transformers' name for it, and tokenizer_config.json."""
+    """The model under transformers' name for it, tokenizer_config.json and tokenizer.json."""
     name = VOCABULARY_FILE if tokenizer.family == ALBERT else _NAME_OF_XLM
     write_whole(posixpath.join(folder, name), tokenizer.model.content)
     tokens = tokenizer.tokens
@@ -104,4 +114,7 @@ def write_for_hugging_face(
             "google_rules": tokenizer.google_rules,
             "remove_space": True,
         }
-    write_json(folder, "tokenizer_config.json", settings)
+    write_json(folder, CONFIG_FILE, settings)
+    whole = hugging_face_unigram.tokenizer_json(tokenizer)
+    if whole:
+        write_json(folder, TOKENIZER_FILE, whole)

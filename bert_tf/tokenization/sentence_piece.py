@@ -21,6 +21,7 @@ import tensorflow_text as tf_text
 from bert_tf.files import write_whole
 from bert_tf.tokenization import byte_level, sentence_piece_text, tokenizer
 from bert_tf.tokenization.added_tokens import AddedToken
+from bert_tf.tokenization.charsmap import Charsmap
 from bert_tf.tokenization.code_points import Normalized
 from bert_tf.tokenization.row_layout import RowLayout
 from bert_tf.tokenization.sentence_piece_model import CONTROL, SPACE, SentencePieceModel
@@ -200,16 +201,26 @@ class SentencePieceTokenizer(tokenizer.Tokenizer):
         return word.lower() if self.do_lower_case else word
 
     def normalize(self, texts: tf.Tensor) -> tf.Tensor:
-        """What the family does to texts [N] before the model's own normalisation."""
-        return sentence_piece_text.normalize(byte_level.as_utf8(texts), self._rules)
+        """See the base class: what the family does to texts [N], and the model's own table then."""
+        return tf.strings.unicode_encode(self.normalize_with_sources(texts).points, "UTF-8")
 
     def normalize_with_sources(self, texts: tf.Tensor) -> Normalized:
         """See the base class."""
+        return self._charsmap(self._cleaned(texts))
+
+    @functools.cached_property
+    def _charsmap(self) -> Charsmap:
+        """The model's table, which is only asked for where added tokens are `normalized`."""
+        return Charsmap(self.model.charsmap)
+
+    def _cleaned(self, texts: tf.Tensor) -> Normalized:
+        """What the family does to texts [N] before the model, and where characters come from."""
         return sentence_piece_text.normalize_with_sources(byte_level.as_utf8(texts), self._rules)
 
     def cut(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """See the base class. Bytes that are not UTF-8 count as U+FFFD."""
-        ids = self._op.tokenize(self.normalize(texts))
+        form = sentence_piece_text.normalize(byte_level.as_utf8(texts), self._rules)
+        ids = self._op.tokenize(form)
         ids = _as_int32(ids.with_values(tf.gather(self._ids_of_model, ids.values)))
         return ids if self._commas is None else self._commas(ids)[0]
 
@@ -221,7 +232,7 @@ class SentencePieceTokenizer(tokenizer.Tokenizer):
         White space around a token is left out of its span; a token of a space alone has an empty
         one. Where one character becomes several tokens, each has all of it.
         """
-        normalized = self.normalize_with_sources(texts)
+        normalized = self._cleaned(texts)
         form = tf.strings.unicode_encode(normalized.points, "UTF-8")
         ids, starts, ends = self._op.tokenize_with_offsets(form)
         ids = _as_int32(ids.with_values(tf.gather(self._ids_of_model, ids.values)))

@@ -22,6 +22,7 @@ _ASCII = r"[\x00-\x7F]*"
 _QUOTES = "``|''"
 # The second of two quotes, while one character still stands for one: a noncharacter of Unicode.
 _NOTHING, _ANOTHER_NONCHARACTER = chr(0xFDD0), chr(0xFDEF)
+_FOR_NUL = chr(0xFDD1)
 _NEXT_LINE = chr(0x85)
 _CAPITAL_SIGMA, _SIGMA = "Σ", "σ"
 _BLANKS = f"[{byte_level.BLANKS}]"
@@ -78,6 +79,8 @@ def _of_characters(texts: tf.Tensor, rules: Rules) -> tf.Tensor:
     if rules.lower:
         if not rules.google:
             texts = tf.strings.regex_replace(texts, _CAPITAL_SIGMA, _SIGMA)
+        # At U+0000, TensorFlow's op would end the text. No model has a piece for either character.
+        texts = tf.strings.regex_replace(texts, r"\x{0}", _FOR_NUL)
         texts = tf.strings.lower(texts, encoding="utf-8")
     return texts
 

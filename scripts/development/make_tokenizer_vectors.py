@@ -14,7 +14,12 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 from absl import app
 
-from bert_tf.tokenization import byte_pair, learn_byte_pair, learn_vocabulary
+from bert_tf.tokenization import (
+    byte_pair,
+    learn_byte_pair,
+    learn_sentence_piece,
+    learn_vocabulary,
+)
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
@@ -59,10 +64,16 @@ def _byte_pair(texts: list[str]) -> Tokenizer:
     return byte_pair.BytePairTokenizer(learn_byte_pair.learn(texts, 700))
 
 
+def _sentence_piece(family: str) -> Callable[[list[str]], Tokenizer]:
+    return lambda texts: learn_sentence_piece.learn(texts, 800, family=family)
+
+
 KINDS = {
     "wordpiece_uncased": _wordpiece(True),
     "wordpiece_cased": _wordpiece(False),
     "byte_pair": _byte_pair,
+    "albert": _sentence_piece("albert"),
+    "xlm_roberta": _sentence_piece("xlm_roberta"),
 }
 
 

@@ -227,13 +227,6 @@ def test_a_sentence_piece_model_comes_and_goes(tmp_path, family):
     assert read(tmp_path).family == family
 
 
-def test_a_unigram_model_without_its_file_is_named(folder):
-    (folder / "vocab.txt").unlink()
-    edit(folder / "tokenizer.json", _set("model", value={"type": "Unigram", "vocab": []}))
-    with pytest.raises(ValueError, match=r"Unigram.*copy the model file"):
-        read(folder)
-
-
 def test_what_other_formats_cannot_say_of_a_tokenizer_is_a_loss():
     checkpoint = make_checkpoint()
     vocabulary = checkpoint.tokenizer.vocabulary
