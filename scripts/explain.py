@@ -15,7 +15,16 @@ methods: integrated_gradients (its parts add up to what the model believes more 
 word; how far they miss it is the completeness gap), gradient_x_input, occlusion, shapley, rollout.
 The page colours the words and says how far the colours can be believed: what the model's belief
 loses without the words that a method names, against a random order of the words.
+
+    python scripts/explain.py --show=attention --model=work/sst2 --input=texts.txt \
+        --page=attention.html
+
+--show=attention takes any model. It tells of each head what it attends to, as a mean over all
+texts (distance, entropy, share on separators, on the token before and behind, on itself); the page
+shows all heads of the first texts, of up to 512 tokens, and one of them in detail.
 """
+
+import json
 
 import reading_flags
 from absl import flags
@@ -26,6 +35,7 @@ from bert_tf.explanation import BASELINES, METHODS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "The model whose answers are explained; see above.")
+flags.DEFINE_enum("show", "words", ("words", "attention"), "What is told; see above.")
 flags.DEFINE_string("input", None, "A file of texts or a table; default: standard input.")
 reading_flags.define(
     labelled.FORMATS,
@@ -72,17 +82,44 @@ flags.mark_flags_as_required(["model"])
 
 def main(argv):
     del argv
-    import json
-    import sys
-
-    from bert_tf.explanation.explainer import Explainer, Settings
-    from bert_tf.inference import rows
     from bert_tf.workflows import explaining
     from bert_tf.workflows.predicting import Source
 
     app.check_output(FLAGS.output, [FLAGS.input, FLAGS.train_data])
-    app.check_output(FLAGS.page, [FLAGS.input, FLAGS.train_data, FLAGS.output])
-    settings = Settings(
+    app.check_output(FLAGS.page, [FLAGS.input, FLAGS.train_data])
+    if FLAGS.page and FLAGS.page == FLAGS.output:
+        raise ValueError(f"--page and --output are both {FLAGS.page}. Expected two names.")
+    source = Source(FLAGS.input, reading_flags.reading(), reading_flags.SETTINGS)
+    loaded = explaining.load(FLAGS.model, FLAGS.strategy)
+    if FLAGS.show == "attention":
+        _write(explaining.attention(*loaded[:2], source, FLAGS.page, FLAGS.model))
+    else:
+        _explain(source, *loaded)
+
+
+def _explain(source, task, model, strategy) -> None:
+    import sys
+
+    from bert_tf.explanation.explainer import Explainer
+    from bert_tf.inference import rows
+    from bert_tf.workflows import explaining
+
+    task = rows.for_reading(task, source.reading, source.settings)
+    explainer = Explainer(task, model, _settings(), strategy)
+    run = explaining.Run(explainer, measures=bool(FLAGS.page))
+    if FLAGS.train_data:
+        neighbours = explaining.Neighbours(FLAGS.train_data, FLAGS.num_nearest)
+        run.add_neighbours(neighbours, source)
+    _write(run.records(explaining.read(task, source), source.name))
+    if FLAGS.page:
+        run.write_page(FLAGS.page, f"Why: {FLAGS.model}")
+    print(_told(run.summary()), file=sys.stderr)
+
+
+def _settings():
+    from bert_tf.explanation.explainer import Settings
+
+    return Settings(
         methods=tuple(FLAGS.methods),
         baseline=FLAGS.baseline,
         wanted=FLAGS.target,
@@ -94,23 +131,16 @@ def main(argv):
         seed=FLAGS.seed,
         flips=FLAGS.flips,
     )
-    task, model, strategy = explaining.load(FLAGS.model, FLAGS.strategy)
-    source = Source(FLAGS.input, reading_flags.reading(), reading_flags.SETTINGS)
-    task = rows.for_reading(task, source.reading, source.settings)
-    run = explaining.Run(Explainer(task, model, settings, strategy), measures=bool(FLAGS.page))
-    if FLAGS.train_data:
-        neighbours = explaining.Neighbours(FLAGS.train_data, FLAGS.num_nearest)
-        run.add_neighbours(neighbours, source)
-    records = run.records(explaining.read(task, source), source.name)
+
+
+def _write(records) -> None:
+    """Writes JSON lines to --output, or prints them as they come."""
     lines = (json.dumps(record, ensure_ascii=False) for record in records)
     if FLAGS.output:
         app.write_lines(FLAGS.output, lines)
-    else:
-        for line in lines:
-            print(line, flush=True)
-    if FLAGS.page:
-        run.write_page(FLAGS.page, f"Why: {FLAGS.model}")
-    print(_told(run.summary()), file=sys.stderr)
+        return
+    for line in lines:
+        print(line, flush=True)
 
 
 def _told(summary: dict) -> str:

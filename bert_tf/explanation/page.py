@@ -58,7 +58,7 @@ def render(
       about: `tiles` {name: text}, `faithfulness` of `faithfulness.measure` or {}, `num_answers` of
         the file, `largest_gap` beyond which a case is marked.
     """
-    pieces = _pieces()
+    pieces = template("pieces.html.jinja")
     answers = [(record, answer) for record in records for answer in record["answers"]][
         :MOST_ANSWERS
     ]
@@ -89,7 +89,11 @@ def _left_out(shown: int, total: int) -> str:
 
 
 def _methods(methods: Sequence[str]) -> str:
-    return str(_pieces().meanings([(TITLES[method], METHODS[method]) for method in methods]))
+    return str(
+        template("pieces.html.jinja").meanings(
+            [(TITLES[method], METHODS[method]) for method in methods]
+        )
+    )
 
 
 def _faithfulness(scores: Mapping[str, Mapping[str, float]] | None) -> str:
@@ -192,5 +196,6 @@ def _environment() -> jinja2.Environment:
     return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
 
 
-def _pieces() -> Any:
-    return _environment().get_template("pieces.html.jinja").module
+def template(name: str) -> Any:
+    """The macros of a template of this folder."""
+    return _environment().get_template(name).module

@@ -56,7 +56,7 @@ def pool(
         is_last_BS1 = (number_BS1 == tf.reduce_sum(mask_BS1, 1, keepdims=True)) & (mask_BS1 > 0)
         return tf.reduce_sum(tf.where(is_last_BS1, sequence_BSD, 0.0), 1)
     if how == "weighted_mean":
-        mask_BS1 *= tf.cast(number_S, tf.float32)[:, tf.newaxis]
+        mask_BS1 *= tf.cast(number_S, mask_BS1.dtype)[:, tf.newaxis]
     weight_B1 = tf.reduce_sum(mask_BS1, 1)
     if pooled_from:  # a text that was cut can have no tokens after the prompt
         weight_B1 = tf.maximum(weight_B1, 1e-9)

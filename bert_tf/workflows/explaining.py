@@ -9,7 +9,9 @@ import keras
 import numpy as np
 
 from bert_tf import model_folder, progress
-from bert_tf.explanation import explainer, faithfulness, page
+from bert_tf.explanation import attention_page, explainer, faithfulness, page
+from bert_tf.explanation.attention import Averages, of_texts
+from bert_tf.explanation.attention import packed as pack
 from bert_tf.explanation.explainer import Explainer, Settings
 from bert_tf.explanation.neighbours import Vectors, nearest
 from bert_tf.inference import rows, stream
@@ -198,6 +200,37 @@ class Run:
             "num_answers": summary["num_answers"],
         }
         page.write(path, title, self._shown, settings.methods, about)
+
+
+def attention(
+    task: Task, model: keras.Model, source: Source, page_path: str | None, name: str
+) -> Iterator[dict[str, Any]]:
+    """What each head attends to: a dict a head, means over all texts of a file.
+
+    Args:
+      task, model: of `load`.
+      source: of the texts.
+      page_path: where a page for people is written; None: nowhere.
+      name: of the model.
+
+    Yields:
+      See `explanation.attention.Averages.records`.
+    """
+    task = rows.for_reading(task, source.reading, source.settings)
+    averages, packed, room = Averages(), [], attention_page.MOST_BYTES
+    with progress.bar(unit="texts", description="attention") as bar:
+        for line in read(task, source):
+            columns = [[text] for text in stream.texts_of(task, line, source.name)]
+            (attended,) = of_texts(task, model, columns)
+            averages.add(attended)
+            # Texts are shown as long as there is room for all of their weights; one always is.
+            if page_path and (not packed or attended.probs.size <= room):
+                packed.append(pack(attended, room))
+                room -= attended.probs.size
+            bar.update(1)
+    if page_path:
+        attention_page.write(page_path, f"Attention: {name}", packed, averages.records())
+    yield from averages.records()
 
 
 def _windows(lines: Iterable[stream.Line]) -> Iterator[list[stream.Line]]:

@@ -7,6 +7,7 @@ import tempfile
 import keras
 import numpy as np
 
+from bert_tf import model_folder
 from bert_tf.config import DataConfig, ExperimentConfig
 from bert_tf.explanation.explainer import Explainer, Settings
 from bert_tf.models import albert, bert, distilbert, electra, roberta, xlm_roberta
@@ -80,3 +81,9 @@ def model_of(
 def explained(kind: str = "labels", encoder: str = "bert", **settings):
     """The `Explained` of the texts of a kind."""
     return Explainer(*model_of(encoder, kind), Settings(**settings)).explain(KINDS[kind][1])
+
+
+def save(folder: pathlib.Path, kind: str = "labels") -> pathlib.Path:
+    """The model folder of a tiny model."""
+    model_folder.save(str(folder), *model_of(kind=kind), {})
+    return folder

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from bert_tf.analysis import comparison, errors
 from bert_tf.report import checks_page, errors_page, page
 from tests.analysis import made
+from tests.pages import made_explanations
 
 _TEXT = "a text with <script>alert('no')</script> & \"quotes\""
 
@@ -91,4 +92,6 @@ PAGES: dict[str, Callable[[pathlib.Path], pathlib.Path]] = {
     "pieces": pieces,
     "error analysis": error_analysis,
     "checks": checks,
+    "explained": made_explanations.explained,
+    "attention": made_explanations.attention,
 }

@@ -1,0 +1,123 @@
+"""scripts/explain.py: JSON lines, and pages that say the same."""
+
+import json
+import re
+
+import pytest
+import tensorflow as tf
+
+import bert_tf
+from bert_tf.explanation import METHODS
+from tests.explanation.tiny import KINDS, LABELS, model_of, save
+from tests.scripts.conftest import ok_here, run_here
+
+TEXTS = ["hen saw cat <script>alert('x')</script> & more.", "cow met owl", ""]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _eagerly():
+    """Making the graph of a tiny model takes longer than running it."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save(tmp_path_factory.mktemp("model") / "labels")
+
+
+@pytest.fixture(scope="module")
+def explained(folder, tmp_path_factory):
+    """The folder with explained.jsonl and its page."""
+    where = tmp_path_factory.mktemp("explained")
+    (where / "texts.tsv").write_text(
+        "\n".join(["sentence\tlabel", *(f"{text}\tyes" for text in TEXTS[:2]), "\tno"]) + "\n"
+    )
+    ok_here(
+        "explain",
+        model=folder,
+        input=where / "texts.tsv",
+        output=where / "explained.jsonl",
+        page=where / "page.html",
+        methods="occlusion,gradient_x_input",
+        train_data=where / "texts.tsv",
+        num_nearest=2,
+    )
+    return where
+
+
+def _records(explained):
+    return [json.loads(line) for line in (explained / "explained.jsonl").read_text().splitlines()]
+
+
+def test_every_row_is_explained_and_has_its_nearest_examples(explained):
+    records = _records(explained)
+    assert [record["text"] for record in records] == TEXTS
+    for record in records[:2]:
+        (answer,) = record["answers"]
+        assert answer["answer"] in LABELS.labels
+        assert set(answer["words"][0]["parts"]) == {"occlusion", "gradient_x_input"}
+        assert record["nearest"][0]["text"] == record["text"]
+        assert record["nearest"][0]["label"] == "yes"
+        assert record["nearest"][0]["similarity"] == pytest.approx(1.0, abs=1e-3)
+        assert len(record["nearest"]) == 2
+
+
+def test_the_page_says_what_the_json_says(explained):
+    page = (explained / "page.html").read_text()
+    for record in _records(explained):
+        for answer in record["answers"]:
+            for word in answer["words"]:
+                assert f"occlusion: {word['parts']['occlusion']:.3f}" in page
+    assert "random order" in page
+
+
+def test_text_with_a_script_shows_as_text(explained):
+    page = (explained / "page.html").read_text()
+    assert "<script>alert" not in page
+    shown = re.sub(r"<[^>]*>", "", page)
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; more." in shown
+
+
+def test_heads_are_told_as_json_lines_with_a_page(folder, tmp_path):
+    output = ok_here(
+        "explain", show="attention", model=folder, page=tmp_path / "a.html", stdin="hen saw cat.\n"
+    )
+    records = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    task, _ = model_of()
+    model = task.config.model
+    assert len(records) == model.num_hidden_layers * model.num_attention_heads
+    assert "hen" in (tmp_path / "a.html").read_text()
+
+
+def test_the_function_gives_what_the_script_writes(explained):
+    found = bert_tf.explain(
+        model_of(), TEXTS[1], methods=["occlusion"], page_path=str(explained / "one.html")
+    )
+    (answer,) = found[0]["answers"]
+    expected = _records(explained)[1]["answers"][0]
+    assert answer["answer"] == expected["answer"]
+    for word, other in zip(answer["words"], expected["words"], strict=True):
+        assert word["parts"]["occlusion"] == pytest.approx(other["parts"]["occlusion"], abs=1e-4)
+    assert (explained / "one.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"methods": "lime"}, f"methods: 'lime'. Known: {', '.join(METHODS)}."),
+        ({"target": "maybe"}, "there is no label 'maybe' to explain. Labels of the model: no, yes"),
+        (
+            {"page": "same", "output": "same"},
+            "--page and --output are both same. Expected two names.",
+        ),
+    ],
+)
+def test_bad_flags_end_in_one_line(folder, flags, message):
+    ended = run_here("explain", model=folder, stdin="hen saw cat.\n", **flags)
+    assert message in str(ended)
+
+
+def test_kinds_are_all_that_there_are():
+    assert {"labels", "pairs", "number", "tags", "answers", "masked_words"} <= set(KINDS)
