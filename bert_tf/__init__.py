@@ -12,9 +12,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
-    from bert_tf.checkpoints.any_tokenizer import load_tokenizer as load_tokenizer
     from bert_tf.config.experiment import ExperimentConfig as ExperimentConfig
     from bert_tf.export.saved_model import export_saved_model as export_saved_model
+    from bert_tf.model_folder import load_tokenizer as load_tokenizer
     from bert_tf.models.bert import BertConfig as BertConfig
     from bert_tf.models.bert.encoder import BertEncoder as BertEncoder
     from bert_tf.models.keras_files import register_keras_classes as register_keras_classes
@@ -42,7 +42,7 @@ _HOMES = {
     "export_model": "bert_tf.workflows.exporting",
     "export_saved_model": "bert_tf.export.saved_model",
     "finetune": "bert_tf.workflows.finetuning",
-    "load_tokenizer": "bert_tf.checkpoints.any_tokenizer",
+    "load_tokenizer": "bert_tf.model_folder",
     "predict": "bert_tf.workflows.predicting",
     "pretrain": "bert_tf.workflows.pretraining",
     "recipe": "bert_tf.recipes",

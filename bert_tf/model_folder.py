@@ -22,8 +22,8 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf import hub, members
+from bert_tf.checkpoints import any_tokenizer, tensors
 from bert_tf.checkpoints import checkpoint as foreign
-from bert_tf.checkpoints import tensors
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.mapping import Row, Weights
 from bert_tf.checkpoints.model_variables import heads_among
@@ -277,9 +277,22 @@ def _loadable(checkpoint: Checkpoint) -> tuple[Settings, Facts | None]:
     return embedding.Config(), None
 
 
-def load_tokenizer(path: str) -> Tokenizer:
-    """The tokenizer of what is at `path`, see `read_checkpoint`."""
-    return read_checkpoint(path).tokenizer
+def load_tokenizer(path: str, **changes: Any) -> Tokenizer:
+    """The tokenizer of whatever is at a path, or of a name on the Hub; no model is needed.
+
+    Args:
+      path: a model folder, a finished work directory, the folder of a tokenizer, a checkpoint of
+        another project, a vocabulary file; or `hf://OWNER/NAME` (see `hub`).
+      **changes: settings to use in place of those that are found; None changes nothing.
+
+    Example:
+      tokenizer = bert_tf.load_tokenizer("vocab.txt")
+      ids, starts, ends = tokenizer.tokenize_with_offsets("A single text.")
+
+    Raises:
+      ValueError: nothing is there, no tokenizer that is known, or a file of it is damaged.
+    """
+    return any_tokenizer.load_tokenizer(hub.local(path), **changes)
 
 
 def assign(

@@ -165,15 +165,15 @@ _REPORT = flags.DEFINE_bool(
 
 def main(argv: Sequence[str]) -> None:
     del argv
+    from bert_tf import model_folder
     from bert_tf.data.building import builder, freed_memory
     from bert_tf.data.report import measure
-    from bert_tf.tokenization.tokenizer import Tokenizer
 
     freed_memory.give_back()
     start = time.monotonic()
     manifest = builder.create_pretraining_data(
         _INPUT.value,
-        Tokenizer.from_folder(_VOCAB_FILE.value, do_lower_case=_DO_LOWER_CASE.value),
+        model_folder.load_tokenizer(_VOCAB_FILE.value, do_lower_case=_DO_LOWER_CASE.value),
         _OUTPUT_DIR.value,
         _settings(),
         skip_bad_records=_SKIP_BAD_RECORDS.value,

@@ -1,37 +1,32 @@
-"""The tokenizer of whatever is at a path, without the model beside it.
+"""The tokenizer of whatever is at a path, without the model beside it: the one way to find it.
 
 Knows which files say that a folder is whose; how its tokenizer is read stands with the format.
 """
 
 import posixpath
+import tempfile
+from typing import Any
 
 import tensorflow as tf
 
 from bert_tf.checkpoints import hugging_face_tokenizer, keras_tokenizer, own_tokenizer
 from bert_tf.checkpoints.source_files import Files
-from bert_tf.tokenization import tokenizer_config
+from bert_tf.tokenization import finding, tokenizer_config
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 _OF_KERAS = ("assets/tokenizer/vocabulary.txt", "assets/tokenizer/vocabulary.json")
-_OF_HUGGING_FACE = (
-    "tokenizer.json",
-    "config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-)
+_OF_HUGGING_FACE = ("config.json", *finding.OF_HUGGING_FACE)
 _OF_GOOGLE = ("bert_config.json", "albert_config.json")
 _OWN = ("vocab.txt", "tokenizer_config.json")
 
 
-def load_tokenizer(path: str) -> Tokenizer:
+def load_tokenizer(path: str, **changes: Any) -> Tokenizer:
     """The tokenizer of a folder, or the one that a file belongs to.
 
     Args:
       path: a model folder, a finished work directory, the folder of a tokenizer, a checkpoint of
         another project (a folder, a file in it or a prefix), or a vocabulary file.
+      **changes: settings to use in place of those that are found; None changes nothing.
 
     Example:
       tokenizer = bert_tf.load_tokenizer("vocab.txt")
@@ -41,6 +36,16 @@ def load_tokenizer(path: str) -> Tokenizer:
       ValueError: nothing is there, no tokenizer that is known, or a file of it is damaged.
     """
     path = path.rstrip("/") or path
+    tokenizer = _load(path)
+    changes = {name: value for name, value in changes.items() if value is not None}
+    if not changes:
+        return tokenizer
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer.save(folder)
+        return finding.read_folder(folder, changes, source=path)
+
+
+def _load(path: str) -> Tokenizer:
     for folder in (path, posixpath.join(path, "model")):
         if tf.io.gfile.exists(posixpath.join(folder, "task.json")):
             return Tokenizer.from_folder(folder)
@@ -72,7 +77,7 @@ def _of_folder(path: str, folder: str) -> Tokenizer:
     if files.find(*_OF_KERAS):
         return keras_tokenizer.read(files)
     if files.find(*_OF_GOOGLE):
-        return own_tokenizer.read(files)
+        return own_tokenizer.read_google(files)
     if files.find(*_OF_HUGGING_FACE):
         return hugging_face_tokenizer.read(files)
     if files.find("vocab.txt"):

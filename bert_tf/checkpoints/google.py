@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from bert_tf.checkpoints import encoders, mapping, own_tokenizer, sentence_piece
+from bert_tf.checkpoints import encoders, mapping, own_tokenizer
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.checkpoints.found_task import found_task, labels_of, task_without_classifier
 from bert_tf.checkpoints.mapping import Row, Tensors
@@ -19,7 +19,6 @@ from bert_tf.checkpoints.tensorflow_file import TensorflowFile
 from bert_tf.config.task import Settings
 from bert_tf.files import read_json
 from bert_tf.models.model import EncoderConfig
-from bert_tf.tokenization.tokenizer import Tokenizer
 
 _NAME = "google"
 _HUB = "module/"  # prefix of all names in a module of TensorFlow Hub
@@ -48,15 +47,9 @@ def read(files: Files) -> Checkpoint:
     weights, rows = mapping.read(names.rules, found, variables, config)
     if slots:
         rows.append(Row(f"{len(slots)} optimizer slots and counters", None, "", None, "left out"))
-    return Checkpoint(files.path, config, task, weights, _read_tokenizer(files), rows=rows)
-
-
-def _read_tokenizer(files: Files) -> Tokenizer:
-    """WordPiece, ALBERT's SentencePiece, or the kind in a tokenizer_config.json of bert_tf."""
-    pieces = None
-    if not own_tokenizer.has_kind(files):
-        pieces = sentence_piece.read(files, google_rules=True)
-    return own_tokenizer.read(files) if pieces is None else pieces
+    return Checkpoint(
+        files.path, config, task, weights, own_tokenizer.read_google(files), rows=rows
+    )
 
 
 def find_config(files: Files) -> str | None:

@@ -4,6 +4,7 @@ import posixpath
 
 from absl import logging
 
+from bert_tf.checkpoints import sentence_piece
 from bert_tf.checkpoints.source_files import Files
 from bert_tf.tokenization import tokenizer_config
 from bert_tf.tokenization.finding import WORDPIECE, read_added
@@ -26,6 +27,16 @@ def read(files: Files) -> Tokenizer:
     where = posixpath.join(files.folder, tokenizer_config.CONFIG_FILE)
     settings["added_tokens"] = read_added(settings.get("added_tokens"), where)
     return word_piece(Vocabulary.from_file(path), settings, files.path)
+
+
+def read_google(files: Files) -> Tokenizer:
+    """Of Google's checkpoints: WordPiece or ALBERT's SentencePiece, or the kind that is named.
+
+    Raises:
+      ValueError: a file is missing or damaged.
+    """
+    pieces = None if has_kind(files) else sentence_piece.read(files, google_rules=True)
+    return read(files) if pieces is None else pieces
 
 
 def has_kind(files: Files) -> bool:

@@ -164,7 +164,7 @@ def _open(
     train_data: Sequence[str], eval_data: str | None, vocab_file: str | None, index_dir: str
 ) -> tuple[Tokenizer, list[Mixture], Mixture | None]:
     """The tokenizer, a mixture for each of `train_data`, and one for `eval_data`."""
-    tokenizer = Tokenizer.from_folder(vocab_file) if vocab_file else None
+    tokenizer = model_folder.load_tokenizer(vocab_file) if vocab_file else None
     *mixtures, eval_mixture = (
         tf_example_files.open_mixture(data, tokenizer, index_dir) if data else None
         for data in (*train_data, eval_data)

@@ -39,9 +39,8 @@ class Start:
 
     def tokenizer(self) -> Tokenizer | None:
         """That of the checkpoint or the vocabulary file; None if there is neither."""
-        if self.checkpoint:
-            return model_folder.load_tokenizer(self.checkpoint)
-        return Tokenizer.from_folder(self.vocab_file) if self.vocab_file else None
+        place = self.checkpoint or self.vocab_file
+        return model_folder.load_tokenizer(place) if place else None
 
     @property
     def identity(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks import harness, timing
 from benchmarks.contestants import own_step, tokenizer_contestants, vocabulary_contestants
 from benchmarks.harness import Contestant
+from bert_tf import model_folder
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.batches.pretraining import make_pretraining_dataset
@@ -131,7 +132,7 @@ def _of_size(corpus: Iterable[list[str]], num_bytes: float) -> list[list[str]]:
 
 def _tokenizer(vocab_file: str | None, lines: list[str]) -> Tokenizer:
     if vocab_file:
-        return Tokenizer.from_folder(vocab_file)
+        return model_folder.load_tokenizer(vocab_file)
     counts = count_words(lines, True)
     return WordPieceTokenizer(learn_vocabulary(counts, _VOCABULARY_SIZE), do_lower_case=True)
 

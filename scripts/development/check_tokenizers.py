@@ -22,6 +22,7 @@ import tensorflow as tf
 from absl import app, flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import bert_tf
 from benchmarks.contestants import reference_tokenizers
 from bert_tf.tokenization.tokenizer import Tokenizer
 
@@ -46,7 +47,7 @@ _BATCH = 1024
 
 def main(argv: list[str]) -> None:
     del argv
-    tokenizer = Tokenizer.from_folder(_VOCAB_FILE.value)
+    tokenizer = bert_tf.load_tokenizer(_VOCAB_FILE.value)
     reference = reference_tokenizers.make(tokenizer)
     print("| corpus | lines | lines with other ids | with other offsets | MB | seconds |")
     print("|---|---|---|---|---|---|", flush=True)

@@ -7,12 +7,17 @@ import pytest
 import tensorflow as tf
 
 import bert_tf
+from bert_tf import model_folder
+from bert_tf.checkpoints import hugging_face_word_piece
+from bert_tf.tokenization.added_tokens import AddedToken
+from bert_tf.tokenization.tokenizer import Tokenizer
+from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from tests.tokenization import byte_pair_vocabularies
 from tests.tokenization.test_vectors import FOLDER
 
 TEXT = "The quick brown fox."
-NAMES = ("wordpiece_uncased", "wordpiece_cased", "byte_pair")
+NAMES = ("wordpiece_uncased", "wordpiece_cased", "byte_pair", "albert", "xlm_roberta")
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -95,3 +100,37 @@ def test_the_base_class_says_what_to_call():
 def test_a_matrix_of_texts_is_refused(tokenizer):
     with pytest.raises(ValueError, match="expected a text or a vector"):
         tokenizer.tokenize([[TEXT]])
+
+
+def test_a_folder_of_hugging_face_is_read_by_one_reader_or_refused(tmp_path):
+    """What Python and the commands load is the same; no half of it is read."""
+    tokenizer = WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "mo", "m\u00f6", "new"]))
+    added = [AddedToken("[E1]", len(tokenizer.vocabulary_tokens), normalized=True)]
+    tokenizer = WordPieceTokenizer(tokenizer.vocabulary, strip_accents=False, added=added)
+    hugging_face_word_piece.write(tokenizer, str(tmp_path), 16)
+    for path in (tmp_path, tmp_path / "vocab.txt"):
+        assert model_folder.load_tokenizer(str(path)).settings() == (
+            bert_tf.load_tokenizer(str(path)).settings()
+        )
+        with pytest.raises(
+            ValueError, match=r"of Hugging Face; bert_tf.load_tokenizer\('.*reads it"
+        ):
+            Tokenizer.from_folder(str(path))
+    found = bert_tf.load_tokenizer(str(tmp_path))
+    assert (found.strip_accents, found.added) == (False, tokenizer.added)
+    assert (
+        found.tokenize("m\u00f6 [E1]").numpy().tolist()
+        == tokenizer.tokenize("m\u00f6 [E1]").numpy().tolist()
+    )
+
+
+def test_settings_can_be_changed_when_it_is_loaded(tmp_path, caplog):
+    hugging_face_word_piece.write(
+        WordPieceTokenizer(Vocabulary([*SPECIAL_TOKENS, "A", "b"])), str(tmp_path), 16
+    )
+    with caplog.at_level("WARNING", logger="absl"):
+        found = bert_tf.load_tokenizer(str(tmp_path), do_lower_case=False)
+    assert f"{tmp_path} was saved with do_lower_case=True" in caplog.text
+    assert found.tokenize("A").numpy().tolist() == [5]
+    with pytest.raises(ValueError, match=f"{tmp_path}: a tokenizer of kind 'wordpiece' has no set"):
+        bert_tf.load_tokenizer(str(tmp_path), family="albert")
