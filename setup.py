@@ -40,6 +40,8 @@ _SERVING = ["tensorflow-serving-api==2.20.*"]
 _VOCAB = ["sentencepiece>=0.2", "tokenizers>=0.21"]  # learn vocabularies of these kinds
 _MLFLOW = ["mlflow>=3"]
 _WANDB = ["wandb>=0.19"]
+# What the tests of the trackers need of MLflow: its client and its SQL store, without its server.
+_TRACKERS = ["alembic>=1.13", "mlflow-skinny>=3", "sqlalchemy>=2", *_WANDB]
 _CHINESE = ["jieba>=0.42.1"]  # finds words, for --word_borders=jieba
 _DOCS = ["mkdocs>=1.6,<2", "mkdocs-material>=9.7,<10", "mkdocstrings[python]>=1.0,<2"]
 
@@ -103,6 +105,7 @@ setuptools.setup(
         + _DOCS
         + _VOCAB
         + _CHINESE
+        + _TRACKERS
         + [
             "hypothesis>=6",
             "pytest>=8",

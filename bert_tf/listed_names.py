@@ -1,12 +1,15 @@
-"""Lists of file names as a command line or a setting gives them: with commas between them.
+"""Lists of names: of files, as a command line or a setting gives them, and in the log.
 
-A comma may belong to a name. It does where a file or folder of the longer name exists, and where
-the name stands in double quotes, as in CSV: `'"a,b*.txt",c.txt'`.
+Names of files have commas between them. A comma may belong to a name. It does where a file or
+folder of the longer name exists, and where the name stands in double quotes, as in CSV:
+`'"a,b*.txt",c.txt'`.
 """
 
 import csv
 import os
 from collections.abc import Callable, Sequence
+
+from absl import logging
 
 
 def split(text: str) -> list[str]:
@@ -39,3 +42,15 @@ def joined(parts: Sequence[str], exists: Callable[[str], bool] = os.path.exists)
         begin, name = found or (begin + 1, parts[begin])
         names.append(name)
     return names
+
+
+def in_short(names: Sequence[str], most: int = 4) -> str:
+    """`names` for a line of the log: of more than `most` only the first, and how many there are.
+
+    The whole list is in the log with --verbosity=1.
+    """
+    if len(names) <= most:
+        return ", ".join(names)
+    logging.debug("all %d: %s", len(names), ", ".join(names))
+    first = ", ".join(names[: most - 1])
+    return f"{first} and {len(names) - most + 1} more (--verbosity=1 lists them)"

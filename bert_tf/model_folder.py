@@ -33,6 +33,7 @@ from bert_tf.config.old_names import from_version_1
 from bert_tf.config.task import Facts, Settings
 from bert_tf.files import new_folder, read_json, write_into
 from bert_tf.layers import roles
+from bert_tf.listed_names import in_short
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tasks import embedding
 from bert_tf.tasks.task import Task, make_task
@@ -334,8 +335,8 @@ def assign(
             )
         variable.assign(array)
     if missing:
-        logging.warning("START AT RANDOM, not in %s: %s", source, ", ".join(missing))
+        logging.warning("START AT RANDOM, not in %s: %s", source, in_short(missing, most=8))
     unused = sorted(set(weights) - {v.path for v in model.weights})
     if unused:
-        logging.info("not used of %s: %s", source, ", ".join(unused))
+        logging.info("not used of %s: %s", source, in_short(unused))
     return missing

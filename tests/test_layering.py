@@ -69,6 +69,7 @@ _MAY_IMPORT = {
         "data.batches.order",
         "data.hashing",
         "files",
+        "listed_names",
         "locks",
         "layers.dropout",
         "layers.fused",
@@ -83,6 +84,7 @@ _MAY_IMPORT = {
     # Of the layers only how their variables start.
     "model_folder": [
         "hub",
+        "listed_names",
         "checkpoints",
         "config",
         "files",

@@ -8,6 +8,7 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf.config.experiment import OptimizerConfig
+from bert_tf.listed_names import in_short
 from bert_tf.training.optimizers.places import Place, places_of
 
 
@@ -87,8 +88,8 @@ def keep_top_random(
         initialize(model)
         for weight, value in zip(top, values, strict=True):
             weight.assign(value)
-        paths = ", ".join(weight.path for weight in top)
-        logging.info("%d variables stay random: %s", len(top), paths)
+        paths = [weight.path for weight in top]
+        logging.info("%d variables stay random: %s", len(top), in_short(paths))
 
     return initialize_below
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from bert_tf.config.experiment import OptimizerConfig
 from bert_tf.layers import roles
+from bert_tf.listed_names import in_short
 from bert_tf.training.optimizers import updates
 from bert_tf.training.optimizers.layerwise import pace_of_weights
 from bert_tf.training.optimizers.places import Place
@@ -204,7 +205,7 @@ class Optimizer:
 
 
 def _listed(what: str, paths: Sequence[str]) -> str:
-    return f"{what} {len(paths)} variables: {', '.join(paths)}"
+    return f"{what} {len(paths)} variables: {in_short(paths)}"
 
 
 def _zeros(shape: tuple[int, ...], dtype: tf.DType, name: str) -> tf.Variable:
