@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_tf.checkpoints import tensorflow_index
 from bert_tf.files import read_json
 
 # Exceptions of TensorFlow's checkpoint reader for damaged files.
@@ -117,6 +118,7 @@ def _unknown(path: str, found: list[str]) -> ValueError:
 
 
 def _kind_of_tensorflow(prefix: str) -> str:
+    tensorflow_index.check(f"{prefix}.index")
     try:
         reader = tf.train.load_checkpoint(prefix)
     except TENSORFLOW_ERRORS as error:

@@ -6,6 +6,7 @@ import posixpath
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.checkpoints import tensorflow_index
 from bert_tf.checkpoints.source_files import TENSORFLOW_ERRORS, Files
 
 
@@ -25,6 +26,7 @@ class TensorflowFile:
 
     def __init__(self, files: Files):
         self.prefix = _prefix(files)
+        tensorflow_index.check(f"{self.prefix}.index")
         try:
             self._reader = tf.train.load_checkpoint(self.prefix)
             shapes = self._reader.get_variable_to_shape_map()

@@ -138,6 +138,16 @@ def test_tf_model_h5_is_read_by_its_names(tmp_path, kind, model):
     assert_same_weights(tmp_path, kind)
 
 
+def test_an_hdf5_file_that_unpacks_to_more_than_it_can_hold_is_refused(tmp_path):
+    path = str(tmp_path / "model.h5")
+    with h5py.File(path, "w") as file:  # nothing is stored of it
+        file.create_dataset(
+            "a", (1 << 20, 1 << 10), np.float32, compression="gzip", chunks=(64, 64)
+        )
+    with pytest.raises(ValueError, match="/a claims 4,294,967,296 bytes, more than the file"):
+        list(hdf5.datasets(path))
+
+
 def test_an_hdf5_file_that_points_elsewhere_is_refused(tmp_path):
     path = str(tmp_path / "tf_model.h5")
     (tmp_path / "secret").write_bytes(b"12345678")
