@@ -1,5 +1,6 @@
 """Vectors of tokens: the right ones, for the right characters, once."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -77,10 +78,37 @@ def test_a_second_run_writes_only_what_is_missing(loaded, tmp_path):
     assert after == {**before, "features-00000.jsonl": b"kept"}
 
 
-def test_a_folder_of_other_settings_is_refused(loaded, tmp_path):
-    run(loaded, tmp_path)
-    with pytest.raises(ValueError, match="was made with layers"):
-        run(loaded, tmp_path, layers=(1,))
+OTHERS = {
+    "layers": (1,),
+    "format": "npy",
+    "max_seq_length": 11,
+    "lines_per_shard": 3,
+    "source": "there",
+    "model_files": "1" * 64,
+    "input_sha256": "2" * 64,
+}
+
+
+def test_every_setting_decides_what_a_folder_belongs_to():
+    assert set(OTHERS) == {field.name for field in dataclasses.fields(features.Settings)}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_folder_of_other_settings_is_refused_and_left_alone(loaded, tmp_path, name):
+    run(loaded, tmp_path, lines=LINES[:1])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match=f"was made with {name} .*Choose another folder"):
+        run(loaded, tmp_path, **{name: OTHERS[name]})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_of_before_there_was_a_setting_goes_on(loaded, tmp_path):
+    run(loaded, tmp_path, lines=LINES[:1])
+    settings = tmp_path / "settings.json"
+    values = json.loads(settings.read_text())
+    del values["model_files"], values["input_sha256"]
+    settings.write_text(json.dumps(values))
+    run(loaded, tmp_path, lines=LINES[:1], input_sha256="2" * 64)
 
 
 def test_a_layer_that_is_not_there_is_refused(loaded, tmp_path):

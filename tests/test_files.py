@@ -3,6 +3,7 @@
 import hashlib
 import os
 import resource
+import signal
 import subprocess
 import sys
 
@@ -64,6 +65,35 @@ def test_a_folder_gets_its_name_when_it_is_whole(folder):
         put(f"{temporary}/part", b"x")
         assert names(folder) == ["new.lock", "new.tmp"]
     assert names(folder) == ["new"] and names(f"{folder}/new") == ["part"]
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(files.__file__))}
+WRITER = """
+import sys, time
+from bert_tf import files
+with files.new_folder(sys.argv[1], replace=True) as name:
+    files.write_whole(f"{name}/half", "half")
+    print("writing", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_killed_or_stopped_writer_leaves_nothing_whole_and_blocks_nobody(tmp_path):
+    path = tmp_path / "model"
+    for number in (signal.SIGKILL, signal.SIGSTOP):
+        command = [sys.executable, "-c", WRITER, str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=ENVIRONMENT) as writer:
+            assert writer.stdout.readline() == b"writing\n"
+            writer.send_signal(number)
+            if number == signal.SIGSTOP:  # it lives, and is told so at once
+                with pytest.raises(ValueError, match="model"), files.new_folder(str(path)):
+                    pass
+            writer.kill()
+        assert not path.exists()
+    with files.new_folder(str(path)) as name:
+        files.write_whole(f"{name}/all", "all")
+    assert sorted(os.listdir(path)) == ["all"]
+    assert sorted(os.listdir(tmp_path)) == ["model"]
 
 
 def test_a_folder_that_fails_leaves_the_old_one(folder):

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,10 @@ _MAY_IMPORT = {
         "tokenization",
     ],
 }
+# What measures how long something takes is never the clock on the wall, which may jump. MLflow
+# wants the time of day.
+_WALL_CLOCKS = re.compile(r"\btime\.time\(|\bdatetime\.(?:datetime\.)?now\(")
+_TELLS_THE_TIME = {"trackers/mlflow_tracker.py"}
 # Flags exist in scripts alone, but for the one of all scripts in app.py, and what helps with them.
 # Pickle is never a file format; torch is never needed.
 _NEVER = ["absl.flags", "dill", "joblib", "marshal", "pickle", "shelve", "torch", "transformers"]
@@ -342,3 +347,10 @@ def test_the_checker_sees_long_files_empty_names_and_asserts():
     assert len(_shape_faults("helpers/tables.py", "")) == 1
     assert len(_shape_faults("data/labelled/tables.py", "def f(x):\n    assert x")) == 1
     assert _shape_faults("data/labelled/tables.py", "x = 1\n" * 400) == []
+
+
+def test_nothing_is_timed_by_a_clock_that_may_jump():
+    found = {
+        str(path.relative_to(_ROOT)) for path in _FILES if _WALL_CLOCKS.search(path.read_text())
+    }
+    assert found == _TELLS_THE_TIME

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import math
 import socket
 import threading
 import urllib.parse
@@ -136,6 +137,10 @@ class GrpcClient:
             response = self._stub.Predict(request, timeout=self._timeout)
         except self._error as error:
             raise OSError(f"{error.code().name}: {error.details()}") from error
+        for name, value in response.outputs.items():  # a few bytes can claim any shape
+            sizes = [dimension.size for dimension in value.tensor_shape.dim]
+            if min(sizes, default=1) < 0 or math.prod(sizes) > MOST_BYTES:
+                raise OSError(f"no whole answer below 64 MB: {name} claims the shape {sizes}")
         arrays = {name: tf.make_ndarray(value) for name, value in response.outputs.items()}
         return {name: _plain(array.tolist()) for name, array in arrays.items()}
 

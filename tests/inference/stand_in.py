@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 
@@ -103,7 +104,9 @@ def over_grpc(server: StandIn):
                 context.abort(grpc.StatusCode.NOT_FOUND, error.args[0])
             response = predict_pb2.PredictResponse()
             for key, value in outputs.items():
-                response.outputs[key].CopyFrom(tf.make_tensor_proto(value.numpy()))
+                is_made = isinstance(value, tensor_pb2.TensorProto)  # a hostile one
+                value = value if is_made else tf.make_tensor_proto(value.numpy())
+                response.outputs[key].CopyFrom(value)
             return response
 
     listener = grpc.server(futures.ThreadPoolExecutor(8))

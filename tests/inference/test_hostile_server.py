@@ -8,9 +8,11 @@ import threading
 import time
 
 import pytest
+import tensorflow as tf
 
 from bert_tf.inference import load_test, serving_clients
 from bert_tf.inference.serving_clients import RestClient
+from tests.inference import stand_in
 
 
 def http(body, status="200 OK"):
@@ -109,6 +111,39 @@ def test_an_answer_without_end_is_not_read_whole(monkeypatch):
 
     with answering(flood) as url:
         assert list(load(url, num_requests=2).errors.values()) == [2]
+
+
+class Claims:
+    """A model whose answer is what it is made with."""
+
+    def __init__(self, value):
+        self.signatures = {"serving_default": lambda **inputs: {"y": value}}
+
+
+def load_over_grpc(value):
+    with stand_in.over_grpc(stand_in.StandIn(Claims(value), "tiny")) as address:
+        make_client = functools.partial(
+            serving_clients.GrpcClient, address, "tiny", "serving_default", 5.0
+        )
+        return load_test.run(
+            make_client, [{"text": ["a"]}], concurrency=1, num_requests=2, max_seconds=30.0
+        )
+
+
+def test_a_large_answer_over_grpc_is_not_read_whole(monkeypatch):
+    monkeypatch.setattr(serving_clients, "MOST_BYTES", 1000)
+    assert not load_over_grpc(tf.zeros([10])).errors
+    ((message, count),) = load_over_grpc(tf.zeros([1000])).errors.items()
+    assert count == 2 and "RESOURCE_EXHAUSTED" in message
+
+
+def test_a_small_answer_over_grpc_that_claims_to_be_large_is_refused():
+    claimed = tf.make_tensor_proto(0.0, tf.float32, shape=[1])
+    for _ in range(2):
+        claimed.tensor_shape.dim.add(size=1 << 20)
+    del claimed.tensor_shape.dim[0]
+    ((message, count),) = load_over_grpc(claimed).errors.items()
+    assert count == 2 and "y claims the shape [1048576, 1048576]" in message
 
 
 def test_whatever_a_client_raises_is_counted():
