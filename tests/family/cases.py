@@ -11,13 +11,15 @@ import pathlib
 import random
 
 from bert_tf import members
-from bert_tf.tokenization import byte_pair, learn_byte_pair
+from bert_tf.tokenization import byte_pair, learn_byte_pair, learn_sentence_piece
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary
 from tests.family import toy_encoder, toy_tokenizer
 
 BERT, TOY = "bert", toy_encoder.__name__
 ENCODERS = (*members.known("models"), TOY)
-TOKENIZERS = WORDPIECE, LETTERS, BYTE_PAIR = "wordpiece", toy_tokenizer.__name__, "byte_pair"
+WORDPIECE, LETTERS, BYTE_PAIR = "wordpiece", toy_tokenizer.__name__, "byte_pair"
+UNIGRAM = "sentence_piece"
+TOKENIZERS = WORDPIECE, LETTERS, BYTE_PAIR, UNIGRAM
 MEMBERS = f"--members={TOY},{LETTERS}"
 
 BIRDS = ("hen", "owl", "jay", "emu")
@@ -153,6 +155,7 @@ def write_tokenizers(folder: pathlib.Path) -> None:
     vocabulary.save(str(folder / WORDPIECE / "vocab.txt"))
     byte_pairs = learn_byte_pair.learn(text, 290)
     byte_pair.BytePairTokenizer(byte_pairs).save(str(folder / BYTE_PAIR))
+    learn_sentence_piece.learn(text, 90, family="albert").save(str(folder / UNIGRAM))
 
 
 def write_config(path: pathlib.Path, encoder: str, task: str) -> None:

@@ -37,3 +37,9 @@ def toy_tokenizer(texts, tmp_path_factory):
 def byte_pairs(texts, tmp_path_factory):
     """RoBERTa with a byte-level BPE."""
     return Pair("roberta", cases.BYTE_PAIR, texts, tmp_path_factory.mktemp("byte_pairs"))
+
+
+@pytest.fixture(scope="session")
+def unigrams(texts, tmp_path_factory):
+    """ALBERT with a SentencePiece unigram."""
+    return Pair("albert", cases.UNIGRAM, texts, tmp_path_factory.mktemp("unigrams"))

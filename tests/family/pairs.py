@@ -26,7 +26,7 @@ class Pair:
         self.encoder, self.tokenizer = encoder, tokenizer
         self.texts, self.folder = texts, folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.mask = "[MASK]" if tokenizer == cases.WORDPIECE else "<mask>"
+        self.mask = "[MASK]" if tokenizer in (cases.WORDPIECE, cases.UNIGRAM) else "<mask>"
 
     def config(self, task: str) -> pathlib.Path:
         """The config file for a task of `cases.TASKS`, or for pretraining."""

@@ -41,10 +41,12 @@ def test_examples_have_the_layout_of_the_tokenizer(toys, objective):
             assert row[second : second + 2] == [end, end] and row.count(end) == 3
 
 
-def test_words_of_a_byte_level_bpe_are_masked_whole_and_reported(byte_pairs):
+@pytest.mark.parametrize("kind", ["byte_pairs", "unigrams"])
+def test_words_of_every_kind_are_masked_whole_and_reported(request, kind):
+    pair = request.getfixturevalue(kind)
     flags = {"static_masks": True, "do_whole_word_mask": True, "max_ngram": 2}
-    records = byte_pairs.records("valid", **flags, max_predictions_per_seq=12)
-    begins_word = Tokenizer.from_folder(str(byte_pairs.texts / cases.BYTE_PAIR)).begins_word
+    records = pair.records("valid", **flags, max_predictions_per_seq=12)
+    begins_word = Tokenizer.from_folder(str(pair.texts / pair.tokenizer)).begins_word
     num_parts = 0
     for ids, masked, length in masked_rows_of(records):
         begins = begins_word[ids[:length]]

@@ -20,7 +20,7 @@ from tests.family.test_family import close
 
 # (encoder, tokenizer, task that is fine-tuned, form in which it is exported)
 TURNS = [
-    ("albert", cases.WORDPIECE, "pairs", "saved_model"),
+    ("albert", cases.UNIGRAM, "pairs", "saved_model"),
     ("distilbert", cases.WORDPIECE, "classification", "litert"),
     ("electra", cases.WORDPIECE, "token_classification", "onnx"),
     ("roberta", cases.LETTERS, "question_answering", "saved_model"),
