@@ -81,9 +81,10 @@ class BertEmbeddings(keras.layers.Layer):
         )
 
     def call(self, input_ids, segment_ids, position_ids=None, dropout_seed=None, word_vectors=None):
-        sum_BSD = word_vectors
         if word_vectors is None:
             sum_BSD = tf.gather(ops.convert_to_tensor(self.word_embeddings), input_ids)
+        else:  # Keras has cast them to the compute dtype
+            sum_BSD = tf.cast(word_vectors, self.word_embeddings.dtype)
         if self.type_vocab_size:
             sum_BSD += self._segments(segment_ids)
         sum_BSD += self._positions(input_ids, position_ids)

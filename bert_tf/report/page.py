@@ -175,6 +175,20 @@ def marked(text: str, *wanted: str) -> markupsafe.Markup:
     return markupsafe.Markup(_piece("marked", [*parts, (text[at:], False)]))
 
 
+def coloured(text: str, parts: Sequence[tuple[int, int, float]]) -> markupsafe.Markup:
+    """Text whose words are coloured by their parts in an answer.
+
+    Args:
+      text: all of it.
+      parts: (start, end, share) of words, in order: characters [start, end), share in [-1, 1].
+    """
+    pieces, at = [], 0
+    for start, end, share in parts:
+        pieces += [(text[at:start], 0.0), (text[start:end], share)]
+        at = end
+    return markupsafe.Markup(_piece("coloured", [*pieces, (text[at:], 0.0)]))
+
+
 def paragraph(text: str) -> str:
     """A paragraph of text."""
     return f"<p>{markupsafe.escape(text)}</p>"

@@ -8,7 +8,7 @@ predictions/<set>/judged.jsonl   each row: what was expected and given, and its 
 import dataclasses
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -23,6 +23,7 @@ from bert_tf.tasks.sets import Result, Split
 from bert_tf.tasks.task import Score
 
 JSON, ROWS = "report.json", "judged.jsonl"
+_MOST_COLOURED = 50  # mistakes of a set
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +79,24 @@ class Analysed:
         self.content["comparisons"][name] = comparison.compare(
             self.judged[name], found, self.asked[name]
         )
+
+    def add_colours(self, colour: Callable[[list[str]], list[list]]) -> None:
+        """Adds to the first mistakes of each set what speaks for the wrong answer.
+
+        Only where an item is a whole text: a tag or an answer shows its words already.
+
+        Args:
+          colour: gives (start, end, share) of the words of texts, see
+            `explanation.colours.word_parts`.
+        """
+        for name, judged in self.judged.items():
+            mistakes = self.content["sets"][name]["mistakes"][:_MOST_COLOURED]
+            if judged.unit != "texts" or not mistakes:
+                continue
+            texts = [judged.texts[mistake["row"]] for mistake in mistakes]
+            for mistake, parts in zip(mistakes, colour(texts), strict=True):
+                length = len(mistake["text"])
+                mistake["parts"] = [part for part in parts if part[1] <= length]
 
     def sections(self) -> Iterator[tuple[str, str]]:
         """(title, HTML) of each part of the page."""

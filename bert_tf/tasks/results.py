@@ -8,7 +8,7 @@ report.html           all of it as a page
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import tensorflow as tf
 
@@ -30,6 +30,7 @@ def write_results(
     prepared: Prepared,
     results: Mapping[str, Result],
     looking: Looking = Looking(),  # noqa: B008 - frozen
+    colour: Callable[[list[str]], list[list]] | None = None,
 ) -> None:
     """Writes the files that are listed at the head of this module.
 
@@ -39,9 +40,12 @@ def write_results(
       prepared: its data.
       results: {name of the set: its results}.
       looking: what the error analysis shall show besides.
+      colour: of the words of mistakes, see `Analysed.add_colours`; None: without colours.
     """
     splits = {**prepared.dev, **prepared.test}
     analysed = error_analysis.analyse(task, splits, results, looking)
+    if colour is not None:
+        analysed.add_colours(colour)
     for name, result in results.items():
         files = task.prediction_files(result.rows, splits[name].arrays)
         files = {**files, **analysed.row_files(name)}

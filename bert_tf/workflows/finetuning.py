@@ -1,6 +1,7 @@
 """Fine-tuning on labelled files, as scripts/finetune.py does it."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +11,9 @@ import keras
 from bert_tf import initial_weights, listed_names, model_folder
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
+from bert_tf.explanation.colours import word_parts
 from bert_tf.files import sha256
+from bert_tf.tasks.beliefs import Explain
 from bert_tf.tasks.error_analysis import Looking
 from bert_tf.tasks.results import check_held_out, write_results
 from bert_tf.tasks.sets import Files, Prepared, Result
@@ -79,7 +82,10 @@ class Plan:
             metrics = {"eval": scores.get(first, {}), **others}
             model_folder.save(f"{folder}/model", task, trained.model, metrics)
             write_more(task, results)
-            write_results(folder, task, self.data, results, looking)
+            colour = None
+            if isinstance(task, Explain):
+                colour = functools.partial(word_parts, task, trained.model)
+            write_results(folder, task, self.data, results, looking, colour)
             if self.session.tracker is not None:
                 self.session.tracker.finish(folder)
         return Finetuned(trained.model, task, scores, results)

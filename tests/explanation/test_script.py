@@ -3,11 +3,17 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 import bert_tf
+from bert_tf.analysis import errors
 from bert_tf.explanation import METHODS
+from bert_tf.explanation.colours import word_parts
+from bert_tf.report import page
+from bert_tf.tasks.error_analysis import Analysed
+from tests.analysis import made
 from tests.explanation.tiny import KINDS, LABELS, model_of, save
 from tests.scripts.conftest import ok_here, run_here
 
@@ -121,3 +127,43 @@ def test_bad_flags_end_in_one_line(folder, flags, message):
 
 def test_kinds_are_all_that_there_are():
     assert {"labels", "pairs", "number", "tags", "answers", "masked_words"} <= set(KINDS)
+
+
+@pytest.mark.parametrize("kind", ["labels", "pairs"])
+def test_the_words_of_mistakes_are_coloured_where_they_stand(kind):
+    task, model = model_of(kind=kind)
+    texts = ["\n".join(text) for text in zip(*KINDS[kind][1], strict=True)]
+    found = word_parts(task, model, texts)
+    expected = bert_tf.explain(
+        (task, model),
+        [text.replace("\n", "\t") for text in texts],
+        methods=["gradient_x_input"],
+    )
+    for text, parts, record in zip(texts, found, expected, strict=True):
+        words = record["answers"][0]["words"]
+        assert [text[start:end] for start, end, _ in parts] == [word["text"] for word in words]
+        largest = max((abs(word["parts"]["gradient_x_input"]) for word in words), default=1)
+        for (_, _, share), word in zip(parts, words, strict=True):
+            assert share == pytest.approx(word["parts"]["gradient_x_input"] / largest, abs=0.01)
+        html = str(page.coloured(text, parts))
+        assert html.count("<span") == sum(bool(share) for _, _, share in parts)
+
+
+def test_a_report_colours_the_words_of_its_mistakes():
+    judged = made.of_labels()
+    content = {"sets": {"dev": errors.analyse(judged)}, "comparisons": {}, "training": None}
+    analysed = Analysed(content, {"dev": judged}, {})
+    analysed.add_colours(lambda texts: [[(0, 2, 0.5), (2, 4, -0.25)] for _ in texts])
+    (html,) = [html for title, html in analysed.sections() if title.endswith("mistakes")]
+    assert '<span class="for" style="--p:0.5">' in html
+    assert '<span class="against" style="--p:0.25">' in html
+    assert json.loads(analysed.as_line())["sets"]["dev"]["mistakes"][0]["parts"][0] == [0, 2, 0.5]
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16"])
+def test_a_model_in_the_dtype_of_its_training_is_explained_too(dtype):
+    task, model = model_of(dtype=dtype)
+    exact = model_of()
+    (found,), (expected,) = (word_parts(*some, ["hen saw cat."]) for some in ((task, model), exact))
+    assert [part[:2] for part in found] == [part[:2] for part in expected]
+    np.testing.assert_allclose([p[2] for p in found], [p[2] for p in expected], atol=0.25)

@@ -1,5 +1,6 @@
 """Tiny models whose answers are explained."""
 
+import dataclasses
 import functools
 import pathlib
 import tempfile
@@ -68,7 +69,10 @@ def model_of(
     shape = eval(cases._SHAPES[encoder], dict(_ROOMS))
     config = ExperimentConfig(model=shape, data=DataConfig(max_seq_length=40), task=KINDS[kind][0])
     config.train.dtype = dtype
-    task = make_task(config, tokenizer())
+    facts = config.task.given_facts(config.data)
+    if kind == "pairs":
+        facts = dataclasses.replace(facts, text_pairs=True)
+    task = make_task(config, tokenizer(), facts)
     model = task.build_model()
     generator = np.random.default_rng(0)
     for variable in model.weights:

@@ -170,9 +170,10 @@ class ToyEmbeddings(keras.layers.Layer):
             place_BS = tf.cumsum(input_mask, axis=1) * input_mask + self.config.pad_token_id
         else:
             place_BS = tf.where(input_mask > 0, position_ids + first, self.config.pad_token_id)
-        words_BSE = word_vectors
         if word_vectors is None:
             words_BSE = tf.gather(ops.convert_to_tensor(self.words), input_ids)
+        else:  # Keras has cast them to the compute dtype
+            words_BSE = tf.cast(word_vectors, self.words.dtype)
         sum_BSE = words_BSE + tf.gather(ops.convert_to_tensor(self.positions), place_BS)
         dropped_BSE = dropout(self.norm(sum_BSE), self.config.dropout, dropout_seed)
         return self.widen(ops.cast(dropped_BSE, self.compute_dtype))
