@@ -7,7 +7,7 @@ fast. The Keras side of the contract is `bert_tf.models.encoder`.
 import dataclasses
 import json
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from bert_tf import files, members
@@ -245,6 +245,22 @@ def _refuse_unknown_keys(values: Mapping[str, Any], cls: type, path: str) -> Non
         raise ValueError(
             f"{path}: unknown keys {', '.join(unknown)}. Known: {', '.join(sorted(known))}."
         )
+
+
+def imported_on_use(name: str, config: type[EncoderConfig]) -> Callable[[str], Any]:
+    """Makes a package's `__getattr__`, which imports the encoder when it is used.
+
+    Args:
+      name: of the encoder's class.
+      config: its config.
+    """
+
+    def get(wanted: str) -> Any:
+        if wanted == name:
+            return config.encoder_class()
+        raise AttributeError(f"the package of {name} has no attribute {wanted!r}")
+
+    return get
 
 
 def _problem(value: Any, kind: type) -> str:

@@ -3,8 +3,7 @@
 Importing it needs neither TensorFlow nor Keras.
 """
 
-from typing import Any
-
+from bert_tf.models.model import imported_on_use
 from bert_tf.models.roberta.checkpoint_names import hugging_face, keras
 from bert_tf.models.xlm_roberta.config import XlmRobertaConfig
 
@@ -16,8 +15,4 @@ CHECKPOINT_NAMES = {
 
 __all__ = ["CHECKPOINT_NAMES", "Config", "XlmRobertaConfig", "XlmRobertaEncoder"]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "XlmRobertaEncoder":
-        return XlmRobertaConfig.encoder_class()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = imported_on_use("XlmRobertaEncoder", XlmRobertaConfig)
