@@ -1,6 +1,6 @@
-"""`bert-tf COMMAND FLAGS`, or `python -m bert_tf COMMAND FLAGS`: the scripts, wherever it runs.
+"""`bert-tf COMMAND FLAGS`, or `python -m bert_tf COMMAND FLAGS`: runs the scripts in any folder.
 
-It runs the very file that `python scripts/COMMAND.py` runs in a clone.
+It runs the same file as `python scripts/COMMAND.py` in a clone.
 """
 
 import ast
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     sys.argv = [known[name], *words[1:]]
-    # As `python FILE` does it: the file finds what lies beside it.
+    # As in `python FILE`, the file can import modules from its own folder.
     sys.path.insert(0, os.path.dirname(known[name]))
     runpy.run_path(known[name], run_name="__main__")
     return 0

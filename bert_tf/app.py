@@ -1,8 +1,8 @@
-"""Entry point of every script: flags in, one clear line out when the input is bad.
+"""Entry point of every script: parses flags, and prints errors of the user as one line.
 
-Knows nothing of models or data, and does not import TensorFlow: some scripts do without. A
-`ValueError` or `OSError` raised by the library is something the user can mend: it is printed as one
-line and the exit code is 1. `EndRun` brings its own code. Anything else is our bug and keeps its
+Knows nothing of models or data, and does not import TensorFlow, because some scripts do not need
+it. The user can correct a `ValueError` or `OSError` of the library: it is printed as one line, and
+the exit code is 1. `EndRun` has its own code. All other exceptions are bugs and keep their
 traceback.
 """
 
@@ -50,18 +50,16 @@ def run(
     *,
     needs_keras: bool = True,
 ) -> None:
-    """Parses the flags, runs `main(argv)`, turns the user's mistakes into one line, exit code 1.
+    """Parses the flags and runs `main(argv)`; prints a user's error as one line, exit code 1.
 
     `--help` shows the docstring of the script, its own flags, and the settings of a `--config`.
-    Left-over words on the command line are an error, because they are most often a flag whose `--`
-    was forgotten.
+    Other words on the command line are an error, because they are usually a flag without its `--`.
 
-    A script imports what needs TensorFlow in `main` and below, so that help and a wrong flag are
-    answered at once.
+    A script imports TensorFlow only inside `main`, so that help and errors in flags are fast.
 
     Args:
       main: the script.
-      edit_command: may change the words of the command line in place, before they are parsed.
+      edit_command: can change the words of the command line in place, before they are parsed.
       needs_keras: whether `main` will import Keras; it is then imported before, the fast way.
     """
     with streams.safe():
@@ -78,10 +76,10 @@ def run(
 
 
 def _import_keras() -> None:
-    """Imports TensorFlow and Keras, which the script needs.
+    """Imports TensorFlow and Keras, without scikit-learn and SciPy.
 
-    Keras loads scikit-learn and SciPy to wrap itself for them, which nothing here needs: a fifth of
-    the start of every script.
+    Keras loads these two for wrappers that bert_tf does not need. They would take a fifth of the
+    start of every script.
     """
     with _hidden("sklearn"):
         import keras  # noqa: F401
@@ -89,7 +87,7 @@ def _import_keras() -> None:
 
 @contextlib.contextmanager
 def _hidden(module: str) -> Iterator[None]:
-    """Inside, importing a module fails, unless it is there already."""
+    """Context in which the import of a module fails, unless it is already imported."""
     is_hidden = module not in sys.modules
     if is_hidden:
         sys.modules[module] = None
@@ -101,7 +99,7 @@ def _hidden(module: str) -> Iterator[None]:
 
 
 def _set_up_logging() -> None:
-    """What this project has to say, and the warnings of others, each once."""
+    """Shows the messages of this project, and each warning of other libraries once."""
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
     logging.get_absl_handler().python_handler.stream = sys.stderr  # the safe one
@@ -117,7 +115,7 @@ def _is_for_users(record: std_logging.LogRecord) -> bool:
 
 
 def _parse(argv: list[str], edit_command: Callable[[list[str]], None]) -> list[str]:
-    """Absl's parser; what it and ml_collections complain about becomes one line."""
+    """Parses with absl; errors of absl and ml_collections become one line."""
     try:
         _check_words(argv)
         members.import_all(_words(value_of(MEMBERS, argv)))
@@ -153,7 +151,7 @@ def _check_words(argv: Sequence[str]) -> None:
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
-    """ValueError in place of absl's several lines on standard error. `--help` exits as it does."""
+    """Raises ValueError instead of absl's lines on standard error. `--help` exits as in absl."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stderr(printed):
@@ -168,21 +166,21 @@ def _parse_flags(argv: list[str]) -> list[str]:
 
 
 def value_of(flag: str, argv: Sequence[str]) -> str | None:
-    """The value of a flag that is needed before the flags are parsed; None if it is not given."""
+    """The value of a flag before the flags are parsed; None without the flag."""
     values = dict(zip(argv, argv[1:], strict=False))  # --config x.py
     values |= dict(word.split("=", 1) for word in argv if "=" in word)  # --config=x.py
     return values.get(f"--{flag}", values.get(f"-{flag}"))
 
 
 def take_flags(argv: list[str], prefix: str) -> dict[str, str]:
-    """Takes all flags that begin with `prefix` out of the command line.
+    """Removes all flags that begin with `prefix` from the command line.
 
     Args:
       argv: the words of the command line; loses the flags.
       prefix: for example "config.model.".
 
     Returns:
-      {name behind the prefix: value}, "true" for a flag without a value.
+      {name after the prefix: value}, "true" for a flag without a value.
     """
     taken, kept = {}, []
     words = iter(range(len(argv)))
@@ -205,10 +203,9 @@ def _words(value: str | None) -> list[str]:
 
 
 def _check_config(argv: list[str]) -> None:
-    """ValueError for a `--config` that cannot be loaded, or a `--config.a.b` it has no key for.
+    """Raises ValueError if a `--config` cannot be loaded, or has no key for a `--config.a.b`.
 
-    The name of a recipe is replaced in `argv` by its path, and keys that had another name once by
-    those of today.
+    In `argv`, replaces the name of a recipe with its path, and old names of keys with new ones.
     """
     name = value_of("config", argv)
     if name is None:
@@ -226,7 +223,7 @@ def _check_config(argv: list[str]) -> None:
 
 
 def _replace_value(flag: str, argv: list[str], value: str) -> None:
-    """Writes another value behind every occurrence of a flag."""
+    """Changes the value of every occurrence of a flag."""
     for index, word in enumerate(argv):
         name, equals, _ = word.partition("=")
         if name not in (f"--{flag}", f"-{flag}"):
@@ -264,7 +261,7 @@ def _main_with_one_line_errors(main: Callable, argv: list[str], needs_keras: boo
 
 
 def _tensorflow_errors() -> tuple[type[Exception], ...]:
-    """What TensorFlow raises; nothing if the script has not imported it."""
+    """TensorFlow's exceptions; empty if the script has not imported TensorFlow."""
     tensorflow = sys.modules.get("tensorflow")
     return () if tensorflow is None else (tensorflow.errors.OpError,)
 
@@ -276,7 +273,7 @@ def fail(message: str) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """What TensorFlow and Python raise, as one line: a graph trace follows an OpError's first."""
+    """An exception of TensorFlow or Python as one line, without an OpError's graph trace."""
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     lines = [line.strip() for line in str(text).strip().splitlines() if line.strip()]
     if isinstance(error, _tensorflow_errors()):
@@ -286,16 +283,16 @@ def _first_line(error: Exception) -> str:
 
 
 def check_output(output: str | None, inputs: Iterable[str | None]) -> None:
-    """ValueError if the file to write is one of those to read; None stands for no file."""
+    """Raises ValueError if the output is one of the inputs; None means no file."""
     for path in inputs:
         if output and path and os.path.realpath(output) == os.path.realpath(path):
             raise ValueError(
-                f"--output={output} is a file that is read, and would be lost. Choose another name."
+                f"--output={output} is also an input, and would be lost. Choose another name."
             )
 
 
 def write_lines(path: str, lines: Iterable[str]) -> None:
-    """Writes `lines` to a temporary file that takes the place of `path` when it is whole."""
+    """Writes `lines` to a temporary file that replaces `path` when it is complete."""
     if files.is_folder(path):
         raise ValueError(f"{path} is a folder; expected the name of a file to write.")
     with locks.beside(path):

@@ -1,7 +1,7 @@
-"""Files and folders that are written whole or not at all, and the versions they carry.
+"""Writes files and folders completely or not at all; reads JSON and its format versions.
 
-A path with `://` is remote and goes through `tf.io.gfile`; any other goes through Python itself.
-TensorFlow is imported for remote paths alone, so that settings can be read without it.
+A path with `://` is remote and uses `tf.io.gfile`; all other paths use Python itself. TensorFlow is
+imported only for remote paths, so that settings can be read without it.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def is_folder(path: str) -> bool:
 
 
 def make_folder(path: str) -> None:
-    """Makes a folder and those above it, where they are missing."""
+    """Makes a folder and its parents, if they are missing."""
     if is_remote(path):
         _gfile().makedirs(path)
     else:
@@ -62,18 +62,18 @@ def open_binary(path: str) -> IO[bytes]:
 
 
 def check_is_file(path: str) -> None:
-    """ValueError for a pipe or a device, which cannot be read twice and may never end."""
+    """Raises ValueError for a pipe or a device, which cannot be read twice and may never end."""
     if not is_remote(path) and is_pipe(path):
         raise ValueError(f"{path} is a pipe or a device; expected a file that can be read again.")
 
 
 def is_pipe(path: str) -> bool:
-    """Whether there is something at a local path that is neither a file nor a folder."""
+    """Whether a local path exists and is neither a file nor a folder."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def read_text(path: str) -> str:
-    """The content of a UTF-8 file, line ends as they are; raises what `open_binary` raises."""
+    """The content of a UTF-8 file, with unchanged line ends; raises as `open_binary` does."""
     with open_binary(path) as file:
         return file.read().decode("utf-8")
 
@@ -85,18 +85,18 @@ def read_json(
     types: Mapping[str, Any] | None = None,
     required: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The JSON object in a file.
+    """Reads the JSON object in a file.
 
     Args:
       path: the file.
-      highest: the newest `format_version` that can be read; None if the file carries none. A file
-        without a version is as old as can be and is read.
-      types: see `check_types`; keys that are not named may hold anything.
-      required: keys that must be there.
+      highest: the newest `format_version` that can be read; None if the file has none. A file
+        without a version is the oldest and can be read.
+      types: see `check_types`; other keys can have any value.
+      required: keys that must exist.
 
     Raises:
-      ValueError: not JSON, not an object, of a newer version, or a key that is missing or of
-        another type; names the file.
+      ValueError: the file is not JSON, not an object, or of a newer version, or a key is missing or
+        has another type. The message names the file.
       OSError, tf.errors.OpError: see `open_binary`.
     """
     with open_binary(path) as file:
@@ -107,24 +107,26 @@ def read_json(
         refuse_newer(path, values.get("format_version", 1), highest)
     missing = [name for name in required if name not in values]
     if missing:
-        raise ValueError(f"{path}: {', '.join(missing)} missing. It is damaged, or not ours.")
+        raise ValueError(
+            f"{path}: {', '.join(missing)} missing. The file is damaged, or not from bert_tf."
+        )
     check_types(values, types or {}, path)
     return values
 
 
 def parse_json(text: str | bytes, where: str, *, unique_names: bool = False) -> Any:
-    """The one parser of JSON that comes from outside.
+    """Parses JSON from outside. No other code parses it.
 
     Args:
       text: UTF-8 if bytes; a byte order mark is dropped.
-      where: begins the message.
-      unique_names: whether a name that an object has twice is an error.
+      where: the start of the message.
+      unique_names: whether a repeated name in an object is an error.
 
     Returns:
-      A value whose depth is at most `DEEPEST_JSON`, so that code which walks it cannot overflow.
+      A value with a depth of at most `DEEPEST_JSON`, so that recursive code cannot overflow.
 
     Raises:
-      ValueError: not UTF-8, not JSON, or deeper than that; `__cause__` says where in the text.
+      ValueError: the text is not UTF-8, not JSON, or deeper; `__cause__` has the place in the text.
     """
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
@@ -167,12 +169,12 @@ def check_types(values: Mapping[str, Any], types: Mapping[str, Any], where: str)
 
     Args:
       values: an object.
-      types: {key: type hint}, such as `int`, `list[str]`, `dict[str, float] | None`. A key that is
-        missing is not checked. A whole number is a `float` too; true and false are only `bool`.
-      where: begins the message.
+      types: {key: type hint}, such as `int`, `list[str]`, `dict[str, float] | None`. Missing keys
+        are not checked. A whole number is also a `float`; true and false are only `bool`.
+      where: the start of the message.
 
     Raises:
-      ValueError: a value is of another type.
+      ValueError: a value has another type.
     """
     for name, kind in types.items():
         if name in values and not is_of_type(values[name], kind):
@@ -186,7 +188,7 @@ def said(kind: Any) -> str:
 
 
 def is_of_type(value: Any, kind: Any) -> bool:
-    """Whether a value from JSON is what a type hint says; a tuple stands as a list there."""
+    """Whether a value from JSON has the type of a hint; JSON has a list for a tuple."""
     outer, inner = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
         return True
@@ -202,7 +204,7 @@ def is_of_type(value: Any, kind: Any) -> bool:
 
 
 def refuse_newer(path: str, version: Any, highest: int) -> None:
-    """ValueError if the `format_version` found in `path` is none that this code can read."""
+    """Raises ValueError if this code cannot read the `format_version` of the file `path`."""
     if type(version) is not int or version > highest:
         raise ValueError(
             f"{path} has format_version {version}; this bert_tf reads up to {highest}. Install a "
@@ -220,20 +222,20 @@ def sha256(path: str) -> str:
 
 
 def write_whole(path: str, content: str | bytes) -> None:
-    """Writes a file that takes the place of an older one when it is whole; text becomes UTF-8."""
+    """Writes a file, which replaces an older one when it is complete; text becomes UTF-8."""
     with whole_file(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
 
 
 def write_lines(path: str, lines: Iterable[str]) -> None:
-    """Writes each line and a line end, as `write_whole` does."""
+    """Writes each line with a line end, as `write_whole` does."""
     with whole_file(path) as file:
         for line in lines:
             file.write((line + "\n").encode("utf-8"))
 
 
 def write_into(folder: str, contents: Mapping[str, str]) -> None:
-    """Writes {name: content} into a folder that is there, as `write_whole` does.
+    """Writes {name: content} into an existing folder, as `write_whole` does.
 
     Raises:
       ValueError: another process writes the folder.
@@ -250,11 +252,11 @@ def write_json(path: str, values: Any) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: str, temporary: str = TEMPORARY) -> Iterator[IO[bytes]]:
-    """Yields a binary file; it gets the name `path` when the block succeeds, else it is removed.
+    """Yields a binary file. It gets the name `path` if the block succeeds, or else is removed.
 
     Args:
-      path: the name in the end; a file of that name is replaced.
-      temporary: what stands behind the name until then.
+      path: the final name; an existing file is replaced.
+      temporary: the suffix of the name until then.
     """
     with renamed_when_whole(path, temporary) as name, _open_for_writing(name) as file:
         yield file
@@ -262,7 +264,7 @@ def whole_file(path: str, temporary: str = TEMPORARY) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def renamed_when_whole(path: str, temporary: str = TEMPORARY) -> Iterator[str]:
-    """The same for a writer that opens files itself: yields the name it must write to."""
+    """Like `whole_file`, for a writer that opens files itself: yields the name to write to."""
     name = path + temporary
     with removed_on_failure(name):
         yield name
@@ -271,15 +273,15 @@ def renamed_when_whole(path: str, temporary: str = TEMPORARY) -> Iterator[str]:
 
 @contextlib.contextmanager
 def new_folder(path: str, *, replace: bool = False) -> Iterator[str]:
-    """Yields an empty folder; it becomes `path` when the block succeeds, else it is removed.
+    """Yields an empty folder. It becomes `path` if the block succeeds, or else is removed.
 
     Args:
-      path: the name in the end.
-      replace: whether an older folder gives way.
+      path: the final name.
+      replace: whether an older folder is replaced.
 
     Raises:
-      ValueError: there is a file at `path`, or a folder and `replace` is false, or another
-        process writes it.
+      ValueError: `path` is a file, or a folder and `replace` is false, or another process writes
+        it.
     """
     path = path.rstrip("/")
     name, old = path + TEMPORARY, path + _REPLACED
@@ -303,16 +305,16 @@ def new_folder(path: str, *, replace: bool = False) -> Iterator[str]:
 
 
 def refuse_existing(path: str) -> None:
-    """ValueError if there is a file or folder at `path`."""
+    """Raises ValueError if `path` exists."""
     if exists(path.rstrip("/")):
         raise ValueError(f"{path.rstrip('/')} exists. Choose another name, or remove it.")
 
 
 @contextlib.contextmanager
 def removed_on_failure(path: str) -> Iterator[None]:
-    """Removes the file or folder `path` when the block ends in an exception.
+    """Removes the file or folder `path` if the block ends in an exception.
 
-    For what is written under a temporary name: a full disk or Ctrl-C must not leave it.
+    It is for temporary names: a full disk or Ctrl-C must not leave temporary files.
     """
     try:
         yield
@@ -323,7 +325,7 @@ def removed_on_failure(path: str) -> Iterator[None]:
 
 
 def remove(path: str) -> None:
-    """Removes a file, or a folder with all that is in it; nothing happens if there is neither."""
+    """Removes a file, or a folder with its contents; does nothing if the path does not exist."""
     if is_remote(path):
         if is_folder(path):
             _gfile().rmtree(path)

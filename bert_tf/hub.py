@@ -1,13 +1,13 @@
-"""Weights by name: `hf://google-bert/bert-base-uncased@revision` and `kaggle://` handles.
+"""Downloads weights by name: `hf://google-bert/bert-base-uncased@revision`, `kaggle://` handles.
 
-A name becomes a local folder. The files of Hugging Face's Hub come through `huggingface_hub` into
-its usual cache, with its tokens, its offline mode and its progress bar. Only weights in
-safetensors, JSON and vocabularies are fetched: nothing that runs code.
+A name becomes a local folder. `huggingface_hub` downloads files of Hugging Face's Hub into its
+usual cache, with its tokens, its offline mode and its progress bar. Only weights in safetensors,
+JSON and vocabularies are downloaded, because these cannot run code.
 
-`huggingface_hub` keeps the finished files of a broken download, and believes the hash that a server
-sends with a file. So the list of files with their hashes is asked for by itself and kept beside the
-files, and a folder is given out only if every file of the list is there with its hash: SHA-256 of
-large files, git's SHA-1 of small ones.
+After an interrupted download, `huggingface_hub` keeps the finished files, and it trusts the hash
+that a server sends with a file. So this module requests a separate list of files with their hashes,
+keeps it beside the files, and uses a folder only if every file in the list exists and has its hash:
+SHA-256 for large files, git's SHA-1 for small ones.
 """
 
 import fnmatch
@@ -32,11 +32,11 @@ _SECONDS = 20.0  # that the list of files may take
 
 
 def local(path: str | os.PathLike) -> str:
-    """The local folder of a name; any other path as it is.
+    """The local folder of a name; other paths do not change.
 
     Raises:
-      ValueError: there is no such model, it cannot be fetched, or a file has another hash than the
-        Hub says. Nothing of it is loaded then.
+      ValueError: there is no such model, it cannot be downloaded, or the hash of a file differs
+        from the Hub's list. Then no file is loaded.
     """
     path = os.fspath(path)
     if path.startswith(HUGGING_FACE):
@@ -106,7 +106,7 @@ class _Model:
         return folder
 
     def _list(self) -> tuple[str, dict[str, str]]:
-        """(commit, {file: its hash}) of what is wanted.
+        """(commit, {file: its hash}) of the files to download.
 
         Raises:
           ValueError: there is no such model or revision, or it has no weights in safetensors.
@@ -117,8 +117,8 @@ class _Model:
             tree = list(api.list_repo_tree(self._repo, recursive=True, revision=commit))
         except errors.GatedRepoError as error:
             raise ValueError(
-                f"{self._name}: its owner asks for consent first: accept the terms on its "
-                "page, then log in (hf auth login, or HF_TOKEN)."
+                f"{self._name}: its owner requires consent: accept the terms on its page, then "
+                "log in (hf auth login, or HF_TOKEN)."
             ) from error
         except errors.RevisionNotFoundError as error:
             raise ValueError(f"{self._name}: it has no revision {self._revision!r}.") from error
@@ -137,7 +137,7 @@ class _Model:
         }
 
     def _download(self, commit: str, hashes: Mapping[str, str]) -> None:
-        """Fetches what is not there yet."""
+        """Downloads the missing files."""
         try:
             self._library.snapshot_download(
                 self._repo,
@@ -148,15 +148,15 @@ class _Model:
             )
         except Exception as error:  # of the network, of xet, of the disk: each has its own
             raise ValueError(
-                f"{self._name}: the download broke off ({_reason(error)}). Run it again: what is "
-                "whole is kept."
+                f"{self._name}: the download failed ({_reason(error)}). Run it again: complete "
+                "files are kept."
             ) from error
 
     def _of_cache(self, why: str) -> str:
         """The folder of an earlier download.
 
         Raises:
-          ValueError: there is none that is whole.
+          ValueError: there is no complete download.
         """
         commit = self._revision
         ref = os.path.join(self._home, "refs", self._revision)
@@ -168,15 +168,15 @@ class _Model:
             # A branch of which huggingface_hub keeps no commit: ours was asked for by its commit.
             if self._revision != "main" or len(known) != 1:
                 raise ValueError(
-                    f"{self._name}: {why}, and it was not downloaded before. Connect, or copy the "
-                    "folder here and give its path."
+                    f"{self._name}: {why}, and it was not downloaded before. Connect to the "
+                    "network, or copy the folder to this machine and pass its path."
                 )
             commit = known[0].removesuffix(".json")
         logging.warning("%s: %s: the files of an earlier download are taken.", self._name, why)
         return self._verified(commit, files.read_json(self._list_file(commit)))
 
     def _verified(self, commit: str, hashes: Mapping[str, str]) -> str:
-        """The folder; ValueError if a file is not there or has another hash, which is removed."""
+        """The folder; ValueError if a file is missing or has another hash; then it is removed."""
         folder = os.path.join(self._home, "snapshots", commit)
         for path, expected in hashes.items():
             file = os.path.join(folder, path)
@@ -199,7 +199,7 @@ class _Model:
 
 
 def _wanted(name: str, paths: list[str]) -> list[str]:
-    """Which files are fetched; ValueError if there are no weights that are read."""
+    """The files to download; ValueError if there are no weights in safetensors."""
     top = [path for path in paths if "/" not in path]
     weights = [path for path in top if fnmatch.fnmatch(path, _WEIGHTS)]
     weights = [path for path in weights if path.startswith("model")] or weights
@@ -207,7 +207,7 @@ def _wanted(name: str, paths: list[str]) -> list[str]:
         others = [path for path in top if path.endswith((".bin", ".h5", ".ckpt", ".msgpack"))]
         raise ValueError(
             f"{name}: it has no safetensors (it has {', '.join(others) or 'no weights'}). "
-            "Pickles are not read: convert it with transformers, or ask for it on its page."
+            "Pickles are not read: convert it with transformers, or ask for safetensors there."
         )
     return weights + [
         path
@@ -218,12 +218,12 @@ def _wanted(name: str, paths: list[str]) -> list[str]:
 
 
 def _escaped(path: str) -> str:
-    """As a pattern that matches this path alone."""
+    """A pattern that matches only this path."""
     return re.sub(r"([*?[])", r"[\1]", path)
 
 
 def _hash(path: str, expected: str) -> str:
-    """Of the kind of `expected`: SHA-256, or the SHA-1 that git gives a file."""
+    """The hash of a file, of the same kind as `expected`: SHA-256, or git's SHA-1."""
     if len(expected) == 64:
         return files.sha256(path)
     digest = hashlib.sha1(b"blob %d\0" % os.path.getsize(path))

@@ -1,4 +1,4 @@
-"""What a run starts from: the weights of a checkpoint, and who they are."""
+"""The initial weights of a run: reads them from a checkpoint, and identifies them by a hash."""
 
 import dataclasses
 import hashlib
@@ -26,17 +26,17 @@ def config_of_checkpoint(
 ) -> EncoderConfig:
     """The config of the encoder in a checkpoint, with the training settings of a run.
 
-    A run that starts from a checkpoint takes the kind and the shape of its encoder from there.
-    Dropout rates are not weights, and a checkpoint without a pooler gets one, which starts at
-    random: the `TRAINING_FIELDS` are those of the run.
+    The checkpoint decides the kind and the shape of the encoder. The run decides the
+    `TRAINING_FIELDS`: dropout rates, and whether there is a pooler, which is random if the
+    checkpoint has none.
 
     Args:
       path: the checkpoint.
       config: of the run; settings of another kind of encoder have no effect.
-      given: {setting: text}, what the command line says of the model.
+      given: {setting: text}, the settings of the model on the command line.
 
     Raises:
-      ValueError: `given` holds a setting that this encoder does not have, or another shape.
+      ValueError: `given` has a setting that this encoder does not have, or another shape.
     """
     theirs = read_checkpoint(path).config
     names = theirs.TRAINING_FIELDS if type(config) is type(theirs) else ()
@@ -53,21 +53,21 @@ def config_of_checkpoint(
         elif value != getattr(theirs, name):
             raise ValueError(
                 f"{where}: {path} has {getattr(theirs, name)!r}. A model that starts from a "
-                f"checkpoint has its shape; of a run are only {', '.join(theirs.TRAINING_FIELDS)}."
+                f"checkpoint has its shape; a run can set only {', '.join(theirs.TRAINING_FIELDS)}."
             )
     return dataclasses.replace(theirs, **changes)
 
 
 def initializer(path: str | None, tokenizer: Tokenizer) -> Callable[[keras.Model], None] | None:
-    """What `training.loop.train` calls to fill a new model from `path`; None for random weights."""
+    """The function with which `training.loop.train` fills a new model from `path`, or None."""
     return (lambda model: initialize(model, path, tokenizer)) if path else None
 
 
 def identity(path: str | None) -> str:
-    """Tells the weights at `path` from others, by a SHA-256 of its smallest tensors; "" for None.
+    """Identifies the weights at `path` by a SHA-256 of its smallest tensors; "" for None.
 
-    These are all vectors (biases and scales, which training always moves), and the smallest of the
-    tables beside the word embeddings. So nobody has to read the large tensors.
+    These are all vectors (biases and scales, which training always changes), and the smallest table
+    except the word embeddings. So the large tensors are not read.
     """
     if not path:
         return ""
@@ -85,13 +85,14 @@ def identity(path: str | None) -> str:
 
 
 def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:
-    """Loads the encoder, and the heads that are there, from what is at `path` (`read_checkpoint`).
+    """Loads the encoder and all existing heads from `path` (see `read_checkpoint`).
 
-    A variable of the encoder that is not there is an error. Only the heads, and the pooler of a
-    checkpoint without one, may start at random; the log names them.
+    A missing variable of the encoder is an error. Only heads, and the pooler if the checkpoint has
+    none, can have random weights; the log names them.
 
     Raises:
-      ValueError: its vocabulary is not that of `tokenizer`, or weights are missing or do not fit.
+      ValueError: its vocabulary differs from that of `tokenizer`, or weights are missing or do not
+        fit.
     """
     checkpoint = read_checkpoint(path)
     theirs = checkpoint.tokenizer
@@ -110,9 +111,9 @@ def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:
 
 
 def _of_the_same_task(checkpoint: Checkpoint, model: keras.Model) -> Weights:
-    """The weights, without those of a classifier of other labels or of another pooling.
+    """The weights, without a classifier that has other labels or another pooling.
 
-    Where only the order of the labels is another, the classifier's scores are put in the new order.
+    If only the order of the labels differs, the classifier's scores are reordered.
     """
 
     def learned(settings: Settings):
@@ -142,7 +143,7 @@ def _of_the_same_task(checkpoint: Checkpoint, model: keras.Model) -> Weights:
 
 
 def _has_scores(model: keras.Model, classifier: Collection[str]) -> bool:
-    """Whether the model's classifier is of a known form, and the checkpoint has its variables."""
+    """Whether the model's classifier has a known form, and the checkpoint has its variables."""
     head = getattr(model, "classifier", None)
     if not isinstance(head, ClassifierHead):
         return False

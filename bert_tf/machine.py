@@ -1,4 +1,4 @@
-"""What a figure was measured on, and the fastest this machine multiplies matrices."""
+"""Describes the machine of a measurement, and measures its fastest matrix product."""
 
 import functools
 import os
@@ -46,7 +46,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def describe_run() -> dict[str, Any]:
-    """What of `describe_machine` may change the last digits of a number: for a checkpoint."""
+    """The part of `describe_machine` that can change the last digits of a number."""
     machine = describe_machine()
     del machine["load_average"], machine["memory_bytes"]
     return machine
@@ -78,10 +78,10 @@ def matmul_rate(dtype: str, size: int = _SIZE) -> Callable[[], float]:
 
 @functools.cache
 def matmul_ceiling(dtype: str) -> float:
-    """FLOP/s of one device of this process, measured once: what MFU is a share of.
+    """FLOP/s of one device of this process, measured once; MFU is a share of it.
 
-    Small on a CPU, where it takes a fraction of a second; large where launching costs more than
-    that. The best of many, because other programs run beside it.
+    The matrices are small on a CPU, where a product takes a fraction of a second, and large on
+    devices with a launch cost. It is the best of several, because other programs can run.
     """
     accelerated = any(device.device_type != "CPU" for device in tf.config.list_logical_devices())
     measure = matmul_rate(dtype, 8192 if accelerated else 1024)
@@ -93,7 +93,7 @@ def _cpu_model() -> str:
 
 
 def _cpu_features() -> list[str]:
-    """Those that decide how fast matrices are multiplied."""
+    """The features that decide the speed of matrix products."""
     flags = _cpuinfo().get("flags", "").split()
     return [flag for flag in flags if flag.startswith(("avx", "amx", "fma"))]
 

@@ -1,13 +1,13 @@
 """Finds the members of a family by name: encoders, tokenizers and tasks.
 
-A room is a package of bert_tf that holds members of one kind. A member inside bert_tf is known by
-the name of its package or module there: `find("models", "bert")` is `bert_tf.models.bert`. A member
-outside of bert_tf is known by the full name of its module, for example `my_company.encoder`. There
-is no registry: a new member is found because its file is there.
+A room is a package of bert_tf with members of one kind. The name of a member in bert_tf is the name
+of its package or module: `find("models", "bert")` is `bert_tf.models.bert`. The name of a member
+outside bert_tf is the full name of its module, for example `my_company.encoder`. There is no
+registry: a new member is found because its file exists.
 
-A name may stand in a file of somebody else, such as the task.json of a downloaded model. So a
-module outside of bert_tf is found only when the program has imported it already; every script does
-that for the modules in its flag `--members`.
+A name can come from other people's files, such as the task.json of a downloaded model. So a module
+outside bert_tf is found only if the program has already imported it; every script imports the
+modules in its flag `--members`.
 """
 
 import importlib
@@ -20,7 +20,7 @@ from collections.abc import Sequence
 # What a member of each room exports.
 ROOMS = {"models": "Config", "tasks": "Config", "tokenization": "Tokenizer"}
 _PACKAGE = "bert_tf"
-_CONTRACTS = ("tokenizer",)  # modules that export the base class alone
+_CONTRACTS = ("tokenizer",)  # modules that export only the base class
 
 
 def find(room: str, name: str, where: str = "") -> types.ModuleType:
@@ -28,11 +28,11 @@ def find(room: str, name: str, where: str = "") -> types.ModuleType:
 
     Args:
       room: "models", "tasks" or "tokenization".
-      name: a name that `name_of` gave.
-      where: what the name was read from, for example "task.json: model_module"; for the error.
+      name: a name from `name_of`.
+      where: the source of the name, for example "task.json: model_module"; for the error.
 
     Raises:
-      ValueError: there is no such member, or it is outside of bert_tf and not imported.
+      ValueError: there is no such member, or it is outside bert_tf and not imported.
     """
     if not isinstance(name, str):
         raise ValueError(f"{where}: expected the name of one of {room}, received {name!r}.")
@@ -53,13 +53,13 @@ def find(room: str, name: str, where: str = "") -> types.ModuleType:
 
 
 def name_of(cls: type) -> str:
-    """The name by which `find` gives the module of a class.
+    """The name with which `find` finds the module of a class.
 
-    For a class inside of bert_tf that is the package or module in its room, for another the full
-    name of its module, or of the package around it if that exports the class.
+    For a class in bert_tf, it is the package or module in its room. For other classes, it is the
+    full name of the module, or of its package if the package exports the class.
 
     Raises:
-      ValueError: the module outside of bert_tf has the name of a member inside.
+      ValueError: the module is outside bert_tf and has the name of a member in bert_tf.
     """
     package, *inside = cls.__module__.split(".")
     if package == _PACKAGE and len(inside) > 1 and inside[0] in ROOMS:
@@ -78,10 +78,10 @@ def name_of(cls: type) -> str:
 
 
 def known(room: str) -> list[str]:
-    """The names of the members of a room that are inside of bert_tf, sorted."""
+    """The names of the members of a room in bert_tf, sorted."""
     package = _package(room)
     modules = pkgutil.iter_modules(package.__path__)
-    # Encoders and tasks are packages: the modules beside them are their contracts.
+    # Encoders and tasks are packages; the modules in these rooms are contracts.
     return sorted(
         module.name
         for module in modules
@@ -96,19 +96,19 @@ def _package(room: str) -> types.ModuleType:
 
 
 def _exports_own(module_name: str, class_name: str) -> bool:
-    """Whether a module exports a class that was defined in it, or below it."""
+    """Whether a module exports a class that is defined in it or below it."""
     cls = vars(importlib.import_module(module_name)).get(class_name)
     home = getattr(cls, "__module__", "")
     return home == module_name or home.startswith(module_name + ".")
 
 
 def import_all(names: Sequence[str]) -> None:
-    """Imports modules outside of bert_tf, so that `find` finds them.
+    """Imports modules outside bert_tf, so that `find` finds them.
 
-    They may also lie in the current folder.
+    They can also be in the current folder.
 
     Raises:
-      ValueError: a module is not there.
+      ValueError: a module does not exist.
     """
     if names and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
@@ -117,7 +117,7 @@ def import_all(names: Sequence[str]) -> None:
             importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise  # it is there, and imports something that is not
+                raise  # the module exists, but imports a missing module
             raise ValueError(
                 f"--members: there is no module {name!r}. Expected the name of a Python module, "
                 "installed or in the current folder."

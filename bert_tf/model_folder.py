@@ -1,4 +1,4 @@
-"""The model folder: what the scripts hand to each other.
+"""The model folder, which scripts pass to each other.
 
     bert_config.json       the shape of the encoder (config.json of other encoders than BERT)
     task.json              the task, its labels, the lengths
@@ -6,8 +6,8 @@
     model.safetensors      every weight in float32, keyed by variable path
     metrics.json           the last evaluation
 
-It joins tasks, models, the tokenizer and the checkpoints of other projects, which are read wherever
-a model folder is, and knows nothing of training.
+It joins tasks, models, tokenizers and checkpoints of other projects, which can replace a model
+folder everywhere. It knows nothing of training.
 """
 
 import dataclasses
@@ -49,7 +49,7 @@ class _TaskFile:
     Attributes:
       model_module: name of the encoder.
       task, data: settings.
-      facts: those of the task, as JSON; its class depends on `task`.
+      facts: the facts of the task, as JSON; their class depends on `task`.
       dtype: of the training.
     """
 
@@ -63,7 +63,7 @@ class _TaskFile:
 
     @classmethod
     def from_older(cls, values: Mapping[str, Any], version: int) -> dict[str, Any]:
-        """The values of an older file in today's format."""
+        """Converts the values of an older file to the current format."""
         del version
         settings, facts = from_version_1(values)
         return {**settings, "facts": facts}
@@ -78,13 +78,13 @@ class _TaskFile:
 
 
 def save(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]) -> None:
-    """Writes a model folder beside its place, then puts it there; an older one is replaced.
+    """Writes a model folder completely or not at all; replaces an older one.
 
     Args:
-      folder: where.
-      task: its config and tokenizer are written.
-      model: its weights are written.
-      metrics: written to metrics.json.
+      folder: the model folder.
+      task: has the config and the tokenizer.
+      model: has the weights.
+      metrics: for metrics.json.
     """
     checkpoint = Checkpoint(
         folder,
@@ -100,7 +100,7 @@ def save(folder: str, task: Task, model: keras.Model, metrics: Mapping[str, Any]
 
 
 def save_checkpoint(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) -> list[Row]:
-    """The same from a checkpoint of any origin; returns what became of each variable."""
+    """Writes a model folder from any checkpoint; returns what happened to each variable."""
     with new_folder(folder, replace=True) as temporary:
         return _write_all(temporary, checkpoint, metrics)
 
@@ -121,7 +121,7 @@ def _write_all(folder: str, checkpoint: Checkpoint, metrics: Mapping[str, Any]) 
 
 
 def save_task(folder: str, task: Task) -> None:
-    """Writes what `load_task` reads: all of a model folder but the weights and the metrics."""
+    """Writes the files for `load_task`: a model folder without weights and metrics."""
     _write_about(folder, task.config, task.facts, task.tokenizer)
 
 
@@ -136,12 +136,12 @@ def _write_about(folder: str, config: ExperimentConfig, facts: Facts, tokenizer:
 
 
 def save_decisions(path: str, task: Task, metrics: Mapping[str, Any]) -> str:
-    """Writes the settings and facts of a task into a model folder, whose weights stay.
+    """Writes the settings and facts of a task into a model folder; weights do not change.
 
     Args:
       path: a model folder or work directory of bert_tf.
-      task: of the model that is there.
-      metrics: take the place of those of the same name in metrics.json.
+      task: the task of the model in it.
+      metrics: replace metrics of the same name in metrics.json.
 
     Returns:
       The folder.
@@ -174,7 +174,7 @@ def load_task(folder: str) -> Task:
 
 
 def read_metrics(path: str) -> dict[str, Any]:
-    """What metrics.json of the model folder or work directory `path` holds; {} without one."""
+    """The metrics.json of the model folder or work directory `path`; {} if there is none."""
     path = hub.local(path)
     file = tf.io.gfile.join(_find(path) or path, "metrics.json")
     if not tf.io.gfile.exists(file):
@@ -188,7 +188,7 @@ def _write(folder: str, name: str, content: bytes) -> None:
 
 
 def _find(path: str) -> str | None:
-    """The model folder that `path` means: itself, or the one in a finished work directory."""
+    """The model folder at `path`: the path itself, or `model` in a finished work directory."""
     for folder in (path, tf.io.gfile.join(path, "model")):
         weights, task, other = (
             tf.io.gfile.exists(tf.io.gfile.join(folder, name))
@@ -200,14 +200,14 @@ def _find(path: str) -> str | None:
 
 
 def read_checkpoint(path: str, **files: str) -> Checkpoint:
-    """What is at `path`: a model folder, finished work directory, checkpoint of another project.
+    """Reads a model folder, finished work directory or checkpoint of another project.
 
     Args:
       path: the folder, file or prefix; or the name of a model, `hf://OWNER/NAME` (see `hub`).
       **files: `vocab_file` and `config_file`, see `checkpoints.checkpoint.read`.
 
     Raises:
-      ValueError: none of these, or a file of it is missing or damaged.
+      ValueError: the path is none of these, or a file is missing or damaged.
     """
     path = hub.local(path)
     folder = _find(path)
@@ -235,15 +235,15 @@ def _read_model_config(folder: str, name: str) -> EncoderConfig:
 
 
 def load(path: str, *, dtype: str | None = "float32") -> tuple[Task, keras.Model]:
-    """The task and the model in the folder, work directory or foreign checkpoint `path`.
+    """Loads the task and the model at `path`.
 
     Args:
       path: see `read_checkpoint`.
-      dtype: compute dtype, one of `config.DTYPES`; None: that of its training, in which its scores
-        are those that were printed then.
+      dtype: compute dtype, one of `config.DTYPES`; None: the dtype of its training, which repeats
+        the scores of the training.
 
     Raises:
-      ValueError: a file is missing or damaged, or a weight is missing or of another shape.
+      ValueError: a file is missing or damaged, or a weight is missing or has another shape.
     """
     return build(read_checkpoint(path), dtype=dtype)
 
@@ -256,7 +256,7 @@ def build(checkpoint: Checkpoint, *, dtype: str | None = "float32") -> tuple[Tas
     task = make_task(config, checkpoint.tokenizer, facts)
     with roles.filled_later() as draw:
         model = task.build_model()
-    # A head of another project may be missing in part. A random classifier is of no use.
+    # The head of another project can be incomplete. A random classifier would be useless.
     heads = [weight.path for weight in model.weights if heads_among([weight.path]) - {"classifier"}]
     missing = assign(model, checkpoint.weights, source=checkpoint.source, optional=heads)
     for variable in model.weights:
@@ -266,12 +266,12 @@ def build(checkpoint: Checkpoint, *, dtype: str | None = "float32") -> tuple[Tas
 
 
 def _loadable(checkpoint: Checkpoint) -> tuple[Settings, Facts | None]:
-    """Its task, or that of a bare encoder where a known head gives no model here."""
+    """Its task, or the task of an encoder alone if bert_tf has no model for the head."""
     problem = checkpoint.task.why_not_built(checkpoint.facts)
     if not problem:
         return checkpoint.task, checkpoint.facts
     logging.warning(
-        "%s: no task here for its head (%s): the encoder is loaded WITHOUT IT.",
+        "%s: bert_tf has no task for its head (%s): the encoder is loaded WITHOUT IT.",
         checkpoint.source,
         problem,
     )
@@ -279,19 +279,19 @@ def _loadable(checkpoint: Checkpoint) -> tuple[Settings, Facts | None]:
 
 
 def load_tokenizer(path: str, **changes: Any) -> Tokenizer:
-    """The tokenizer of whatever is at a path, or of a name on the Hub; no model is needed.
+    """Loads the tokenizer at a path, or of a name on the Hub, without a model.
 
     Args:
       path: a model folder, a finished work directory, the folder of a tokenizer, a checkpoint of
         another project, a vocabulary file; or `hf://OWNER/NAME` (see `hub`).
-      **changes: settings to use in place of those that are found; None changes nothing.
+      **changes: settings that replace the settings in the files; None changes nothing.
 
     Example:
       tokenizer = bert_tf.load_tokenizer("vocab.txt")
       ids, starts, ends = tokenizer.tokenize_with_offsets("A single text.")
 
     Raises:
-      ValueError: nothing is there, no tokenizer that is known, or a file of it is damaged.
+      ValueError: the path does not exist, has no known tokenizer, or a file is damaged.
     """
     return any_tokenizer.load_tokenizer(hub.local(path), **changes)
 
@@ -303,19 +303,19 @@ def assign(
     source: str,
     optional: Collection[str] = (),
 ) -> list[str]:
-    """Copies `weights` into the variables of the same path; says loudly which stay random.
+    """Copies `weights` into the variables with the same path; warns of variables that stay random.
 
     Args:
-      model: gets the weights.
+      model: has the variables.
       weights: {variable path: array}.
-      source: where they are from, for messages.
-      optional: paths of the variables that may be missing.
+      source: of the weights, for messages.
+      optional: paths of variables that can be missing.
 
     Returns:
       The paths of the variables that keep their random values.
 
     Raises:
-      ValueError: a variable is missing that is not optional, or a shape differs.
+      ValueError: a variable that is not optional is missing, or a shape differs.
     """
     missing = [v.path for v in model.weights if v.path not in weights]
     required = [path for path in missing if path not in optional]
@@ -330,8 +330,8 @@ def assign(
             raise ValueError(f"{source}: {error}") from error
         if tuple(array.shape) != tuple(variable.shape):
             raise ValueError(
-                f"{source}: {variable.path} has shape {tuple(array.shape)}, the model's has "
-                f"{tuple(variable.shape)}."
+                f"{source}: {variable.path} has shape {tuple(array.shape)}; expected the model's "
+                f"shape {tuple(variable.shape)}."
             )
         variable.assign(array)
     if missing:

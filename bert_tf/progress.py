@@ -1,7 +1,7 @@
-"""A progress bar with rate and time left on a terminal, plain lines in a log file.
+"""Progress: a bar with rate and remaining time on a terminal, plain lines in a log file.
 
-One home for the difference: `rich` draws on a terminal; elsewhere a line is printed every
-`LINE_EVERY` seconds, so that a log stays readable.
+`rich` draws on a terminal. For other outputs, a line every `LINE_EVERY` seconds keeps a log
+readable.
 """
 
 import sys
@@ -18,11 +18,11 @@ class bar:  # noqa: N801 - used like a function
     """Counts work done: an iterator (`for x in bar(items)`) or by hand (`with bar(total=9) as b`).
 
     Args:
-      items: what to iterate over; None when `update` is called by hand.
-      total: the number of units expected; None when it is not known.
-      unit: the plural noun shown after the numbers, for example "examples".
-      description: what is being done, shown in front.
-      initial: how much of `total` was done before; it does not count for the rate.
+      items: the items to iterate over; None if `update` is called by hand.
+      total: the expected number of units; None if it is not known.
+      unit: the plural noun after the numbers, for example "examples".
+      description: the name of the work, before the numbers.
+      initial: the part of `total` that was done before; it does not count for the rate.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class bar:  # noqa: N801 - used like a function
     def _numbers(self) -> str:
         seconds = max(time.monotonic() - self._start, 1e-9)
         rate = (self._done - self._initial) / seconds
-        if self._num_updates > 1:  # the first update holds what is done once, such as compiling
+        if self._num_updates > 1:  # the first update includes one-time work such as compiling
             done, moment = self._first
             rate = (self._done - done) / max(time.monotonic() - moment, 1e-9)
         of_total = f"/{_amount(self._total)}" if self._total else ""
@@ -106,7 +106,7 @@ class bar:  # noqa: N801 - used like a function
 
 
 def parts(count: int, size: int, *, unit: str, description: str) -> Iterator[slice]:
-    """Yields 0 to `count` in slices of at most `size`, with a bar that counts what is done."""
+    """Yields 0 to `count` in slices of at most `size`, with a progress bar."""
     with bar(total=count, unit=unit, description=description) as done:
         for start in range(0, count, size):
             part = slice(start, min(start + size, count))
@@ -115,7 +115,7 @@ def parts(count: int, size: int, *, unit: str, description: str) -> Iterator[sli
 
 
 def _amount(value: float) -> str:
-    """Counts in full; of a few megabytes the fraction too."""
+    """A number as text; small numbers of megabytes have decimals."""
     return f"{value:.2g}" if isinstance(value, float) and value < 10 else f"{value:,.0f}"
 
 

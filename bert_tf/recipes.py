@@ -1,7 +1,7 @@
 """Config files by name: `finetune/sst2`, wherever the library is installed.
 
-A recipe is a Python file whose `get_config()` returns an ExperimentConfig. Those that come with the
-library are known by their path below configs/. Needs no TensorFlow.
+A recipe is a Python file whose `get_config()` returns an ExperimentConfig. The name of a recipe of
+the library is its path below configs/. Needs no TensorFlow.
 """
 
 import dataclasses
@@ -29,9 +29,9 @@ def recipe(
         bert_tf.recipe("finetune/sst2", {"optimizer.learning_rate": 2e-5})
 
     Args:
-      name: a path below configs/, such as "finetune/sst2", or the path of a file of your own. What
-        stands behind a colon is the argument of its `get_config`.
-      settings: {key: value}, such as {"train.num_train_epochs": 2.0}; the text of a value will do.
+      name: a path below configs/, such as "finetune/sst2", or the path of your own file. Text after
+        a colon is the argument of its `get_config`.
+      settings: {key: value}, such as {"train.num_train_epochs": 2.0}; a value can also be its text.
 
     Raises:
       ValueError: there is no such recipe, it is faulty, or it has no such setting.
@@ -51,7 +51,7 @@ def recipe(
 
 
 def known() -> list[str]:
-    """The names of the recipes that come with the library, sorted."""
+    """The names of the recipes of the library, sorted."""
     root = shipped.folder("configs")
     found = []
     for folder, _, files in os.walk(root):
@@ -63,14 +63,14 @@ def known() -> list[str]:
 
 
 def find(name: str) -> str:
-    """The path of a recipe, with what stands behind a colon.
+    """The path of a recipe, with the text after a colon.
 
     Args:
-      name: the path of a file, or the name of a recipe, `finetune/sst2`; also with `configs/` in
-        front and `.py` behind, as it is called in a clone.
+      name: the path of a file, or the name of a recipe, `finetune/sst2`; also as in a clone,
+        `configs/finetune/sst2.py`.
 
     Raises:
-      ValueError: there is neither.
+      ValueError: there is no such file or recipe.
     """
     file, colon, argument = name.partition(":")
     if os.path.isfile(file):
@@ -85,10 +85,10 @@ def find(name: str) -> str:
 
 
 def load(path: str) -> ExperimentConfig:
-    """What get_config() of a file returns. `FILE:ARGUMENT` gives it an argument.
+    """The config from `get_config()` of a file. `FILE:ARGUMENT` passes an argument.
 
     Raises:
-      ValueError: it gives no config; names the file and the line.
+      ValueError: it returns no config. The message names the file and the line.
     """
     file, *arguments = path.split(":", 1)
     try:
@@ -108,12 +108,12 @@ def load(path: str) -> ExperimentConfig:
 
 
 def check_key(word: str, holder: Any, path: str) -> None:
-    """ValueError if a config has no setting `path`, such as "train.seed"; names those it has.
+    """Raises ValueError, with the known settings, if a config has no setting `path`.
 
     Args:
-      word: what was given, for the message.
+      word: the user's word, for the message.
       holder: the config.
-      path: of the setting, with dots.
+      path: of the setting, with dots, such as "train.seed".
     """
     where = "config"
     for key in path.split("."):

@@ -1,15 +1,15 @@
-"""What comes with the library: the commands and the recipes.
+"""Finds the commands and recipes of the library.
 
-A wheel holds them as `bert_tf.commands` and `bert_tf.configs`. In a clone, and in an editable
-install of it, they are the folders scripts/ and configs/ beside the package. Imports nothing heavy.
+In a wheel they are `bert_tf.commands` and `bert_tf.configs`. In a clone, and in its editable
+install, they are the folders scripts/ and configs/ beside the package. Has only fast imports.
 """
 
 import os
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__))
-# {their name in a wheel: in a clone}.
+# {name in a wheel: name in a clone}.
 _FOLDERS = {"commands": "scripts", "configs": "configs"}
-# Beside the commands: what works in a clone alone, and what commands share.
+# Files of scripts/ that are not commands: they work only in a clone, or commands share them.
 _NO_COMMANDS = frozenset(["benchmark", "looking_flags", "reading_flags", "run_flags"])
 
 

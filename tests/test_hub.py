@@ -166,10 +166,10 @@ def test_what_is_there_is_not_fetched_again(server):
 @pytest.mark.parametrize(
     ("trouble", "message"),
     [
-        ("401", "owner asks for consent first: accept the terms .* log in"),
+        ("401", "owner requires consent: accept the terms .* log in"),
         ("404", "there is no such model, or it is private. Check the name"),
         ("revision", "it has no revision 'v2'"),
-        ("cut off", "the download broke off .* Run it again"),
+        ("cut off", "the download failed .* Run it again"),
         ("wrong hash", "model.safetensors has the hash .* the Hub's list says .* was removed"),
         ("slow", "no answer from the Hub .* it was not downloaded before"),
     ],

@@ -26,7 +26,7 @@ def test_settings_of_a_config_file_of_version_1_reach_the_task(warnings):
     assert config.task == question_answering.Config(doc_stride=32, max_query_length=16, n_best=3)
     assert config.data == DataConfig(max_seq_length=64)
     assert warnings == [
-        "task.null_answers is found in the training data; what is set has no effect.",
+        "task.null_answers is found in the training data; the setting has no effect.",
         "TaskConfig(name='question_answering', ...) is now question_answering.Config(...), with "
         "`from bert_tf.tasks import question_answering`.",
         "data.doc_stride is now task.doc_stride.",
@@ -91,7 +91,7 @@ def test_old_keys_of_the_command_line_are_replaced(warnings):
     for key, message in (
         ("data.header", "has no such setting"),
         ("task.null_answers", "is found in the training data. Leave it out"),
-        ("task.name", r"is that of its class.*task=question_answering"),
+        ("task.name", r"the class decides the name of a task.*task=question_answering"),
     ):
         with pytest.raises(ValueError, match=message):
             old_names.new_key(key, config)

@@ -1,1 +1,1 @@
-"""What a command says of itself: help and completion. Nothing here imports TensorFlow."""
+"""Help and completion of commands. Imports no TensorFlow."""

@@ -1,10 +1,10 @@
-"""Completion for a shell: commands, flags, settings and recipes, written down once.
+"""Completion for a shell: commands, flags, settings and recipes, as a fixed script.
 
     source <(bert-tf completion bash)           in ~/.bashrc
     source <(bert-tf completion zsh)            in ~/.zshrc, after compinit
     bert-tf completion fish > ~/.config/fish/completions/bert-tf.fish
 
-The script that is printed holds all words, so that completing starts no Python.
+The printed script has all words, so completion does not start Python.
 """
 
 import os
@@ -48,7 +48,7 @@ _SHELLS = ("bash", "zsh", "fish")
 
 
 def main(words: Sequence[str]) -> int:
-    """Prints the completion of the shell that is named; returns the exit code."""
+    """Prints the completion for a shell; returns the exit code."""
     if list(words) not in [[shell] for shell in _SHELLS]:
         print(
             f"error: expected bert-tf completion {'|'.join(_SHELLS)}, received {list(words)}.",
@@ -61,7 +61,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def words_of(script: str) -> list[str]:
-    """The flags of a script, and the settings where it takes a config: `--seeds=`, `--dry_run`."""
+    """The flags of a script, and its settings if it takes a config: `--seeds=`, `--dry_run`."""
     known, argv = set(flags.FLAGS), sys.argv
     sys.argv = [script]
     try:
@@ -74,7 +74,7 @@ def words_of(script: str) -> list[str]:
             words += [f"--{help_text.CONFIG}.{name}=" for name in dict.fromkeys(settings)]
     finally:
         sys.argv = argv
-        for name in set(flags.FLAGS) - known:  # the next script may have it too
+        for name in set(flags.FLAGS) - known:  # the next script can define it again
             delattr(flags.FLAGS, name)
     return sorted(set(words))
 

@@ -1,7 +1,7 @@
-"""What `--help` prints: the docstring of a script, its flags, and every setting by section.
+"""The text of `--help`: the docstring of a script, its flags, and every setting by section.
 
-The settings are those of the config that the other words choose, with its values as defaults;
-without such words those of every task that the script trains, and of every model.
+If the other words choose a config, the settings are its settings, with its values as defaults.
+Otherwise they are the settings of every task that the script trains, and of every model.
 """
 
 import os
@@ -30,20 +30,20 @@ def is_asked_for(argv: Sequence[str]) -> bool:
 
 
 def without_help(argv: Sequence[str]) -> list[str]:
-    """The other words."""
+    """The words without the ones that ask for help."""
     return [argv[0], *(word for word in argv[1:] if word not in _HELP)]
 
 
 def of_script(config: ExperimentConfig | None) -> str:
-    """The text for the script that runs.
+    """The text for the running script.
 
     Args:
-      config: what `--config` gives; None if none is chosen.
+      config: the config of `--config`; None without one.
     """
     about = sys.modules["__main__"].__doc__ or ""
     if os.path.basename(os.path.dirname(sys.argv[0])) == "commands":  # a wheel's
         about = _IN_A_CLONE.sub(r"bert-tf \1", about)
-    # A line of an example ends in one backslash, which a docstring that is not raw writes as two.
+    # Lines of examples end in one backslash; a docstring that is not raw has two.
     parts = [about.strip().replace("\\\\\n", "\\\n") + "\n\n"]
     own = flags.FLAGS.get_key_flags_for_module(sys.argv[0])
     parts.append("flags:\n")
@@ -56,7 +56,7 @@ def of_script(config: ExperimentConfig | None) -> str:
 
 
 def sections(config: ExperimentConfig | None, script: str) -> Iterable[listing.Section]:
-    """Of a config, or of all that the script, such as "finetune.py", may be given."""
+    """The sections of a config, or of all configs for the script, such as "finetune.py"."""
     if config is not None:
         return listing.sections_of(config)
     tasks = members.known("tasks")
@@ -82,7 +82,7 @@ def _meaning(flag: flags.Flag) -> str:
 
 
 def _about(flag: flags.Flag) -> list[str]:
-    """Its default, and what it may be."""
+    """Its default, and its possible values."""
     about = ["required"] if any(_REQUIRED in one.message for one in flag.validators) else []
     if isinstance(flag, flags.MultiFlag):
         about.append("may be given several times")
@@ -100,7 +100,7 @@ def _about(flag: flags.Flag) -> list[str]:
 
 
 def _entry(name: str, meaning: str, about: Sequence[str]) -> str:
-    """The name and its meaning, wrapped, and a line with the rest in brackets."""
+    """The name and its meaning, wrapped, and a line with `about` in brackets."""
     lines = textwrap.wrap(
         f"{name}: {meaning}",
         _WIDTH,

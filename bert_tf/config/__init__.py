@@ -1,4 +1,4 @@
-"""The settings of a run: what a config file fills and the command line overrides."""
+"""The settings of a run. A config file sets them, and the command line overrides them."""
 
 from bert_tf.config.as_json import from_dict, from_json, to_dict, to_json
 from bert_tf.config.experiment import (

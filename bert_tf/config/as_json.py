@@ -1,8 +1,8 @@
-"""Config dataclasses as JSON and back: strict keys and types, and a version.
+"""Converts config dataclasses to JSON and back: strict keys and types, and a version.
 
-A field may hold any member of a family, for example the settings of any task. Its declared type is
-then the base class of these members, whose ROOM and NAME_KEY say where the name of the member
-stands in JSON: `{"task": {"name": "classification", ...}}`. Needs no TensorFlow.
+A field can hold any member of a family, for example the settings of any task. Its declared type is
+then the base class of these members. The ROOM and NAME_KEY of the base class tell where JSON has
+the name of the member: `{"task": {"name": "classification", ...}}`. Needs no TensorFlow.
 """
 
 import ast
@@ -51,11 +51,12 @@ def _is_member(cls: type) -> bool:
 def from_json(cls: type, path: str) -> Any:
     """Reads a file written by `to_json` into the dataclass `cls`.
 
-    A class whose format has changed has `from_older(values, version)`, which gives the values of a
-    file in today's format.
+    If the format of a class has changed, its `from_older(values, version)` converts the values of
+    an older file to the current format.
 
     Raises:
-      ValueError: not JSON, a newer format, or unknown keys; names the file.
+      ValueError: the file is not JSON, or has a newer format or unknown keys. The message names the
+        file.
     """
     newest = _version_of(cls)
     values = files.read_json(path, highest=newest)
@@ -66,7 +67,7 @@ def from_json(cls: type, path: str) -> Any:
 
 
 def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
-    """Fills the dataclass `cls` from nested dicts; ValueError for unknown keys, with the known."""
+    """Fills the dataclass `cls` from nested dicts; ValueError, with the known, for unknown keys."""
     hints = typing.get_type_hints(cls)
     types = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
     unknown = sorted(set(values) - set(types))
@@ -77,7 +78,9 @@ def from_dict(cls: type, values: Mapping[str, Any], where: str) -> Any:
     needed = [f.name for f in dataclasses.fields(cls) if _has_no_default(f)]
     missing = [name for name in needed if name not in values]
     if missing:
-        raise ValueError(f"{where}: {', '.join(missing)} missing. It is damaged, or not ours.")
+        raise ValueError(
+            f"{where}: {', '.join(missing)} missing. The file is damaged, or not from bert_tf."
+        )
     arguments = {}
     for field in dataclasses.fields(cls):
         if field.name in values:
@@ -95,7 +98,7 @@ def parse_setting(cls: type, name: str, text: str, where: str) -> Any:
     """The value of a setting of the dataclass `cls`, from the command line.
 
     Raises:
-      ValueError: the text is no value of its type; `where` stands in front.
+      ValueError: the text is not a value of its type. The message begins with `where`.
     """
     kind = typing.get_type_hints(cls)[name]
     if kind is str:
@@ -129,7 +132,7 @@ def _value(field: dataclasses.Field, declared: type, value: Any, where: str) -> 
 
 
 def _member(field: dataclasses.Field, declared: type, value: Mapping[str, Any], where: str) -> Any:
-    """A dataclass in a field; of a family, the member that the value names, else the default."""
+    """A dataclass in a field; in a family, the member that the value names, or the default."""
     if not _is_member(declared):
         return from_dict(declared, value, where)
     value = dict(value)
@@ -143,7 +146,7 @@ def _member(field: dataclasses.Field, declared: type, value: Mapping[str, Any], 
 
 
 def _items(kind: type, values: tuple, where: str) -> tuple:
-    """The items of a tuple[SomeDataclass, ...]; other items stay as they are."""
+    """The items of a tuple[SomeDataclass, ...]; other items do not change."""
     item = typing.get_args(kind)[0] if typing.get_args(kind) else kind
     if not dataclasses.is_dataclass(item):
         return values

@@ -1,6 +1,6 @@
-"""Every setting of a Config class in words: for `--help`, for completion, and for docs/settings.md.
+"""Lists every setting of a Config class, for `--help`, for completion and for docs/settings.md.
 
-The meaning of a setting stands once, in the docstring of its class, its range in a table. Needs no
+The meaning of a setting is only in the docstring of its class, and its range in a table. Needs no
 TensorFlow.
 """
 
@@ -31,9 +31,9 @@ class Setting:
 
     Attributes:
       name: of the field.
-      default: its default as Python writes it; "" if it has none.
-      meaning: what its docstring says.
-      range: which numbers it may have; "" if that is not restricted.
+      default: its default in Python's notation; "" if it has none.
+      meaning: its text in the docstring.
+      range: its allowed numbers; "" if there is no restriction.
     """
 
     name: str
@@ -47,8 +47,8 @@ class Section:
     """The settings of one class.
 
     Attributes:
-      key: what stands in front on the command line: "optimizer" for `--config.optimizer.`.
-      title: the key, and of a task or model its name behind a colon.
+      key: its prefix on the command line: "optimizer" for `--config.optimizer.`.
+      title: the key, and after a colon the name of a task or model.
       cls: the class.
       settings: in the order of the class.
     """
@@ -91,7 +91,7 @@ def section(key: str, title: str, cls: type) -> Section:
     """The settings of a Config class.
 
     Raises:
-      ValueError: the docstring says nothing of one of them.
+      ValueError: the docstring has no entry for a setting.
     """
     meanings, wanted = attributes_of(cls), _ranges_of(key, cls)
     settings = []
@@ -135,7 +135,7 @@ def _attribute_lines(docstring: str) -> list[str]:
 
 
 def _ranges_of(key: str, cls: type) -> Mapping[str, str]:
-    """{setting: which numbers it may have}, for those that have a range."""
+    """{setting: its allowed numbers}, for settings with a range."""
     if issubclass(cls, EncoderConfig):
         names = [field.name for field in dataclasses.fields(cls)]
         rates = [name for name in names if name.endswith("dropout_prob")]

@@ -1,8 +1,8 @@
-"""Settings under the names they had in version 1: in config files, on the command line, in JSON.
+"""Supports the names of settings in version 1: in config files, on the command line, in JSON.
 
 Version 1 had one TaskConfig and one DataConfig with the settings of all tasks. Now each task has
-its own `Config`. An old name works and gives one warning line with the new one, or is refused with
-the new one.
+its own `Config`. An old name works, with one warning line that has the new name, or it is an error
+with the new name.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from absl import logging
 from bert_tf import files, members
 from bert_tf.config.task import Settings
 
-# What stood in DataConfig: its name in the settings of the tasks that heed it.
+# {setting of DataConfig: its new name in the settings of tasks}.
 MOVED_TO_TASK: Mapping[str, str] = {
     **{
         name: name
@@ -43,7 +43,7 @@ MOVED_TO_TASK: Mapping[str, str] = {
     },
     "tag_scheme": "file_tag_scheme",
 }
-# What stood in TaskConfig and is found by the run: setting it never had an effect.
+# Settings of TaskConfig that a run finds in its data. To set them never had an effect.
 FOUND = ("text_pairs", "null_answers")
 
 
@@ -53,7 +53,7 @@ def _warn_once(message: str) -> None:
 
 
 def TaskConfig(name: str = "pretraining", **settings: Any) -> Settings:  # noqa: N802 - as it was
-    """The settings of the task `name`, as config files of version 1 make them.
+    """The settings of the task `name`, for config files of version 1.
 
     Raises:
       ValueError: there is no such task, or it has no such setting.
@@ -61,7 +61,7 @@ def TaskConfig(name: str = "pretraining", **settings: Any) -> Settings:  # noqa:
     config_class = members.find("tasks", name, "TaskConfig").Config
     known = [field.name for field in dataclasses.fields(config_class)]
     for found in [setting for setting in FOUND if settings.pop(setting, None) is not None]:
-        _warn_once(f"task.{found} is found in the training data; what is set has no effect.")
+        _warn_once(f"task.{found} is found in the training data; the setting has no effect.")
     unknown = sorted(set(settings) - set(known))
     if unknown:
         raise ValueError(
@@ -76,9 +76,9 @@ def TaskConfig(name: str = "pretraining", **settings: Any) -> Settings:  # noqa:
 
 
 def change_task(settings: Settings, name: str) -> None:
-    """Makes `settings` those of the task `name`, for config files that set `config.task.name`.
+    """Changes `settings` to the task `name`, for config files that set `config.task.name`.
 
-    Settings that both tasks have, and that are not at their default, stay.
+    Common settings of both tasks keep their values, unless these are defaults.
 
     Raises:
       ValueError: there is no such task.
@@ -100,9 +100,9 @@ def change_task(settings: Settings, name: str) -> None:
 
 
 def accepts_moved(cls: type) -> type:
-    """Class decorator of DataConfig: takes the settings that now stand in those of a task.
+    """Class decorator of DataConfig: accepts settings that are now settings of a task.
 
-    They are kept until the ExperimentConfig around it is known, which gets them by `hand_over`.
+    They are kept until `hand_over` passes them to the task of the ExperimentConfig.
     """
     cls.__init__ = _accepting(cls.__init__)
     cls.__setattr__ = _set_moved
@@ -140,7 +140,7 @@ def _refuse_to_get(self: Any, name: str) -> Any:
 
 
 def hand_over(config: Any) -> None:
-    """Gives the settings that `config.data` was made with, and holds no more, to `config.task`."""
+    """Passes moved settings, with which `config.data` was made, to `config.task`."""
     data = config.data
     data.__dict__["_config"] = config
     moved = data.__dict__["_moved"]
@@ -149,7 +149,7 @@ def hand_over(config: Any) -> None:
 
 
 def check_handed_over(config: Any) -> None:
-    """Gives what is left to the task that it is in the end.
+    """Passes the remaining moved settings to the final task.
 
     Raises:
       ValueError: the task has no such setting.
@@ -177,7 +177,7 @@ def _name_in_task(task: Settings, name: str) -> str:
 
 
 def new_key(path: str, config: Any) -> str:
-    """The key of today for one of version 1, `data.doc_stride` for example; others stay.
+    """The current key for a key of version 1, such as `data.doc_stride`; other keys do not change.
 
     Raises:
       ValueError: the task of `config` has no such setting.
@@ -185,7 +185,7 @@ def new_key(path: str, config: Any) -> str:
     section, _, name = path.partition(".")
     if section == "task" and name == "name":
         raise ValueError(
-            f"--config.{path}: the name of a task is that of its class, here "
+            f"--config.{path}: the class decides the name of a task, here "
             f"task={config.task.name}.Config(...). Choose another config file, or --task of "
             "finetune.py."
         )
@@ -199,12 +199,12 @@ def new_key(path: str, config: Any) -> str:
 
 
 def from_version_1(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Config JSON of version 1, with `task` and `data`, in the form of version 2.
+    """Converts config JSON of version 1, with `task` and `data`, to version 2.
 
-    Settings of other tasks are left out: they had no effect.
+    Settings of other tasks are dropped, because they had no effect.
 
     Returns:
-      (the settings, the facts that stood among them).
+      The settings; the facts that were among the settings.
     """
     files.check_types(values, {"data": dict, "task": dict}, "a file of version 1")
     data, task = dict(values.get("data", {})), dict(values.get("task", {}))

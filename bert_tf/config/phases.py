@@ -1,32 +1,32 @@
-"""Phases of a run: stretches of its steps with a length, a batch size and data of their own."""
+"""Phases of a run: each has its own number of steps, sequence length, batch size and data."""
 
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-# What a phase says in place of the task.
+# Settings of the task that a phase can replace.
 TASK_FIELDS = ("max_predictions_per_seq", "masked_lm_prob")
 
 
 @dataclasses.dataclass
 class PhaseConfig:
-    """Some steps of a run. A number that is 0 is that of the run.
+    """Some steps of a run. 0 keeps the value of the run.
 
     A ramp is a phase for each of its values:
     `tuple(PhaseConfig(num_train_steps=500, global_batch_size=size) for size in (32, 64, 128))`.
 
     Attributes:
       num_train_steps: optimizer steps of the phase.
-      global_batch_size: in place of that of `train`.
-      num_micro_batches: in place of that of `train`.
-      max_seq_length: in place of that of `data`. The data of the phase must have this length.
-        Evaluations and the saved model keep that of `data`.
-      max_predictions_per_seq: in place of that of the task.
-      masked_lm_prob: in place of that of the task, for example 30, 15 and 5 % in three phases.
-        Evaluations keep the task's eval_masked_lm_prob.
-      learning_rate: a schedule with this peak begins with the phase. It ends where another phase
-        begins one, or with the run. 0: the schedule of the phase before goes on.
-      warmup_proportion: share of the steps of that schedule in which the rate rises from 0.
+      global_batch_size: replaces `train.global_batch_size`.
+      num_micro_batches: replaces `train.num_micro_batches`.
+      max_seq_length: replaces `data.max_seq_length`. The data of the phase must have this length.
+        Evaluations and the saved model keep `data.max_seq_length`.
+      max_predictions_per_seq: replaces the task's max_predictions_per_seq.
+      masked_lm_prob: replaces the task's masked_lm_prob, for example 30, 15 and 5 % in three
+        phases. Evaluations keep the task's eval_masked_lm_prob.
+      learning_rate: the peak of a new schedule, which begins with the phase. It ends when another
+        phase begins a schedule, or with the run. 0: the schedule of the phase before continues.
+      warmup_proportion: share of the steps of the new schedule in which the rate rises from 0.
     """
 
     num_train_steps: int = 0
@@ -40,7 +40,7 @@ class PhaseConfig:
 
 
 def check_phases(phases: Sequence[PhaseConfig], config: Any) -> None:
-    """ValueError for phases that an ExperimentConfig cannot have."""
+    """Raises ValueError for phases that do not fit the ExperimentConfig."""
     if not phases:
         return
     if config.task.TRAINED_BY != "pretrain.py":
@@ -55,8 +55,8 @@ def check_phases(phases: Sequence[PhaseConfig], config: Any) -> None:
         )
     if train.time_budget_minutes:
         raise ValueError(
-            f"train.time_budget_minutes is {train.time_budget_minutes}, but train.phases say how "
-            "many steps there are; leave out one of them."
+            f"train.time_budget_minutes is {train.time_budget_minutes}, but train.phases set the "
+            "number of steps; leave out one of them."
         )
 
 
@@ -87,6 +87,6 @@ def _check_phase(where: str, phase: PhaseConfig, config: Any) -> None:
     if phase.warmup_proportion > 1 or (phase.warmup_proportion and not phase.learning_rate):
         raise ValueError(
             f"{where}.warmup_proportion is {phase.warmup_proportion} and its learning_rate is "
-            f"{phase.learning_rate}; expected a share between 0 and 1, and with it the "
-            "learning_rate at which the schedule of this phase begins."
+            f"{phase.learning_rate}; expected a share between 0 and 1, together with the peak "
+            "learning_rate of a new schedule."
         )

@@ -1,13 +1,13 @@
-"""Which numbers the settings of a run may have. Those of a task are in its Config."""
+"""The allowed numbers of a run's settings. The ranges of a task are in its Config."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# What was expected, and whether a value is that.
+# The expected values in words, and a function that checks a value.
 Range = tuple[str, Callable[[float], bool]]
 
 SHARE: Range = ("a share between 0 and 1", lambda value: 0 <= value <= 1)
-# Dropout, and Adam's betas: what is left is divided by 1 - value.
+# For dropout and Adam's betas, which divide by 1 - value.
 BELOW_ONE: Range = ("at least 0 and less than 1", lambda value: 0 <= value < 1)
 NOT_NEGATIVE: Range = ("at least 0", lambda value: value >= 0)
 AT_LEAST_ONE: Range = ("at least 1", lambda value: value >= 1)
@@ -23,7 +23,7 @@ OPTIMIZER: Mapping[str, Range] = {
     "weight_decay": NOT_NEGATIVE,
     "beta_1": BELOW_ONE,
     "beta_2": BELOW_ONE,
-    # Where a weight has no gradient, Adam divides 0 by it.
+    # If a weight has no gradient, Adam divides 0 by it.
     "epsilon": POSITIVE,
     "decay_exponent": POSITIVE,
     "update_clip": POSITIVE,
@@ -53,9 +53,9 @@ TRAIN: Mapping[str, Range] = {
 
 
 def check_ranges(section: str, values: Any, ranges: Mapping[str, Range]) -> None:
-    """ValueError for the first number of `values`, the `section` of a config, that is out of range.
+    """Raises ValueError for the first number in a section of a config that is out of range.
 
-    NaN is in none.
+    NaN is in no range.
     """
     for name, (wanted, is_good) in ranges.items():
         value = getattr(values, name)

@@ -1,8 +1,8 @@
-"""What every task has in its `config.py`: settings and facts. Imports neither TensorFlow nor Keras.
+"""The settings and facts in every task's `config.py`. Imports neither TensorFlow nor Keras.
 
-Settings are what the user decides before a run. Facts are what the run found: the labels of a file,
-the widths of batches, a fitted threshold. Nobody writes into the settings after they are checked;
-facts are replaced as a whole (`dataclasses.replace`).
+The user decides settings before a run. The run finds facts: the labels of a file, the widths of
+batches, a fitted threshold. Settings do not change after they are checked; facts are replaced as a
+whole (`dataclasses.replace`).
 """
 
 import dataclasses
@@ -15,10 +15,10 @@ from bert_tf.config.ranges import Range, check_ranges
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """Base class of the `Facts` of a task: what a run found.
+    """Base class of the `Facts` of a task.
 
     Attributes:
-      widths: rows of like length come together in batches of these widths, the last of which is
+      widths: batches of rows of similar length have these widths, ascending to
         data.max_seq_length; (): all rows have that length.
     """
 
@@ -30,17 +30,17 @@ class Settings:
     """Base class of the `Config` of a task.
 
     Class attributes:
-      ROOM, NAME_KEY: how `as_json` finds the class again: the room of the family, and the key under
-        which the name of the member stands in JSON.
+      ROOM, NAME_KEY: `as_json` finds the class by them: the room of the family, and the key of the
+        member's name in JSON.
       RANGES: {name of a number: its range}.
       FACTS: the class of the facts of the task.
       TRAINED_BY: the script that trains the task; "" for a task without an objective.
-      RECIPE: the config file, below configs/, that finetune.py and pretrain.py take for `--task`
+      RECIPE: the config file, below configs/, that finetune.py and pretrain.py use for `--task`
         without `--config`; "": the default settings of the task in their default.py.
-      SERVED_AS: what `--task` of predict.py calls the task; "" if it cannot be asked for.
-      READING: the settings that say how files are read. A model may be asked about a file that is
-        written in another way than its training file, so evaluate.py may change them.
-      DECIDING: the settings that say how answers are decided, which decide.py may change.
+      SERVED_AS: the task in `--task` of predict.py; "" if predict.py has no such task.
+      READING: the settings of reading files. evaluate.py can change them, for a file in another
+        form than the training file.
+      DECIDING: the settings of decisions, which decide.py can change.
     """
 
     ROOM: ClassVar[str] = "tasks"
@@ -55,7 +55,7 @@ class Settings:
 
     @property
     def name(self) -> str:
-        """The name of the task, which its class gives: "classification", for example."""
+        """The name of the task, from its class: "classification", for example."""
         return members.name_of(type(self))
 
     @name.setter
@@ -66,7 +66,7 @@ class Settings:
 
     @property
     def predictions_per_row(self) -> int:
-        """How many tokens of a row the masked-LM head predicts; 0 for a task without that head."""
+        """The number of predictions of the masked-LM head in a row; 0 for tasks without it."""
         return 0
 
     def forward_flops(self, model: Any, sequence_length: float) -> float:
@@ -79,12 +79,12 @@ class Settings:
         return model.forward_flops(sequence_length, self.predictions_per_row)
 
     def activation_values(self, model: Any, sequence_length: int, recompute: bool) -> float:
-        """How many values the backward pass needs; see `EncoderConfig.activation_values`."""
+        """The number of values for the backward pass; see `EncoderConfig.activation_values`."""
         return model.activation_values(sequence_length, recompute)
 
     @classmethod
     def has_class(cls) -> bool:
-        """False for a head that is only converted: nothing here trains or asks it."""
+        """False for a head that can only be converted, not trained or used."""
         return cls.task_class is not Settings.task_class
 
     def task_class(self) -> type:
@@ -92,7 +92,7 @@ class Settings:
         raise NotImplementedError(f"{type(self).__name__} does not say its task_class()")
 
     def given_facts(self, data: Any) -> Facts:
-        """The facts that the settings say already, before any data are read.
+        """The facts that follow from the settings, before any data is read.
 
         Args:
           data: the DataConfig beside these settings.
@@ -102,7 +102,7 @@ class Settings:
         return self.FACTS(**{**given, "widths": tuple(data.widths)})
 
     def for_encoder(self, model: Any) -> "Settings":
-        """The same settings, with those that are left to the encoder filled in.
+        """A copy with the encoder's values for the settings that the task leaves open.
 
         Args:
           model: the EncoderConfig beside these settings.
@@ -111,15 +111,15 @@ class Settings:
         return self
 
     def why_not_built(self, facts: Facts) -> str:
-        """Why a checkpoint with this head gives no model of this task; "" if it gives one.
+        """Why a checkpoint with this head cannot become a model of this task; "" if it can.
 
-        A checkpoint of another project may have a head that is known, but cannot be used here.
+        A checkpoint of another project can have a known head that bert_tf cannot use.
         """
         del facts
         return ""
 
     def check(self, config: Any) -> None:
-        """ValueError for a value that cannot work.
+        """Raises ValueError for a value that cannot work.
 
         Args:
           config: the ExperimentConfig around these settings.

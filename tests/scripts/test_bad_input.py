@@ -326,7 +326,7 @@ CASES = {
         ({"output": "{b}/no/x.json"}, "{b}/no/x.json"),
         (
             {"data": "{b}/one_label.tsv", "output": "{b}/a_folder/../one_label.tsv"},
-            "one_label.tsv is a file that is read, and would be lost",
+            "one_label.tsv is also an input, and would be lost",
         ),
     ],
     "predict": [
@@ -339,11 +339,11 @@ CASES = {
         ({"output": "{b}/no/x.jsonl"}, "{b}/no/x.jsonl"),
         (
             {"input": "{b}/header.tsv", "output": "{b}/a_folder/../header.tsv"},
-            "header.tsv is a file that is read, and would be lost",
+            "header.tsv is also an input, and would be lost",
         ),
         (
             {"calibration_data": "{b}/one_label.tsv", "output": "{b}/one_label.tsv"},
-            "one_label.tsv is a file that is read, and would be lost",
+            "one_label.tsv is also an input, and would be lost",
         ),
         ({"batch_size": 0}, "--batch_size=0: 0 is not a positive integer"),
         ({"calibration_data": "{b}/no.tsv"}, "{b}/no.tsv: no such file"),
