@@ -207,7 +207,7 @@ def _wanted(name: str, paths: list[str]) -> list[str]:
         others = [path for path in top if path.endswith((".bin", ".h5", ".ckpt", ".msgpack"))]
         raise ValueError(
             f"{name}: it has no safetensors (it has {', '.join(others) or 'no weights'}). "
-            "Pickles are not read: convert it with transformers, or ask for safetensors there."
+            "Pickles are not read: convert it with transformers, or ask its owner for safetensors."
         )
     return weights + [
         path

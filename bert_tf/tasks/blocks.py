@@ -1,24 +1,24 @@
-"""A model on any number of rows: some at a time, so that a long text needs no more memory.
+"""Runs a model on any number of rows in blocks, so that a long text needs no more memory.
 
-A text of a megabyte is thousands of windows. Their hidden states would be gigabytes; what is kept
-of them, the outputs, is small.
+A text of one megabyte becomes thousands of windows. Their hidden states would take gigabytes; the
+outputs that are kept are small.
 """
 
 from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
-TOKENS_PER_BLOCK = 1 << 15  # of the rows that a model sees at a time
+TOKENS_PER_BLOCK = 1 << 15  # of the rows in one call of the model
 
 Batch = Mapping[str, tf.Tensor]
 
 
 def in_blocks(function: Callable[[Batch], Batch], batch: Batch) -> dict[str, tf.Tensor]:
-    """`function(batch)`, computed for `TOKENS_PER_BLOCK` tokens after another.
+    """`function(batch)`, computed in blocks of `TOKENS_PER_BLOCK` tokens.
 
     Args:
-      function: what it gives for a row depends on that row alone.
-      batch: tensors of B rows, among them `input_ids`, whose last axis are tokens.
+      function: its result for a row must depend only on that row.
+      batch: tensors of B rows, including `input_ids`, whose last axis is tokens.
 
     Returns:
       The outputs, of B rows each.

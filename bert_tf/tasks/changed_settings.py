@@ -8,11 +8,11 @@ from bert_tf.config.task import Settings
 
 
 def changed(settings: Settings, given: Mapping[str, str]) -> Settings:
-    """The settings with those of the command line, of `Settings.READING`.
+    """Changes settings in `Settings.READING` to the values of the command line.
 
     Args:
       settings: of the model.
-      given: {setting: text}, what stands behind `--config.task.`.
+      given: {name after `--config.task.`: text of the value}.
 
     Raises:
       ValueError: another setting, or a bad value.
@@ -22,8 +22,8 @@ def changed(settings: Settings, given: Mapping[str, str]) -> Settings:
         where = f"--config.task.{name}={text}"
         if name not in names:
             raise ValueError(
-                f"{where}: a trained model keeps its settings; of a {settings.name} model only "
-                f"those may change that say how a file is read: {', '.join(names) or 'none'}."
+                f"{where}: a trained model keeps its settings. For a {settings.name} model you can "
+                f"change only the settings of reading a file: {', '.join(names) or 'none'}."
             )
         values[name] = as_json.parse_setting(type(settings), name, text, where)
     return dataclasses.replace(settings, **values)

@@ -1,4 +1,4 @@
-"""Learning from masked rows: what every task with `config.masks.MaskSettings` shares.
+"""Learning from masked rows: the common part of tasks with `config.masks.MaskSettings`.
 
 Shape suffixes: B batch, S sequence, P predictions.
 """
@@ -34,17 +34,17 @@ class MaskedRows(Learn, Score):
 
     @property
     def needs_labels(self) -> bool:
-        """Whether the data must say of pairs whether they belong together."""
+        """Whether the data must have labels of pairs."""
         return False
 
     def check_data(self, data, *, training):
-        """Checks that the data (see `Mixture.open`) were made for this model.
+        """Checks that the data (see `Mixture.open`) was made for this model.
 
-        Evaluation data with masks of their own may have their own length and number of predictions,
-        so that models of different recipes can be compared on one file.
+        Evaluation data with static masks can have another length and number of predictions, so that
+        one file can compare models of different recipes.
 
         Raises:
-          ValueError: the data were made for another model.
+          ValueError: the data was made for another model.
         """
         config, mixture = self.config, Mixture.open(data)
         wanted = {}
@@ -74,7 +74,7 @@ class MaskedRows(Learn, Score):
                     check_has_words(self.tokenizer, rows.input_ids, part.folder)
 
     def _compare_rates(self, mixture: Mixture) -> None:
-        """Says in the log that masks which the data hold already have another rate."""
+        """Logs a warning if static masks have another rate than the settings."""
         rate = self.config.task.masked_lm_prob
         for folder, manifest in zip(mixture.folders, mixture.manifests, strict=True):
             stored = (manifest.static_masks or {}).get("masked_lm_prob", rate)
@@ -140,7 +140,7 @@ class MaskedRows(Learn, Score):
         }
 
     def ratios(self, totals):
-        """As of every task; what was lost is named only if something was."""
+        """See `Learn.ratios`. Losses of data are included only if they are not 0."""
         values = super().ratios(totals)
         return {n: v for n, v in values.items() if v or n not in LOSSES_OF_DATA}
 
@@ -168,7 +168,7 @@ class MaskedRows(Learn, Score):
         return "".join(pieces).strip()
 
     def baselines(self, dataset):
-        """`commonest_token_accuracy`: always guessing the token that is masked most often here."""
+        """`commonest_token_accuracy`: the accuracy of always guessing the most frequent label."""
         counts = np.zeros(self.config.model.vocab_size)
         for batch in dataset:
             used = batch["masked_lm_weights"].numpy() > 0

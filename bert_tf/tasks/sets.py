@@ -25,8 +25,8 @@ class Files:
     Attributes:
       train: the file to train on.
       dev: {name of the set: path} of sets to evaluate; the first is also evaluated in training.
-      test: the same of sets to predict.
-      reading: format and encoding of all of them.
+      test: {name of the set: path} of sets to predict.
+      reading: format and encoding of all files.
     """
 
     train: str
@@ -40,9 +40,9 @@ class Split:
     """One set.
 
     Attributes:
-      examples: as they were read; their length is the number of rows.
+      examples: the examples in the file; their length is the number of rows.
       arrays: the data for `make_dataset` of the task.
-      is_labelled: whether the right answers are known, so that it can be scored.
+      is_labelled: whether the right answers are known, so that the set can be scored.
     """
 
     examples: Any
@@ -55,13 +55,13 @@ class Prepared:
     """All data of a run, read and encoded.
 
     Attributes:
-      facts: what was found in the data.
+      facts: the facts of the data.
       train: the set to train on.
       dev, test: {name of the set: the set}.
       looked: statistics of the sets, for JSON.
-      look_lines: the same for people.
-      held_out: {file name: its lines}, the examples that were held out of the training file; empty
-        if there was an evaluation file.
+      look_lines: the same statistics as lines of text.
+      held_out: {file name: its lines} of the examples that were held out from the training file;
+        empty if there is an evaluation file.
     """
 
     facts: Facts
@@ -84,7 +84,7 @@ class Prepared:
         look_lines: list[str],
         held_out: dict[str, list[str]],
     ) -> "Prepared":
-        """From all sets by their names: `train`, and those that `dev` and `test` name."""
+        """Selects `train`, and the sets in `dev` and `test`, from all sets by their names."""
         dev, test = ({name: encoded[name] for name in names} for names in (dev, test))
         return cls(facts, encoded["train"], dev, test, looked, look_lines, held_out)
 
@@ -110,14 +110,14 @@ def hold_out_groups(
     path: str,
     names: tuple[str, str],
 ) -> tuple[list[Any], list[Any]]:
-    """(training part, held-out part) of the examples of a file: whole groups are held out.
+    """Divides the examples of a file into (training part, held-out part), by whole groups.
 
     Args:
       examples: in the order of the file.
-      groups: that of each example; equal ones are one group.
-      fraction: share of the groups that is held out, between 0 and 1.
+      groups: the group of each example.
+      fraction: share of the groups to hold out, between 0 and 1.
       path: of the file, for messages.
-      names: what the examples and the groups are called in messages.
+      names: the names of examples and groups in messages.
 
     Raises:
       ValueError: there are too few groups.
@@ -137,8 +137,8 @@ def with_widths(facts: AnyFacts, data: DataConfig, input_mask: np.ndarray) -> An
     """The facts with the widths of batches, chosen for the rows of the training data.
 
     Args:
-      facts: their widths stay if there are any.
-      data: `num_widths` says how many.
+      facts: existing widths do not change.
+      data: has `num_widths`.
       input_mask: int [R, S], or [R, C, S] for rows of several sequences.
     """
     if not data.num_widths or facts.widths:

@@ -1,11 +1,11 @@
-"""What a task must offer: the contract of every package in bert_tf.tasks.
+"""The contract of a task, for every package in bert_tf.tasks.
 
-A task is a folder `bert_tf/tasks/<name>/` (or one module outside of bert_tf). Its `__init__`
-exports `Config`, the settings, which say the class of the task (`Config.task_class`). The class has
-up to three roles: it learns (`Learn`), it is scored (`Score`), it serves (`Serve`).
+A task is a folder `bert_tf/tasks/<name>/` (or one module outside bert_tf). Its `__init__` exports
+`Config`, the settings. `Config.task_class` returns the class of the task, which has up to three
+roles: it learns (`Learn`), it is scored (`Score`), it serves (`Serve`).
 
-The methods are traced as they are written, without AutoGraph: what depends on the values of tensors
-is `tf.where`, `tf.cond` or `tf.while_loop`.
+The methods are traced without AutoGraph: use `tf.where`, `tf.cond` or `tf.while_loop` if code
+depends on the values of tensors.
 
 Shape suffixes: B batch, S sequence.
 """
@@ -39,12 +39,12 @@ Sums = dict[str, tuple[tf.Tensor, tf.Tensor]]  # name -> (sum, weight), float32 
 
 
 class Task(abc.ABC):
-    """One task on one encoder: what all roles share.
+    """One task on one encoder: the common part of all roles.
 
     Args:
       config: the settings; a task reads `model`, `data` and `task`.
       tokenizer: turns text into the ids of the model's vocabulary.
-      facts: what was found in the data, such as labels.
+      facts: the facts of the data, such as labels.
 
     Attributes:
       reading: format and encoding of the files that the task reads.
@@ -58,13 +58,13 @@ class Task(abc.ABC):
         self.facts = facts
         if len(tokenizer) > config.model.vocab_size:
             raise ValueError(
-                f"the vocabulary has {len(tokenizer)} tokens, the embedding table only "
+                f"the vocabulary has {len(tokenizer)} tokens, but the embedding table has only "
                 f"{config.model.vocab_size} rows (model.vocab_size). Pass the vocabulary of the "
-                "model, or make the model's larger."
+                "model, or increase model.vocab_size."
             )
 
     def with_config(self, config: ExperimentConfig) -> Self:
-        """The same task with other settings, for example those of a phase."""
+        """The same task with other settings, for example for a phase."""
         other = copy.copy(self)
         other.config = config
         return other
@@ -76,11 +76,11 @@ class Task(abc.ABC):
         return other
 
     def with_reading(self, reading: Reading, given: Mapping[str, str] = NOTHING) -> Self:
-        """The same task for files that are written in another way.
+        """The same task for files with other columns or formats.
 
         Args:
           reading: their format and encoding.
-          given: {setting: text} of the command line, of those in `Settings.READING`.
+          given: {setting: text} of the command line; only settings in `Settings.READING`.
 
         Raises:
           ValueError: another setting, or a bad value.
@@ -95,12 +95,12 @@ class Task(abc.ABC):
         """A model called as `model(batch, dropout_seed=None)` that returns a dict of outputs."""
 
     def companions(self, model: keras.Model) -> dict[str, tuple["Task", keras.Model]]:
-        """{folder: (task, model)}: models of their own that training made beside `model`."""
+        """{folder: (task, model)}: additional models that the training made."""
         del model
         return {}
 
     def served(self, model: keras.Model) -> tuple["Task", keras.Model]:
-        """The task and the model without what only training needs; here: as they are."""
+        """The task and the model without parts for training only; by default unchanged."""
         return self, model
 
 
@@ -110,8 +110,8 @@ class Learn(Task):
     Class attributes:
       loss_names: the terms of the loss, the keys of `compute_loss`.
       metric_names: the keys of `compute_metrics`.
-      token_names: entries of a batch whose last axis is S; they are cut where rows are cut. A row
-        may hold several sequences: [B, S], or [B, C, S] for C of them.
+      token_names: entries of a batch whose last axis is S; they are cut like the rows. A row can
+        hold several sequences: [B, S], or [B, C, S] for C sequences.
     """
 
     loss_names: tuple[str, ...]
@@ -136,14 +136,14 @@ class Learn(Task):
         )
 
     def check_data(self, data: Any, *, training: bool) -> None:
-        """Checks that the data belong to this model.
+        """Checks that the data fits this model.
 
         Args:
-          data: what `make_dataset` takes.
-          training: whether they are trained on; evaluation data may differ more.
+          data: as for `make_dataset`.
+          training: whether it is training data; evaluation data can differ more.
 
         Raises:
-          ValueError: the data were made for another model.
+          ValueError: the data was made for another model.
         """
         del data, training
 
@@ -154,15 +154,15 @@ class Learn(Task):
         """Batches of one replica each, in the order of the replicas of `batch_slice`.
 
         Args:
-          data: where the rows are. What that is depends on the task: a folder, arrays.
-          batch_slice: the part of each global batch that belongs to this worker.
+          data: the rows, in a form that depends on the task: a folder, arrays.
+          batch_slice: the part of each global batch that this worker reads.
           training: endless and shuffled; otherwise one pass in which every row counts once.
-          start_row: in training, how many rows have been consumed already.
+          start_row: in training, the number of rows consumed so far.
         """
 
     @abc.abstractmethod
     def loss_weights(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """The weight of each term of the loss, from the data alone: float32 scalars."""
+        """The weight of each term of the loss, from only the data: float32 scalars."""
 
     @abc.abstractmethod
     def compute_loss(self, outputs: Batch, batch: Batch) -> Sums:
@@ -170,7 +170,7 @@ class Learn(Task):
 
     @abc.abstractmethod
     def compute_metrics(self, outputs: Batch, batch: Batch) -> Sums:
-        """Other metrics, as (sum, weight): exact for any size of the batches."""
+        """Other metrics, as (sum, weight), so that they are exact for any batch size."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -188,9 +188,9 @@ class Learn(Task):
         return {**values, "loss": sum(values[name] for name in self.loss_names)}
 
     def problem(self, values: Mapping[str, float]) -> str:
-        """What has gone wrong in a training that reports these values; "": nothing.
+        """A problem of a training that reports these values; "" for none.
 
-        It is asked after the warm-up, and the answer is logged.
+        It is called after the warm-up, and the result is logged.
         """
         del values
         return ""
@@ -198,8 +198,8 @@ class Learn(Task):
     def at_its_width(self, batch: Batch, function: Callable[[Batch], Any]) -> Any:
         """`function(batch)`, with the rows of the batch cut to its own width if it has one.
 
-        A batch of rows of like length holds `width_index`, a place in `facts.widths`. Each width is
-        a branch of the graph with static shapes; all branches return the same shapes.
+        A batch of rows of similar length has `width_index`, an index into `facts.widths`. Each
+        width is a branch of the graph with static shapes; all branches return the same shapes.
         """
         if "width_index" not in batch:
             return function(batch)
@@ -215,34 +215,34 @@ class Learn(Task):
 
 
 class Score(Task):
-    """A task that is scored on data with the right answers."""
+    """A task that can be scored on data with the right answers."""
 
     @abc.abstractmethod
     def read(self, path: str, scratch: str) -> Split:
-        """Reads a set to be scored, as `self.reading` and the settings say.
+        """Reads a set to score, with `self.reading` and the settings.
 
         Args:
-          path: a file, or what else the task is evaluated on.
-          scratch: a folder for temporary files; it must stay as long as the set is used.
+          path: a file, or other data of the task.
+          scratch: a folder for temporary files; it must exist as long as the set is used.
 
         Raises:
           ValueError: the set is bad, or was made for another model.
         """
 
     def row_outputs(self, outputs: Batch, batch: Batch) -> Batch:
-        """What `score` needs to know of each row of an evaluation, first axis B.
+        """The outputs of each row of an evaluation that `score` needs, first axis B.
 
-        With `row_ids` int32 [B] (-1: no row). {}: nothing.
+        Includes `row_ids` int32 [B] (-1: no row). {} if `score` needs nothing.
         """
         del outputs, batch
         return {}
 
     def score(self, rows: dict[str, np.ndarray], data: Any) -> dict[str, float]:
-        """The metrics that are no ratio of sums.
+        """The metrics that are not a ratio of sums.
 
         Args:
-          rows: `row_outputs` of all of `data`, by `row_ids`.
-          data: what was evaluated, as `make_dataset` takes it.
+          rows: `row_outputs` of all of `data`, in the order of `row_ids`.
+          data: the evaluated data, as for `make_dataset`.
         """
         del rows, data
         return {}
@@ -253,17 +253,17 @@ class Score(Task):
         return self.metric_names[:1]
 
     def calibrate(self, rows: dict[str, np.ndarray], data: Any) -> Facts:
-        """The facts with what is chosen on evaluation data; arguments as for `score`."""
+        """The facts with values fitted on evaluation data; arguments as for `score`."""
         del rows, data
         return self.facts
 
     def baselines(self, dataset: tf.data.Dataset) -> dict[str, float]:
-        """What a constant answer would score on the evaluation `dataset`."""
+        """The scores of a constant answer on the evaluation `dataset`."""
         del dataset
         return {}
 
     def prediction_files(self, rows: dict[str, np.ndarray], data: Any) -> dict[str, Iterable[str]]:
-        """{file name: its lines}, the answers to all of `data`; arguments as for `score`."""
+        """{file name: its lines} with the answers for all of `data`; arguments as for `score`."""
         del rows, data
         return {}
 
@@ -278,15 +278,15 @@ class Score(Task):
         return {}
 
     def sections(self, part: Split, result: Result, name: str) -> Iterable[tuple[str, str]]:
-        """(title, HTML) of further parts of the report page, for the scored set `name`."""
+        """(title, HTML) of more parts of the report page, for the scored set `name`."""
         del part, result, name
         return ()
 
     def show(self, model: keras.Model, data: Any) -> list[dict[str, Any]]:
-        """The answers of `model` to a few rows of `data`, always the same ones; [] for nothing.
+        """The answers of `model` for a few rows of `data`, always the same rows; [] for none.
 
-        Each has `text`, with a number in brackets where something is asked; `expected` and `given`,
-        the right answers and the model's, in that order.
+        Each has `text`, with a number in brackets for each question; and `expected` and `given`,
+        the right answers and the model's, in the order of the numbers.
         """
         del model, data
         return []
@@ -296,7 +296,7 @@ class Serve(Task):
     """A task that answers raw text, as predict.py and exported models do."""
 
     def encode(self, texts: tf.Tensor, text_pairs: tf.Tensor | None = None) -> Batch:
-        """Raw text to the model's inputs, as in training, in TF ops. Strings [B] in."""
+        """Turns raw text, string [B], into the model's inputs, as in training, in TF ops."""
         return self.tokenizer.encode(
             texts, text_pairs, max_seq_length=self.config.data.max_seq_length, pad=False
         )
@@ -306,9 +306,9 @@ class Serve(Task):
         """The answers for a user (labels, spans, words), in TF ops, first axis B."""
 
     def decide(self, probabilities: tf.Tensor) -> Batch:
-        """What `decode` gives, from `probabilities` [B, L] that were changed; in TF ops.
+        """The result of `decode` for changed `probabilities` [B, L], in TF ops.
 
-        Only for a task of which `check_has_temperature` says nothing.
+        Only for a task that passes `check_has_temperature`.
         """
         del probabilities
         self.check_has_temperature()
@@ -316,7 +316,7 @@ class Serve(Task):
 
     @property
     def about(self) -> dict[str, Any]:
-        """What the manifest of an export says of the task besides its labels, as JSON values."""
+        """Values of the task for the manifest of an export, besides the labels, for JSON."""
         return {}
 
     def describe(self, row: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -332,40 +332,40 @@ class Serve(Task):
         """A line of predict.py's input.
 
         Returns:
-          (the texts for `encode`, what the answer repeats of the line).
+          The texts for `encode`; the values of the line that the answer repeats.
 
         Raises:
-          ValueError: the line has another form than this task takes.
+          ValueError: this task cannot read the line.
         """
         if not self.takes_pairs:
             return (line,), {"text": line}
         texts = tuple(line.split("\t"))
         if len(texts) != 2:
             raise ValueError(
-                f"{len(texts)} column(s); this model takes two texts with a tab between them."
+                f"found {len(texts)} column(s); this model takes two texts with a tab between them."
             )
         return texts, {"text": line}
 
     @property
     def columns(self) -> Known:
-        """Which columns of a table are the texts for `encode`; by default those of usual names."""
+        """The columns of a table with the texts for `encode`; by default those with usual names."""
         return Known()
 
     def iterate_objects(
         self, path: str | None, reading: Reading, known: Known
     ) -> Iterable[tuple[int, dict[str, Any]]]:
-        """Yields (line or number, record) of every row of a table; `known` is that of `columns`."""
+        """Yields (line or number, record) of every row of a table; `known` is from `columns`."""
         return records.iterate_objects(path, reading, known.header, known.wanted.names())
 
     def from_ids(self, outputs: Batch, batch: Batch) -> Batch:
-        """The outputs of a model called with ids alone (`export.ids`), as `decode` takes them."""
+        """Converts the outputs of a model of ids (`export.ids`) for `decode`."""
         del batch
         return outputs
 
     def read_calibration(self, path: str) -> tuple[Sequence[Sequence[str]], np.ndarray]:
-        """(columns of texts, the id of the right label of each): data to fit a temperature on.
+        """(columns of texts, the id of each right label): data on which to fit a temperature.
 
-        Only for a task whose `decode` gives `probabilities` of labels of which one is right.
+        Only for a task whose `decode` gives `probabilities` of labels, one of which is right.
 
         Raises:
           ValueError: this is another task.
@@ -375,10 +375,10 @@ class Serve(Task):
         raise NotImplementedError(f"{type(self).__name__} does not say its read_calibration()")
 
     def check_has_temperature(self) -> None:
-        """ValueError if `decode` gives no `probabilities` of labels of which one is right."""
+        """Raises ValueError unless `decode` gives `probabilities` of labels, one of them right."""
         raise ValueError(
-            "--temperature and --calibration_data are for the probabilities of a classifier that "
-            f"gives one label a text; this model is {self.config.task.name!r}. Leave them out."
+            "--temperature and --calibration_data are for a classifier with one label per text; "
+            f"this model is {self.config.task.name!r}. Leave them out."
         )
 
 
@@ -388,12 +388,12 @@ def _plain(value: np.ndarray) -> Any:
 
 
 def make_task(config: ExperimentConfig, tokenizer: Tokenizer, facts: Facts | None = None) -> Task:
-    """The task whose settings `config.task` are.
+    """Makes the task of the settings `config.task`.
 
     Args:
       config: the settings.
       tokenizer: of the model.
-      facts: what was found in the data; None: only what the settings say, for example `labels`.
+      facts: the facts of the data; None: only the facts in the settings, for example `labels`.
     """
     facts = config.task.given_facts(config.data) if facts is None else facts
     return config.task.task_class()(config, tokenizer, facts)

@@ -1,4 +1,4 @@
-"""The Keras models of tasks: an encoder of any kind, and heads."""
+"""The Keras models of tasks: any encoder, and heads."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class TaskModel(keras.Model):
 
     Args:
       config: the settings.
-      facts: what was found in the data; None: only what the settings say.
+      facts: the facts of the data; None: only the facts in the settings.
       name: of the model.
     """
 
@@ -50,12 +50,12 @@ class TaskModel(keras.Model):
 def make_encoder(
     config: ExperimentConfig, model: EncoderConfig | None = None, **options: Any
 ) -> Encoder:
-    """An encoder as the run trains it.
+    """Makes an encoder for a run.
 
     Args:
       config: of the run.
-      model: of the encoder, if it is not the one that `config.model` is the config of.
-      **options: further arguments of the encoder, for example its `name`.
+      model: the config of the encoder, if it is not `config.model`.
+      **options: other arguments of the encoder, for example its `name`.
     """
     model = config.model if model is None else model
     policy = {"dtype": config.train.dtype, "recompute": config.train.recompute}
@@ -63,7 +63,7 @@ def make_encoder(
 
 
 def encoder_inputs(batch: dict[str, tf.Tensor], config: EncoderConfig) -> dict[str, tf.Tensor]:
-    """Those of the batch's tensors that the encoder of this config takes.
+    """The tensors of the batch that the encoder of this config takes.
 
     Every encoder takes `word_vectors`, see `Encoder`; only explanations put them into a batch.
     """

@@ -71,7 +71,7 @@ def test_of_questions_those_without_answer_and_common_contexts_are_counted():
     }
     assert look_answers.report(found) == [
         "train: 3 questions (1 without answer) in 2 contexts; 3 rows, 1 of them with the answer",
-        "  1 answers are in no row whole, or nowhere",
+        "  1 answers are not complete in any row",
         "dev: 1 questions (0 without answer) in 1 contexts; 1 rows, 1 of them with the answer",
         "WARNING: 1 contexts are in train and in dev",
     ]

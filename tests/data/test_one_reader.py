@@ -143,7 +143,7 @@ def test_lists_as_text_are_lists(write, value):
 @pytest.mark.parametrize("value", ["['a' 'b']", "['a', 'b'", "[a, b]", "['a', ['b']]"])
 def test_what_begins_as_a_list_and_is_none_is_refused(write, value):
     path = write(f'text,labels\nx,"{value}"\ny,"b,c"\n', "t.csv")
-    with pytest.raises(ValueError, match=r"t.csv:2: column 'labels' is .* begins as a list"):
+    with pytest.raises(ValueError, match=r"t.csv:2: column 'labels' is .* begins like a list"):
         read_train(path, problem_type=MULTI)
 
 

@@ -69,7 +69,7 @@ def test_a_grid_ends_with_the_table_and_the_archive_of_the_best_runs(tmp_path, s
     assert best["best"] == pytest.approx(0.53 - 1e-4)
     assert "rte    dev             accuracy      1e-4   51.99    1.00   52.99" in table
     assert "average over 2 tasks, each at its best rate: 61.99" in table
-    assert "NOT in the archive, for want of a test file: CoLA.tsv, SST-2.tsv" in table
+    assert "NOT in the archive, because the test file is missing: CoLA.tsv, SST-2.tsv" in table
     with zipfile.ZipFile(tmp_path / "work" / "submission.zip") as archive:
         assert archive.namelist() == ["AX.tsv", "MNLI-m.tsv", "MNLI-mm.tsv", "RTE.tsv"]
         assert float(archive.read("RTE.tsv")) == pytest.approx(0.53 - 1e-4)

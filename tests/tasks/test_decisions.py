@@ -185,7 +185,7 @@ def test_a_temperature_that_makes_the_error_worse_says_so_and_is_not_kept():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"thresholds": (0.5,)}, "task.thresholds holds 1 numbers for 3 labels"),
+        ({"thresholds": (0.5,)}, "task.thresholds has 1 numbers for 3 labels"),
         ({"factors": (1.0, -1.0, 1.0)}, "task.factors is .* at least 0"),
         ({"top_k": 4}, "task.top_k is 4; the model has 3 labels"),
         ({"fit_thresholds": "best"}, "Known: f1, precision, recall, cost"),
@@ -197,7 +197,7 @@ def test_a_temperature_that_makes_the_error_worse_says_so_and_is_not_kept():
             r"expected \(\(right no",
         ),
         ({"fit_temperature": True, "problem_type": MULTI}, "one label a text"),
-        ({"problem_type": REGRESSION, "labels": (), "reject_below": 0.5}, "nothing to decide"),
+        ({"problem_type": REGRESSION, "labels": (), "reject_below": 0.5}, "no decision settings"),
     ],
 )
 def test_settings_with_which_nothing_can_be_decided_are_refused(settings, message):

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: a temperature fitted on labelled text.
+"""Calibrates probabilities with a temperature fitted on labelled text.
 
 Reference: Guo et al. 2017, sections 2 (expected calibration error) and 4.2 (temperature).
 
@@ -17,7 +17,7 @@ _RANGE = (0.01, 100.0)  # of temperatures
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """What was found on labelled text.
+    """The result of a fit on labelled text.
 
     Attributes:
       temperature: divides the logits.
@@ -37,7 +37,7 @@ class Calibration:
 
     @property
     def kept(self) -> float:
-        """The temperature, or 1 where it makes the error worse."""
+        """The temperature, or 1 if it makes the error worse."""
         return 1.0 if self.is_worse else self.temperature
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ def calibration_error(probabilities_NL: np.ndarray, label_ids_N: np.ndarray) -> 
 
 
 def _minimum(function, low: float, high: float) -> float:
-    """Where a function with one valley is smallest, by golden sections."""
+    """The minimum of a unimodal function, by golden-section search."""
     ratio = (np.sqrt(5) - 1) / 2
     first, second = high - ratio * (high - low), low + ratio * (high - low)
     at_first, at_second = function(first), function(second)

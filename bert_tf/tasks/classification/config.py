@@ -11,16 +11,16 @@ from bert_tf.config.task import Settings
 
 @dataclasses.dataclass(frozen=True)
 class Facts(BaseFacts):
-    """What was found in the training file.
+    """Facts of the training file and of evaluation data.
 
     Attributes:
       labels: in the order of the logits; empty for a regression.
       text_pairs: an example is a pair of texts.
       class_weights: weight of each label in the loss; empty: all 1.
-      text_column, text_pair_column, label_column: where texts and labels stood, as in `Config`;
-        empty in models that an older version trained.
-      temperature, factors, thresholds, reject_below, top_k: how the answers are decided, as in
-        `Config`; what was found on evaluation data stands here.
+      text_column, text_pair_column, label_column: columns of texts and labels, as in `Config`;
+        empty in models of an older version.
+      temperature, factors, thresholds, reject_below, top_k: how answers are decided, as in
+        `Config`, with the values that were fitted on evaluation data.
     """
 
     labels: tuple[str, ...] = ()
@@ -43,40 +43,40 @@ class Config(Settings):
     Attributes:
       problem_type: "single_label_classification", "multi_label_classification" or "regression"
         (then `labels` is empty and the label column holds numbers).
-      labels: in the order of the logits; empty: those of the training file.
-      class_weights: weight of each label in the loss, in the order of `labels` (several labels at a
-        time: of the examples that have it); empty: all 1.
-      balance_classes: choose the class weights from the training data so that every label weighs
-        the same in sum.
+      labels: in the order of the logits; empty: the labels of the training file.
+      class_weights: weight of each label in the loss, in the order of `labels` (with several labels
+        per text: weight of the examples that have the label); empty: all 1.
+      balance_classes: choose the class weights from the training data, so that every label has the
+        same total weight.
       metrics: headline metrics; the first selects the best model. Empty: accuracy, micro_f1 or
         spearman.
       classifier_dropout_prob: dropout of the pooled output.
-      classifier_pooling: what the classifier sees of a text: "mean" over the tokens, their "max",
-        the "cls" token, or the "pooler". Empty: what the encoder's published classifiers see: of
-        BERT the pooler. Use "mean" for a BERT that never learned next sentences: its pooler starts
-        at random.
+      classifier_pooling: the input of the classifier: "mean" of the tokens, their "max", the "cls"
+        token, or the "pooler". Empty: as in the encoder's published classifiers, for BERT the
+        pooler. Use "mean" for a BERT that never learned next sentences, because its pooler is
+        random.
       text_column, text_pair_column, label_column: columns of the file; empty: found by their usual
-        names. A text may be a template of several columns: "{Subject}: {Body}".
-      label_columns: several labels, one 0/1 column each, in place of label_column.
-      label_separator: stands between several labels in one column.
-      header: names of the columns of a file that has no header line.
-      skip_faulty_rows: leave out (and count) rows that are ragged, or whose first text or label is
-        empty.
+        names. A text can be a template of several columns: "{Subject}: {Body}".
+      label_columns: for several labels: one 0/1 column for each label, instead of label_column.
+      label_separator: separates several labels in one column.
+      header: names of the columns of a file without a header line.
+      skip_faulty_rows: skip and count rows with a wrong number of fields, or with an empty first
+        text or label.
       temperature: divides the logits.
       factors: one for each label: the label with the largest product of factor and probability is
         the answer; empty: all 1.
-      thresholds: the least probability with which each label is answered; empty: none, and 0.5 for
-        several labels at a time. An answer below its threshold is no label.
-      reject_below: no label is answered with a smaller probability than this.
-      top_k: answers also hold this many labels with the largest probabilities.
-      fit_temperature: find the temperature on the first evaluation set. It stays 1 where that makes
-        the calibration error worse.
-      fit_thresholds: find thresholds or factors on the first evaluation set: "f1" (factors for one
-        label a text), "precision" or "recall" (thresholds with at least fit_target of it, and the
-        most of the other), "cost" (the least of costs). Empty: nothing.
+      thresholds: the least probability of each label; empty: none, and 0.5 with several labels per
+        text. An answer below its threshold is no label.
+      reject_below: below this probability, the answer is no label.
+      top_k: answers also have this many labels with the largest probabilities.
+      fit_temperature: fit the temperature on the first evaluation set. It stays 1 if a temperature
+        makes the calibration error worse.
+      fit_thresholds: fit thresholds or factors on the first evaluation set: "f1" (factors for one
+        label per text), "precision" or "recall" (thresholds with at least fit_target of it, and the
+        highest value of the other), "cost" (the lowest costs). Empty: nothing.
       fit_target: the precision or recall that every label must have.
-      costs: for "cost": a row for each right label, in it the cost of each answered one and perhaps
-        of no label; for several labels at a time ((0, cost of a false one), (cost of a missed one,
+      costs: for "cost": a row for each right label, with the cost of each answer and optionally of
+        no label; with several labels per text ((0, cost of a false label), (cost of a missed label,
         0)).
     """
 

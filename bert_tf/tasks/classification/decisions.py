@@ -1,6 +1,6 @@
-"""What a classifier answers, from its probabilities: thresholds, factors, no label, the first k.
+"""Decides the answer of a classifier from its probabilities: thresholds, factors, no label, top k.
 
-In TF ops, so that a served model decides as predict.py and evaluate.py do. `fit_decisions` finds
+It uses TF ops, so that a served model decides like predict.py and evaluate.py. `fit_decisions` fits
 the numbers.
 
 Shape suffixes: B batch, L labels, K the first labels.
@@ -24,28 +24,28 @@ NAMES = ("temperature", "factors", "thresholds", "reject_below", "top_k")
 
 
 def check(task: Config, facts: Facts) -> None:
-    """ValueError for settings or facts with which nothing can be decided."""
+    """Raises ValueError for settings or facts that do not fit the labels."""
     num_labels = len(facts.labels)
     for name in ("thresholds", "factors"):
         values = getattr(facts, name)
         if values and len(values) != num_labels:
             raise ValueError(
-                f"task.{name} holds {len(values)} numbers for {num_labels} labels; expected one "
-                "for each."
+                f"task.{name} has {len(values)} numbers for {num_labels} labels; expected one "
+                "for each label."
             )
         if not all(0 <= value < math.inf for value in values):
             raise ValueError(f"task.{name} is {tuple(values)}; expected numbers of at least 0.")
     if task.problem_type == REGRESSION and (decides(facts) or fits(task)):
         raise ValueError(
-            "a regression gives a number: there is nothing to decide. Leave out task.thresholds, "
-            "task.fit_thresholds, task.reject_below, task.temperature and the like."
+            "a regression gives a number, so it has no decision settings. Leave out "
+            "task.thresholds, task.fit_thresholds, task.reject_below, task.temperature and similar."
         )
     if facts.top_k > num_labels and num_labels:
         raise ValueError(f"task.top_k is {facts.top_k}; the model has {num_labels} labels.")
     if task.problem_type == MULTI and (task.fit_temperature or facts.factors):
         raise ValueError(
-            "task.fit_temperature and task.factors are for a classifier that gives one label a "
-            f"text; this one is {MULTI!r}."
+            "task.fit_temperature and task.factors are for a classifier with one label per text; "
+            f"this one is {MULTI!r}."
         )
     _check_fitting(task, num_labels)
 
@@ -57,7 +57,8 @@ def _check_fitting(task: Config, num_labels: int) -> None:
         )
     if (task.fit_thresholds == "cost") != bool(task.costs):
         raise ValueError(
-            "task.costs, a row for each right label, goes with task.fit_thresholds='cost'."
+            "task.costs, a row for each right label, needs task.fit_thresholds='cost' and vice "
+            "versa."
         )
     if not task.costs:
         return
@@ -74,22 +75,22 @@ def _check_fitting(task: Config, num_labels: int) -> None:
 
 
 def fits(task: Config) -> bool:
-    """Whether the settings ask for numbers to be found on evaluation data."""
+    """Whether the settings need numbers that are fitted on evaluation data."""
     return bool(task.fit_thresholds or task.fit_temperature)
 
 
 def decides(facts: Facts) -> bool:
-    """Whether the answers are others than the likeliest labels, or there are more of them."""
+    """Whether the answers differ from the most probable labels, or include more labels."""
     return bool(may_reject(facts) or facts.factors or facts.top_k or facts.temperature != 1)
 
 
 def may_reject(facts: Facts) -> bool:
-    """Whether a text may get no label where others get one."""
+    """Whether the answer for a text can be no label."""
     return bool(facts.thresholds or facts.reject_below)
 
 
 def probabilities(logits_BL: tf.Tensor, facts: Facts, problem_type: str) -> tf.Tensor:
-    """float32 [B, L]: of labels of which one is right, or of each by itself."""
+    """float32 [B, L]: softmax if one label is right, or a separate probability of each label."""
     logits_BL = tf.cast(logits_BL, tf.float32)
     if facts.temperature != 1:
         logits_BL = logits_BL / tf.constant(facts.temperature, tf.float32)
@@ -99,7 +100,7 @@ def probabilities(logits_BL: tf.Tensor, facts: Facts, problem_type: str) -> tf.T
 def best_label(probs_BL: tf.Tensor, facts: Facts) -> tf.Tensor:
     """int64 [B]: the label with the largest product of factor and probability, or `NO_LABEL`.
 
-    There is none where its probability is below its threshold or below `reject_below`.
+    It is `NO_LABEL` if its probability is below its threshold or below `reject_below`.
     """
     weighted_BL = probs_BL
     if facts.factors:
@@ -112,7 +113,7 @@ def best_label(probs_BL: tf.Tensor, facts: Facts) -> tf.Tensor:
 
 
 def label_mask(probs_BL: tf.Tensor, facts: Facts) -> tf.Tensor:
-    """Bool [B, L]: the labels that reach their thresholds, 1/2 where there are none."""
+    """Bool [B, L]: the labels that reach their thresholds, or 1/2 without thresholds."""
     if not may_reject(facts):
         return probs_BL > _HALF
     return probs_BL >= _least(facts, probs_BL.shape[-1], _HALF)
@@ -124,7 +125,7 @@ def _least(facts: Facts, num_labels: int, otherwise: float) -> tf.Tensor:
 
 
 def first_labels(probs_BL: tf.Tensor, labels: Sequence[str], facts: Facts) -> dict[str, tf.Tensor]:
-    """`top_labels` string and `top_probabilities` float32 [B, K], likeliest first; {} for K = 0."""
+    """`top_labels` string, `top_probabilities` float32 [B, K], descending; {} for K = 0."""
     if not facts.top_k:
         return {}
     probs_BK, ids_BK = tf.math.top_k(probs_BL, k=facts.top_k)
@@ -140,5 +141,5 @@ def described(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def manifest(facts: Facts) -> dict[str, Any]:
-    """How an exported model decides, for those who decide by themselves."""
+    """The decision settings for the manifest of an export, for clients that decide themselves."""
     return {name: getattr(facts, name) for name in NAMES}

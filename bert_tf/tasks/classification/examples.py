@@ -24,7 +24,7 @@ from bert_tf.tasks.classification import labels as label_columns_of
 from bert_tf.tasks.classification.labels import MULTI, REGRESSION, SINGLE
 from bert_tf.tokenization.tokenizer import Tokenizer
 
-# As GLUE and other well-known tables call them; the first that a file has is taken.
+# Names in GLUE and other well-known tables. The first that a file has is used.
 _LABEL_COLUMNS = {
     SINGLE: ("label", "gold_label", "is_duplicate", "Quality"),
     MULTI: ("labels", "label"),
@@ -37,22 +37,22 @@ _FIRST_LABEL = np.int32(0)
 
 @dataclasses.dataclass(frozen=True)
 class TableFormat:
-    """Which columns of a table are what.
+    """The columns of a table.
 
     Attributes:
       text_column: the first (or only) text, a column or a template; None: found by the usual names
-        (`sentence`, `text`, `sentence1` and `sentence2`, `question` and `sentence`, ...), a pair
-        before a single.
+        (`sentence`, `text`, `sentence1` and `sentence2`, `question` and `sentence`, ...), pairs
+        before single texts.
       text_pair_column: the second text; only together with `text_column`.
       label_column: the label; None: found by its usual names.
-      label_columns: several labels, one 0/1 column each; in place of `label_column`.
-      label_separator: stands between several labels in one text.
-      header: names of the columns of a file without header line, see `tables.iterate_table`.
+      label_columns: several labels, one 0/1 column each, instead of `label_column`.
+      label_separator: separates several labels in one text.
+      header: names of the columns of a file without a header line, see `tables.iterate_table`.
       problem_type: one of `labels.PROBLEM_TYPES`.
-      skip_faulty_rows: leave out labelled rows that are ragged or whose first text or label is
-        empty, and say how many (GLUE's QQP has some).
-      trained: the columns of the training file, and `trained_label` its label; they stand in for
-        settings that say nothing, where a file has them.
+      skip_faulty_rows: skip and count labelled rows with a wrong number of fields, or with an empty
+        first text or label (GLUE's QQP has some).
+      trained: the columns of the training file, and `trained_label` its label. They replace empty
+        settings, if the file has them.
       reading: format and encoding of the file.
     """
 
@@ -74,15 +74,15 @@ class Examples:
     """The examples of one file.
 
     Attributes:
-      path: the file they come from.
+      path: their file.
       texts: E first (or only) texts.
       text_pairs: E second texts, or None.
-      labels: the known labels, a label's id is its place among them; None without labels.
-      label_ids: int32 [E]; float32 0/1 [E,L] of several labels; float32 [E] of numbers; None
+      labels: the known labels; the id of a label is its index. None without labels.
+      label_ids: int32 [E]; float32 0/1 [E,L] for several labels; float32 [E] for numbers; None
         without labels.
-      lines: E lines on which the examples begin.
-      columns: where the texts stood.
-      label_column: where the labels stood; "" without labels, or with a column for each.
+      lines: the first line of each of the E examples.
+      columns: the columns of the texts.
+      label_column: the column of the labels; "" without labels, or with a column for each label.
     """
 
     path: str
@@ -98,7 +98,7 @@ class Examples:
         return len(self.texts)
 
     def take(self, rows: Sequence[int]) -> "Examples":
-        """Those of `rows`, in their order."""
+        """The examples with the indices `rows`, in that order."""
         return dataclasses.replace(
             self,
             texts=[self.texts[row] for row in rows],
@@ -116,25 +116,24 @@ def read_examples(
     with_labels: bool | None = None,
     in_pairs: bool | None = None,
 ) -> Examples:
-    """Reads a table of texts (kinds of files: see `bert_tf.data.labelled.records`).
+    """Reads a table of texts (for file formats see `bert_tf.data.labelled.records`).
 
-    An empty second text is a text like any other. An empty first text is an error (or a faulty row)
-    in a file that must have labels, and a text in one that is only answered.
+    The second text can be empty. An empty first text is an error (or a faulty row) in a file that
+    must have labels, and allowed in a file to answer.
 
     Args:
       path: the file.
-      table_format: which columns are what.
-      labels: the labels of the training data, in the order of their ids. None makes the list from
-        this file: sorted, and by value if all of them are numbers.
-      with_labels: True: a file without labels is an error; False: labels are not read, whatever
-        the file has; None: read if there. Then a column that holds nothing, or -1 in every row,
-        has no labels.
-      in_pairs: whether the training data were pairs of texts; None if these are they.
+      table_format: the columns.
+      labels: the labels of the training data, in the order of their ids. None: make the list from
+        this file, sorted, or by value if all labels are numbers.
+      with_labels: True: a file without labels is an error; False: do not read labels; None: read
+        labels if the file has them. A column that is empty, or -1 in every row, then has no labels.
+      in_pairs: whether the training data has pairs of texts; None if this is the training data.
 
     Raises:
-      ValueError: what `tables.iterate_table` raises; no column has a usual name; texts are
-        in pairs and should not be, or the other way round; a label is not among `labels` (names
-        the line); a file from which labels are made holds only one.
+      ValueError: as in `tables.iterate_table`; no column has a usual name; the file has pairs, but
+        the training data has single texts, or vice versa; a label is not in `labels` (the message
+        has the line); the file has only one label, and `labels` is None.
     """
     wanted = TextColumns(table_format.text_column or "", table_format.text_pair_column or "")
     names = tables.read_column_names(
@@ -179,7 +178,7 @@ def _read_rows(
     labels: tuple[str, ...],
     with_labels: bool | None,
 ) -> list[_Row]:
-    """The rows without those that are faulty and may be left out."""
+    """The rows without faulty rows, if these can be skipped."""
     columns = list(dict.fromkeys([*texts.names(names), *labels]))
     faulty = [] if table_format.skip_faulty_rows and with_labels else None
     first = text_columns.names_in(texts.text, names)
@@ -209,12 +208,12 @@ def _empty_text(path: str, line: int, columns: Sequence[str]) -> str:
     what = " and ".join(map(repr, columns))
     return (
         f"{path}:{line}: column {what} is empty. Expected a text to learn or score; "
-        "--config.task.skip_faulty_rows=true leaves such rows out."
+        "--config.task.skip_faulty_rows=true skips such rows."
     )
 
 
 def _has_labels(path: str, rows: Sequence[_Row], columns: tuple[str, ...]) -> bool:
-    """Whether a file that is only answered has labels; ValueError if some rows have."""
+    """Whether a file to answer has labels; ValueError if only some rows have labels."""
     missing = [row.line for row in rows if not any(row.values[name] for name in columns)]
     nothing = len(missing) == len(rows) or all(
         row.values[name] == "-1" for row in rows for name in columns
@@ -225,7 +224,7 @@ def _has_labels(path: str, rows: Sequence[_Row], columns: tuple[str, ...]) -> bo
 
 
 def _say(path: str, table_format: TableFormat, texts: TextColumns, labels: tuple[str, ...]) -> None:
-    """One line about columns that no setting names."""
+    """Logs the columns that were found by their names."""
     settings = table_format.text_column, table_format.label_column or table_format.label_columns
     if not all(settings):
         logging.info(
@@ -239,7 +238,7 @@ def _say(path: str, table_format: TableFormat, texts: TextColumns, labels: tuple
 def _columns_of_labels(
     path: str, names: Sequence[str], table_format: TableFormat, with_labels: bool | None
 ) -> tuple[str, ...]:
-    """The columns that hold the labels; none if they are not to be read or not there."""
+    """The columns of the labels; empty if there are none or they are not read."""
     if with_labels is False:
         return ()
     if table_format.label_columns:
@@ -253,7 +252,7 @@ def _columns_of_labels(
     if found is None and with_labels:
         raise ValueError(
             f"{path}:1: no column has a usual name for labels ({', '.join(filter(None, usual))}): "
-            f"a test file? The columns are: {', '.join(names)}. Say which one it is, for example "
+            f"is it a test file? The columns are: {', '.join(names)}. Name the column, for example "
             f"--config.task.label_column='{names[-1]}'."
         )
     return (found,) if found else ()
@@ -283,10 +282,10 @@ def encode_examples(
 
     Returns:
       (arrays, num_truncated). The arrays are int32: `input_ids`, `input_mask`, `segment_ids`
-      [E,S], `num_truncated_tokens`, `lines` [E] (where the examples stand in their file) and, if
-      the examples have labels, `label_ids` as they are.
-      `num_truncated` counts the examples that lost tokens because they are longer than
-      `max_seq_length`; it is logged too.
+      [E,S], `num_truncated_tokens`, `lines` [E] (the lines of the examples in their file) and, if
+      the examples have labels, their `label_ids`.
+      `num_truncated` is the number of examples that lost tokens because they are longer than
+      `max_seq_length`; it is also logged.
     """
     parts = []
     for part in progress.parts(
@@ -322,17 +321,17 @@ def make_classification_dataset(
     widths: Sequence[int] = (),
     label: np.ndarray | np.generic = _FIRST_LABEL,
 ) -> tf.data.Dataset:
-    """The batches of `in_memory.make_array_dataset` (which says what the arguments are).
+    """The batches of `in_memory.make_array_dataset` (see there for other arguments).
 
     Args:
       arrays: from `encode_examples`.
-      label: stands where the data have no labels, and counts nothing; of the dtype and shape of
-        those that the model was trained with.
+      label: replaces missing labels, with weight 0; has the dtype and shape of the labels of the
+        training data.
 
     Returns:
       A dataset of dicts: `input_ids`, `input_mask`, `segment_ids` int32 [b,S], `label_ids` [b]
-      (as in `Examples`), `label_weights` float32 [b]: 1 for a labelled example, 0 for one without
-      label and for a row that fills the batch; `row_ids` and, with `widths`, `width_index`.
+      (as in `Examples`), `label_weights` float32 [b]: 1 for a labelled example, 0 for an example
+      without label and for a row that fills the batch; `row_ids` and, with `widths`, `width_index`.
 
     Raises:
       ValueError: training without labels, or no rows.

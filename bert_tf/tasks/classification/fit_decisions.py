@@ -1,6 +1,6 @@
-"""Finds temperature, thresholds and factors on labelled probabilities. NumPy only.
+"""Fits temperature, thresholds and factors on labelled probabilities. NumPy only.
 
-What is found on a set flatters the scores of that set; other data tell.
+The scores of the set on which they were fitted are too good; use other data for scores.
 
 Shape suffixes: E examples, L labels, C candidates.
 """
@@ -22,10 +22,10 @@ _SMALLEST = 1e-30
 
 
 def fit(task: Config, facts: Facts, logits_EL: np.ndarray, right: np.ndarray) -> Facts:
-    """The facts with what the settings ask for.
+    """The facts with the fitted values that the settings request.
 
     Args:
-      task: `fit_temperature`, `fit_thresholds` and what belongs to it.
+      task: has `fit_temperature`, `fit_thresholds` and their settings.
       facts: with the labels.
       logits_EL: of labelled examples.
       right: int [E], or 0/1 [E, L] for several labels.
@@ -58,7 +58,7 @@ def _probs(
 
 
 def _replace(facts: Facts, **values: Sequence[float]) -> Facts:
-    """Rounded, and never up: a probability that reached its threshold still does."""
+    """Replaces facts by values rounded down, so a probability still reaches its threshold."""
     rounded = {
         name: tuple(float(np.floor(value * 1e6) / 1e6) for value in numbers)
         for name, numbers in values.items()
@@ -93,7 +93,7 @@ def _threshold(
     right_E: np.ndarray,
     best_E: np.ndarray,
 ) -> float:
-    """Of a label among others: only the examples count for which it is the likeliest."""
+    """The threshold of one of several labels, from the examples for which it is most probable."""
     is_right = right_E[best_E == label] == label
     total = int((right_E == label).sum())
     return best_threshold(probs, is_right, total, task, str(facts.labels[label]))
@@ -102,14 +102,14 @@ def _threshold(
 def best_threshold(
     probs_E: np.ndarray, is_right_E: np.ndarray, num_right: int, task: Config, name: str
 ) -> float:
-    """The threshold of one label that serves `task.fit_thresholds` best.
+    """The best threshold of one label for `task.fit_thresholds`.
 
     Args:
       probs_E: probabilities of the label.
       is_right_E: bool, whether it is right.
-      num_right: for how many examples it is right, those that are left out here included.
-      task: for "precision" the most recall with at least `fit_target` of precision, for "recall"
-        the other way round.
+      num_right: number of examples for which it is right, including examples not in `probs_E`.
+      task: "precision": the highest recall with at least `fit_target` precision; "recall": the
+        highest precision with at least `fit_target` recall.
       name: of the label, for messages.
     """
     order = np.argsort(-probs_E, kind="stable")
@@ -143,7 +143,7 @@ def best_threshold(
 def _scores(
     hits: np.ndarray, count: np.ndarray, num_right: int, total: int, task: Config
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(what is to be large, whether a threshold will do) for each number of answers."""
+    """(the value to maximise, whether a threshold is allowed) for each number of answers."""
     precision, recall = hits / count, hits / max(num_right, 1)
     if task.fit_thresholds == "precision":
         return recall, precision >= task.fit_target
@@ -159,7 +159,7 @@ def _scores(
 
 
 def _score_of_nothing(num_right: int, probs: np.ndarray, task: Config) -> float:
-    """The same where the label is never answered."""
+    """The value to maximise if the label is never answered."""
     return -(num_right * task.costs[1][0] + (len(probs) - num_right) * task.costs[0][0])
 
 
@@ -179,7 +179,7 @@ def _fit_factors(task: Config, facts: Facts, probs_EL: np.ndarray, right_E: np.n
 
 
 def _f1(answers_E: np.ndarray, right_E: np.ndarray, num_labels: int) -> float:
-    """F1 of the last of two labels; of more the mean of all."""
+    """F1 of the last of two labels; with more labels the mean of all."""
     cells = np.bincount(right_E * num_labels + answers_E, minlength=num_labels**2)
     counts_LL = cells.reshape(num_labels, num_labels)
     sums_L = counts_LL.sum(axis=0) + counts_LL.sum(axis=1)
@@ -188,10 +188,10 @@ def _f1(answers_E: np.ndarray, right_E: np.ndarray, num_labels: int) -> float:
 
 
 def _best_factors(probs_EL: np.ndarray, objective: Callable[[np.ndarray], float]) -> np.ndarray:
-    """Label by label, the factor with the best objective while the others stay.
+    """Fits one factor at a time for the best objective, with the other factors fixed.
 
-    Candidates lie between the ratios at which an answer changes. The factor nearest to today's
-    wins a tie.
+    Candidates lie between the ratios at which an answer changes. In a tie, the factor nearest to
+    the current one wins.
     """
     factors_L = np.ones(probs_EL.shape[1])
     best = objective(probs_EL.argmax(axis=-1))
@@ -223,7 +223,7 @@ def _between(ratios_E: np.ndarray, today: float) -> np.ndarray:
 def _reject_thresholds(
     task: Config, probs_EL: np.ndarray, right_E: np.ndarray, factors_L: np.ndarray
 ) -> list[float]:
-    """Of each label: below this probability no label costs less."""
+    """For each label, the probability below which no label costs less."""
     num_labels = probs_EL.shape[1]
     costs_LA = np.array(task.costs, float)
     answers_E = (probs_EL * factors_L).argmax(axis=-1)

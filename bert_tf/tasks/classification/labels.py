@@ -24,7 +24,7 @@ PROBLEM_TYPES = (SINGLE, MULTI, REGRESSION)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _YES, _NO = ("1", "1.0", "true", "True"), ("0", "0.0", "false", "False", "")
 _SHOWN_LABELS = 20
-# What stands at the ends of a label only if a list or a quoted text was cut in pieces.
+# Characters at the ends of a label that show a list or a quoted text that was cut into pieces.
 _BRACKETS = "[](){}\"'`"
 _NO_COMMA = re.compile(r"""['"]\s+['"]""")  # as NumPy prints arrays
 
@@ -38,10 +38,11 @@ def single_labels(
       path: for messages.
       rows: of the table.
       column: name of the label column, for messages.
-      labels: the known ones in the order of their ids; None makes the list: sorted, by value if
-        all of them are numbers.
+      labels: the known labels in the order of their ids; None: make the list, sorted, or by value
+        if all labels are numbers.
 
-    Raises ValueError: an unknown label, or a list made of one label.
+    Raises:
+      ValueError: a label is unknown, or the new list has only one label.
     """
     values = [row.values[-1].strip() for row in rows]
     for row, value in zip(rows, values, strict=True):
@@ -68,15 +69,16 @@ def _ids_of(
     sets: Sequence[Sequence[str]],
     labels: Sequence[str],
 ) -> list[list[int]]:
-    """The ids of the labels of each row. A number may be spelled in another way than in training.
+    """The ids of the labels of each row. The spelling of a number can differ from training.
 
-    Raises ValueError: a label that is not known.
+    Raises:
+      ValueError: a label is not known.
     """
     id_of = {label: index for index, label in enumerate(labels)}
     same = _spelled_otherwise({value for values in sets for value in values}, labels)
     if same:
         logging.warning(
-            "%s: column %r: %s, to which they are equal as numbers",
+            "%s: column %r: %s, because they are equal as numbers",
             path,
             column,
             ", ".join(f"{found!r} is read as the label {known!r}" for found, known in same.items()),
@@ -129,12 +131,12 @@ def _sorted_labels(path: str, column: str, found: set[str]) -> tuple[str, ...]:
 
 
 def _warn_of_equal_numbers(path: str, column: str, labels: set[str]) -> None:
-    """They may be meant, as house numbers are; mostly two programs wrote one label."""
+    """Warns of labels that are equal as numbers: usually two programs wrote the same label."""
     for names in _by_number(labels).values():
         if len(names) > 1:
             logging.warning(
                 "%s: column %r: the labels %s are equal as numbers, but different labels. If they "
-                "are one, write them alike",
+                "are the same label, spell them the same",
                 path,
                 column,
                 " and ".join(map(repr, names)),
@@ -142,13 +144,13 @@ def _warn_of_equal_numbers(path: str, column: str, labels: set[str]) -> None:
 
 
 def _warn_of_pieces(path: str, column: str, labels: set[str]) -> None:
-    """Brackets and quotes at the ends of labels: mostly something was cut in the wrong places."""
+    """Warns of brackets and quotes at the ends of labels: usually the text was cut wrongly."""
     odd = sorted(x for x in labels if len(x) > 1 and (x[0] in _BRACKETS or x[-1] in _BRACKETS))
     if odd:
         shown = ", ".join(odd[:_SHOWN_LABELS]) + (", ..." if len(odd) > _SHOWN_LABELS else "")
         logging.warning(
-            "%s: column %r: brackets or quotes are part of the labels %s. If they are not meant, "
-            "write each label alone, or several as a list such as %s",
+            "%s: column %r: brackets or quotes are part of the labels %s. If this is wrong, write "
+            "each label alone, or several as a list such as %s",
             path,
             column,
             shown,
@@ -167,10 +169,11 @@ def label_sets(
 
     A text in brackets is a list as JSON or Python write it: `["a", "b"]`, `['a', 'b']`.
 
-    Args: as `single_labels`; `separator` stands between the labels of another text.
+    The arguments are as for `single_labels`; `separator` separates the labels in other texts.
 
-    Raises ValueError: an unknown label, a list made of fewer than two, or a text that begins as a
-      list and is none.
+    Raises:
+      ValueError: a label is unknown, the new list has fewer than two labels, or a text begins like
+        a list but is not one.
     """
     sets = [_members(path, row.line, column, row.values[-1], separator) for row in rows]
     if labels is None:
@@ -195,15 +198,15 @@ def _members(
         parts = _parse_list(text) if text.startswith("[") else text.split(separator)
         if parts is None:
             raise ValueError(
-                f"{path}:{line}: column {column!r} is {text[:60]}, which begins as a list and is "
-                'none. Expected a list such as ["a", "b"], or labels with '
+                f"{path}:{line}: column {column!r} is {text[:60]}, which begins like a list but is "
+                'not one. Expected a list such as ["a", "b"], or labels with '
                 f"{separator!r} between them (task.label_separator)."
             )
     return [part.strip() for part in parts if part.strip()]
 
 
 def _parse_list(text: str) -> list[str] | None:
-    """The items of a list of texts or numbers as JSON or Python write it; None for no such list."""
+    """The items of a list of texts or numbers in JSON's or Python's notation; None otherwise."""
     if _NO_COMMA.search(text):
         return None
     for parse in (json.loads, ast.literal_eval):
@@ -219,7 +222,8 @@ def _parse_list(text: str) -> list[str] | None:
 def label_flags(path: str, rows: Sequence[Row], columns: Sequence[str]) -> np.ndarray:
     """float32 [E,L] of rows whose last L values are 0 or 1, one column for each label.
 
-    Raises ValueError that names line and column of what is neither.
+    Raises:
+      ValueError: a value is neither 0 nor 1. The message names line and column.
     """
     targets_EL = np.zeros((len(rows), len(columns)), np.float32)
     for number, row in enumerate(rows):
@@ -235,7 +239,7 @@ def label_flags(path: str, rows: Sequence[Row], columns: Sequence[str]) -> np.nd
 
 
 def numbers(path: str, rows: Sequence[Row], column: str) -> np.ndarray:
-    """float32 [E]: the last value of each row; ValueError that names what is no finite number."""
+    """float32 [E]: the last value of each row; ValueError if it is not a finite number."""
     targets_E = np.zeros(len(rows), np.float32)
     for index, row in enumerate(rows):
         try:

@@ -1,4 +1,4 @@
-"""A look at labelled data before it is trained on: labels, lengths, what is cut, what is double.
+"""Reports on labelled data before training: labels, lengths, truncation, duplicates.
 
 Shapes: E examples, L labels.
 """

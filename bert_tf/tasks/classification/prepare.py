@@ -1,4 +1,4 @@
-"""Labelled texts before training: read, split, looked at."""
+"""Reads, splits and summarises labelled texts before training."""
 
 import dataclasses
 import json
@@ -30,7 +30,7 @@ from bert_tf.tokenization.tokenizer import Tokenizer
 def table_format(
     task: Config, facts: Facts | None = None, reading: Reading = AS_NAMED
 ) -> TableFormat:
-    """Which columns of a file are what, from the settings and from what training found."""
+    """The columns of a file, from the settings and from the facts of training."""
     facts = facts or Facts()
     return TableFormat(
         text_column=task.text_column or None,
@@ -153,15 +153,15 @@ def _check_problem_type(task: Config) -> None:
         )
     if task.label_columns and task.problem_type != MULTI:
         raise ValueError(
-            f"task.label_columns ({', '.join(task.label_columns)}) are for several labels at a "
-            f"time: set task.problem_type to {MULTI!r}."
+            f"task.label_columns ({', '.join(task.label_columns)}) are for several labels per "
+            f"text: set task.problem_type to {MULTI!r}."
         )
     if task.balance_classes and task.problem_type != SINGLE:
         raise ValueError(f"task.balance_classes is for task.problem_type {SINGLE!r}.")
 
 
 def _warn_of_missing(limit: int, look: Mapping[str, Any]) -> None:
-    """A file that is sorted by label loses some of them to `data.max_train_examples`."""
+    """Warns of labels without examples, as in a sorted file with `data.max_train_examples`."""
     missing = [label for label, count in look.get("labels", {}).items() if not count]
     if missing:
         logging.warning(
@@ -173,7 +173,7 @@ def _warn_of_missing(limit: int, look: Mapping[str, Any]) -> None:
 
 
 def _balanced(task: Config, labels: Sequence[str], label_ids: np.ndarray) -> tuple[float, ...]:
-    """The weight of each label with which all labels weigh the same in sum."""
+    """The weight of each label that gives all labels the same total weight."""
     if task.class_weights:
         raise ValueError("set either task.class_weights or task.balance_classes.")
     counts = np.bincount(label_ids, minlength=len(labels))
@@ -185,9 +185,9 @@ def _balanced(task: Config, labels: Sequence[str], label_ids: np.ndarray) -> tup
 
 
 def _as_records(examples: Examples, task: Config) -> Iterable[str]:
-    """Examples as a file that is read as the training file was.
+    """Examples as lines of a file for the same settings as the training file.
 
-    What a template made of several columns stands in one, whose name is the template.
+    The text of a template is in one column; the name of the column is the template.
     """
     for index, text in enumerate(examples.texts):
         record = {examples.columns.text: text}

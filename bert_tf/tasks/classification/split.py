@@ -1,4 +1,4 @@
-"""Sets labelled texts aside for evaluation, the same share of every label."""
+"""Holds out labelled texts for evaluation, the same share of every label."""
 
 import hashlib
 
@@ -11,7 +11,7 @@ _STRATA_OF_NUMBERS = 10
 
 
 def text_keys(examples: Examples) -> list[bytes]:
-    """A hash of the texts of each example: equal for equal texts, whatever space and case."""
+    """A hash of the texts of each example; spaces and case make no difference."""
     pairs = examples.text_pairs or [""] * len(examples)
     return [
         hashlib.sha256("\0".join(" ".join(text.lower().split()) for text in both).encode()).digest()
@@ -22,11 +22,11 @@ def text_keys(examples: Examples) -> list[bytes]:
 def split_examples(examples: Examples, fraction: float, seed: int) -> tuple[Examples, Examples]:
     """(training part, held-out part): the same share of every label is held out.
 
-    Numbers are cut into ten strata of like size, sets of labels go by their rarest label.
+    Numbers are divided into ten strata of similar size, and sets of labels by their rarest label.
 
     Args:
       examples: with labels.
-      fraction: share of the examples that is held out, between 0 and 1.
+      fraction: share of the examples to hold out, between 0 and 1.
       seed: of the choice.
 
     Raises:
@@ -38,7 +38,7 @@ def split_examples(examples: Examples, fraction: float, seed: int) -> tuple[Exam
 
 
 def _strata(label_ids: np.ndarray) -> np.ndarray:
-    """Int [E]: which examples are alike in what they are labelled with."""
+    """Int [E]: the stratum of each example, from its labels."""
     if label_ids.ndim == 2:
         counts = label_ids.sum(axis=0)
         rarity = np.where(label_ids > 0, counts, np.inf)

@@ -10,13 +10,13 @@ from bert_tf.layers.vector_modules import VectorModule
 
 @dataclasses.dataclass(frozen=True)
 class Facts(BaseFacts):
-    """What a sentence-transformers folder says besides the settings.
+    """Facts of a sentence-transformers folder, besides the settings.
 
     Attributes:
-      modules: what is done to the pooled vector, in order; empty: nothing but `normalize`.
-      pooled_from: so many first tokens, those of the prompt, are not pooled.
-      sentence_transformers: the content of its config_sentence_transformers.json, to be written
-        back; null: the checkpoint was no such folder.
+      modules: the modules after the pooling, in order; empty: only `normalize`.
+      pooled_from: number of first tokens, of the prompt, that are not pooled.
+      sentence_transformers: the content of its config_sentence_transformers.json, to write it back;
+        null: the checkpoint is not such a folder.
     """
 
     modules: tuple[VectorModule, ...] = ()
@@ -26,13 +26,13 @@ class Facts(BaseFacts):
 
 @dataclasses.dataclass
 class Config(Settings):
-    """A text as one vector, from an encoder as it is.
+    """One vector for a text, from an encoder without training.
 
     Attributes:
-      pooling: "mean" over the tokens, their "max", the "cls" token, the "pooler", "mean_sqrt_len",
+      pooling: "mean" of the tokens, their "max", the "cls" token, the "pooler", "mean_sqrt_len",
         "weighted_mean", the "last" token, or several joined by a plus: "cls+mean".
       normalize: scale the vector to length 1.
-      prompt: text before every text, as some sentence-transformers models were trained with.
+      prompt: prefix of every text; some sentence-transformers models were trained with one.
     """
 
     pooling: str = "mean"

@@ -86,8 +86,8 @@ class Grid:
 
     Attributes:
       data_dir: the folder with CoLA, MRPC, ... in it.
-      work_dir: of the whole.
-      init_checkpoint: what the runs start from.
+      work_dir: of the whole grid.
+      init_checkpoint: the checkpoint from which the runs start.
       tasks: names; empty: all tasks that have a training file.
       seeds, learning_rates: as on the command line.
       from_mnli: tasks that start from the best model of MNLI.
@@ -162,7 +162,7 @@ def run(grid: Grid, script: str, words: Sequence[str]) -> str:
     write_lines(os.path.join(grid.work_dir, "table.json"), [json.dumps(rows, indent=2)])
     lines = [_format_table(rows), _average_line(rows), f"archive: {archive}"]
     if missing:
-        lines.append(f"NOT in the archive, for want of a test file: {', '.join(missing)}")
+        lines.append(f"NOT in the archive, because the test file is missing: {', '.join(missing)}")
     return "\n".join(lines)
 
 
@@ -179,8 +179,8 @@ def _tasks_in_order(grid: Grid) -> list[str]:
         )
     if grid.from_mnli and "mnli" not in tasks:
         raise ValueError(
-            "--from_mnli needs mnli among the tasks. To start from a model that is there, pass it "
-            "as --init_checkpoint."
+            "--from_mnli needs mnli among the tasks. To start from an existing model, pass it as "
+            "--init_checkpoint."
         )
     return sorted(tasks, key=lambda task: task != "mnli") if grid.from_mnli else tasks
 
@@ -203,7 +203,7 @@ def _check_same_grid(grid: Grid, words: Sequence[str]) -> None:
         old = read_json(path)
         if old != settings:
             raise ValueError(
-                f"{grid.work_dir} holds runs with {json.dumps(old)}, now it is "
+                f"{grid.work_dir} holds runs with {json.dumps(old)}, but the settings are now "
                 f"{json.dumps(settings)}. Choose another --work_dir."
             )
         return

@@ -11,12 +11,12 @@ from bert_tf.config.task import Settings
 
 @dataclasses.dataclass(frozen=True)
 class Facts(BaseFacts):
-    """What was found in the data.
+    """Facts of the data.
 
     Attributes:
       null_answers: the training file has questions without an answer (SQuAD 2.0).
-      null_threshold: give no answer if its score is better by more than this: the best threshold on
-        the evaluation data, or `Config.null_threshold`.
+      null_threshold: give no answer if the score of "no answer" is better by more than this. It is
+        the best threshold on the evaluation data, or `Config.null_threshold`.
     """
 
     null_answers: bool = False
@@ -29,15 +29,15 @@ class Config(Settings):
 
     Attributes:
       max_answer_length: tokens of the longest answer.
-      n_best: how many answers are kept for each question.
+      n_best: how many answers to keep for each question.
       answer_metric: "squad", or "cmrc" for Chinese.
       doc_stride: tokens between the beginnings of two windows over a context that is longer than a
         row.
-      max_query_length: tokens of a question, at most half of the row; the rest of the row is for
-        its context.
-      skip_bad_answers: leave out training questions whose answer is not in their context.
-      null_threshold: give no answer if its score is better by more than this. It is used where no
-        evaluation data fits another one.
+      max_query_length: the most tokens of a question, at most half of the row; the rest of the row
+        is for its context.
+      skip_bad_answers: skip training questions whose answer is not in their context.
+      null_threshold: give no answer if the score of "no answer" is better by more than this. It is
+        used if no evaluation data fits another threshold.
     """
 
     max_answer_length: int = 30

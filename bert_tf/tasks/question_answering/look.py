@@ -1,4 +1,4 @@
-"""A look at questions and contexts before they are trained on."""
+"""Reports on questions and contexts before training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -59,5 +59,5 @@ def _lines(name: str, split: dict[str, Any]) -> list[str]:
         f"{split['rows_with_answer']:,} of them with the answer"
     ]
     if split["never_whole"]:
-        lines.append(f"  {split['never_whole']:,} answers are in no row whole, or nowhere")
+        lines.append(f"  {split['never_whole']:,} answers are not complete in any row")
     return lines

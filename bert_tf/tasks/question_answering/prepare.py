@@ -1,4 +1,4 @@
-"""Questions and contexts before training: read, held out, looked at."""
+"""Reads, splits and summarises questions and contexts before training."""
 
 import collections
 import dataclasses
@@ -18,11 +18,10 @@ from bert_tf.tokenization.tokenizer import Tokenizer
 
 
 def read(path: str, facts: Facts, reading: Reading = AS_NAMED) -> Squad:
-    """The questions and contexts of a file to be scored.
+    """Reads the questions and contexts of a file to score.
 
     Raises:
-      ValueError: what `read_squad` raises; no question has an answer, and the model always gives
-        one.
+      ValueError: as in `read_squad`; no question has an answer, but the model always gives one.
     """
     squad = read_squad(path, reading)
     if not facts.null_answers:
@@ -34,14 +33,14 @@ def _check_answers(squad: Squad) -> None:
     missing = sum(not question.answers for question in squad.questions)
     if missing == len(squad.questions):
         raise ValueError(
-            f"{squad.path}: none of the {missing} questions has an answer, but those of the "
-            "training file all had. Expected answers to score with; questions that are only to be "
-            "answered go into --test_data of finetune.py."
+            f"{squad.path}: none of the {missing} questions has an answer, but all questions of "
+            "the training file had one. Expected answers for the scores; pass a file without "
+            "answers as --test_data of finetune.py."
         )
     if missing:
         logging.warning(
-            "%s: %d of %d questions have no answer, but those of the training file all had: the "
-            "model answers each, and these count as wrong",
+            "%s: %d of %d questions have no answer, but all questions of the training file had "
+            "one: the model answers every question, and these answers count as wrong",
             squad.path,
             missing,
             len(squad.questions),
@@ -51,7 +50,7 @@ def _check_answers(squad: Squad) -> None:
 def encode(
     examples: Squad, config: ExperimentConfig, tokenizer: Tokenizer, *, training: bool = False
 ) -> Split:
-    """Tokenized and cut into windows. In training every answer must be in its context."""
+    """Tokenizes questions, in windows. In training every answer must be in its context."""
     data = encode_squad(
         examples,
         tokenizer,
@@ -100,7 +99,7 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
 
 
 def _can_be_scored(squad: Squad, facts: Facts) -> bool:
-    """Whether a file that is only answered has the answers too."""
+    """Whether a file to answer also has the right answers."""
     return squad.has_answers and (facts.null_answers or any(q.answers for q in squad.questions))
 
 
@@ -109,7 +108,7 @@ def _of(squad: Squad, questions: list) -> Squad:
 
 
 def _hold_out(squad: Squad, fraction: float) -> tuple[Squad, Squad]:
-    """(training part, held-out part): all questions about a context are on one side."""
+    """(training part, held-out part): all questions about a context go to the same side."""
     contexts = [squad.contexts[question.paragraph] for question in squad.questions]
     parts = sets.hold_out_groups(
         squad.questions, contexts, fraction, path=squad.path, names=("questions", "contexts")
@@ -118,7 +117,7 @@ def _hold_out(squad: Squad, fraction: float) -> tuple[Squad, Squad]:
 
 
 def _as_json(squad: Squad) -> str:
-    """A file that is read as the training file was."""
+    """The content of a file for the same settings as the training file."""
     paragraphs = collections.defaultdict(list)
     for question in squad.questions:
         answers = zip(question.answers, question.starts, strict=True)

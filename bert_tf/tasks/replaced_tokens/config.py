@@ -10,18 +10,18 @@ from bert_tf.config.masks import MaskSettings
 
 @dataclasses.dataclass
 class Config(MaskSettings):
-    """ELECTRA's pretraining: a small generator fills masks, the encoder finds what it filled in.
+    """ELECTRA's pretraining: a small generator fills masks, the encoder finds replaced tokens.
 
-    The encoder of the run is the discriminator. The generator is an encoder of the same kind and of
-    another size. The defaults are those of google-research/electra.
+    The encoder of the run is the discriminator. The generator is an encoder of the same kind with
+    another size. The defaults are as in google-research/electra.
 
     Attributes:
       generator_hidden_size: width of the generator, as a share of the discriminator's.
       generator_layers: number of its blocks, as a share of the discriminator's. 0: there is no
         generator, as in checkpoints of other projects. Such a model can answer, but cannot be
         trained or scored.
-      untied_generator_embeddings: the generator has embeddings of its own. By default it shares
-        those of the discriminator, which must be as wide as its own would be.
+      untied_generator_embeddings: the generator has separate embeddings. By default it shares the
+        discriminator's embeddings, whose width must fit the generator.
       generator_weight: weight of the generator's loss.
       discriminator_weight: weight of the discriminator's loss.
     """
@@ -65,11 +65,11 @@ class Config(MaskSettings):
         widths = [made.embedding_width for made in (config.model, generator)]
         if widths[0] != widths[1]:
             raise ValueError(
-                f"task.generator_hidden_size is {self.generator_hidden_size}: the generator's "
-                f"embeddings would be {widths[1]} wide, and those of {config.model.model_type!r}, "
-                f"which it shares, are {widths[0]} wide. Set task.untied_generator_embeddings to "
-                "true or task.generator_hidden_size to 1, or take an encoder with an "
-                "embedding_size, such as 'electra'."
+                f"task.generator_hidden_size is {self.generator_hidden_size}: the generator needs "
+                f"embeddings of width {widths[1]}, but the shared embeddings of "
+                f"{config.model.model_type!r} have width {widths[0]}. Set "
+                "task.untied_generator_embeddings to true or task.generator_hidden_size to 1, or "
+                "use an encoder with an embedding_size, such as 'electra'."
             )
 
     def forward_flops(self, model: Any, sequence_length: float) -> float:

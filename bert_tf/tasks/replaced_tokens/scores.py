@@ -1,4 +1,4 @@
-"""How well originals and replaced tokens are told apart, from counts that add up over any batches.
+"""Scores of the discriminator, from counts that can be summed over any batches.
 
 Shape suffixes: N bins of scores.
 """
@@ -44,7 +44,7 @@ def auc(counts_N2: np.ndarray) -> float:
 
 
 def entropy(share: float) -> float:
-    """In nats, of a coin: the loss of who knows only which share of the tokens is replaced."""
+    """Binary entropy in nats: the loss of the best constant answer, from the replaced share."""
     if not 0 < share < 1:
         return 0.0
     return -share * math.log(share) - (1 - share) * math.log(1 - share)

@@ -1,4 +1,4 @@
-"""Replaced tokens (Clark et al. 2020): a generator fills masks, a discriminator finds what it did.
+"""Replaced tokens (Clark et al. 2020): a discriminator finds the tokens that a generator replaced.
 
 Shape suffixes: B batch, S sequence, P predictions.
 """
@@ -26,11 +26,11 @@ _COLLAPSED_AUC = 0.55
 
 
 class ReplacedTokensTask(MaskedRows, Serve):
-    """The generator learns the masked tokens, the discriminator which tokens it has replaced.
+    """The generator learns the masked tokens; the discriminator learns which tokens were replaced.
 
     The losses are the generator's mean over the masked tokens and the discriminator's mean over all
-    tokens but padding, times their weights. What the generator samples has no gradient. A sampled
-    token that is the original one counts as original.
+    tokens except padding, times their weights. Samples of the generator have no gradient. A sampled
+    token that equals the original counts as original.
     """
 
     loss_names = ("masked_lm_loss", "discriminator_loss")
@@ -121,16 +121,16 @@ class ReplacedTokensTask(MaskedRows, Serve):
         return values
 
     def problem(self, values):
-        """See `Learn.problem`: the discriminator says the same of every token."""
+        """See `Learn.problem`: the discriminator gives the same answer for every token."""
         constant = scores.entropy(values["replaced"])
         loss, area = values["discriminator_loss"], values["discriminator_auc"]
         if not constant or area > _COLLAPSED_AUC or loss < 0.98 * constant:
             return ""
         return (
-            f"the discriminator says the same of every token: its loss is {loss:.3f}, that of a "
-            f"constant answer {constant:.3f}; its AUC is {area:.2f}, that of guessing 0.50. It has "
-            "collapsed, or has not begun to learn. If it stays so, start again with a lower "
-            "optimizer.learning_rate or a longer optimizer.warmup_proportion."
+            f"the discriminator gives the same answer for every token: its loss is {loss:.3f} (a "
+            f"constant answer: {constant:.3f}), its AUC is {area:.2f} (guessing: 0.50). It has "
+            "collapsed, or has not begun to learn. If this does not change, start again with a "
+            "lower optimizer.learning_rate or a longer optimizer.warmup_proportion."
         )
 
     def companions(self, model):
@@ -159,12 +159,12 @@ class ReplacedTokensTask(MaskedRows, Serve):
         """See `MaskedRows.read`.
 
         Raises:
-          ValueError: the model has no generator to be scored with.
+          ValueError: the model has no generator, which the scores need.
         """
         if not self.config.task.generator_layers:
             raise ValueError(
-                "this model is a discriminator without its generator, which fills the masks: it "
-                "cannot be scored. Score the model folder that pretrain.py wrote."
+                "this model is a discriminator without its generator, which fills the masks, so it "
+                "cannot be scored. Score the model folder of pretrain.py."
             )
         return super().read(path, scratch)
 

@@ -11,7 +11,7 @@ from bert_tf.config.task import Settings
 
 @dataclasses.dataclass(frozen=True)
 class Facts(BaseFacts):
-    """What was found in the training file.
+    """Facts of the training file.
 
     Attributes:
       labels: tags in the order of the logits.
@@ -27,18 +27,18 @@ class Config(Settings):
     """A tag for each word.
 
     Attributes:
-      labels: tags in the order of the logits; empty: those of the training file.
+      labels: tags in the order of the logits; empty: the tags of the training file.
       tag_scheme: scheme of the labels: "iob1", "iob2", "bioes", "plain", or "auto": iob2 for a
-        training file with entities, else the scheme that the labels show.
-      file_tag_scheme: scheme of the tags in the files, of the same names; "auto": detected.
-      strict_tags: refuse a tag that cannot stand where it does; else it is read as the beginning of
+        training file with entities, otherwise the scheme that the labels show.
+      file_tag_scheme: scheme of the tags in the files, with the same names; "auto": detected.
+      strict_tags: an invalid tag is an error. By default an invalid tag is read as the beginning of
         an entity, and a warning counts such sentences.
-      repair_tags: an older name for what is done unless strict_tags; it has no effect.
+      repair_tags: an older setting, now the default without strict_tags; it has no effect.
       text_column, label_column: numbers of the columns of words and tags, from 1; empty: the first
-        and the last. Of JSON lines and Parquet, the names of the two lists; empty: usual ones.
-      tag_names: what tags mean that are numbers, beginning with 0.
-      word_prefix: stands before every word of the files and is no part of it: "en:" in WikiANN.
-      document_context: rows reach over whole documents, not single sentences.
+        and the last. For JSON lines and Parquet, the names of the two lists; empty: usual names.
+      tag_names: the names of tags that are numbers, beginning with 0.
+      word_prefix: a prefix of every word in the files, which is removed: "en:" in WikiANN.
+      document_context: rows span sentences of a document, instead of single sentences.
       doc_stride: tokens between the beginnings of two windows over a text that is longer than a
         row.
       classifier_dropout_prob: dropout of the tokens' outputs.

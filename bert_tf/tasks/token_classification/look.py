@@ -1,4 +1,4 @@
-"""A look at tagged words before they are trained on."""
+"""Reports on tagged words before training."""
 
 import collections
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def look(splits: Mapping[str, TaggedData], *, plain: bool) -> dict[str, Any]:
 
     Args:
       splits: {name: data}, training first.
-      plain: whether tags spell no entities; then the tags are counted.
+      plain: whether tags are not entities; then the tags are counted.
 
     Returns:
       Each split with `path`, `sentences`, `words`, `rows`, `longest_sentence` in words, and

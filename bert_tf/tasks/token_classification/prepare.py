@@ -1,4 +1,4 @@
-"""Tagged words before training: read, held out, looked at."""
+"""Reads, splits and summarises tagged words before training."""
 
 import dataclasses
 import json
@@ -25,10 +25,10 @@ def read(
     reading: Reading = AS_NAMED,
     needs_tags: bool = True,
 ) -> tuple[list[Sentence], Facts]:
-    """The sentences of a file, with the tags of the labels in the facts.
+    """Reads the sentences of a file, with tags in the scheme of the facts.
 
     Returns:
-      (sentences, facts). Facts without labels get those of this file, with their scheme.
+      The sentences; the facts, with the labels and scheme of this file if they had none.
     """
     tag_format = TagFormat(
         task.text_column,
@@ -54,7 +54,7 @@ def encode(
     facts: Facts,
     tokenizer: Tokenizer,
 ) -> Split:
-    """The sentences of the file `path`, tokenized and cut into windows."""
+    """Tokenizes the sentences of the file `path`, in windows."""
     data = encode_tagged(
         path,
         sentences,
@@ -90,7 +90,7 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
             held_out = {"dev.conll": list(_columns(own_dev, task))}
     every = {"train": (files.train, sentences), **dev, **test}
     encoded = {name: encode(*part, config, facts, tokenizer) for name, part in every.items()}
-    for name in test:  # tags that are all O were asked of files to be answered once
+    for name in test:  # older versions required tags, so all-O tags are placeholders
         has_others = any(set(sentence.tags) - {tag_lib.OUTSIDE} for sentence in test[name][1])
         encoded[name].is_labelled &= has_others
     looked = look.look(
@@ -110,9 +110,9 @@ def prepare(config: ExperimentConfig, files: Files, tokenizer: Tokenizer) -> Pre
 def _hold_out(
     path: str, sentences: list[Sentence], config: ExperimentConfig
 ) -> tuple[list[Sentence], list[Sentence]]:
-    """(training part, held-out part): whole documents if rows reach over them, else sentences."""
+    """(training part, held-out part): whole documents if rows span them, otherwise sentences."""
     by_document = config.task.document_context
-    if by_document:  # a file without them would be one document, too few to hold any out
+    if by_document:  # without documents, the file would be a single one
         check_documents(path, sentences)
     return sets.hold_out_groups(
         sentences,
@@ -124,9 +124,9 @@ def _hold_out(
 
 
 def _columns(sentences: Iterable[Sentence], task: Config) -> Iterator[str]:
-    """Sentences as a file that is read as the training file was."""
+    """Sentences as lines of a file for the same settings as the training file."""
     words = int(task.text_column or 1) - 1
-    # Without a number the tags are in the last column, which is not that of the words.
+    # Without a number, the tags are in the last column, and the words are not.
     tags = int(task.label_column) - 1 if task.label_column else words + 1
     width = max(words + 1, tags + 1, 2)
     document = -1
@@ -142,7 +142,7 @@ def _columns(sentences: Iterable[Sentence], task: Config) -> Iterator[str]:
 
 
 def _records(sentences: Iterable[Sentence], task: Config) -> Iterator[str]:
-    """The same for a file of records."""
+    """Sentences as records of a file for the same settings as the training file."""
     keys = task.text_column or "tokens", task.label_column or "ner_tags"
     for sentence in sentences:
         words = [task.word_prefix + word for word in sentence.words]
