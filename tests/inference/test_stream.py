@@ -71,7 +71,9 @@ def test_pairs_have_a_tab_between_them(pair_answerer):
     lines = [stream.Line(7, "the hen\tthe cow"), stream.Line(8, "alone")]
     (answer,) = stream.answer_window(pair_answerer, lines[:1], 8, "x.txt")
     assert answer["text"] == "the hen\tthe cow"
-    with pytest.raises(ValueError, match=re.escape("x.txt:8: found 1 column(s); this model takes two")):
+    with pytest.raises(
+        ValueError, match=re.escape("x.txt:8: found 1 column(s); this model takes two")
+    ):
         stream.answer_window(pair_answerer, lines, 8, "x.txt")
 
 

@@ -223,7 +223,10 @@ CASES = {
     "pretrain": [
         *CONFIG,
         ({"config": "{w}/classification.py"}, "task of --config is 'classification'.*finetune.py"),
-        ({"config.model.vocab_size": 100}, "has 150 tokens, but the embedding table has only 100 rows"),
+        (
+            {"config.model.vocab_size": 100},
+            "has 150 tokens, but the embedding table has only 100 rows",
+        ),
         ({"config.task.max_ngram": 2}, "max_ngram is 2, but task.do_whole_word_mask is false"),
         ({"config.data.max_seq_length": 16}, "{w}/train: made with max_seq_length = 32.* has 16"),
         ({"train_data": "{b}/no"}, "{b}/no has no manifest.json.*create_pretraining_data"),

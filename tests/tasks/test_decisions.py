@@ -196,7 +196,7 @@ def test_a_temperature_that_makes_the_error_worse_says_so_and_is_not_kept():
             {"fit_thresholds": "cost", "costs": COSTS, "problem_type": MULTI},
             r"expected \(\(right no",
         ),
-        ({"fit_temperature": True, "problem_type": MULTI}, "one label a text"),
+        ({"fit_temperature": True, "problem_type": MULTI}, "one label per text"),
         ({"problem_type": REGRESSION, "labels": (), "reject_below": 0.5}, "no decision settings"),
     ],
 )

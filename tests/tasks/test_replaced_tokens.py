@@ -228,7 +228,9 @@ def test_an_encoder_without_narrow_embeddings_needs_a_wide_generator_or_its_own_
     task = make()
     model = bert.Config(vocab_size=VOCABULARY, hidden_size=64, num_attention_heads=1)
     config = dataclasses.replace(task.config, model=model)
-    with pytest.raises(ValueError, match="embeddings of width 16, but the shared embeddings of 'bert'"):
+    with pytest.raises(
+        ValueError, match="embeddings of width 16, but the shared embeddings of 'bert'"
+    ):
         config.check()
     config.task = replaced_tokens.Config(generator_hidden_size=1.0)
     config.check()
