@@ -41,7 +41,7 @@ def test_a_good_index_is_read(tmp_path):
         "offset": (entry(offset=1 << 40), "not a whole TensorFlow checkpoint"),
         "negative offset": (entry(offset=-8), "not a whole TensorFlow checkpoint"),
         "shard": (entry(shard_id=10**6), "not a whole TensorFlow checkpoint"),
-        "larger than the file": (entry((1 << 20, 1 << 20)), "bytes of tensors claimed, 16 there"),
+        "larger than the file": (entry((1 << 20, 1 << 20)), "bytes of tensors, but has 16"),
         "checksum": (entry(crc32c=1), "Checksum does not match"),
     }.values(),
 )

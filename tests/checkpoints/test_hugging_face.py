@@ -164,7 +164,7 @@ def test_do_lower_case_against_the_vocabulary_is_warned_about(folder, caplog):
     edit(folder / "tokenizer_config.json", do_lower_case=False)
     with caplog.at_level("WARNING", logger="absl"):
         foreign.read(str(folder))
-    assert "do_lower_case is False, but its vocabulary has no upper-case letters" in caplog.text
+    assert "do_lower_case is False, but the vocabulary has no upper-case letters" in caplog.text
 
 
 def test_the_table_names_what_is_not_used(folder):
@@ -246,7 +246,7 @@ BAD = {
     "more_layers": (config(num_hidden_layers=3), "variables of the encoder are missing"),
     "fewer_layers": (config(num_hidden_layers=1), "layer.1.*num_hidden_layers 1"),
     "other_width": (config(intermediate_size=7), "the config says .*7.*of the same model"),
-    "small_vocabulary": (config(vocab_size=9), "files of the same model"),
+    "small_vocabulary": (config(vocab_size=9), "of the same model"),
     "heads": (config(num_attention_heads=5), "not divisible by num_attention_heads"),
     "nonsense": (config(hidden_size="big"), "hidden_size is 'big'; expected a whole number"),
     "huge": (config(num_hidden_layers=2**31), "num_hidden_layers is .*expected"),

@@ -278,7 +278,9 @@ def test_two_tensors_for_one_variable_are_refused(tmp_path, monkeypatch):
 
 
 def test_a_format_without_its_names_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="no names for the format 'google', only for hugging_face"):
+    with pytest.raises(
+        ValueError, match="no names for the format 'google'. Known formats: hugging_face"
+    ):
         foreign.write(make(), str(tmp_path / "there"), "google")
 
 

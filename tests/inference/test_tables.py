@@ -165,7 +165,7 @@ def test_answers_as_a_table_are_read_back():
 def test_what_a_table_cannot_hold_is_named():
     with pytest.raises(ValueError, match="line 3 .* 'text' contains a tab or a line end.*=csv"):
         answer_formats.AnswerFormat("tsv").lines([{"text": "a\tb"}], [3])
-    with pytest.raises(ValueError, match="line 4 .* has 'k', which the first has not"):
+    with pytest.raises(ValueError, match="line 4 .* has 'k', which the first lacks"):
         answer_formats.AnswerFormat("csv").lines([{"a": 1}, {"a": 1, "k": 2}], [3, 4])
 
 

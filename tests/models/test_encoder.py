@@ -111,7 +111,7 @@ def test_a_config_of_another_encoder_comes_back_with_its_model_type(tmp_path):
 def test_a_file_of_another_project_is_refused_by_a_config_that_reads_none(tmp_path):
     path = tmp_path / "config.json"
     path.write_text('{"vocab_size": 3}')
-    with pytest.raises(ValueError, match="no format_version.*reads no files of other projects"):
+    with pytest.raises(ValueError, match="no format_version.*cannot read files of other projects"):
         Config.from_json(str(path))
 
 

@@ -266,7 +266,7 @@ CASES = {
             "config.task has no key 'pooling'. Known: balance",
         ),
         ({"config.task.problem_type": "ranking"}, "problem_type is 'ranking'. Known: single_"),
-        ({"config.data.widths": "(16,)"}, "ascending widths of which the last is .*max_seq_len"),
+        ({"config.data.widths": "(16,)"}, "ascending widths, the last of them .*max_seq_len"),
         (
             {"config": "{w}/pretraining.py"},
             "task of --config is 'pretraining', which pretrain",
