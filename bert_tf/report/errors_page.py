@@ -135,8 +135,8 @@ def _mistakes(found: Entry, name: str) -> str:
     text = f"{said}, the {by} first. Confidence is the probability of what the model did."
     if any(one.get("parts") for one in found["mistakes"]):
         text += (
-            " Blue words spoke for the wrong answer, orange ones against it (gradient times input, "
-            "a hint; explain.py says more)."
+            " Blue words spoke for the wrong answer, orange ones against it (integrated gradients; "
+            "explain.py says more)."
         )
     caption = f"Mistakes of {name}, the {by} first"
     return page.paragraph(text) + _listing(found["mistakes"], caption, _id(name, "mistakes"))

@@ -60,12 +60,10 @@ def tokenizer(kind: str = cases.WORDPIECE) -> Tokenizer:
         return Tokenizer.from_folder(f"{folder}/{kind}")
 
 
-@functools.cache
-def model_of(
-    encoder: str = "bert", kind: str = "labels", dtype: str = "float32"
+def make_model(
+    encoder: str, kind: str, dtype: str = "float32", scale: float = 0.3
 ) -> tuple[Task, keras.Model]:
-    """A model with large random weights, so that every word counts."""
-    # pylint: disable=eval-used
+    """A model with random weights of this standard deviation."""
     shape = eval(cases._SHAPES[encoder], dict(_ROOMS))
     config = ExperimentConfig(model=shape, data=DataConfig(max_seq_length=40), task=KINDS[kind][0])
     config.train.dtype = dtype
@@ -77,8 +75,16 @@ def model_of(
     generator = np.random.default_rng(0)
     for variable in model.weights:
         if len(variable.shape) > 1:
-            variable.assign(generator.normal(size=variable.shape) * 0.3)
+            variable.assign(generator.normal(size=variable.shape) * scale)
     return task, model
+
+
+@functools.cache
+def model_of(
+    encoder: str = "bert", kind: str = "labels", dtype: str = "float32"
+) -> tuple[Task, keras.Model]:
+    """A model with large random weights, so that every word counts."""
+    return make_model(encoder, kind, dtype)
 
 
 @functools.cache
