@@ -35,6 +35,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app, locks, members
+from bert_tf.analysis.suspects import MOST_CHECKED
 from bert_tf.data import labelled
 from bert_tf.tasks import glue
 
@@ -94,6 +95,13 @@ looking_flags.define(
     "The work directory of another run that was scored on the same files: the report page shows "
     "who wins where, with a paired bootstrap test."
 )
+flags.DEFINE_integer(
+    "check_labels",
+    MOST_CHECKED,
+    "A training set of up to so many rows is answered by the trained model at the end: the report "
+    "page lists labels that are likely wrong. 0: never.",
+    lower_bound=0,
+)
 flags.DEFINE_list("seeds", ["1", "2", "3"], "For --task=glue: the seeds of the runs.")
 flags.DEFINE_list(
     "learning_rates",
@@ -152,7 +160,7 @@ def main(argv):
     from bert_tf.workflows import finetuning
     from bert_tf.workflows.start import Start
 
-    config, looking = FLAGS.config, looking_flags.looking()
+    config, looking = FLAGS.config, looking_flags.looking(check_labels=FLAGS.check_labels)
     looking.check()
     if FLAGS.find_batch:
         find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, _COMMAND)

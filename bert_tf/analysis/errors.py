@@ -56,7 +56,7 @@ def analyse(judged: Judged, asked: Asked = Asked()) -> dict[str, Any]:  # noqa: 
             "counts": np.asarray(judged.confusion.counts).tolist(),
         },
         "reliability": _reliability(judged),
-        "mistakes": shown(judged, _confident_mistakes(judged)),
+        "mistakes": shown(judged, confident_mistakes(judged)),
         "hits": shown(judged, _uncertain_hits(judged)),
         "slices": slices.scores(judged, slices.cut(judged, asked)),
         "hard_words": slices.hard_words(judged),
@@ -81,8 +81,8 @@ def _reliability(judged: Judged) -> dict[str, Any] | None:
     }
 
 
-def _confident_mistakes(judged: Judged) -> list[int]:
-    """Numbers of wrong items; of a regression, of those that are furthest off."""
+def confident_mistakes(judged: Judged) -> list[int]:
+    """Numbers of wrong items, the surest first; of a regression those that are furthest off."""
     if judged.numbers is not None:
         off = np.abs(judged.numbers[:, 1] - judged.numbers[:, 0])
         return np.argsort(-off, kind="stable")[:MOST_MISTAKES].tolist()

@@ -299,12 +299,12 @@ def _rows(entries: Sequence[Entry], name: str, key: str) -> str:
 def suspects(found: Entry) -> Section:
     """Likely wrong labels of the training set, from what `suspects.find` gives."""
     text = (
-        f"{found['checked']:,} of {found['rows']:,} training {found['unit']} were answered by the "
-        f"trained model. Listed are those that it answers otherwise than they are labelled, the "
-        "surest first: labels to look at, not labels that are wrong."
+        f"The trained model answered the {found['rows']:,} {found['unit']} that it was trained on. "
+        f"It contradicts the labels of {found['contradicted']:,}, although it has seen them. The "
+        "surest stand first. Look at them: not every one is wrong."
     )
     if not found["suspects"]:
-        return "Labels of the training set", page.paragraph(text + " There are none.")
+        return "Labels of the training set", page.paragraph(text)
     html = page.paragraph(text)
     html += _listing(found["suspects"], "Likely wrong labels of the training set", "suspects")
     return "Likely wrong labels of the training set", html

@@ -17,6 +17,7 @@ from bert_tf.files import write_lines
 from bert_tf.report import charts
 
 _LARGEST_MATRIX = 40
+_FEW_LABELS, _SHORT_LABEL = 10, 8  # labels that stand above columns, and their characters
 _LEAST_CONTENTS = 8  # headings, for a list of them
 
 
@@ -250,7 +251,8 @@ def side_by_side(figures: Iterable[str]) -> str:
 def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
     """A confusion matrix: a row for each label, a column for each answer, coloured by share.
 
-    The columns have numbers, which stand beside the labels, so that no label is cut.
+    Few short labels stand above their columns; of others the columns have numbers, which stand
+    beside the labels, so that no label is cut.
     """
     if len(labels) > _LARGEST_MATRIX:
         return paragraph(f"{len(labels)} labels are too many for a picture.")
@@ -258,7 +260,8 @@ def matrix(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
     for label, line in zip(labels, counts, strict=True):
         total = max(1, sum(line))
         rows.append((label, [(count, round(100 * count / total)) for count in line]))
-    return _piece("matrix", list(labels), rows)
+    is_short = len(labels) <= _FEW_LABELS and max(map(len, labels)) <= _SHORT_LABEL
+    return _piece("matrix", list(labels), rows, is_short)
 
 
 def _number(value: object) -> object:

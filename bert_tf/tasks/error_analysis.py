@@ -8,13 +8,13 @@ predictions/<set>/judged.jsonl   each row: what was expected and given, and its 
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from bert_tf import files
-from bert_tf.analysis import comparison, errors
+from bert_tf.analysis import comparison, errors, suspects
 from bert_tf.analysis.comparison import Other
 from bert_tf.analysis.judged import Judged
 from bert_tf.analysis.slices import Asked
@@ -34,13 +34,14 @@ class Looking:
       slice_words: rows that hold a word, against those that do not.
       slice_columns: columns of the file by whose values rows are told apart.
       compare: the work directory of another run.
-      check_labels: how many rows of the training set are searched for wrong labels; 0: none.
+      check_labels: a training set of up to so many rows is answered too, to find labels that are
+        likely wrong and words that are new; 0: never.
     """
 
     slice_words: Sequence[str] = ()
     slice_columns: Sequence[str] = ()
     compare: str = ""
-    check_labels: int = 0
+    check_labels: int = suspects.MOST_CHECKED
 
     def check(self) -> None:
         """ValueError if `compare` is no work directory whose rows were kept."""
@@ -116,7 +117,7 @@ def analyse(
     splits: Mapping[str, Split],
     results: Mapping[str, Result],
     looking: Looking = Looking(),  # noqa: B008 - frozen
-    known_words: Collection[str] | None = None,
+    train: tuple[Split, Result] | None = None,
 ) -> Analysed:
     """The error analysis of the sets that have labels and whose task says what became of rows.
 
@@ -125,12 +126,14 @@ def analyse(
       splits: {name: the set}.
       results: {name: its results}.
       looking: what else is wanted.
-      known_words: those of the training texts; None: not known.
+      train: the training set and its results, if it was answered.
 
     Raises:
       ValueError: the files have no such columns, or the other run was scored on other rows.
     """
     judged, asked = {}, {}
+    trained_on = task.judge(train[0], train[1].rows) if train else None
+    known_words = trained_on and suspects.known_words(trained_on)
     for name, result in results.items():
         found = task.judge(splits[name], result.rows) if splits[name].is_labelled else None
         if found is not None and len(found):
@@ -141,7 +144,7 @@ def analyse(
         "format_version": errors.FORMAT_VERSION,
         "sets": {name: errors.analyse(one, asked[name]) for name, one in judged.items()},
         "comparisons": _comparisons(judged, asked, looking.compare),
-        "training": None,
+        "training": trained_on and suspects.find(trained_on),
     }
     return Analysed(content, judged, asked)
 
@@ -190,3 +193,9 @@ def _read_other(folder: str, name: str) -> Other | None:
 def as_line(content: Mapping[str, Any]) -> str:
     """JSON as it stands beside a page."""
     return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def wants_training_set(task: Score, rows: int, looking: Looking) -> bool:
+    """Whether the training set of so many rows is to be answered for the analysis."""
+    has_analysis = type(task).judge is not Score.judge
+    return has_analysis and rows <= looking.check_labels

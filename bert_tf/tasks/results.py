@@ -31,6 +31,7 @@ def write_results(
     results: Mapping[str, Result],
     looking: Looking = Looking(),  # noqa: B008 - frozen
     colour: Callable[[list[str]], list[list]] | None = None,
+    train: Result | None = None,
 ) -> None:
     """Writes the files that are listed at the head of this module.
 
@@ -41,9 +42,11 @@ def write_results(
       results: {name of the set: its results}.
       looking: what the error analysis shall show besides.
       colour: of the words of mistakes, see `Analysed.add_colours`; None: without colours.
+      train: the results for the training set, if it was answered.
     """
     splits = {**prepared.dev, **prepared.test}
-    analysed = error_analysis.analyse(task, splits, results, looking)
+    answered = train and (prepared.train, train)
+    analysed = error_analysis.analyse(task, splits, results, looking, answered)
     if colour is not None:
         analysed.add_colours(colour)
     for name, result in results.items():

@@ -13,6 +13,7 @@ from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.explanation.colours import word_parts
 from bert_tf.files import sha256
+from bert_tf.tasks import error_analysis
 from bert_tf.tasks.beliefs import Explain
 from bert_tf.tasks.error_analysis import Looking
 from bert_tf.tasks.results import check_held_out, write_results
@@ -73,7 +74,8 @@ class Plan:
           write_more: writes other files, before results.json, which says that all is there.
           looking: what the error analysis shall show besides.
         """
-        task, results = self._evaluate(trained)
+        task, results, evaluator = self._evaluate(trained)
+        train = self._train_result(evaluator, looking)
         scores = {name: result.scores for name, result in results.items() if result.scores}
         if distribution.is_chief(self.session.strategy):
             first = next(iter(self.data.dev), None)
@@ -85,13 +87,21 @@ class Plan:
             colour = None
             if isinstance(task, Explain):
                 colour = functools.partial(word_parts, task, trained.model)
-            write_results(folder, task, self.data, results, looking, colour)
+            write_results(folder, task, self.data, results, looking, colour, train)
             if self.session.tracker is not None:
                 self.session.tracker.finish(folder)
         return Finetuned(trained.model, task, scores, results)
 
-    def _evaluate(self, trained: Trained) -> tuple[Score, dict[str, Result]]:
-        """(the task, {name of the set: scores and answers}); scores of sets that have labels.
+    def _train_result(self, evaluator: Evaluator, looking: Looking) -> Result | None:
+        """The answers to the training set, if it is to be searched for wrong labels."""
+        train = self.data.train
+        if not error_analysis.wants_training_set(self.task, len(train.examples), looking):
+            return None
+        scores, rows = evaluator.run_with_rows(train.arrays)
+        return Result(scores, rows)
+
+    def _evaluate(self, trained: Trained) -> tuple[Score, dict[str, Result], Evaluator]:
+        """(task, {name of the set: scores and answers}, evaluator); scores of sets with labels.
 
         An evaluation of the first set at the end of the training is not repeated. What is chosen on
         evaluation data (a threshold) is chosen on the first set, before its scores.
@@ -112,7 +122,7 @@ class Plan:
                 scores |= task.score(rows, part_of.arrays)  # with what was chosen
                 scores |= task.baselines(task.make_dataset(part_of.arrays, part, training=False))
             results[name] = Result(scores if part_of.is_labelled else {}, rows)
-        return task, results
+        return task, results, evaluator
 
 
 def finetune(

@@ -176,6 +176,22 @@ def test_the_analysis_is_whole_and_is_shown(case):
     assert len(list(analysed.row_files("dev")["judged.jsonl"])) == ROWS
 
 
+def test_the_training_set_gives_suspect_labels_and_known_words(case):
+    task, part, rows, _ = case
+    result = Result({"a": 1.0}, rows)
+    assert error_analysis.wants_training_set(task, ROWS, Looking(check_labels=ROWS))
+    assert not error_analysis.wants_training_set(task, ROWS, Looking(check_labels=ROWS - 1))
+    content = error_analysis.analyse(task, {"dev": part}, {"dev": result}, train=(part, result))
+    found = content.content["training"]
+    assert found["rows"] == ROWS and 0 < found["contradicted"] <= ROWS
+    new = [
+        one
+        for one in content.content["sets"]["dev"]["slices"]
+        if one["by"] == "words that training did not have"
+    ]
+    assert [(one["slice"], one["rows"]) for one in new] == [("none", ROWS)]
+
+
 def test_another_run_is_compared_from_its_folder(case, tmp_path):
     task, part, rows, _ = case
     result = {"dev": Result({"a": 1.0}, rows)}
