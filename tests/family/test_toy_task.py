@@ -102,3 +102,19 @@ def test_a_line_with_another_number_of_answers_is_refused(folder):
     result = run_in_process(SCRIPTS / "predict.py", *words, stdin="who flies\tcat\n")
     assert result.returncode == 1
     assert "1 answers; this model takes 2, a tab before each." in result.stderr
+
+
+def test_its_report_page_says_where_it_fails_and_compares_it(folder):
+    found = json.loads((folder / "work" / "report.json").read_text())
+    assert [one["label"] for one in found["sets"]["dev"]["labels"]] == ["0", "1"]
+    assert found["training"]["rows"] == 20
+    assert "dev: what is right and wrong" in (folder / "work" / "report.html").read_text()
+    run(
+        "evaluate",
+        f"--model={folder}/work",
+        f"--data={folder}/dev.jsonl",
+        f"--report={folder}/errors.html",
+        f"--compare={folder}/work",
+    )
+    compared = json.loads((folder / "errors.json").read_text())["comparisons"]["dev"]
+    assert compared["table"][0]["difference"] == 0 and compared["only_this"] == 0

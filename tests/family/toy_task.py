@@ -14,6 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
+from bert_tf.analysis import judged
+from bert_tf.analysis.judged import Items, Judged
 from bert_tf.config.task import Facts as BaseFacts
 from bert_tf.config.task import Settings
 from bert_tf.data.batches.in_memory import make_array_dataset
@@ -158,6 +160,33 @@ class ChoiceTask(Learn, Score, Serve):
         weights_B = batch["weights"]
         hits = losses.weighted_hits(outputs["logits"], batch["right"], weights_B)
         return {"accuracy": (hits, tf.reduce_sum(weights_B))}
+
+    def row_outputs(self, outputs, batch):
+        return {"logits": tf.cast(outputs["logits"], tf.float32), "row_ids": batch["row_ids"]}
+
+    def judge(self, part, rows):
+        probs_BC, right = tf.nn.softmax(rows["logits"]).numpy(), part.examples.right
+        given = probs_BC.argmax(axis=1)
+        hits = given == right
+        numbers = np.arange(len(right))
+        items = Items(
+            rows=numbers,
+            expected=[str(number) for number in right],
+            given=[str(number) for number in given],
+            outcomes=["right" if hit else "wrong answer" for hit in hits],
+            confidences=probs_BC[numbers, given],
+        )
+        return Judged(
+            unit="questions",
+            places=numbers.tolist(),
+            texts=part.examples.questions,
+            metric=judged.mean("accuracy"),
+            counts=np.stack([hits, np.ones(len(hits))], axis=1),
+            items=items,
+            labels=[str(number) for number in range(self.facts.num_answers)],
+            outcomes=("right", "wrong answer"),
+            lengths=part.arrays["input_mask"].sum(axis=(1, 2)),
+        )
 
     def read_line(self, line):
         found, expected = line.count("\t"), self.facts.num_answers
