@@ -12,6 +12,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
+    import keras
+
     from bert_tf.config.experiment import ExperimentConfig as ExperimentConfig
     from bert_tf.export.saved_model import export_saved_model as export_saved_model
     from bert_tf.model_folder import load_tokenizer as load_tokenizer
@@ -71,7 +73,7 @@ __all__ = [
 ]
 
 
-def load(path: str, *, dtype: str = "float32") -> tuple[Any, Any]:
+def load(path: str, *, dtype: str = "float32") -> "tuple[keras.Model, Tokenizer]":
     """(Keras model, Tokenizer) of a model folder, or of a checkpoint of another project.
 
     Args:

@@ -39,6 +39,9 @@ flags.DEFINE_list(
 
 # "{{function_node ...}} the reason [Op:ReadFile] name:" around what TensorFlow has to say.
 _PYTHON_ERROR = re.compile(r"\b[A-Z]\w*Error: ")  # raised by a function of a tf.data pipeline
+# Of an error with several roots: "2 root error(s) found.", then "(0) INTERNAL: the first".
+_ROOT_ERRORS = re.compile(r"\d+ root error\(s\) found")
+_ROOT_ERROR = re.compile(r"^\(\d+\) \w+: ")
 _OP_NOISE = re.compile(r"\{\{.*?\}\} ?| ?\[Op:\w+\](?: name: ?)?")
 _FLAG_ERROR = re.compile(r"FATAL Flags parsing error:\s*(.*?)\s*Pass --helpshort", re.DOTALL)
 _MISSING_FLAG = re.compile(r"flag (--\w+)=None: .* must have a value other than None\.?")
@@ -277,7 +280,8 @@ def _first_line(error: Exception) -> str:
     text = getattr(error, "message", None) or str(error) or type(error).__name__
     lines = [line.strip() for line in str(text).strip().splitlines() if line.strip()]
     if isinstance(error, _tensorflow_errors()):
-        lines = [line for line in lines if _PYTHON_ERROR.search(line)][:1] or lines[:1]
+        reasons = [_ROOT_ERROR.sub("", line) for line in lines if not _ROOT_ERRORS.match(line)]
+        lines = [line for line in reasons if _PYTHON_ERROR.search(line)][:1] or (reasons or lines)[:1]
         lines[0] = _PYTHON_ERROR.split(lines[0])[-1]
     return _OP_NOISE.sub("", " ".join(lines))
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 _SIZE = 2048
 _REPEATS, _MEASUREMENTS = 3, 6
+_HOPELESS = 4  # times the memory of the machine
 _PACKAGES = ("tensorflow", "tensorflow-text", "keras", "numpy")
 # Not all of TF_: Terraform's TF_VAR_ and TF_TOKEN_ may hold secrets.
 _OF_TENSORFLOW = ("CPP_", "NUM_", "ENABLE_", "DISABLE_", "DETERMINISTIC", "USE_", "FORCE_", "FP16_")
@@ -86,6 +87,26 @@ def matmul_ceiling(dtype: str) -> float:
     accelerated = any(device.device_type != "CPU" for device in tf.config.list_logical_devices())
     measure = matmul_rate(dtype, 8192 if accelerated else 1024)
     return max(measure() for _ in range(_MEASUREMENTS))
+
+
+def check_memory(needed: float, what: str, advice: str) -> None:
+    """Refuses what this machine can never hold.
+
+    Args:
+      needed: bytes; an estimate.
+      what: needs them; begins the message.
+      advice: ends it.
+
+    Raises:
+      ValueError: `needed` is so many times the memory of this machine that no estimate is that far
+        off.
+    """
+    there = _memory_bytes()
+    if there is not None and needed > _HOPELESS * there:
+        raise ValueError(
+            f"{what} would run out of memory: it needs about {needed / 1e9:,.0f} GB on a replica, "
+            f"this machine has {there / 1e9:,.0f} GB. {advice}"
+        )
 
 
 def _cpu_model() -> str:

@@ -145,6 +145,16 @@ def test_fail_prints_one_line_and_exits(capsys):
             ),
             "a; not there",
         ),
+        (  # what TensorFlow says, quoted in a message of ours
+            ValueError("a.txt: {{function_node __wrapped__Read}} it is cut [Op:Read] name:"),
+            "a.txt: it is cut",
+        ),
+        (
+            tf.errors.InternalError(
+                None, None, "2 root error(s) found.\n(0) X: {{function_node f}}{{node g}} why"
+            ),
+            "why",
+        ),
         (
             tf.errors.InvalidArgumentError(None, None, "ValueError: row 3: bad\nTraceback ..."),
             "row 3: bad",

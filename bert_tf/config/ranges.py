@@ -12,6 +12,9 @@ BELOW_ONE: Range = ("at least 0 and less than 1", lambda value: 0 <= value < 1)
 NOT_NEGATIVE: Range = ("at least 0", lambda value: value >= 0)
 AT_LEAST_ONE: Range = ("at least 1", lambda value: value >= 1)
 POSITIVE: Range = ("more than 0", lambda value: value > 0)
+# Numbers of steps, rows or passes. More would not fit into a counter.
+COUNT: Range = ("at least 0 and less than 2**31", lambda value: 0 <= value < 2**31)
+COUNT_FROM_ONE: Range = ("at least 1 and less than 2**31", lambda value: 1 <= value < 2**31)
 
 DATA: Mapping[str, Range] = {"dev_fraction": BELOW_ONE}
 OPTIMIZER: Mapping[str, Range] = {
@@ -35,18 +38,18 @@ OPTIMIZER: Mapping[str, Range] = {
     "unfreeze_every": NOT_NEGATIVE,
 }
 TRAIN: Mapping[str, Range] = {
-    "global_batch_size": AT_LEAST_ONE,
-    "num_micro_batches": AT_LEAST_ONE,
-    "num_train_steps": NOT_NEGATIVE,
-    "num_train_epochs": NOT_NEGATIVE,
-    "steps_per_loop": AT_LEAST_ONE,
-    "eval_batch_size": AT_LEAST_ONE,
-    "eval_every": NOT_NEGATIVE,
-    "checkpoint_every": NOT_NEGATIVE,
-    "keep_checkpoints": AT_LEAST_ONE,
+    "global_batch_size": COUNT_FROM_ONE,
+    "num_micro_batches": COUNT_FROM_ONE,
+    "num_train_steps": COUNT,
+    "num_train_epochs": COUNT,
+    "steps_per_loop": COUNT_FROM_ONE,
+    "eval_batch_size": COUNT_FROM_ONE,
+    "eval_every": COUNT,
+    "checkpoint_every": COUNT,
+    "keep_checkpoints": COUNT_FROM_ONE,
     "time_budget_minutes": NOT_NEGATIVE,
-    "num_reinitialized_layers": NOT_NEGATIVE,
-    "early_stop_patience": NOT_NEGATIVE,
+    "num_reinitialized_layers": COUNT,
+    "early_stop_patience": COUNT,
     "spike_factor": NOT_NEGATIVE,
     "seed": ("at least 0 and less than 2**32", lambda value: 0 <= value < 2**32),
 }

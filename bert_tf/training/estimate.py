@@ -4,7 +4,6 @@ B rows of a replica's micro-batch, P predictions, V vocabulary.
 """
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
@@ -16,8 +15,6 @@ from bert_tf.progress import format_seconds
 from bert_tf.training.flops import step_flops
 from bert_tf.training.phases import Phase, phase_at
 from bert_tf.training.step import TrainState, weights_of
-
-_HOPELESS = 4  # times the memory of the machine; an estimate is never that far off
 
 
 def matmul_ceiling(config: ExperimentConfig) -> float:
@@ -57,7 +54,12 @@ def log(state: TrainState, phases: Sequence[Phase], num_replicas: int) -> None:
       ValueError: a step needs many times the memory of this machine.
     """
     for phase in phases:
-        _check_possible(memory_bytes(state, phase.config, num_replicas))
+        machine.check_memory(
+            memory_bytes(state, phase.config, num_replicas),
+            "a step",
+            "Lower train.global_batch_size, or raise train.num_micro_batches; --find_batch finds "
+            "how many.",
+        )
         logging.info(
             "a step%s needs about %.3g GB on each replica and %.3g GFLOP; this machine multiplies "
             "matrices with %.3g GFLOP/s a device",
@@ -65,16 +67,6 @@ def log(state: TrainState, phases: Sequence[Phase], num_replicas: int) -> None:
             memory_bytes(state, phase.config, num_replicas) / 1e9,
             step_flops(phase.config) / 1e9,
             matmul_ceiling(phase.config) / 1e9,
-        )
-
-
-def _check_possible(needed: float) -> None:
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > _HOPELESS * there:
-        raise ValueError(
-            f"a step would run out of memory: it needs about {needed / 1e9:,.0f} GB on a replica, "
-            f"this machine has {there / 1e9:,.0f} GB. Lower train.global_batch_size, or raise "
-            "train.num_micro_batches; --find_batch finds how many."
         )
 
 

@@ -7,11 +7,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf import progress
+from bert_tf import machine, progress
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.layers import fused
 from bert_tf.tasks.task import Task
 from bert_tf.training.distribution import is_on_cpu
+
+_FLOAT32 = 4  # bytes
 
 
 def distribute(
@@ -49,7 +51,10 @@ class Evaluator:
       task: gives loss and metrics.
       model: the Keras model.
       strategy: the devices.
-      batch_size: rows of a step, over all replicas.
+      batch_size: rows of a step, over all replicas. The last step is filled up.
+
+    Raises:
+      ValueError: one layer's hidden states of so many rows are many times this machine's memory.
     """
 
     def __init__(
@@ -59,6 +64,12 @@ class Evaluator:
         strategy: tf.distribute.Strategy,
         batch_size: int,
     ):
+        of_a_row = task.config.data.max_seq_length * task.config.model.hidden_size * _FLOAT32
+        machine.check_memory(
+            of_a_row * batch_size / strategy.num_replicas_in_sync,
+            f"an evaluation with {batch_size:,} rows a step",
+            "Lower train.eval_batch_size, or --batch_size of evaluate.py.",
+        )
         self._task, self._model, self._strategy = task, model, strategy
         self._batch_size = batch_size
         self._step = tf.function(self._global_results, autograph=False)

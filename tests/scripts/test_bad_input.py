@@ -170,6 +170,19 @@ CONFIG = [
     ({"config.model.hiden_size": 3}, "config.model has no key 'hiden_size'. Known: .*hidden_size"),
     ({"config.train.global_batch_size": "many"}, "global_batch_size=many: invalid literal"),
     ({"config.train.eval_every": -1}, "train.eval_every is -1; expected at least 0"),
+    # Sizes that cannot be: one line, before anything is compiled.
+    ({"config.train.global_batch_size": 10**9}, "a step would run out of memory: it needs about"),
+    ({"config.train.eval_batch_size": 10**9}, "an evaluation with 1,000,000,000 rows a step would"),
+    ({"config.train.global_batch_size": 10**20}, "expected at least 1 and less than 2\\*\\*31"),
+    ({"config.train.steps_per_loop": 10**20}, "expected at least 1 and less than 2\\*\\*31"),
+    (
+        {"config.train.num_train_steps": 0, "config.train.num_train_epochs": 0},
+        "num_train_epochs is 0.* and train.num_train_steps is 0: nothing would be trained",
+    ),
+    (
+        {"config.train.num_train_steps": 0, "config.train.num_train_epochs": "inf"},
+        "num_train_epochs is inf; expected at least 0 and less than",
+    ),
     ({"config.train.seed": -1}, "train.seed is -1; expected at least 0"),
     ({"config.train.dtype": "float16"}, "train.dtype is 'float16'; expected one of float32"),
     ({"config.data.max_seq_length": 64}, "max_seq_length is 64, but the model takes at most 32"),
@@ -304,6 +317,7 @@ CASES = {
     ],
     "evaluate": [
         *MODEL,
+        ({"batch_size": 10**9}, "an evaluation with 1,000,000,000 rows a step would run out of"),
         (
             {"data": "{b}/new_label.tsv"},
             "new_label.tsv:3: .*'label': the label 'fish' was not seen",

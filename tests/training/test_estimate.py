@@ -2,6 +2,7 @@
 
 import pytest
 
+from bert_tf import machine
 from bert_tf.config.experiment import (
     BertConfig,
     DataConfig,
@@ -63,5 +64,5 @@ def test_the_forecast_names_rows_time_and_checkpoints():
 
 def test_a_step_that_can_never_fit_is_refused_before_anything_is_compiled():
     with pytest.raises(ValueError, match="would run out of memory: it needs about .* GB"):
-        estimate._check_possible(1e18)
-    estimate._check_possible(1e9)
+        machine.check_memory(1e18, "a step", "Lower it.")
+    machine.check_memory(1e9, "a step", "Lower it.")
