@@ -281,7 +281,8 @@ def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(text).strip().splitlines() if line.strip()]
     if isinstance(error, _tensorflow_errors()):
         reasons = [_ROOT_ERROR.sub("", line) for line in lines if not _ROOT_ERRORS.match(line)]
-        lines = [line for line in reasons if _PYTHON_ERROR.search(line)][:1] or (reasons or lines)[:1]
+        from_python = [line for line in reasons if _PYTHON_ERROR.search(line)]
+        lines = (from_python or reasons or lines)[:1]
         lines[0] = _PYTHON_ERROR.split(lines[0])[-1]
     return _OP_NOISE.sub("", " ".join(lines))
 
