@@ -34,7 +34,8 @@ failed=0
 found_tests=0
 run_pytest() {
   local code=0
-  .venv/bin/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile \
+  local TIMEFORMAT="took %0R s, of the processors %0U s" # twice the first, if no core was idle
+  time .venv/bin/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile \
     --no-loadscope-reorder "$@" || code=$?
   case $code in
     0) found_tests=1 ;;
