@@ -128,7 +128,7 @@ def losses(checkpoint: Checkpoint, format_name: str) -> list[str]:
     """What the format cannot hold of `checkpoint`, one sentence for each thing.
 
     Raises:
-      ValueError: the model has no names for the format.
+      ValueError: the format cannot hold the model at all, whatever may be lost.
     """
     names = encoders.names_of(checkpoint.config, format_name)
     lost = [*names.losses(checkpoint.config, checkpoint.heads)]

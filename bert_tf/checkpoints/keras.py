@@ -178,8 +178,9 @@ def _load(model, files: Files) -> None:
 
 
 def losses(checkpoint: Checkpoint) -> list[str]:
-    """See `checkpoint.losses`."""
+    """See `checkpoint.losses`. A tokenizer of another kind is refused: no preset is without one."""
     names, task = encoders.names_of(checkpoint.config, _NAME), checkpoint.task.name
+    keras_tokenizer.make(checkpoint, names.tokenizer)
     lost = []
     if task != "embedding" and task not in names.tasks:
         lost.append(f"the head for {task}: keras-hub has no such class for this encoder.")

@@ -1,5 +1,6 @@
 """keras-hub's own models against what bert_tf makes of their presets, and the other way round."""
 
+import dataclasses
 import json
 
 import keras
@@ -10,7 +11,8 @@ import pytest
 from bert_tf import model_folder
 from bert_tf.checkpoints import checkpoint as foreign
 from bert_tf.checkpoints.parity import TOLERANCE
-from tests.checkpoints.models import BATCH, VOCABULARY, make_checkpoint, outputs_of
+from tests.checkpoints.models import BATCH, LETTERS, VOCABULARY, make_checkpoint, outputs_of
+from tests.family.toy_tokenizer import ToyTokenizer
 
 BACKBONE = {
     "vocabulary_size": 64,
@@ -92,6 +94,13 @@ def test_what_is_lost_is_refused_unless_allowed(tmp_path):
     without = {row.ours for row in rows if not row.theirs}
     assert without == {"cls/seq_relationship/output_weights", "cls/seq_relationship/output_bias"}
     assert foreign.read(str(tmp_path / "there")).task.name == "pretraining"
+
+
+def test_a_tokenizer_of_another_kind_is_refused_before_anything_is_called_lossy(tmp_path):
+    """Not first "Pass --allow_lossy", and then another refusal."""
+    before = dataclasses.replace(make_checkpoint(), tokenizer=ToyTokenizer(LETTERS))
+    with pytest.raises(ValueError, match="BertTokenizer of keras-hub is WordPiece"):
+        foreign.write(before, str(tmp_path / "there"), "keras")
 
 
 def edit(path, **changes):
