@@ -252,7 +252,8 @@ class TrainStep:
         """Updates the weights whose updates are orthogonal, or the others."""
         clip = self._config.optimizer.clip_norm
         if clip:
-            gradients = [gradient * (clip / tf.maximum(norm, clip)) for gradient in gradients]
+            factor = clip / tf.maximum(norm, clip)
+            gradients = [gradient * factor for gradient in gradients]
         step = tf.convert_to_tensor(self._state.step)
         self._state.optimizer.apply(
             gradients,

@@ -7,6 +7,7 @@ Shapes: B rows of a replica batch, S tokens of a row, P predictions of a row, E 
 """
 
 import concurrent.futures
+import functools
 import threading
 from collections.abc import Callable, Sequence
 
@@ -120,10 +121,16 @@ def batch_maker(
         example = batch.pop("example_indices", example)
         batch = _add_inputs(batch, packed=manifest.max_examples_per_row > 1)
         if not manifest.static_masks:
-            batch = masker(batch, epoch, example)
+            batch = _traced_once(masker)(batch, epoch, example)
         return masker.add_draws(batch, epoch, example) if masker.has_draws else batch
 
     return finish
+
+
+@functools.lru_cache(maxsize=4)
+def _traced_once(masker: Masker) -> Callable:
+    """`masker` as a function that a run traces once, not once for each of its data sets."""
+    return tf.function(masker.__call__, autograph=False)
 
 
 def row_signature(manifest: Manifest, batch_size: int | None) -> dict[str, tf.TensorSpec]:

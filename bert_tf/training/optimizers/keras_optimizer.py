@@ -130,15 +130,10 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         step = tf.cast(tf.convert_to_tensor(self.iterations), tf.int64)
         variables = [variable, *self._slots[index]]
         old = [tf.convert_to_tensor(v) for v in variables]
-        new = optimizers.update(
-            self._config,
-            place,
-            old[0],
-            tf.cast(gradient, old[0].dtype),
-            old[1:],
-            step=pace.number_of_update(step),
-            learning_rate=tf.cast(learning_rate, old[0].dtype) * pace.factor,
-        )
+        rate = tf.cast(learning_rate, old[0].dtype)
+        scalars = optimizers.UpdateScalars.of(self._config, pace, step, rate)
+        gradient = tf.cast(gradient, old[0].dtype)
+        new = optimizers.update(self._config, place, old[0], gradient, old[1:], scalars)
         for target, before, after in zip(variables, old, new, strict=True):
             self.assign(target, pace.choose(step, after, before))
 

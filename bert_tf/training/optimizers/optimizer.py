@@ -5,6 +5,7 @@ checkpoint is a flat dict. Every replica updates its own copy from the same all-
 without a second all-reduce.
 """
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
@@ -13,7 +14,7 @@ from bert_tf.config.experiment import OptimizerConfig
 from bert_tf.layers import roles
 from bert_tf.listed_names import in_short
 from bert_tf.training.optimizers import updates
-from bert_tf.training.optimizers.layerwise import pace_of_weights
+from bert_tf.training.optimizers.layerwise import Pace, pace_of_weights
 from bert_tf.training.optimizers.places import Place
 
 
@@ -37,15 +38,47 @@ def slot_shapes(name: str, place: Place, shape: Sequence[int]) -> dict[str, tupl
     return {"m": shape, "v": shape}
 
 
+@dataclasses.dataclass(frozen=True)
+class UpdateScalars:
+    """The scalars of one update, the same for all weights of a pace.
+
+    They are computed once: a large model has hundreds of weights, and to trace them for each would
+    take longer than to trace the rest of the update.
+
+    Attributes:
+      number: int64, of this update, from 1.
+      learning_rate: float32.
+      moments: how the means of Adam move; None if the optimizer has none.
+    """
+
+    number: tf.Tensor
+    learning_rate: tf.Tensor
+    moments: updates.Moments | None
+
+    @classmethod
+    def of(
+        cls, config: OptimizerConfig, pace: Pace, step: tf.Tensor, learning_rate: tf.Tensor
+    ) -> "UpdateScalars":
+        """Those of `pace` after `step` finished steps, with `learning_rate` for a pace of 1."""
+        number, moments = pace.number_of_update(step), None
+        if config.name not in ("sgd", "adafactor"):
+            moments = updates.Moments.at(
+                number,
+                beta_1=config.beta_1,
+                beta_2=config.beta_2,
+                epsilon=config.epsilon,
+                corrected=config.name == "lamb" or config.bias_correction,
+            )
+        return cls(number, learning_rate * pace.factor, moments)
+
+
 def update(
     config: OptimizerConfig,
     place: Place,
     weight: tf.Tensor,
     gradient: tf.Tensor,
     slots: Sequence[tf.Tensor],
-    *,
-    step: tf.Tensor,
-    learning_rate: tf.Tensor,
+    scalars: UpdateScalars,
 ) -> tuple[tf.Tensor, ...]:
     """Computes one update of the variable at `place` with the optimizer `config.name`.
 
@@ -54,15 +87,14 @@ def update(
       place: decides whether decay and trust ratio apply.
       weight, gradient: float32 of the same shape.
       slots: in the order of `slot_shapes`.
-      step: number of this update, from 1.
-      learning_rate: float32 scalar.
+      scalars: of the weight's pace.
 
     Returns:
       The new (weight, *slots).
     """
     is_decayed = roles.takes_decay(place.role)
     decay = config.weight_decay if is_decayed else 0.0
-    rate = {"learning_rate": learning_rate, "weight_decay": decay}
+    rate = {"learning_rate": scalars.learning_rate, "weight_decay": decay}
     if config.name == "sgd":
         return (updates.sgd_update(weight, gradient, **rate),)
     if config.name == "adafactor":
@@ -70,7 +102,7 @@ def update(
             weight,
             gradient,
             *slots,
-            step=step,
+            step=scalars.number,
             decay_exponent=config.decay_exponent,
             update_clip=config.update_clip,
             relative_step=config.relative_step,
@@ -85,19 +117,10 @@ def update(
             update_rms=config.update_rms,
             **rate,
         )
-    is_lamb = config.name == "lamb"
-    moments = updates.Moments(
-        step=step,
-        beta_1=config.beta_1,
-        beta_2=config.beta_2,
-        epsilon=config.epsilon,
-        bias_correction=is_lamb or config.bias_correction,
-    )
-    if is_lamb:
-        return updates.lamb_update(
-            weight, gradient, *slots, moments=moments, is_adapted=is_decayed, **rate
-        )
-    return updates.adamw_update(weight, gradient, *slots, moments=moments, **rate)
+    rate["moments"] = scalars.moments
+    if config.name == "lamb":
+        return updates.lamb_update(weight, gradient, *slots, is_adapted=is_decayed, **rate)
+    return updates.adamw_update(weight, gradient, *slots, **rate)
 
 
 class Optimizer:
@@ -184,6 +207,10 @@ class Optimizer:
           orthogonalized: True: update only weights with orthogonal updates; False: only the other
             weights; None: all.
         """
+        scalars = {
+            pace: UpdateScalars.of(self._config, pace, step, learning_rate)
+            for pace in dict.fromkeys(self.paces.values())
+        }
         for (path, weight), gradient in zip(self.weights.items(), gradients, strict=True):
             if orthogonalized not in (None, path in self.orthogonalized):
                 continue
@@ -191,15 +218,7 @@ class Optimizer:
             names = slot_shapes(self._config.name, place, weight.shape)
             variables = [weight, *(self.slots[f"{path}/{name}"] for name in names)]
             old = [tf.convert_to_tensor(variable) for variable in variables]
-            new = update(
-                self._config,
-                place,
-                old[0],
-                gradient,
-                old[1:],
-                step=pace.number_of_update(step),
-                learning_rate=learning_rate * pace.factor,
-            )
+            new = update(self._config, place, old[0], gradient, old[1:], scalars[pace])
             for variable, before, after in zip(variables, old, new, strict=True):
                 variable.assign(pace.choose(step, after, before))
 

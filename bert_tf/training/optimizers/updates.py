@@ -31,18 +31,30 @@ class Moments:
     """Adam's running means of the gradient (m) and of its square (v), and the update from them.
 
     Attributes:
-      step: number of this update, from 1 (only for the bias correction).
       beta_1, beta_2: decay rates of m and v.
       epsilon: added to the root of v.
-      bias_correction: divide m and v by 1 - beta^step (Kingma and Ba 2015, algorithm 1);
-        google-research/bert does not.
+      corrections: float32 scalars, the factors of m and of the root of v; None for no correction.
     """
 
-    step: tf.Tensor
     beta_1: float
     beta_2: float
     epsilon: float
-    bias_correction: bool
+    corrections: tuple[tf.Tensor, tf.Tensor] | None
+
+    @classmethod
+    def at(
+        cls, step: tf.Tensor, *, beta_1: float, beta_2: float, epsilon: float, corrected: bool
+    ) -> "Moments":
+        """The moments of update `step`, from 1. All weights of one pace can share them.
+
+        With `corrected`, m and v are divided by 1 - beta^step (Kingma and Ba 2015, algorithm 1);
+        google-research/bert does not.
+        """
+        corrections = None
+        if corrected:  # factors, because a division takes longer
+            factor = 1.0 / _one_minus_power(beta_1, step)
+            corrections = factor, tf.math.rsqrt(_one_minus_power(beta_2, step))
+        return cls(beta_1, beta_2, epsilon, corrections)
 
     def direction(
         self, gradient: tf.Tensor, m: tf.Tensor, v: tf.Tensor
@@ -51,9 +63,9 @@ class Moments:
         m = self.beta_1 * m + (1.0 - self.beta_1) * gradient
         v = self.beta_2 * v + (1.0 - self.beta_2) * tf.square(gradient)
         m_hat, root = m, tf.sqrt(v)
-        if self.bias_correction:  # multiplies, because a division takes longer
-            m_hat *= 1.0 / _one_minus_power(self.beta_1, self.step)
-            root *= tf.math.rsqrt(_one_minus_power(self.beta_2, self.step))
+        if self.corrections:
+            m_factor, root_factor = self.corrections
+            m_hat, root = m_hat * m_factor, root * root_factor
         return m_hat / (root + self.epsilon), m, v
 
 
@@ -78,7 +90,7 @@ def adamw_update(
 
     Args:
       weight, gradient, m, v: float32 of the same shape.
-      moments: settings of m and v.
+      moments: of this update.
       learning_rate: float32 scalar.
       weight_decay: 0 for none.
 
