@@ -18,8 +18,8 @@ tf.config.set_logical_device_configuration(_CPU, [tf.config.LogicalDeviceConfigu
 # starts: what is ignored stays ignored in a child.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Tracing makes millions of objects that stay; to look through all of them again and again is a tenth
-# of the tests' time.
+# Tracing makes millions of objects that stay. Looking through all of them again and again takes a
+# tenth of the tests' time.
 gc.freeze()
 gc.set_threshold(50_000, 10, 10)
 
