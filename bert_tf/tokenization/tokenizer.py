@@ -8,16 +8,13 @@ brackets is ragged.
 """
 
 import abc
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from bert_tf import hub, members
 from bert_tf.tokenization import (
-    added_tokens,
     code_points,
     finding,
     model_inputs,
@@ -27,13 +24,13 @@ from bert_tf.tokenization import (
     word_starts,
 )
 from bert_tf.tokenization.added_tokens import AddedToken
-from bert_tf.tokenization.row_layout import RowLayout
+from bert_tf.tokenization.token_list import TokenList
 
 # AutoGraph would find nothing to convert here, and take 1.5 s for it whenever a graph is made.
 _as_written = tf.autograph.experimental.do_not_convert
 
 
-class Tokenizer(tf.Module, abc.ABC):
+class Tokenizer(TokenList):
     """Text in, token ids and model inputs out, as TensorFlow ops.
 
     Works eagerly, in `tf.function`, in `tf.data.Dataset.map`, and as an attribute of a `tf.Module`
@@ -41,9 +38,9 @@ class Tokenizer(tf.Module, abc.ABC):
     fine-tuning and is exported with the model.
 
     A new kind is a subclass in a module of its own, which exports it under the name `Tokenizer`. It
-    sets `FILES` and `SETTINGS`, gives the properties and methods that are abstract here, and calls
-    the constructor below once its tokens are known. `Tokenizer.from_folder` finds it by the `kind`
-    in tokenizer_config.json.
+    sets `FILES` and `SETTINGS`, gives the properties and methods that are abstract here and in
+    `TokenList`, and calls the constructor below once its tokens are known. `Tokenizer.from_folder`
+    finds it by the `kind` in tokenizer_config.json.
 
     Attributes:
       FILES: names of the files that hold its vocabulary.
@@ -69,58 +66,6 @@ class Tokenizer(tf.Module, abc.ABC):
         self._tokens_V = tf.constant(self.tokens)
         self._begins_word_V = tf.constant(self.begins_word)
         self._words = None
-
-    # What each kind says of its vocabulary.
-
-    @property
-    @abc.abstractmethod
-    def vocabulary_tokens(self) -> tuple[str, ...]:
-        """The tokens in the order of their ids, as the vocabulary spells them."""
-
-    @property
-    @abc.abstractmethod
-    def vocabulary_texts(self) -> tuple[str, ...]:
-        """The text that each of them stands for: without marks of where words begin."""
-
-    @property
-    @abc.abstractmethod
-    def vocabulary_begins_word(self) -> np.ndarray:
-        """Bool: each of them begins a word. A punctuation mark is a word of its own."""
-
-    @property
-    @abc.abstractmethod
-    def vocabulary_identity(self) -> str:
-        """SHA-256 of the vocabulary, in hex."""
-
-    @property
-    @abc.abstractmethod
-    def pad_id(self) -> int:
-        """Fills a row up."""
-
-    @property
-    @abc.abstractmethod
-    def unk_id(self) -> int:
-        """Stands for a text that the vocabulary cannot write."""
-
-    @property
-    @abc.abstractmethod
-    def cls_id(self) -> int:
-        """Begins every row and stands for all of it."""
-
-    @property
-    @abc.abstractmethod
-    def sep_id(self) -> int:
-        """Ends a text."""
-
-    @property
-    @abc.abstractmethod
-    def mask_id(self) -> int:
-        """Stands for a token to be predicted."""
-
-    @property
-    @abc.abstractmethod
-    def layout(self) -> RowLayout:
-        """Where the special tokens stand in a row."""
 
     # What each kind does.
 
@@ -149,10 +94,6 @@ class Tokenizer(tf.Module, abc.ABC):
         Returns:
           see `tokenize_with_offsets`.
         """
-
-    def special_token(self, token_id: int) -> AddedToken:
-        """A special token of the vocabulary, with the flags that it has if no file has others."""
-        return added_tokens.special(self.vocabulary_tokens[token_id], token_id)
 
     def normalize(self, texts: tf.Tensor) -> tf.Tensor:
         """The form of texts [N] in which added tokens with the flag `normalized` are found."""
@@ -186,30 +127,6 @@ class Tokenizer(tf.Module, abc.ABC):
     def added(self) -> tuple[AddedToken, ...]:
         """Tokens that are whole in every text, and special tokens with unusual flags, by id."""
         return self._whole.added
-
-    @functools.cached_property
-    def tokens(self) -> tuple[str, ...]:
-        """All tokens in the order of their ids: those of the vocabulary, then those added to it."""
-        return added_tokens.extended(self.vocabulary_tokens, self.added)
-
-    @functools.cached_property
-    def token_texts(self) -> tuple[str, ...]:
-        """The text that each token stands for: its spelling without marks of where words begin."""
-        texts = self.vocabulary_texts
-        return (*texts, *self.tokens[len(texts) :])
-
-    @functools.cached_property
-    def begins_word(self) -> np.ndarray:
-        """Bool [V], read-only: the token begins a word. An added token does."""
-        begins = np.ones(len(self.tokens), np.bool_)
-        begins[: len(self.vocabulary_tokens)] = self.vocabulary_begins_word
-        begins.flags.writeable = False
-        return begins
-
-    @functools.cached_property
-    def identity(self) -> str:
-        """SHA-256 of all tokens, in hex: data and models name their tokenizer by it."""
-        return added_tokens.identity(self.vocabulary_identity, self.added)
 
     @_as_written
     @single_texts.or_one_text
@@ -295,14 +212,6 @@ class Tokenizer(tf.Module, abc.ABC):
         added = [token.to_json() for token in self.added]
         return settings | ({"added_tokens": added} if added else {})
 
-    @property
-    def special_ids(self) -> tuple[int, ...]:
-        """The ids of padding, unknown, first, separator and mask token, in this order."""
-        return (self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id)
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
     def word_form(self, word: str) -> str:
         """The form in which this tokenizer sees a word: a lower-casing one in lower case."""
         return word
@@ -361,12 +270,6 @@ class Tokenizer(tf.Module, abc.ABC):
         """The texts, string [N], of ids, int32 [N, (S)]: words and one space between them."""
         texts_V = tf.constant(self.token_texts)
         return word_starts.joined(ids, texts_V, self._begins_word_V, self.special_ids)
-
-    def tokens_of(self, ids: tf.Tensor | tf.RaggedTensor) -> tf.Tensor | tf.RaggedTensor:
-        """The tokens of ids, as strings of the same (dense or ragged) shape."""
-        if isinstance(ids, tf.RaggedTensor):
-            return tf.ragged.map_flat_values(self.tokens_of, ids)
-        return tf.gather(self._tokens_V, ids)
 
     @_as_written
     def word_ids(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
