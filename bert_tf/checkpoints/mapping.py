@@ -110,16 +110,17 @@ def check_layers(rules: Collection[Rule], tensors: Tensors, config: EncoderConfi
       ValueError: the tensors have more layers, or are too few for this number of layers.
     """
     shapes, source, count = tensors.shapes, tensors.source, config.num_hidden_layers
+    key = config.SIZE_FIELDS[2]  # as its file spells the number of layers
     if count > max(len(shapes), _LAYERS_WITHOUT_TENSORS):
         raise ValueError(
-            f"{source}: {len(shapes)} tensors, but the config says num_hidden_layers {count}: "
+            f"{source}: {len(shapes)} tensors, but the config says {key} {count}: "
             "variables of the encoder are missing."
         )
     here, more = by_name(rules, count), by_name(rules, count + 1)
     beyond = sorted(name for name in shapes if name in more and name not in here)
     if beyond:
         raise ValueError(
-            f"{source}: found {beyond[0]}, but the config says num_hidden_layers {count}. Expected "
+            f"{source}: found {beyond[0]}, but the config says {key} {count}. Expected "
             "weights and config of the same model."
         )
 
@@ -267,6 +268,6 @@ def _check_missing(
         raise ValueError(
             f"{source}: {len(missing)} variables of the encoder are missing, among them "
             f"{', '.join(missing[:3])}. Expected a whole {config.model_type!r} with "
-            f"num_hidden_layers {config.num_hidden_layers}. Found, but not used: {names}. Check "
-            "that the config belongs to these weights."
+            f"{config.SIZE_FIELDS[2]} {config.num_hidden_layers}. Found, but not used: {names}. "
+            "Check that the config belongs to these weights."
         )

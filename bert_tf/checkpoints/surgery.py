@@ -12,6 +12,7 @@ import numpy as np
 from absl import logging
 
 from bert_tf.checkpoints.checkpoint import Checkpoint
+from bert_tf.checkpoints.model_variables import variables_of
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tokenization.tokenizer import Tokenizer
 
@@ -120,6 +121,15 @@ def with_positions(checkpoint: Checkpoint, number: int) -> Checkpoint:
     )
 
 
+def _shapes(checkpoint: Checkpoint, config: EncoderConfig) -> dict[str, tuple[int, ...]]:
+    """{path: shape} of the variables with this config, and of those that a second encoder may have.
+
+    A second encoder, ELECTRA's generator, has a masked-LM head, and a name of its own in front.
+    """
+    shapes = dict(dataclasses.replace(checkpoint, config=config).variables().shapes)
+    return variables_of(config, {"masked_lm"}, checkpoint.task.name).shapes | shapes
+
+
 def _resized(
     checkpoint: Checkpoint,
     *,
@@ -138,8 +148,7 @@ def _resized(
     Raises:
       ValueError: a variable would change in more than its number of rows.
     """
-    old = checkpoint.variables().shapes
-    more = dataclasses.replace(checkpoint, config=with_one_more).variables().shapes
+    old, more = (_shapes(checkpoint, made) for made in (checkpoint.config, with_one_more))
     changed = [path for path in old if old[path] != more[path]]
     for path in changed:
         if more[path] != (old[path][0] + 1, *old[path][1:]):
@@ -151,6 +160,11 @@ def _resized(
     def reader(path: str) -> Callable[[], np.ndarray]:
         return lambda: resize(checkpoint.weights[path])
 
-    readers = {path: reader(path) for path in changed if path in checkpoint.weights}
+    tails = tuple(path[path.index("/") :] for path in changed)  # without the encoder's name
+    readers = {
+        path: reader(path)
+        for path in checkpoint.weights
+        if path in changed or (path not in old and path.endswith(tails))
+    }
     weights = checkpoint.weights.replaced(readers)
     return dataclasses.replace(checkpoint, config=config, weights=weights)

@@ -176,9 +176,10 @@ class PublishedConfig(EncoderConfig):
         """Returns itself; ValueError for values of the wrong type or out of range."""
         super().check(source)
         if self.hidden_size % self.num_attention_heads:
+            width, _, _, heads = self.SIZE_FIELDS
             raise ValueError(
-                f"{source}: hidden_size ({self.hidden_size}) is not divisible by "
-                f"num_attention_heads ({self.num_attention_heads})."
+                f"{source}: {width} ({self.hidden_size}) is not divisible by {heads} "
+                f"({self.num_attention_heads})."
             )
         for name in filter(None, (self.hidden_act, getattr(self, "masked_lm_hidden_act", ""))):
             try:

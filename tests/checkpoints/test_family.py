@@ -189,6 +189,7 @@ def test_a_release_of_electra_without_a_configuration_file_is_read(tmp_path):
         (AlbertConfig(num_hidden_groups=13), "at most one group for each layer"),
         (AlbertConfig(inner_group_num=17), "expected at most 16"),
         (ElectraConfig(hidden_size=255), "not divisible by num_attention_heads"),
+        (DistilBertConfig(dim=255), r"dim \(255\) is not divisible by n_heads \(12\)"),
         (DistilBertConfig(activation="swish"), "unknown activation 'swish'"),
         (DistilBertConfig(dropout=1.0), "dropout is 1.0; expected less than 1"),
     ],

@@ -7,6 +7,7 @@ from bert_tf import model_folder
 from bert_tf.checkpoints import surgery
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from tests.checkpoints.models import VOCABULARY, make_checkpoint
+from tests.tasks import test_replaced_tokens
 
 WORDS = "bert/embeddings/word_embeddings"
 BIAS = "cls/predictions/output_bias"
@@ -51,3 +52,21 @@ def test_positions_are_cut_or_repeated(number):
     np.testing.assert_array_equal(after.weights[POSITIONS], expected)
     assert after.config.max_position_embeddings == number
     assert after.data.max_seq_length == min(16, number)
+
+
+@pytest.mark.parametrize("untied", [False, True])
+def test_the_tables_of_a_generator_change_with_those_of_its_discriminator(tmp_path, untied):
+    task = test_replaced_tokens.make(untied_generator_embeddings=untied)
+    model_folder.save(str(tmp_path / "electra"), task, task.build_model(), {})
+    tokens = [*SPECIAL_TOKENS, "b", "ab"]
+    Vocabulary(tokens).save(str(tmp_path / "vocab.txt"))
+    before = model_folder.read_checkpoint(str(tmp_path / "electra"))
+    after = surgery.with_vocabulary(before, str(tmp_path / "vocab.txt"))
+    path = f"generator/{BIAS}"
+    old = before.weights[path]
+    np.testing.assert_array_equal(after.weights[path][:6], [*old[:5], old[6]])
+    longer = surgery.with_positions(after, 20)
+    model_folder.save_checkpoint(str(tmp_path / "own"), longer, {})
+    _, model = model_folder.load(str(tmp_path / "own"))
+    tables = [w for w in model.weights if "word_embeddings" in w.path]
+    assert [w.shape[0] for w in tables] == [7] * (1 + untied)
