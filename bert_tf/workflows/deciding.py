@@ -1,4 +1,4 @@
-"""How a trained classifier decides: chosen on labelled data, written into its folder."""
+"""Fits the decisions of a trained classifier on labelled data, and writes them into its folder."""
 
 import dataclasses
 import tempfile
@@ -14,11 +14,11 @@ from bert_tf.training.evaluate import Evaluator
 
 @dataclasses.dataclass(frozen=True)
 class Decided:
-    """What came out.
+    """The result.
 
     Attributes:
-      before, after: scores on the data without decisions and with them.
-      folder: the model folder that was changed.
+      before, after: scores on the data without and with decisions.
+      folder: the changed model folder.
     """
 
     before: dict[str, float]
@@ -34,23 +34,26 @@ def decide(
     reading: Reading = AS_NAMED,
     batch_size: int = 64,
 ) -> Decided:
-    """Chooses how a model decides and writes it into its folder; nothing is trained.
+    """Fits the decision settings of a model and writes them into its folder, without training.
 
     Args:
       model: model folder or work directory of a classifier.
-      data: a labelled file, other than the training data.
-      settings: {name: text}: those in `Settings.DECIDING`, and those in `Settings.READING` that say
-        how the file is read. What is not named is as without any decision.
+      data: a labelled file, not the training data.
+      settings: {name: text}: settings in `Settings.DECIDING` and `Settings.READING`. Other decision
+        settings get their defaults.
       reading: format and encoding of the file.
       batch_size: rows of a batch.
 
     Raises:
-      ValueError: another kind of model, a bad setting, or bad data.
+      ValueError: the model has another task, or a setting or the data is bad.
     """
     task, keras_model = model_folder.load(model, dtype=None)
     names = task.config.task.DECIDING
     if not names:
-        raise ValueError(f"{model}: nothing is decided by a {task.config.task.name} model.")
+        raise ValueError(
+            f"{model}: a {task.config.task.name} model has no decision settings. Expected a "
+            "classifier."
+        )
     deciding = {name: text for name, text in settings.items() if name in names}
     others = {name: text for name, text in settings.items() if name not in names}
     undecided, decided = _decided_anew(task, NOTHING), _decided_anew(task, deciding)
@@ -65,7 +68,7 @@ def decide(
 
 
 def _decided_anew(task: Score, given: Mapping[str, str]) -> Score:
-    """The task with no decisions but those of `given`, {setting: text}."""
+    """The task with only the decisions in `given`, {setting: text}."""
     kind, names = type(task.config.task), task.config.task.DECIDING
     plain = kind()
     values = {name: getattr(plain, name) for name in names}
@@ -76,4 +79,4 @@ def _decided_anew(task: Score, given: Mapping[str, str]) -> Score:
     known = {field.name for field in dataclasses.fields(task.facts)} & set(names)
     facts = dataclasses.replace(task.facts, **{name: values[name] for name in known})
     config = dataclasses.replace(task.config, task=settings)
-    return type(task)(config, task.tokenizer, facts)  # which checks them
+    return type(task)(config, task.tokenizer, facts)  # checks the settings

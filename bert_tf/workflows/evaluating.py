@@ -1,4 +1,4 @@
-"""Scores of a trained model on data that it has not seen, as scripts/evaluate.py gives them."""
+"""Scores a trained model on other data, for scripts/evaluate.py."""
 
 import dataclasses
 import os
@@ -25,13 +25,13 @@ from bert_tf.training.evaluate import Evaluator
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A file or data set to score, and how it is read.
+    """A file or data set to score, and how to read it.
 
     Attributes:
-      path: a file as finetune.py takes it, or pretraining data as pretrain.py takes it.
-      header: names of the columns of a file that has no header line.
+      path: a file for finetune.py, or pretraining data for pretrain.py.
+      header: names of the columns of a file without a header line.
       reading: format and encoding.
-      settings: {name: text}: settings of the task that say how a file is read.
+      settings: {name: text}: settings of the task for reading files.
     """
 
     path: str
@@ -72,18 +72,18 @@ def evaluate(
 
     Args:
       model: a model folder or work directory.
-      data: a file as finetune.py takes it, or pretraining data as pretrain.py takes it.
+      data: a file for finetune.py, or pretraining data for pretrain.py.
       batch_size: rows of a batch, over all replicas.
-      dtype: to compute in; None: that of the training, so scores repeat.
-      strategy: which devices, one of `training.STRATEGIES`.
-      predictions_dir: where the answers to all data are written; None: nowhere.
+      dtype: compute dtype; None: the dtype of the training, so that scores repeat.
+      strategy: the devices, one of `training.STRATEGIES`.
+      predictions_dir: folder for the answers to all data; None: do not write them.
       report: the page of the error analysis; None: none.
 
     Returns:
-      {metric: value}, with those of a constant answer.
+      {metric: value}, including the metrics of a constant answer.
 
     Raises:
-      ValueError: the model has no scores, or the data are not for it.
+      ValueError: the model has no scores, or the data does not fit it.
     """
     source = data if isinstance(data, Source) else Source(data)
     if isinstance(strategy, str):
@@ -94,7 +94,8 @@ def evaluate(
         files = scored.task.prediction_files(scored.rows, scored.part.arrays)
         if not files:
             raise ValueError(
-                f"--predictions_dir: a {scored.task.config.task.name} model has no files."
+                f"--predictions_dir: a {scored.task.config.task.name} model has no prediction "
+                "files. Leave it out."
             )
         write_files(predictions_dir, files)
     if report is not None:

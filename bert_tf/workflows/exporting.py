@@ -1,4 +1,4 @@
-"""Models for other programs, as scripts/export.py writes them."""
+"""Exports models for other programs, for scripts/export.py."""
 
 import dataclasses
 import itertools
@@ -21,10 +21,10 @@ class Calibration:
     """Texts on which int8 of LiteRT measures the ranges of activations.
 
     Attributes:
-      path: a file as predict.py takes it; None: there is none.
-      num_lines: how many lines of it are used.
+      path: a file for predict.py; None: there is none.
+      num_lines: the number of lines to use.
       reading: format and encoding.
-      settings: {name: text}: settings of the task that say how a file is read.
+      settings: {name: text}: settings of the task for reading files.
     """
 
     path: str | None = None
@@ -48,16 +48,16 @@ def export_model(
 
     Args:
       model: a model folder, work directory or checkpoint of another project.
-      output_dir: where it is put; must not exist yet.
+      output_dir: the folder to write; it must not exist yet.
       format: "saved_model", "litert" or "onnx".
       precision: one of `export.PRECISIONS[format]`.
-      calibration: for int8 of litert: a file of texts of the kind to be expected.
+      calibration: for int8 of litert: a file of typical texts.
 
     Returns:
-      The largest difference of an output from that of the model.
+      The largest difference between the outputs of both models.
 
     Raises:
-      ValueError: the format has no such precision, or something of it is missing here.
+      ValueError: the format does not have the precision, or a package is missing.
     """
     _check(format, precision)
     if isinstance(calibration, str):
@@ -85,7 +85,7 @@ def export_model(
 
 
 def _check(format: str, precision: str) -> None:
-    """ValueError for a format that is not known, or numbers in a form that it does not have."""
+    """Raises ValueError for an unknown format, or a precision that the format does not have."""
     if format not in PRECISIONS:
         raise ValueError(f"--format={format}: expected one of {', '.join(PRECISIONS)}.")
     if precision not in PRECISIONS[format]:
@@ -94,7 +94,7 @@ def _check(format: str, precision: str) -> None:
 
 
 def _columns(task: Serve, calibration: Calibration) -> list[list[str]]:
-    """The texts of the calibration data; for a task on pairs both columns."""
+    """The texts of the calibration data; both columns for a task with pairs."""
     path = calibration.path
     if not path:
         raise ValueError("--precision=int8 needs --calibration_data: a file of texts.")

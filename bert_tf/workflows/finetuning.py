@@ -1,4 +1,4 @@
-"""Fine-tuning on labelled files, as scripts/finetune.py does it."""
+"""Fine-tunes on labelled files, for scripts/finetune.py."""
 
 import dataclasses
 import functools
@@ -30,12 +30,12 @@ _SESSION = Session()
 
 @dataclasses.dataclass(frozen=True)
 class Finetuned:
-    """What a fine-tuning run ends with.
+    """The result of a fine-tuning run.
 
     Attributes:
       model: the Keras model.
       task: its task: encodes texts, decodes outputs.
-      scores: {name of the set: {metric: value}} of the sets with labels.
+      scores: {name of the set: {metric: value}} for the sets with labels.
       results: {name of the set: its scores and the outputs of every row}.
     """
 
@@ -47,10 +47,10 @@ class Finetuned:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A fine-tuning run whose data are read and whose settings are checked.
+    """A fine-tuning run with read data and checked settings.
 
     Attributes:
-      task: what is learned.
+      task: the task.
       data: all sets.
       session: with the devices.
       arguments: of `training.loop.train`.
@@ -70,8 +70,8 @@ class Plan:
         """Scores all sets; writes the model folder, predictions, report.html and results.json.
 
         Args:
-          trained: what the loop returned.
-          write_more: writes other files, before results.json, which says that all is there.
+          trained: the result of the loop.
+          write_more: writes other files, before results.json, which shows that the run is complete.
           looking: what the error analysis shall show besides.
         """
         task, results, evaluator = self._evaluate(trained)
@@ -136,25 +136,25 @@ def finetune(
     vocab_file: str | None = None,
     session: Session = _SESSION,
 ) -> Finetuned:
-    """Trains a task on labelled data and scores it; the same call continues a run that was stopped.
+    """Trains a task on labelled data and scores it; the same call continues a stopped run.
 
     Args:
       config: the settings, or the name of a recipe, such as "finetune/sst2". The default classifies
         texts.
-      train_data: a file as finetune.py takes it.
-      work_dir: gets everything that the run writes; at the end also `model/`, which `load` reads,
-        and `report.html`.
+      train_data: a file for finetune.py.
+      work_dir: folder for everything that the run writes; at the end also `model/`, for `load`, and
+        `report.html`.
       eval_data: files to evaluate on; without one a part of `train_data` is held out.
-      test_data: files to predict; those that have labels are scored too.
-      init_checkpoint: what to start from: a model folder, or a checkpoint of another project.
+      test_data: files to predict; files with labels are also scored.
+      init_checkpoint: the initial weights: a model folder, or a checkpoint of another project.
       vocab_file: the tokenizer, if the run starts from random weights.
       session: devices, time limit, a function that is called at each evaluation.
 
     Returns:
-      The model, its task, and what came out.
+      The model, its task, and the results.
 
     Raises:
-      ValueError: data, settings and work directory do not belong together.
+      ValueError: data, settings and work directory do not fit.
     """
     files = Files(train_data, named(eval_data, "dev"), named(test_data, "test"))
     start = Start(init_checkpoint, vocab_file)
@@ -175,13 +175,13 @@ def prepare(
     session: Session,
     trial: str = "",
 ) -> Plan:
-    """Reads the data and checks everything that can be checked before the first step.
+    """Reads the data and checks everything possible before the first step.
 
     Args:
       config, work_dir: as for `finetune`.
       session: with devices.
       files: the data.
-      start: what the run starts from.
+      start: the initial weights and the tokenizer.
       trial: PHASE:NUM_MICRO_BATCHES, for `find_batch`.
     """
     check_is_trained_here(config)
@@ -196,9 +196,9 @@ def prepare(
     print("\n".join(data.look_lines), flush=True)
     config = config.with_steps(len(data.train.examples))
     task = make_task(config, tokenizer, data.facts)
-    # Without evaluations in between there is none in the loop: `Plan.finish` follows.
+    # If `eval_every` is 0, the loop has no evaluation, because `Plan.finish` evaluates.
     watched = next(iter(data.dev.values()), None) if config.train.eval_every else None
-    # Without an evaluation file some of the rows of the training file are not trained on.
+    # Without an evaluation file, some rows of the training file are held out.
     rows = f", {len(data.train.examples)} rows of it" if data.held_out else ""
     arguments = {
         "task": task,
@@ -217,7 +217,7 @@ def prepare(
 
 
 def check_is_trained_here(config: ExperimentConfig) -> None:
-    """ValueError for a task that finetune.py does not train."""
+    """Raises ValueError for a task that finetune.py does not train."""
     script = config.task.TRAINED_BY
     if script != "finetune.py":
         raise ValueError(
@@ -227,17 +227,17 @@ def check_is_trained_here(config: ExperimentConfig) -> None:
 
 
 def check_start(start: Start) -> None:
-    """ValueError unless there is either a checkpoint or a vocabulary."""
+    """Raises ValueError unless there is either a checkpoint or a vocabulary."""
     if bool(start.checkpoint) == bool(start.vocab_file):
         raise ValueError("pass either --init_checkpoint, or --vocab_file for random weights.")
 
 
 def named(paths: str | Sequence[str], name: str) -> dict[str, str]:
-    """{name: path}: one file has the given name, several have those of their files."""
+    """{name: path}: a single file gets the given name, several files get their own names."""
     paths = [paths] if isinstance(paths, str) else listed_names.joined(list(paths))
     if len(paths) < 2:
         return dict(zip([name], paths, strict=False))
     names = [f"{name}_{pathlib.Path(path).name.split('.')[0]}" for path in paths]
     if len(set(names)) < len(names):
-        raise ValueError(f"two files have one name: {', '.join(paths)}. Rename one of them.")
+        raise ValueError(f"two files have the same name: {', '.join(paths)}. Rename one of them.")
     return dict(zip(names, paths, strict=True))

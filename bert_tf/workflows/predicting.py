@@ -1,4 +1,4 @@
-"""Answers to texts, as scripts/predict.py gives them: as a list, on standard output, in a file."""
+"""Answers texts, for scripts/predict.py: as a list, on standard output, or in a file."""
 
 import dataclasses
 import hashlib
@@ -23,12 +23,12 @@ from bert_tf.tasks.classification import calibration
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """What is to be answered, and how it is read.
+    """The input, and how to read it.
 
     Attributes:
       path: lines of text or a table; None: standard input.
       reading: format and encoding.
-      settings: {name: text}: settings of the task that say how a file is read.
+      settings: {name: text}: settings of the task for reading files.
     """
 
     path: str | None
@@ -46,9 +46,9 @@ class Output:
     """A file of answers.
 
     Attributes:
-      path: where.
+      path: the file.
       kind: "jsonl", "csv" or "tsv".
-      settings: what the answers depend on: a file that was begun with others is refused.
+      settings: everything that decides the answers; a file with other settings is refused.
     """
 
     path: str
@@ -67,17 +67,18 @@ def predict(
     """The answers of a model to texts, in their order.
 
     Args:
-      model: what predict.py takes as --model, or what `inference.answerers.load` made of it.
-      texts: one or several, each as a line of predict.py's input: two texts have a tab in between.
-      task: one of `inference.known_tasks`; None: what the model was trained for. "embed": vectors.
-      batch_size: texts that are answered together.
+      model: a --model of predict.py, or the result of `inference.answerers.load`.
+      texts: one or several, each like a line of predict.py's input: two texts have a tab between
+        them.
+      task: one of `inference.known_tasks`; None: the task of the model. "embed": vectors.
+      batch_size: texts of one batch.
       temperature: for a classifier: divides the logits.
 
     Returns:
       A dict for each text, as predict.py prints it.
 
     Raises:
-      ValueError: there is no such model, or a text has another form than it takes.
+      ValueError: there is no such model, or it cannot read a text.
     """
     answerer = answerers.load(model, task) if isinstance(model, str) else model
     if temperature:
@@ -91,7 +92,7 @@ def predict(
 
 
 def for_source(answerer: Answerer, source: Source) -> Answerer:
-    """The same answerer, for files that are written as `source` says."""
+    """The same answerer, with the reading settings of `source`."""
     task = rows.for_reading(answerer.task, source.reading, source.settings)
     return dataclasses.replace(answerer, task=task)
 
@@ -106,10 +107,10 @@ def print_answers(answerer: Answerer, source: Source, kind: str, batch_size: int
 
 
 def answer_into_file(answerer: Answerer, source: Source, output: Output, batch_size: int) -> None:
-    """Writes the answers to all of `source`; continues a file that was begun by a killed process.
+    """Writes the answers to all of `source`; continues the file of a killed process.
 
     Raises:
-      ValueError: the file was begun with other input.
+      ValueError: the file has answers to other input.
     """
     lines, digest = _lines(answerer, source), hashlib.sha256()
     with AnswersFile(output.path, dict(output.settings)) as file:
@@ -141,11 +142,11 @@ def _answer(
 
 
 def _skip(lines: Iterator[stream.Line], file: AnswersFile, digest: Any, output: str) -> None:
-    """Reads the lines that are answered already; ValueError if they are not those."""
+    """Skips the lines that are already answered; ValueError if the lines have changed."""
     _add(digest, itertools.islice(lines, file.num_lines))
     if digest.hexdigest() != file.input_sha256:
         raise ValueError(
-            f"{output}.part was begun with other input. Remove it, or choose another --output."
+            f"{output}.part has answers to other input. Remove it, or choose another --output."
         )
     print(f"continuing after {file.num_lines} lines", file=sys.stderr)
 
@@ -156,10 +157,10 @@ def _add(digest: Any, lines: Iterable[stream.Line]) -> None:
 
 
 def converse(answerer: Answerer, source: Source, batch_size: int) -> None:
-    """One answer after each line, until the input ends or an empty line; mistakes do not end it."""
+    """Answers each line until an empty line or the end of the input; errors do not end it."""
     if source.reading.kind(None) != LINES:
         raise ValueError("--interactive reads lines. Leave out --input_format.")
-    print("a line of text, then Enter; an empty line ends", file=sys.stderr, flush=True)
+    print("type a line of text, then Enter; an empty line ends", file=sys.stderr, flush=True)
     written = AnswerFormat("jsonl")
     for number, text in enumerate(sys.stdin, start=1):
         text = text.rstrip("\r\n")
@@ -175,9 +176,9 @@ def converse(answerer: Answerer, source: Source, batch_size: int) -> None:
 
 
 def fitted_temperature(answerer: Answerer, path: str, batch_size: int) -> float | None:
-    """The temperature that a labelled file says; it is told on standard error.
+    """Fits the temperature on a labelled file, and prints it on standard error.
 
-    None if it makes the calibration error worse, which is told too.
+    Returns None, with a message, if it makes the calibration error worse.
 
     Raises:
       ValueError: the model has no temperature.

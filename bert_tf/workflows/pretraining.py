@@ -1,4 +1,4 @@
-"""Pretraining on data sets that create_pretraining_data.py made, as scripts/pretrain.py does it."""
+"""Pretrains on data sets from create_pretraining_data.py, for scripts/pretrain.py."""
 
 import dataclasses
 import tempfile
@@ -25,10 +25,10 @@ _SESSION = Session()
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A pretraining run whose data and settings are checked.
+    """A pretraining run with checked data and settings.
 
     Attributes:
-      task: what is learned.
+      task: the task.
       session: with the devices.
       arguments: of `training.loop.train`.
     """
@@ -38,9 +38,9 @@ class Plan:
     arguments: dict[str, Any]
 
     def finish(self, trained: Trained) -> dict[str, float]:
-        """Writes the model folders; returns the scores, with those of constant answers.
+        """Writes the model folders; returns the scores, including those of constant answers.
 
-        They are `model` and one for each of `Task.companions`.
+        The folders are `model` and one for each of `Task.companions`.
         """
         eval_data, work_dir = self.arguments["eval_data"], self.arguments["work_dir"]
         metrics = dict(trained.metrics)
@@ -67,23 +67,23 @@ def pretrain(
     vocab_file: str | None = None,
     session: Session = _SESSION,
 ) -> Trained:
-    """Trains an encoder on masked words; the same call continues a run that was stopped.
+    """Trains an encoder on masked words; the same call continues a stopped run.
 
     Args:
       config: the settings, or the name of a recipe, such as "pretrain/mini".
-      train_data: a folder that create_pretraining_data.py made, or "wiki:0.7,books:0.3"; for
+      train_data: a folder from create_pretraining_data.py, or "wiki:0.7,books:0.3"; for
         `train.phases` a list of them, one for each phase.
-      work_dir: gets everything that the run writes; at the end also `model/`, which `load` reads.
+      work_dir: folder for everything that the run writes; at the end also `model/`, for `load`.
       eval_data: data of the same kind to evaluate on.
-      init_checkpoint: what to start from in place of random weights.
-      vocab_file: vocabulary of records that have no manifest.
+      init_checkpoint: initial weights instead of random weights.
+      vocab_file: vocabulary of records without a manifest.
       session: devices, time limit, a function that is called at each evaluation.
 
     Returns:
       The model and its scores.
 
     Raises:
-      ValueError: data, settings and work directory do not belong together.
+      ValueError: data, settings and work directory do not fit.
     """
     train_data = [train_data] if isinstance(train_data, str) else list(train_data)
     start = Start(init_checkpoint, vocab_file)
@@ -96,17 +96,17 @@ def pretrain(
 
 
 def check(config: ExperimentConfig, start: Start) -> ExperimentConfig:
-    """The config, with the model of the checkpoint that the run starts from.
+    """The config, with the model of the checkpoint from which the run starts.
 
     Raises:
-      ValueError: a setting is bad, or the task is no pretraining.
+      ValueError: a setting is bad, or pretrain.py does not train the task.
     """
     config = start.with_model(config)
     config.check()
     if config.task.TRAINED_BY != "pretrain.py":
         raise ValueError(
-            f"the task of --config is {config.task.name!r}; expected one that pretrain.py trains, "
-            "such as 'pretraining'. For labelled texts there is finetune.py."
+            f"the task of --config is {config.task.name!r}; expected a task of pretrain.py, such "
+            "as 'pretraining'. For labelled texts use finetune.py."
         )
     return config
 
@@ -120,16 +120,16 @@ def prepare(
     session: Session,
     trial: str = "",
 ) -> Plan:
-    """Opens the data and checks everything that can be checked before the first step.
+    """Opens the data and checks everything possible before the first step.
 
     Args:
-      config: what `check` returned.
+      config: from `check`.
       train_data, eval_data, work_dir: as for `pretrain`.
       session: with devices.
-      start: what the run starts from.
+      start: the initial weights and the tokenizer.
       trial: PHASE:NUM_MICRO_BATCHES, for `find_batch`.
     """
-    # Workers that are not the chief keep their own index of files without a manifest.
+    # Each worker except the chief keeps its own index of files without a manifest.
     keeps = distribution.is_chief(session.strategy) and not session.dry_run
     index_dir = f"{work_dir}/data" if keeps else tempfile.mkdtemp()
     tokenizer, mixtures, eval_mixture = _open(train_data, eval_data, start.vocab_file, index_dir)
@@ -175,7 +175,7 @@ def _open(
 
 
 def _log_shares(phase) -> None:
-    """How often a phase reads each data set of a mixture."""
+    """Logs how often a phase reads each data set of a mixture."""
     settings, mixture = phase.config.train, phase.data
     if len(mixture.folders) > 1 and settings.num_train_steps:  # 0 until a time budget is fitted
         num_rows = settings.num_train_steps * settings.global_batch_size

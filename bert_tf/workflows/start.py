@@ -1,4 +1,4 @@
-"""What a run of any kind is given: where it starts, its config and its devices."""
+"""The start of any run: initial weights, config and devices."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from bert_tf.training.loop import Session
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """The weights and the tokenizer that a run starts from.
+    """The initial weights and the tokenizer of a run.
 
     Attributes:
       checkpoint: a model folder, work directory or checkpoint of another project; None: random
         weights.
-      vocab_file: vocab.txt or the folder of a tokenizer, where nothing else brings one.
-      model_settings: {name: text}, what the command line says of the model of a checkpoint.
+      vocab_file: vocab.txt or the folder of a tokenizer, if neither checkpoint nor data has one.
+      model_settings: {name: text}, the settings of the checkpoint's model on the command line.
     """
 
     checkpoint: str | None = None
@@ -29,7 +29,7 @@ class Start:
     model_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def with_model(self, config: ExperimentConfig) -> ExperimentConfig:
-        """The config, with the model of the checkpoint if there is one."""
+        """The config, with the checkpoint's model if there is a checkpoint."""
         if not self.checkpoint:
             return config
         model = initial_weights.config_of_checkpoint(
@@ -38,18 +38,18 @@ class Start:
         return dataclasses.replace(config, model=model)
 
     def tokenizer(self) -> Tokenizer | None:
-        """That of the checkpoint or the vocabulary file; None if there is neither."""
+        """The tokenizer of the checkpoint or the vocabulary file; None without both."""
         place = self.checkpoint or self.vocab_file
         return model_folder.load_tokenizer(place) if place else None
 
     @property
     def identity(self) -> str:
-        """Of the weights, for the checkpoints of the run."""
+        """The identity of the weights, for the checkpoints of the run."""
         return initial_weights.identity(self.checkpoint)
 
 
 def config_of(config: ExperimentConfig | str) -> ExperimentConfig:
-    """A config, or that of the recipe of this name.
+    """A config, or the config of the recipe with this name.
 
     Raises:
       ValueError: there is no such recipe.
@@ -58,7 +58,7 @@ def config_of(config: ExperimentConfig | str) -> ExperimentConfig:
 
 
 def with_devices(session: Session) -> Session:
-    """The session with its strategy made; where it names none, of the devices that are there."""
+    """The session with a strategy; by default one for the existing devices."""
     if isinstance(session.strategy, tf.distribute.Strategy):
         return session
     strategy = distribution.make_strategy(session.strategy or "auto")

@@ -75,17 +75,17 @@ def test_a_hash_is_a_word_if_it_has_a_tag(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a O\nb\n", ":2: one column .*they go into --test_data"),
-        ("a O\n\nb x O\n", ":3: 3 columns where the rows before have 2"),
+        ("a O\nb\n", ":2: one column .*as --test_data"),
+        ("a O\n\nb x O\n", ":3: 3 columns, but the rows before have 2"),
         ("a\tO\nb\t\n", ":2: column 2 is empty"),
         ("\n\n", ": no words"),
         ("a O\n\n-DOCSTART- O\n\nb O\n", ":1: a sentence before the first"),
         (b"a O\n\xe9 O\n", ":2: not UTF-8"),
-        ("a B-X\nb B-X\nc O\nd I-X\n", ":4: the tag 'I-X' stands behind 'O', .* in iob2"),
-        ("a B-X\nb E-X\n\nc B-X\n\n", ":4: a sentence ends behind 'B-X', .* in bioes"),
+        ("a B-X\nb B-X\nc O\nd I-X\n", ":4: the tag 'I-X' stands after 'O', .* in iob2"),
+        ("a B-X\nb E-X\n\nc B-X\n\n", ":4: a sentence ends after 'B-X', .* in bioes"),
         ("a B-X\n\nb 0\n", ":3: the tag '0' of 'b' is neither 'O' nor B-, .*tag_scheme=plain"),
         ("a B-X\nb o\n", ":2: the tag 'o' of 'b' is neither 'O' nor"),
-        ("a B-X\nb L-X\n", ":2: the tag 'L-X' of 'b' is neither .* L- and U- are E- and S-"),
+        ("a B-X\nb L-X\n", ":2: the tag 'L-X' of 'b' is neither .* BILOU.s L- and U-"),
         ("# 1\na B-X\nb O\n", ":1: the tag '1' of '#' is neither 'O' nor"),
         ("a O\nb O\n", ": every word has the tag 'O'"),
     ],
@@ -98,8 +98,8 @@ def test_bad_files_are_named_with_their_line(write, text, message):
 
 def test_faulty_tags_are_read_as_others_read_them_and_counted(write, caplog):
     sentences, labels, scheme = read_tagged(write("a B-X\nb B-X\nc O\nd I-X\n\nb B-X\n"))
-    assert "1 of 2 sentences have tags that cannot stand where they do" in caplog.text
-    assert "tags.txt:4: the tag 'I-X' stands behind 'O'" in caplog.text
+    assert "1 of 2 sentences have invalid tags" in caplog.text
+    assert "tags.txt:4: the tag 'I-X' stands after 'O'" in caplog.text
     assert (sentences[0].tags, scheme) == (["B-X", "B-X", "O", "B-X"], "iob2")
     assert labels == ("O", "B-X", "I-X")
 
@@ -252,7 +252,7 @@ def test_plain_tags_beside_o_are_said(write, caplog):
 def test_a_line_of_nothing_but_a_byte_order_mark_is_a_blank_one(write, caplog):
     sentences = read_sentences(write("a\tO\n\ufeff\nb\tB-X\n"))
     assert [s.words for s in sentences] == [["a"], ["b"]]
-    assert "1 lines hold U+FEFF alone and are read as blank ones, first: line 2" in caplog.text
+    assert "1 lines have only U+FEFF and are read as blank lines, first: line 2" in caplog.text
 
 
 def test_a_prefix_of_every_word_is_left_out_when_it_is_named(write, caplog):
@@ -260,7 +260,7 @@ def test_a_prefix_of_every_word_is_left_out_when_it_is_named(write, caplog):
     assert read_tagged(path)[0][0].words == ["en:Anna", "en:sleeps"]
     assert "pass --config.task.word_prefix=en:" in caplog.text
     assert read_tagged(path, TagFormat(word_prefix="en:"))[0][0].words == ["Anna", "sleeps"]
-    with pytest.raises(ValueError, match=":1: the word 'en:Anna' does not begin with 'de:'"):
+    with pytest.raises(ValueError, match=":1: the word is 'en:Anna'; expected 'de:'"):
         read_tagged(path, TagFormat(word_prefix="de:"))
 
 

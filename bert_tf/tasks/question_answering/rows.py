@@ -1,4 +1,4 @@
-"""Questions and their contexts -> rows of tokens: a question and a part of its context in each.
+"""Questions and contexts -> rows of tokens. Each row has a question and a part of its context.
 
 Shapes: Q questions, R rows, S tokens, E tokens of all windows.
 """
@@ -24,7 +24,7 @@ CONTEXT, BEGIN = 1, 2
 
 
 class Tokens(NamedTuple):
-    """Tokens of texts with their characters: int32 [N, (tokens)] each, ends exclusive."""
+    """Tokens of texts, and their characters [start, end): each int32 [N, (tokens)]."""
 
     ids: tf.RaggedTensor
     starts: tf.RaggedTensor
@@ -41,24 +41,24 @@ def lay_out_spans(
     stride: int,
     pad: bool,
 ) -> dict[str, tf.Tensor]:
-    """The rows of all questions, those of a question after each other, in TF ops.
+    """Lays out the rows of all questions, in TF ops; the rows of a question are consecutive.
 
     Args:
-      questions: int32 [Q, (tokens)]; what is longer than `max_query_length`, or half of the row,
+      questions: int32 [Q, (tokens)]. A question longer than `max_query_length`, or half of the row,
         loses its end.
       contexts: the context of each question.
-      layout: of a row.
-      max_seq_length: S at most.
+      layout: the row layout.
+      max_seq_length: the largest S.
       max_query_length: see above.
       stride: tokens between the beginnings of two windows.
-      pad: make every row `max_seq_length` long, not only as long as the longest.
+      pad: pad every row to `max_seq_length`, instead of the longest row.
 
     Raises:
-      ValueError: no room for a question and its context.
+      ValueError: a row has no room for a question and its context.
 
     Returns:
-      int32 [R, S] `input_ids`, `input_mask`, `segment_ids`; `answer_places`: 1 on the context, 2
-      on those of its tokens that have most context in this row, where an answer may begin;
+      int32 [R, S] `input_ids`, `input_mask`, `segment_ids`; `answer_places`: 1 for tokens of the
+      context, 2 for those of them that have most context in this row, where an answer can begin;
       `char_starts` and `char_ends` of the context's tokens; int32 [R] `question_rows`, the
       question of each row.
     """
@@ -101,11 +101,11 @@ class SquadData:
     Attributes:
       path: the file.
       contexts: of all paragraphs.
-      questions: those that have rows, in the order of their rows.
+      questions: the questions with rows, in the order of their rows.
       arrays: int32 [R, S] `input_ids`, `input_mask`, `segment_ids`, `answer_places`; int32 [R]
-        `start_positions`, `end_positions` (0, the first token, where the row does not hold the
+        `start_positions`, `end_positions` (0, the first token, if the row does not have the
         answer); float32 [R] `span_weights`.
-      char_starts, char_ends: int32 [R, S], which characters of the context a token stands for.
+      char_starts, char_ends: int32 [R, S], the characters of each token in the context.
       question_rows: int32 [R], the question of each row.
     """
 
@@ -137,12 +137,12 @@ def encode_squad(
       squad: the file.
       tokenizer: of the model.
       max_seq_length, max_query_length, stride: see `lay_out_spans`.
-      training: every answer must be in its context; otherwise answers are only compared with, and
-        a question whose answer is not there is kept.
-      skip_bad: leave a training question whose answer is not there out.
+      training: every answer must be in its context. Otherwise answers are used only for scores, and
+        questions whose answer is not in the context are kept.
+      skip_bad: skip training questions whose answer is not in the context.
 
     Raises:
-      ValueError: what `locate_answers` and `lay_out_spans` raise.
+      ValueError: as in `locate_answers` and `lay_out_spans`.
     """
     places = locate_answers(squad, skip_bad=skip_bad or not training)
     questions = [q for q in squad.questions if q.id in places or not training]
@@ -196,7 +196,7 @@ def _tokenize(texts: list[str], tokenizer: Tokenizer) -> Tokens:
 def _positions(
     rows: dict[str, np.ndarray], contexts: Tokens, places: list[tuple[int, int] | None]
 ) -> dict[str, np.ndarray]:
-    """First and last token of the answer in each row; 0 where it is not or not whole in the row."""
+    """First and last token of the answer in each row; 0 if the row does not have all of it."""
     span_Q2 = np.array([place or (0, 0) for place in places], np.int64).reshape(-1, 2)
     begins_Q, ends_Q = span_Q2.T
     question_T = contexts.ids.value_rowids().numpy()

@@ -1,7 +1,8 @@
 """Exact match and F1 of answers: SQuAD 1.1 and 2.0 (Rajpurkar et al. 2016, 2018) and CMRC 2018.
 
-Equal to the official evaluations of SQuAD; all scores between 0 and 1. Those of CMRC compare single
-ideographs and the words between them, where the official script cuts such words with NLTK.
+Equal to the official evaluations of SQuAD; all scores are between 0 and 1. The scores of CMRC
+compare single ideographs and the words between them; the official script splits such words with
+NLTK.
 """
 
 import collections
@@ -10,7 +11,7 @@ import string
 from collections.abc import Callable, Mapping, Sequence
 
 METRICS = ("squad", "cmrc")
-# What can be wrong with an answer, the first is nothing.
+# The outcomes of an answer. The first is the right answer.
 OUTCOMES = (
     "right",
     "too long",
@@ -28,18 +29,18 @@ _CHINESE_UNITS = re.compile(r"[\u4e00-\u9fa5]|[^\s\u4e00-\u9fa5]+")
 
 
 def normalize_answer(text: str) -> str:
-    """Lower case, without punctuation, articles and white space at the ends or repeated."""
+    """Lower case, without punctuation, articles, and extra white space."""
     text = "".join(character for character in text.lower() if character not in _PUNCTUATION)
     return " ".join(_ARTICLES.sub(" ", text).split())
 
 
 def exact_match(answer: str, prediction: str) -> float:
-    """1.0 if they are the same once normalised."""
+    """1.0 if both are equal after normalisation."""
     return float(normalize_answer(answer) == normalize_answer(prediction))
 
 
 def word_f1(answer: str, prediction: str) -> float:
-    """F1 of the words they share; 0 where there are none."""
+    """F1 of the common words; 0 without common words."""
     answer_words = normalize_answer(answer).split()
     words = normalize_answer(prediction).split()
     common = collections.Counter(answer_words) & collections.Counter(words)
@@ -54,19 +55,19 @@ def _f1(num_same: int, num_answer: int, num_predicted: int) -> float:
 
 
 def word_f1_or_null(answer: str, prediction: str) -> float:
-    """That of SQuAD 2.0: two texts of which nothing is left agree."""
+    """`word_f1` of SQuAD 2.0: two texts that are empty after normalisation are equal."""
     if not normalize_answer(answer) or not normalize_answer(prediction):
         return exact_match(answer, prediction)
     return word_f1(answer, prediction)
 
 
 def chinese_exact_match(answer: str, prediction: str) -> float:
-    """1.0 if they are the same in lower case and without marks."""
+    """1.0 if both are equal in lower case and without punctuation."""
     return float(_without_marks(answer) == _without_marks(prediction))
 
 
 def chinese_f1(answer: str, prediction: str) -> float:
-    """F1 of the longest common stretch of ideographs and words."""
+    """F1 of the longest common sequence of ideographs and words."""
     units = [_CHINESE_UNITS.findall(_without_marks(text)) for text in (answer, prediction)]
     longest, before = 0, [0] * (len(units[1]) + 1)
     for unit in units[0]:
@@ -99,10 +100,10 @@ def answer_scores(
     null_odds: Mapping[str, float] | None = None,
     null_threshold: float = 0.0,
 ) -> dict[str, float]:
-    """`exact_match` and `f1`, and with null answers what SQuAD 2.0 reports besides.
+    """`exact_match` and `f1`, and with null answers the other scores of SQuAD 2.0.
 
     Args:
-      answers: {id: the answers any of which is right}; none if there is no answer.
+      answers: {id: all right answers}; empty if there is no answer.
       predictions: {id: the best answer that is not null}.
       metric: one of METRICS.
       null_answers: score as SQuAD 2.0 does.
@@ -110,9 +111,9 @@ def answer_scores(
       null_threshold: odds above it mean no answer.
 
     Returns:
-      `exact_match`, `f1`. With null answers they are those at the threshold, and there are
-      `has_answer_f1`, `no_answer_accuracy`, `best_exact_match`, `best_f1` and the
-      `best_exact_match_threshold`, `best_f1_threshold` that give them.
+      `exact_match`, `f1`. With null answers these are the scores at the threshold, and there are
+      also `has_answer_f1`, `no_answer_accuracy`, `best_exact_match`, `best_f1` and their
+      thresholds, `best_exact_match_threshold`, `best_f1_threshold`.
     """
     exact, f1 = {}, {}
     for name, texts in answers.items():
@@ -145,7 +146,7 @@ def answer_scores(
 def question_scores(
     answers: Sequence[str], prediction: str, *, metric: str = "squad", null_answers: bool = False
 ) -> tuple[float, float]:
-    """(exact match, F1) of one question: those of the answer that is most like the prediction."""
+    """(exact match, F1) of one question, with the right answer nearest to the prediction."""
     compare_exact, compare_f1 = _PAIRS[metric, null_answers]
     if null_answers:
         answers = [text for text in answers if normalize_answer(text)] or [""]
@@ -164,7 +165,7 @@ def _best_threshold(
     null_odds: Mapping[str, float],
     has_answer: dict[str, bool],
 ) -> tuple[float, float]:
-    """(the best score, the threshold that gives it): answers are let in by their odds."""
+    """(the best score, its threshold): adds one answer at a time, in the order of their odds."""
     current = best = float(sum(not has for has in has_answer.values()))
     names = sorted(scores, key=null_odds.__getitem__)
     threshold = min(null_odds[names[0]] - 1.0, 0.0) if names else 0.0  # no answer at all
@@ -177,16 +178,16 @@ def _best_threshold(
 
 
 def answer_outcome(answers: Sequence[str], prediction: str, metric: str = "squad") -> str:
-    """Which of OUTCOMES it is.
+    """The outcome of a prediction, one of OUTCOMES.
 
     Args:
-      answers: any of them is right; none if there is no answer.
+      answers: all right answers; empty if there is no answer.
       prediction: "" for no answer.
-      metric: one of METRICS, says what is compared.
+      metric: one of METRICS, for the comparison.
 
     Returns:
-      "too long" if the prediction holds an answer, "too short" if an answer holds it, "shares
-      words" if they share one, "elsewhere" if they do not.
+      "too long" if the prediction contains an answer, "too short" if an answer contains it, "shares
+      words" if they have a common word, "elsewhere" otherwise.
     """
     compare_exact, compare_f1 = _PAIRS[metric, True]
     normalize = _without_marks if metric == "cmrc" else normalize_answer

@@ -1,11 +1,10 @@
-"""Tagged words in columns: a word a line, a blank line behind each sentence (CoNLL and the like).
+"""Tagged words in columns: one word a line, a blank line after each sentence (CoNLL and similar).
 
-Knows nothing of labels or tokens; sentences as records are read by `sentence_records`. Two or more
-columns, between tabs (then a word may hold spaces)
-or between spaces. `-DOCSTART-` as a word begins a document. Lines that begin with `#` before the
-first word of a sentence are comments, unless they have as many columns as the words; which of the
-two stands between columns, and how many there are, the first line says that does not begin so. A
-line that holds nothing but U+FEFF is a blank one: WNUT-2017's development set has such a line.
+Knows nothing of labels or tokens; `sentence_records` reads sentences as records. Tabs (then a word
+can have spaces) or spaces separate two or more columns. The word `-DOCSTART-` begins a document.
+Before the first word of a sentence, lines that begin with `#` are comments, unless they have as
+many columns as the words. The first line that does not begin with `#` decides the separator and the
+number of columns. A line with only U+FEFF is blank: WNUT-2017's development set has such a line.
 """
 
 import re
@@ -17,7 +16,7 @@ from absl import logging
 from bert_tf.data.text.lines import read_lines
 
 DOCUMENT_START = "-DOCSTART-"
-_MARK = "\ufeff"  # a byte order mark, where it is none
+_MARK = "\ufeff"  # a byte order mark inside a file
 _BLANKS = re.compile(r"[ \t]+")
 
 
@@ -26,9 +25,9 @@ class Sentence(NamedTuple):
 
     Attributes:
       words: its words.
-      tags: the tag of each; none in a file without tags.
+      tags: the tag of each word; empty in a file without tags.
       lines: the line of each word in the file, from 1.
-      document: number of its document, from 0; -1 if the file does not say where they begin.
+      document: number of its document, from 0; -1 if the file does not mark documents.
     """
 
     words: list[str]
@@ -52,11 +51,11 @@ def read_sentences(
       word_column: number from 1; None: the first.
       tag_column: number from 1; None: the last.
       encoding: of the file.
-      needs_tags: False: a file of one column holds words alone.
+      needs_tags: False: a file of one column has only words.
 
     Raises:
-      ValueError: what `read_lines` raises; a row has another number of columns than the first
-        one, only one, or not that many; an empty field; no words at all.
+      ValueError: as in `read_lines`; a row has another number of columns than the first row, only
+        one column, or no such column; a field is empty; there are no words.
     """
     sentences, document = [], -1
     words, tags, lines = [], [], []
@@ -95,7 +94,7 @@ def _rows(path: str, encoding: str, needs_tags: bool) -> Iterator[tuple[int, lis
     marks = [number for number, text in lines if _MARK in text and not text.strip(" \t" + _MARK)]
     if marks:
         logging.warning(
-            "%s: %d lines hold U+FEFF alone and are read as blank ones, first: line %d",
+            "%s: %d lines have only U+FEFF and are read as blank lines, first: line %d",
             path,
             len(marks),
             marks[0],
@@ -122,7 +121,7 @@ def _rows(path: str, encoding: str, needs_tags: bool) -> Iterator[tuple[int, lis
 
 
 def _first_words(lines: Sequence[str]) -> str:
-    """The first line that is surely no comment; if there is none, one of two columns."""
+    """The first line that is not a comment; otherwise a line of two columns."""
     for text in lines:
         if text.strip(" \t") and not text.startswith("#") and not _is_document_start(text):
             return text
@@ -130,7 +129,7 @@ def _first_words(lines: Sequence[str]) -> str:
 
 
 def _is_document_start(text: str) -> bool:
-    """With any number of columns, between whatever."""
+    """Whether a line begins a document, with any number of columns and any separator."""
     return _BLANKS.split(text.strip(" \t"), maxsplit=1)[0] == DOCUMENT_START
 
 
@@ -142,12 +141,12 @@ def _check_row(path: str, line: int, row: list[str], num_columns: int) -> None:
     if len(row) == 1:
         raise ValueError(
             f"{path}:{line}: one column ({row[0][:40]!r}). Expected a word and its tag, with a "
-            "space or tab between them. Words without tags can be answered: they go into "
-            "--test_data of finetune.py."
+            "space or tab between them. Pass a file of words without tags as --test_data of "
+            "finetune.py."
         )
     if len(row) != num_columns:
         raise ValueError(
-            f"{path}:{line}: {len(row)} columns where the rows before have {num_columns}."
+            f"{path}:{line}: {len(row)} columns, but the rows before have {num_columns}."
         )
     if not all(field.strip() for field in row):
         place = next(i for i, field in enumerate(row, 1) if not field.strip())

@@ -1,8 +1,8 @@
 """Tagged words -> rows of tokens: the first token of each word is predicted.
 
-What is longer than a row is read in overlapping windows; each word counts once, in the window in
-which it has most context, in training as in evaluation. With document context the windows lie over
-whole documents, so that a sentence is seen with its neighbours (Devlin et al. 2018, section 5.3).
+Texts longer than a row become overlapping windows. In training and evaluation, each word counts
+once, in the window in which it has most context. With document context, the windows span whole
+documents, so that the model sees the neighbours of a sentence (Devlin et al. 2018, section 5.3).
 
 Shapes: R rows, S tokens, W words, T tokens of all texts, E tokens of all windows.
 """
@@ -27,7 +27,7 @@ _WORDS_PER_CALL = 65536
 
 
 class Rows(NamedTuple):
-    """Rows of windows, and where in them the first token of each word is predicted.
+    """Rows of windows, and the places of the first token of each word.
 
     Attributes:
       inputs: int32 [R, S] `input_ids`, `input_mask`, `segment_ids`.
@@ -48,18 +48,18 @@ def lay_out_words(
     stride: int,
     pad: bool,
 ) -> Rows:
-    """Rows with a window of a text each, over texts of any length, in TF ops.
+    """Lays out texts of any length in rows, one window a row, in TF ops.
 
     Args:
       ids: int32 [N, (tokens)].
       first_tokens: int32 [W], the first token of each word, counted over all texts.
-      layout: of a row.
-      max_seq_length: S at most.
+      layout: the row layout.
+      max_seq_length: the largest S.
       stride: tokens between the beginnings of two windows.
-      pad: make every row `max_seq_length` long, not only as long as the longest.
+      pad: pad every row to `max_seq_length`, instead of the longest row.
 
     Raises:
-      ValueError: no room for a token.
+      ValueError: a row has no room for a token.
     """
     num_special = layout.num_special_tokens(1)
     if max_seq_length <= num_special:
@@ -79,11 +79,11 @@ def lay_out_words(
 def _best_places(
     windows: Windows, first_begin: int, num_tokens: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """int32 [T] each: in which row, and where in it, each token has most context.
+    """int32 [T] each: the row, and the position in it, in which each token has most context.
 
     Args:
       windows: over T tokens.
-      first_begin: where a window begins in its row.
+      first_begin: position in a row at which its window begins.
       num_tokens: T.
     """
     lengths_R = windows.tokens.row_lengths()
@@ -104,7 +104,7 @@ class TaggedData:
       path: the file.
       sentences: its sentences, with their tags in the scheme of the labels.
       arrays: int32 [R, S] `input_ids`, `input_mask`, `segment_ids`, `label_ids`; float32 [R, S]
-        `label_weights`, 1 where a word is predicted.
+        `label_weights`, 1 for predicted tokens.
       word_rows, word_positions: int32 [W], where each word of all sentences is predicted.
     """
 
@@ -119,7 +119,7 @@ class TaggedData:
 
 
 def check_documents(path: str, sentences: list[Sentence]) -> None:
-    """ValueError for the sentences of a file that does not say where documents begin."""
+    """Raises ValueError for the sentences of a file that does not mark documents."""
     if sentences[0].document < 0:
         raise ValueError(
             f"{path}: no {DOCUMENT_START} lines, which task.document_context needs. "
@@ -137,11 +137,10 @@ def encode_tagged(
     stride: int,
     document_context: bool = False,
 ) -> TaggedData:
-    """Makes the rows. A word of which the tokenizer leaves nothing becomes the unknown token.
+    """Makes the rows. A word without tokens becomes the unknown token.
 
     Raises:
-      ValueError: what `lay_out_words` raises; document context for a file that does not say where
-        documents begin.
+      ValueError: as in `lay_out_words`; document context for a file that does not mark documents.
     """
     if document_context:
         check_documents(path, sentences)
@@ -152,7 +151,7 @@ def encode_tagged(
         [len(s.words) for s in sentences],
     )
     num_tokens_N = np.bincount(texts_W, weights=lengths_W).astype(np.int64)
-    # A document without a sentence is a text without tokens: no row for it.
+    # A document without sentences has no tokens, and so no row.
     ids = tf.RaggedTensor.from_row_lengths(pieces.values, num_tokens_N[num_tokens_N > 0])
     first_W = (np.cumsum(lengths_W) - lengths_W).astype(np.int32)
     rows = lay_out_words(
@@ -178,7 +177,7 @@ def encode_tagged(
 
 
 def _tokenize_words(words: list[str], tokenizer: Tokenizer) -> tf.RaggedTensor:
-    """int32 [W, (tokens)], at least one of each."""
+    """int32 [W, (tokens)], at least one token for each word."""
     parts = progress.parts(len(words), _WORDS_PER_CALL, unit="words", description="tokenizing")
     pieces = tf.concat([tokenizer.tokenize(tf.constant(words[part])) for part in parts], axis=0)
     missing = tf.cast(pieces.row_lengths() == 0, tf.int64)

@@ -1,9 +1,9 @@
-"""Tagged words as records: a sentence an object, JSON lines or Parquet, as data sets are published.
+"""Tagged words as records: one object per sentence, in JSON lines or Parquet.
 
     {"tokens": ["Anna", "sleeps"], "ner_tags": ["B-PER", "O"]}
 
-Tags may be whole numbers, places in a list of names that the settings give. Knows nothing of labels
-or tokens.
+Tags can be whole numbers, which are indices into a list of names in the settings. Knows nothing of
+labels or tokens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,13 @@ from bert_tf.data.labelled import records
 from bert_tf.data.labelled.records import Reading
 from bert_tf.tasks.token_classification.columns import Sentence
 
-# Usual names; the first that a file has is taken.
+# Usual names; the first that a file has is used.
 WORD_KEYS = ("tokens", "words")
 _TAG_KEYS = ("ner_tags", "tags", "labels", "pos_tags", "upos", "chunk_tags")
 
 
 def is_of_records(path: str, reading: Reading) -> bool:
-    """Whether the file holds records; else it holds columns."""
+    """Whether the file has records; otherwise it has columns."""
     return reading.kind(path) in ("jsonl", "parquet")
 
 
@@ -32,17 +32,17 @@ def read_sentences(
     tag_names: Sequence[str] = (),
     needs_tags: bool = True,
 ) -> list[Sentence]:
-    """Reads a file, also compressed. The line of every word is that of its record.
+    """Reads a file, which can be compressed. The line of a word is the line of its record.
 
     Args:
       path, reading: the file.
       word_key, tag_key: names of the two lists; "": found by their usual names.
-      tag_names: what the numbers of tags mean; () for tags in words.
-      needs_tags: False: records may hold words alone.
+      tag_names: the names of tags that are numbers; () for tags that are strings.
+      needs_tags: False: records can have only words.
 
     Raises:
-      ValueError: what `records.iterate_objects` raises; no such lists; lists of unlike length;
-        numbers without names; no words at all.
+      ValueError: as in `records.iterate_objects`; a list is missing; the lists have different
+        lengths; tags are numbers without names; there are no words.
     """
     sentences, keys = [], None
     for line, record in records.iterate_objects(path, reading):
@@ -54,7 +54,7 @@ def read_sentences(
         if keys[1] and len(words) != len(tags):
             raise ValueError(
                 f"{where}: {len(words)} words ({keys[0]}), but {len(tags)} tags ({keys[1]}). "
-                "Expected one for each."
+                "Expected one tag for each word."
             )
         if words:
             sentences.append(Sentence(words, tags, [line] * len(words), -1))
@@ -66,7 +66,7 @@ def read_sentences(
 def _keys(
     where: str, record: Mapping[str, Any], word_key: str, tag_key: str, needs_tags: bool
 ) -> tuple[str, str]:
-    """The keys of words and of tags; "" where a file has no tags and needs none."""
+    """The keys of words and of tags; "" if a file has no tags and needs none."""
     found = []
     for key, usual, setting in (
         (word_key, WORD_KEYS, "text_column"),
@@ -77,7 +77,7 @@ def _keys(
             what = "words" if setting == "text_column" else "tags"
             raise ValueError(
                 f"{where}: no list of {what} ({key or ', '.join(usual)}). The keys are: "
-                f"{', '.join(record)}. Say which one it is with --config.task.{setting}=KEY."
+                f"{', '.join(record)}. Name the key with --config.task.{setting}=KEY."
             )
         found.append(key if key in record else "")
     return tuple(found)
@@ -101,7 +101,7 @@ def _tags(where: str, record: Mapping[str, Any], key: str, tag_names: Sequence[s
         return tags
     if not tag_names:
         raise ValueError(
-            f"{where}: the tags are numbers. Name them, beginning with that of 0: "
+            f"{where}: the tags are numbers. Give their names, beginning with tag 0: "
             "--config.task.tag_names=\"('O','B-PER','I-PER')\"."
         )
     for tag in tags:

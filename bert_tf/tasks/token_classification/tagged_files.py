@@ -1,4 +1,4 @@
-"""Files of tagged words: read in either form, checked, and written in the scheme of the model."""
+"""Reads and checks files of tagged words in both forms, and converts tags to the model's scheme."""
 
 import dataclasses
 import re
@@ -11,22 +11,22 @@ from bert_tf.tasks.token_classification import columns, sentence_records
 from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import Sentence
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}:")  # as WikiANN writes it before each word
+_LANGUAGE = re.compile(r"[a-z]{2,3}:")  # the prefix of each word in WikiANN
 _SHOWN = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class TagFormat:
-    """How a file of tagged words is read.
+    """The format of a file of tagged words.
 
     Attributes:
       word_column, tag_column: numbers of columns from 1, or keys of records; "": usual ones.
-      tag_names: what tags mean that are numbers.
-      word_prefix: stands before every word and is no part of it.
-      scheme: of the tags; "auto" finds out.
-      strict: whether a tag that cannot stand where it does is an error; else it is read as the
-        beginning of an entity, with a warning.
-      needs_tags: False: a file without tags will do.
+      tag_names: the names of tags that are numbers.
+      word_prefix: a prefix of every word, which is removed.
+      scheme: of the tags; "auto": detected.
+      strict: whether an invalid tag is an error; otherwise it is read as the beginning of an
+        entity, with a warning.
+      needs_tags: False: a file without tags is allowed.
       reading: format and encoding.
     """
 
@@ -47,21 +47,20 @@ def read_tagged(
     model_scheme: str = "auto",
     labels: Sequence[str] | None = None,
 ) -> tuple[list[Sentence], tuple[str, ...], str]:
-    """Reads a file, checks its tags and writes them in the scheme of the model.
+    """Reads a file, checks its tags and converts them to the scheme of the model.
 
     Args:
       path, tag_format: the file.
-      model_scheme: of the labels; plain tags stay plain. "auto": what the labels say, iob2
-        without labels.
-      labels: those of the training data; None makes them from this file.
+      model_scheme: of the labels; plain tags stay plain. "auto": the scheme that the labels show,
+        or iob2 without labels.
+      labels: of the training data; None: make them from this file.
 
     Returns:
-      (sentences, labels, the scheme of the labels). Tags have hyphens, whatever the labels have.
+      (sentences, labels, the scheme of the labels). Tags have hyphens, even if the labels do not.
 
     Raises:
-      ValueError: what reading raises; a scheme that does not exist; a tag that is no
-        entity's where others are, not valid where it stands, or not among the labels: names the
-        line.
+      ValueError: as for reading; the scheme is unknown; a tag among entity tags is not an entity
+        tag, or a tag is invalid or not in the labels. The message names the line.
     """
     scheme = tag_format.scheme
     for name in (scheme, model_scheme):
@@ -74,7 +73,7 @@ def read_tagged(
         return sentences, tuple(labels or ()), model_scheme
     if scheme == "auto":
         scheme = tag_lib.detect_scheme([sentence.tags for sentence in sentences])
-        # A model is scored on what it was trained on: plain tags, or entities in whatever scheme.
+        # A model is scored on the kind of its training data: plain tags, or entities in any scheme.
         if model_scheme == "plain":
             scheme = "plain"
         elif scheme == "plain" and labels:
@@ -118,14 +117,14 @@ def _number(name: str, value: str) -> int | None:
 
 
 def _without_prefix(path: str, sentences: list[Sentence], prefix: str) -> list[Sentence]:
-    """The sentences without what stands before every word."""
+    """The sentences without the prefix of every word."""
     if not prefix:
         first = _LANGUAGE.match(sentences[0].words[0])
         found = first[0] if first else ""
         if found and all(word.startswith(found) for s in sentences for word in s.words):
             logging.warning(
-                "%s: every word begins with %r, which is read as part of it. If it is none, pass "
-                "--config.task.word_prefix=%s",
+                "%s: every word begins with %r, which is read as a part of the word. If it is a "
+                "prefix, pass --config.task.word_prefix=%s",
                 path,
                 found,
                 found,
@@ -135,21 +134,21 @@ def _without_prefix(path: str, sentences: list[Sentence], prefix: str) -> list[S
         for word, line in zip(sentence.words, sentence.lines, strict=True):
             if not word.startswith(prefix) or word == prefix:
                 raise ValueError(
-                    f"{path}:{line}: the word {word!r} does not begin with {prefix!r} "
-                    "(task.word_prefix) and have something behind it."
+                    f"{path}:{line}: the word is {word!r}; expected {prefix!r} (task.word_prefix) "
+                    "and more characters after it."
                 )
     return [s._replace(words=[word[len(prefix) :] for word in s.words]) for s in sentences]
 
 
 def _say(path: str, sentences: list[Sentence], scheme: str) -> None:
-    """What kind of tags they are; a warning where plain ones stand beside `O`."""
+    """Logs the scheme of the tags; warns of plain tags together with `O`."""
     tags = sorted({tag for sentence in sentences for tag in sentence.tags})
     if scheme == "plain" and tag_lib.OUTSIDE in tags:
         shown = ", ".join(tags[:_SHOWN]) + (", ..." if len(tags) > _SHOWN else "")
         logging.warning(
-            "%s: the tags are PLAIN (%s): each word is answered by itself, and neighbours of one "
-            "tag are not one entity. Expected B- and I- before the types of entities; "
-            "--config.task.file_tag_scheme=plain says that they are meant so",
+            "%s: the tags are PLAIN (%s): each word is answered separately, and neighbours with "
+            "the same tag are not one entity. Entities need B- and I- before their types; if plain "
+            "tags are right, pass --config.task.file_tag_scheme=plain",
             path,
             shown,
         )
@@ -167,11 +166,13 @@ def _in_scheme(
         if place is not None:
             faults.append(_fault(path, sentence, place, scheme))
             if strict:
-                raise ValueError(f"{faults[0]} Mend it, or pass --config.task.strict_tags=false.")
+                raise ValueError(
+                    f"{faults[0]} Correct it, or pass --config.task.strict_tags=false."
+                )
     if faults:
         logging.warning(
-            "%d of %d sentences have tags that cannot stand where they do; each is READ AS THE "
-            "BEGINNING of an entity (--config.task.strict_tags=true refuses them). First: %s",
+            "%d of %d sentences have invalid tags; each is READ AS THE BEGINNING of an entity "
+            "(an error with --config.task.strict_tags=true). First: %s",
             len(faults),
             len(sentences),
             faults[0],
@@ -180,18 +181,18 @@ def _in_scheme(
 
 
 def _check_entity_tags(path: str, sentence: Sentence) -> None:
-    """What is no entity's tag cannot be repaired, and must not make all tags plain ones."""
+    """Raises ValueError for a tag that is not an entity tag; it must not make all tags plain."""
     for word, tag, line in zip(sentence.words, sentence.tags, sentence.lines, strict=True):
         if not tag_lib.is_entity_tag(tag):
             raise ValueError(
                 f"{path}:{line}: the tag {tag!r} of {word!r} is neither 'O' nor B-, I-, E- or S- "
-                "and a type, as tags of entities are (BILOU's L- and U- are E- and S-). Mend it, "
-                "or pass --config.task.file_tag_scheme=plain if the tags spell no entities."
+                "and a type, as entity tags are (write E- and S- for BILOU's L- and U-). Correct "
+                "it, or pass --config.task.file_tag_scheme=plain if the tags are not entities."
             )
 
 
 def _fault(path: str, sentence: Sentence, place: int, scheme: str) -> str:
-    before = f"behind {sentence.tags[place - 1]!r}" if place else "at the beginning of a sentence"
+    before = f"after {sentence.tags[place - 1]!r}" if place else "at the beginning of a sentence"
     if place == len(sentence.tags):
         line, what = sentence.lines[-1], f"a sentence ends {before}"
     else:

@@ -1,13 +1,13 @@
 """Tags of words: entities in IOB1, IOB2 or BIOES, or plain tags such as parts of speech.
 
-Pure Python; knows nothing of files or tensors. A tag is `O` or a prefix, a hyphen and a type; other
-people's models have an underscore for the hyphen.
+Pure Python; knows nothing of files or tensors. A tag is `O`, or a prefix, a hyphen and a type. Some
+models of other projects have an underscore instead of the hyphen.
 
     iob1    I- inside; B- where an entity follows another of its type, and allowed at the first word
             of any entity, as CoNLL-2003 has it twice
     iob2    B- first, I- inside
     bioes   B- first, I- inside, E- last; S- for an entity of one word
-    plain   any tags, each word by itself
+    plain   any tags; each word is separate
 """
 
 import re
@@ -21,32 +21,32 @@ _SPECIAL = re.compile(r"\[[A-Za-z]+\]|</?[A-Za-z]+>")  # labels named like speci
 
 
 def split_tag(tag: str) -> tuple[str, str]:
-    """(prefix, type); ("O", "") for what is no entity."""
+    """(prefix, type); ("O", "") for tags outside entities."""
     return (OUTSIDE, "") if is_outside(tag) else (tag[0], tag[2:])
 
 
 def is_outside(tag: str) -> bool:
-    """Whether it is `O`, or a label for special tokens, which some models have."""
+    """Whether a tag is `O`, or the label of special tokens in some models."""
     return tag == OUTSIDE or bool(_SPECIAL.fullmatch(tag))
 
 
 def with_hyphens(tags: Sequence[str]) -> list[str]:
-    """The same tags, `B_PER` as `B-PER`."""
+    """The tags with hyphens: `B_PER` becomes `B-PER`."""
     return [f"{tag[0]}-{tag[2:]}" if _ENTITY_TAG.fullmatch(tag) else tag for tag in tags]
 
 
 def is_entity_tag(tag: str) -> bool:
-    """Whether it is `O` or has one of the four prefixes."""
+    """Whether a tag is `O` or has one of the four prefixes."""
     return is_outside(tag) or bool(_ENTITY_TAG.fullmatch(tag))
 
 
 def all_tags(types: Iterable[str], scheme: str) -> tuple[str, ...]:
-    """Every tag of an entity scheme: `O`, then those of each type, types sorted."""
+    """Every tag of an entity scheme: `O`, then the tags of each type, types sorted."""
     return (OUTSIDE, *(f"{p}-{t}" for t in sorted(set(types)) for p in _PREFIXES[scheme]))
 
 
 def may_follow(before: str, tag: str, scheme: str) -> bool:
-    """Whether `tag` may stand behind `before`. `O` stands for the borders of a sentence too."""
+    """Whether `tag` is valid after `before`. The borders of a sentence count as `O`."""
     if scheme == "plain":
         return True
     (prefix, kind), (last, last_kind) = split_tag(tag), split_tag(before)
@@ -59,7 +59,7 @@ def may_follow(before: str, tag: str, scheme: str) -> bool:
 
 
 def first_fault(tags: Sequence[str], scheme: str) -> int | None:
-    """The place of the first tag that cannot stand where it does; `len(tags)` if the end cannot."""
+    """The index of the first invalid tag; `len(tags)` if the end is invalid; None for no fault."""
     before = OUTSIDE
     for place, tag in enumerate((*tags, OUTSIDE)):
         known = scheme == "plain" or is_outside(tag) or tag[0] in _PREFIXES[scheme]
@@ -70,9 +70,9 @@ def first_fault(tags: Sequence[str], scheme: str) -> int | None:
 
 
 def spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
-    """(type, first word, word behind the last) of each entity, in any entity scheme.
+    """(type, first word, last word + 1) of each entity, in any entity scheme.
 
-    A tag that cannot stand where it does begins an entity, as in conlleval (Tjong Kim Sang 2000).
+    An invalid tag begins an entity, as in conlleval (Tjong Kim Sang 2000).
     """
     found, begin, before = [], None, (OUTSIDE, "")
     for place, tag in enumerate((*tags, OUTSIDE)):
@@ -88,7 +88,7 @@ def spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:
 
 
 def convert(tags: Sequence[str], scheme: str) -> list[str]:
-    """The same entities in another scheme; what is invalid is read as `spans` does."""
+    """The same entities in another scheme; invalid tags are read as in `spans`."""
     result, end_before, kind_before = [OUTSIDE] * len(tags), -1, ""
     for kind, begin, end in spans(tags):
         prefixes = ["I"] * (end - begin)
@@ -103,10 +103,10 @@ def convert(tags: Sequence[str], scheme: str) -> list[str]:
 
 
 def detect_scheme(tags: Iterable[Sequence[str]]) -> str:
-    """The scheme that most entities of the sentences' tags are written in.
+    """The scheme of most entities in the tags of the sentences.
 
-    Tags without any entity are plain. Whoever has checked for faults knows whether all fit: tags
-    that are neither `O` nor an entity's do not count.
+    Without entities, tags are plain. Tags that are neither `O` nor entity tags are ignored; the
+    caller checks them.
     """
     begun = {"B": 0, "I": 0}
     has_entities, is_bioes = False, False
@@ -129,7 +129,7 @@ def detect_scheme(tags: Iterable[Sequence[str]]) -> str:
 
 
 def scheme_of_labels(labels: Sequence[str]) -> str:
-    """The scheme that a model's labels are of."""
+    """The scheme of a model's labels."""
     if OUTSIDE not in labels or not all(map(is_entity_tag, labels)):
         return "plain"
     prefixes = {split_tag(label)[0] for label in labels} - {OUTSIDE}
