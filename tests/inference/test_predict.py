@@ -109,7 +109,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_file(folder, tmp_path):
     (tmp_path / "other.txt").rename(tmp_path / "long.txt")
     flags = dict(word.removeprefix("--").split("=", 1) for word in words)
     code, error = call("predict", output=tmp_path / "killed.jsonl", **flags)
-    assert code == 1 and "killed.jsonl.part was begun with other input" in error
+    assert code == 1 and "killed.jsonl.part has answers to other input" in error
     (tmp_path / "kept.txt").rename(tmp_path / "long.txt")
     code, error = call("predict", output=tmp_path / "killed.jsonl", **flags)
     assert code == 0 and f"continuing after {done} lines" in error
