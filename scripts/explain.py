@@ -22,6 +22,12 @@ loses without the words that a method names, against a random order of the words
 --show=attention takes any model. It tells of each head what it attends to, as a mean over all
 texts (distance, entropy, share on separators, on the token before and behind, on itself); the page
 shows all heads of the first texts, of up to 512 tokens, and one of them in detail.
+
+    python scripts/explain.py --show=probes --model=MODEL --input=eng.testa --page=probes.html
+
+--show=probes takes any model and a labelled file as finetune.py takes it, a table of texts with
+labels or tagged words, and tells how well a linear classifier on each layer does: accuracy, that of
+the control task of Hewitt and Liang, and the difference, selectivity.
 """
 
 import json
@@ -35,7 +41,7 @@ from bert_tf.explanation import BASELINES, METHODS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "The model whose answers are explained; see above.")
-flags.DEFINE_enum("show", "words", ("words", "attention"), "What is told; see above.")
+flags.DEFINE_enum("show", "words", ("words", "attention", "probes"), "What is told; see above.")
 flags.DEFINE_string("input", None, "A file of texts or a table; default: standard input.")
 reading_flags.define(
     labelled.FORMATS,
@@ -91,7 +97,11 @@ def main(argv):
         raise ValueError(f"--page and --output are both {FLAGS.page}. Expected two names.")
     source = Source(FLAGS.input, reading_flags.reading(), reading_flags.SETTINGS)
     loaded = explaining.load(FLAGS.model, FLAGS.strategy)
-    if FLAGS.show == "attention":
+    if FLAGS.show == "probes":
+        from bert_tf.workflows import probing
+
+        _write(probing.probe(*loaded[:2], source, FLAGS.page, FLAGS.model))
+    elif FLAGS.show == "attention":
         _write(explaining.attention(*loaded[:2], source, FLAGS.page, FLAGS.model))
     else:
         _explain(source, *loaded)

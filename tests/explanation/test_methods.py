@@ -16,13 +16,7 @@ from tests.devices import strategy_of
 from tests.explanation.tiny import KINDS, explained, model_of, tokenizer
 from tests.family import cases
 
-
-@pytest.fixture(autouse=True, scope="module")
-def _eagerly():
-    """Making the graph of a tiny model takes longer than running it."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 @pytest.mark.parametrize("encoder", cases.ENCODERS)
@@ -217,14 +211,12 @@ def test_two_replicas_and_other_batches_explain_as_one(monkeypatch):
         both = task.build_model()
     both.set_weights(one.get_weights())
     settings = Settings(methods=("integrated_gradients", "occlusion"), flips=False)
-    tf.config.run_functions_eagerly(False)
     expected = Explainer(task, one, settings).explain(KINDS["labels"][1])
     monkeypatch.setattr("bert_tf.explanation.believer._TOKENS_PER_STEP", 40)
     found = Explainer(task, both, settings, strategy).explain(KINDS["labels"][1])
     for method, parts in expected.parts.items():
         for a, b in zip(parts, found.parts[method], strict=True):
             np.testing.assert_allclose(a.weights, b.weights, atol=2e-5)
-    tf.config.run_functions_eagerly(True)
 
 
 def test_an_encoder_that_does_not_heed_word_vectors_is_named(monkeypatch):

@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import bert_tf
 from bert_tf.analysis import errors
@@ -21,12 +20,7 @@ from tests.scripts.conftest import ok_here, run_here
 TEXTS = ["hen saw cat <script>alert('x')</script> & more.", "cow met owl", ""]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _eagerly():
-    """Making the graph of a tiny model takes longer than running it."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eagerly")
 
 
 @pytest.fixture(scope="module")

@@ -243,20 +243,22 @@ class TokenClassificationTask(LearnFromArrays, Score, Explain):
         if wanted and wanted not in self.labels:
             known = ", ".join(self.labels)
             raise ValueError(f"there is no tag {wanted!r} to explain. Tags of the model: {known}.")
-        places_NW2 = tf.stack([batch["word_rows"], batch["word_positions"]], axis=-1)
-        scores_NWL = tf.gather_nd(tf.nn.log_softmax(outputs["logits"]), places_NW2)
         mask_NW = batch["word_mask"].numpy() > 0
-        tags_NW = self.best_tags(tf.cast(scores_NWL, tf.float32), mask_NW).numpy()
-        starts_NW, ends_NW = batch["word_starts"].numpy(), batch["word_ends"].numpy()
-        found = []
-        for text, word in np.argwhere(mask_NW):
-            tag = self.labels.index(wanted) if wanted else int(tags_NW[text, word])
+        names = ("word_rows", "word_positions", "word_starts", "word_ends")
+        words_X4 = np.stack([batch[name].numpy()[mask_NW] for name in names], axis=-1)
+        scores_XL = tf.nn.log_softmax(tf.gather_nd(outputs["logits"], words_X4[:, :2]))
+        tags_X = self.best_tags(tf.cast(scores_XL, tf.float32), mask_NW.sum(axis=1)).numpy()
+        found, text_X, before = [], np.nonzero(mask_NW)[0], (-1, "")
+        for text, tag, (row, position, start, end) in zip(
+            text_X.tolist(), tags_X.tolist(), words_X4.tolist(), strict=True
+        ):
+            tag = self.labels.index(wanted) if wanted else tag
             label = self.labels[tag]
-            if not wanted and (tag_lib.is_outside(label) or label[:2] in ("I-", "E-")):
-                continue
-            row, position = places_NW2[text, word].numpy().tolist()
-            span = int(starts_NW[text, word]), int(ends_NW[text, word])
-            found.append(Belief(row, (position, tag), tag, label, span))
+            kind = "" if self.is_plain else tag_lib.split_tag(label)[1]
+            goes_on = label[:2] in ("I-", "E-") and before == (text, kind)
+            before = (text, kind)
+            if wanted or not (tag_lib.is_outside(label) or goes_on):
+                found.append(Belief(row, (position, tag), tag, label, (start, end)))
         return found
 
     def name_of(self, answer):
