@@ -161,7 +161,6 @@ def main(argv):
     from bert_tf.workflows.start import Start
 
     config, looking = FLAGS.config, looking_flags.looking(check_labels=FLAGS.check_labels)
-    looking.check()
     if FLAGS.find_batch:
         find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, _COMMAND)
     strategy = run_flags.strategy()
@@ -175,6 +174,7 @@ def main(argv):
         plan = finetuning.prepare(
             config, _files(strategy), start, FLAGS.work_dir, session, FLAGS.trial
         )
+        plan.check(looking)
         trained = train(**plan.arguments)
         if FLAGS.dry_run:
             return 0

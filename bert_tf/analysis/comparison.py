@@ -157,7 +157,7 @@ def _rows(judged: Judged, other: Other, chosen: np.ndarray) -> list[dict[str, An
         {
             "row": row,
             "place": judged.places[row],
-            "text": judged.texts[row],
+            "text": errors.cut(judged.texts[row]),
             "expected": expected[row],
             "this": given[row],
             "other": other.given[row],

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from bert_tf.analysis import labels, numbers, reliability, slices, thresholds
-from bert_tf.analysis.judged import Judged
+from bert_tf.analysis.judged import Confusion, Judged
 from bert_tf.analysis.slices import Asked, Slice
 
 FORMAT_VERSION = 1
 MOST_MISTAKES, MOST_HITS = 200, 50  # that are shown
 _MOST_CURVES = 30
-_MOST_CHARACTERS = 1500  # of a text that is shown
+_MOST_LABELS, _MOST_PAIRS = 40, 50  # of a matrix; of pairs that are listed
+_MOST_CHARACTERS = 800  # of a text that is shown
 
 
 def analyse(judged: Judged, asked: Asked = Asked()) -> dict[str, Any]:  # noqa: B008 - immutable
@@ -49,12 +50,7 @@ def analyse(judged: Judged, asked: Asked = Asked()) -> dict[str, Any]:  # noqa: 
         ),
         "labels": entries,
         "averages": labels.averages(entries) if entries else [],
-        "confusion": judged.confusion
-        and {
-            "what": judged.confusion.what,
-            "labels": list(judged.confusion.labels),
-            "counts": np.asarray(judged.confusion.counts).tolist(),
-        },
+        "confusion": judged.confusion and _confusion(judged.confusion),
         "reliability": _reliability(judged),
         "mistakes": shown(judged, confident_mistakes(judged)),
         "hits": shown(judged, _uncertain_hits(judged)),
@@ -62,6 +58,23 @@ def analyse(judged: Judged, asked: Asked = Asked()) -> dict[str, Any]:  # noqa: 
         "hard_words": slices.hard_words(judged),
         "thresholds": _thresholds(judged),
         "numbers": None if judged.numbers is None else numbers.analyse(judged.numbers),
+    }
+
+
+def _confusion(confusion: Confusion) -> dict[str, Any]:
+    """`what`, `labels`, `counts` (None for very many labels), and `pairs`, the most frequent."""
+    names, counts = list(confusion.labels), np.array(confusion.counts)
+    wrong = counts - np.diag(np.diag(counts))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_PAIRS]
+    places = [divmod(int(place), len(names)) for place in order if wrong.flat[place]]
+    return {
+        "what": confusion.what,
+        "labels": names if len(names) <= _MOST_LABELS else [],
+        "counts": counts.tolist() if len(names) <= _MOST_LABELS else None,
+        "pairs": [
+            {"expected": names[row], "given": names[column], "count": int(counts[row, column])}
+            for row, column in places
+        ],
     }
 
 
@@ -108,15 +121,14 @@ def shown(judged: Judged, numbers_of_items: Iterable[int]) -> list[dict[str, Any
     found = []
     for number in numbers_of_items:
         row = int(items.rows[number])
-        text, confidence = judged.texts[row], float(items.confidences[number])
-        is_long = len(text) > _MOST_CHARACTERS
+        confidence = float(items.confidences[number])
         words = items.words[number] if items.words else ""
         expected, given = items.expected[number], items.given[number]
         found.append(
             {
                 "row": row,
                 "place": judged.places[row],
-                "text": text[:_MOST_CHARACTERS] + "…" * is_long,
+                "text": cut(judged.texts[row]),
                 "words": words,
                 "right_words": items.right_words[number] if items.right_words else words,
                 "expected": expected,
@@ -126,6 +138,11 @@ def shown(judged: Judged, numbers_of_items: Iterable[int]) -> list[dict[str, Any
             }
         )
     return found
+
+
+def cut(text: str) -> str:
+    """The text, or the beginning of a long one, as pages show it."""
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}…"
 
 
 def _thresholds(judged: Judged) -> list[dict[str, Any]]:

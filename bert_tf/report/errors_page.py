@@ -11,6 +11,7 @@ from bert_tf.report import page
 from bert_tf.report.page import Cell, number
 
 _MOST_CHARTS = 4  # of thresholds
+_LEAST_PAIRS = 8  # labels, for a list of what is confused
 
 Section = tuple[str, str]  # heading, HTML
 Entry = Mapping[str, Any]
@@ -37,12 +38,7 @@ def sections(found: Entry, name: str) -> Iterator[Section]:
     if found["labels"]:
         yield f"{name}: labels", _labels(found, name)
     if found["confusion"]:
-        confusion = found["confusion"]
-        said = page.paragraph(f"Counted are {confusion['what']}; a row is what was expected.")
-        yield (
-            f"{name}: what was taken for what",
-            said + page.matrix(confusion["labels"], confusion["counts"]),
-        )
+        yield f"{name}: what was taken for what", _confusion(found["confusion"], name)
     if found["numbers"]:
         yield f"{name}: numbers", _numbers(found["numbers"])
     if found["mistakes"]:
@@ -111,6 +107,23 @@ def _labels(found: Entry, name: str) -> str:
         _id(name, "labels"),
         foot=cells(found["averages"]),
     )
+
+
+def _confusion(found: Entry, name: str) -> str:
+    """A matrix of few labels; of many, what was confused most."""
+    has_matrix = found["counts"] is not None
+    html = page.paragraph(
+        f"Counted are {found['what']}{'; a row is what was expected' * has_matrix}."
+    )
+    if has_matrix:
+        html += page.matrix(found["labels"], found["counts"])
+    if has_matrix and len(found["labels"]) < _LEAST_PAIRS:
+        return html
+    rows = [
+        [Cell(one["expected"]), Cell(one["given"]), number(one["count"])] for one in found["pairs"]
+    ]
+    head = ["expected", "given", "how often"]
+    return html + page.sortable(f"What is confused in {name}", head, rows, _id(name, "confused"))
 
 
 def _numbers(found: Entry) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
+from absl import logging
 
 from bert_tf import files
 from bert_tf.analysis import comparison, errors, suspects
@@ -138,7 +139,7 @@ def analyse(
         found = task.judge(splits[name], result.rows) if splits[name].is_labelled else None
         if found is not None and len(found):
             judged[name] = found
-            columns = _columns(task, splits[name], looking.slice_columns)
+            columns = columns_of(task, splits[name], looking.slice_columns)
             asked[name] = Asked(tuple(looking.slice_words), columns, known_words)
     content = {
         "format_version": errors.FORMAT_VERSION,
@@ -149,7 +150,8 @@ def analyse(
     return Analysed(content, judged, asked)
 
 
-def _columns(task: Score, part: Split, names: Sequence[str]) -> dict[str, list[str]]:
+def columns_of(task: Score, part: Split, names: Sequence[str]) -> dict[str, list[str]]:
+    """{column: its value in each row}; ValueError for files without such columns."""
     found = task.set_columns(part, names) if names else {}
     if names and not found:
         raise ValueError(
@@ -162,20 +164,20 @@ def _columns(task: Score, part: Split, names: Sequence[str]) -> dict[str, list[s
 def _comparisons(
     judged: Mapping[str, Judged], asked: Mapping[str, Asked], folder: str
 ) -> dict[str, Any]:
-    """Of the sets that the other run has too, by name; at least one."""
-    if not folder:
-        return {}
-    others = {name: _read_other(folder, name) for name in judged}
+    """Of the sets that the other run has too, by name; what does not fit is logged, not compared.
+
+    It is found at the end of a training, which is not lost for it.
+    """
     found = {}
-    for name, other in others.items():
-        if other is not None:
-            comparison.check_same(judged[name], other, name)
-            found[name] = comparison.compare(judged[name], other, asked[name])
-    if not found:
-        raise ValueError(
-            f"--compare={folder}: it has no set called {' or '.join(judged)}. Expected a run that "
-            "was scored on the same files."
-        )
+    for name, one in judged.items() if folder else ():
+        other = _read_other(folder, name)
+        try:
+            if other is None:
+                raise ValueError(f"it has no set called {name}")
+            comparison.check_same(one, other, name)
+            found[name] = comparison.compare(one, other, asked[name])
+        except ValueError as error:
+            logging.warning("--compare=%s: %s is NOT compared: %s", folder, name, error)
     return found
 
 

@@ -61,6 +61,13 @@ class Plan:
     session: Session
     arguments: dict[str, Any]
 
+    def check(self, looking: Looking) -> None:
+        """ValueError, before anything is trained, for what the error analysis cannot show."""
+        looking.check()
+        for part in (*self.data.dev.values(), *self.data.test.values()):
+            if part.is_labelled:
+                error_analysis.columns_of(self.task, part, looking.slice_columns)
+
     def finish(
         self,
         trained: Trained,
@@ -195,7 +202,7 @@ def prepare(
     check_held_out(work_dir, data.held_out)
     print("\n".join(data.look_lines), flush=True)
     config = config.with_steps(len(data.train.examples))
-    task = make_task(config, tokenizer, data.facts)
+    task = make_task(config, tokenizer, data.facts).with_reading(files.reading)
     # If `eval_every` is 0, the loop has no evaluation, because `Plan.finish` evaluates.
     watched = next(iter(data.dev.values()), None) if config.train.eval_every else None
     # Without an evaluation file, some rows of the training file are held out.

@@ -1,5 +1,6 @@
 """The numbers of the error analysis are those of scikit-learn, SciPy, or a loop written anew."""
 
+import dataclasses
 import json
 import math
 
@@ -10,7 +11,8 @@ from sklearn import metrics
 from bert_tf.analysis import comparison, errors, labels, numbers, paired, reliability, slices
 from bert_tf.analysis import judged as judged_lib
 from bert_tf.analysis import thresholds as thresholds_lib
-from bert_tf.analysis.judged import NONE, Candidates
+from bert_tf.analysis.judged import NONE, Candidates, Confusion
+from bert_tf.report import errors_page
 from tests.analysis import made
 
 
@@ -215,3 +217,21 @@ def test_runs_that_do_not_fit_are_refused_in_one_line(judged, change, message):
     with pytest.raises(ValueError, match=message) as error:
         comparison.check_same(judged, comparison.parse("other", "judged.jsonl", records), "dev")
     assert "\n" not in str(error.value)
+
+
+def test_the_most_frequent_confusions_are_listed_and_many_labels_are_no_matrix():
+    counts = np.diag(np.full(50, 9))
+    counts[3, 4], counts[7, 1] = 5, 2
+    judged = made.of_labels()
+    names = [f"n{n}" for n in range(50)]
+    many = dataclasses.replace(judged, confusion=Confusion("texts", names, counts))
+    found = errors.analyse(many)["confusion"]
+    assert found["counts"] is None
+    assert found["pairs"] == [
+        {"expected": "n3", "given": "n4", "count": 5},
+        {"expected": "n7", "given": "n1", "count": 2},
+    ]
+    small = errors.analyse(judged)["confusion"]
+    assert np.sum(small["counts"]) == len(judged)
+    html = "".join(html for _, html in errors_page.sections(errors.analyse(many), "dev"))
+    assert "n3" in html and 'class="matrix' not in html
