@@ -99,7 +99,7 @@ def test_what_is_lost_is_refused_unless_allowed(tmp_path):
 def test_a_tokenizer_of_another_kind_is_refused_before_anything_is_called_lossy(tmp_path):
     """Not first "Pass --allow_lossy", and then another refusal."""
     before = dataclasses.replace(make_checkpoint(), tokenizer=ToyTokenizer(LETTERS))
-    with pytest.raises(ValueError, match="BertTokenizer of keras-hub is WordPiece"):
+    with pytest.raises(ValueError, match="keras-hub's BertTokenizer is WordPiece"):
         foreign.write(before, str(tmp_path / "there"), "keras")
 
 
