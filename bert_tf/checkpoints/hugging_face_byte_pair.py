@@ -48,6 +48,7 @@ def read(files: Files, description: Description) -> BytePairTokenizer | None:
         return None
     splits = _pre_tokenizer(description)
     _check_model(description, model, vocabulary)
+    description.check_class("Bart", "GPT2", "LED", "Longformer", "Roberta")
     description.check_decoder("ByteLevel")
     settings, spellings = description.config, description.special
     adds_space = settings.get("add_prefix_space", splits.get("add_prefix_space"))

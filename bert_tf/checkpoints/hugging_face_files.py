@@ -23,6 +23,7 @@ _ADDED_FILE, _SPECIAL_FILE = "added_tokens.json", "special_tokens_map.json"
 _MOST_BYTES = 100_000_000
 _ROLES = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 _LONGEST = 10_000_000
+_ANY_CLASS = "TokenizersBackend"  # of transformers 5, for whatever tokenizer.json says
 _SHOWN = 80  # characters of a setting in an error
 
 
@@ -105,6 +106,20 @@ class Description:
                 raise self.refuse(TOKENIZER_FILE, name, self.whole.get(name), f"a list {inside}")
             waiting = [*more, *waiting]
         return steps
+
+    def check_class(self, *families: str) -> None:
+        """Refuses a `tokenizer_class` that cuts text in another way, where nothing else says it.
+
+        Args:
+          *families: classes whose tokenizers are those that are read, without "Tokenizer".
+        """
+        name = self.config.get("tokenizer_class")
+        if self.whole or name is None:
+            return
+        known = {f"{family}Tokenizer" for family in (*families, "PreTrained")}
+        if not isinstance(name, str) or name.removesuffix("Fast") not in (*known, _ANY_CLASS):
+            expected = f"{', '.join(sorted(known))}, or a tokenizer.json beside it"
+            raise self.refuse(CONFIG_FILE, "tokenizer_class", name, expected)
 
     def check_decoder(self, *accepted: str) -> None:
         """Refuses a decoder of another type; null is accepted."""

@@ -12,6 +12,21 @@ from bert_tf.tokenization.added_tokens import FLAGS
 from bert_tf.tokenization.vocabulary import CONTINUATION_PREFIX, SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
+# Classes of transformers that are its BertTokenizer under another name.
+_CLASSES = (
+    "Bert",
+    "ConvBert",
+    "DPRContextEncoder",
+    "DPRQuestionEncoder",
+    "DPRReader",
+    "DistilBert",
+    "Electra",
+    "LayoutLM",
+    "Lxmert",
+    "MobileBert",
+    "RetriBert",
+    "SqueezeBert",
+)
 # Hugging Face's limit, where Google's is 200.
 _MAX_CHARS = 100
 
@@ -53,8 +68,10 @@ def _limit(description: Description) -> int:
 def _check(description: Description) -> None:
     """Refuses what the graph does not do."""
     config, whole = description.config, description.whole
-    for name in ("tokenize_chinese_chars", "do_basic_tokenize"):
+    for name in ("tokenize_chinese_chars", "do_basic_tokenize", "clean_text"):
         description.check(CONFIG_FILE, config, name, True)
+    description.check(CONFIG_FILE, config, "never_split", [])
+    description.check_class(*_CLASSES)
     for token in SPECIAL_TOKENS:
         role = f"{token.strip('[]').lower()}_token"
         description.check(CONFIG_FILE, description.special, role, token)

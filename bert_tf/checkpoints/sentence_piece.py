@@ -55,6 +55,7 @@ def read(
     if description is not None:
         added = _added(description, model, family)
         hugging_face_unigram.check(description, family)
+        description.check(CONFIG_FILE, description.config, "add_prefix_space", True)
         said = hugging_face_unigram.read_normalization(description, family)
         if said is not None:
             flags.setdefault("do_lower_case", said.do_lower_case)

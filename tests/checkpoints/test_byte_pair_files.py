@@ -200,6 +200,15 @@ def test_what_a_missing_byte_makes_of_a_text_is_checked(folder, name, value, mes
         read(folder)
 
 
+def test_a_class_whose_bpe_is_none_of_bytes_is_refused(written, tmp_path):
+    for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
+        shutil.copy(written / name, tmp_path)
+    assert read(tmp_path).row_layout == "double_separator"
+    use(tmp_path, tokenizer_class="CLIPTokenizer")
+    with pytest.raises(ValueError, match=r'tokenizer_class is "CLIPTokenizer"; bert_tf reads Bart'):
+        read(tmp_path)
+
+
 def test_two_files_with_other_ids_are_refused(written, tmp_path):
     shutil.copytree(written, tmp_path, dirs_exist_ok=True)
     ids = json.loads((tmp_path / "vocab.json").read_text())

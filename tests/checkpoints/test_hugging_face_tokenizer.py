@@ -166,6 +166,12 @@ def test_what_the_graph_does_not_do_is_refused_in_one_line(folder, change, messa
     [
         ({"tokenize_chinese_chars": False}, "tokenize_chinese_chars is false; bert_tf reads true"),
         ({"do_basic_tokenize": False}, "do_basic_tokenize is false"),
+        ({"never_split": ["a"]}, r'never_split is \["a"\]; bert_tf reads \[\]'),
+        (
+            {"tokenizer_class": "BertJapaneseTokenizer"},
+            'tokenizer_class is "BertJapaneseTokenizer"',
+        ),
+        ({"padding_side": "left"}, 'padding_side is "left"; bert_tf reads "right"'),
         ({"mask_token": "<mask>"}, 'mask_token is "<mask>"; bert_tf reads "\\[MASK\\]"'),
         ({"truncation_side": "left"}, 'truncation_side is "left"; bert_tf reads "right"'),
         ({"model_max_length": "512"}, 'model_max_length is "512"'),

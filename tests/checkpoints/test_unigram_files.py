@@ -138,6 +138,13 @@ def test_what_is_not_done_here_is_refused_in_one_line(folder, path, value, messa
     assert str(folder) in str(error.value)
 
 
+def test_words_without_a_space_in_front_are_refused(folder):
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"add_prefix_space": False}))
+    with pytest.raises(ValueError, match="add_prefix_space is false; bert_tf reads true"):
+        read(folder)
+
+
 def test_nul_does_not_end_a_text():
     tokenizer = unigram_models.tokenizer("albert")
     text = "Anna\x00 walked, Chloé ran"
