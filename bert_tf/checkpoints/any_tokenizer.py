@@ -1,6 +1,6 @@
-"""The tokenizer of whatever is at a path, without the model beside it: the one way to find it.
+"""Loads the tokenizer at any path, without its model.
 
-Knows which files say that a folder is whose; how its tokenizer is read stands with the format.
+It recognises a folder by its files; the modules of the formats read the tokenizers.
 """
 
 import posixpath
@@ -26,14 +26,14 @@ def load_tokenizer(path: str, **changes: Any) -> Tokenizer:
     Args:
       path: a model folder, a finished work directory, the folder of a tokenizer, a checkpoint of
         another project (a folder, a file in it or a prefix), or a vocabulary file.
-      **changes: settings to use in place of those that are found; None changes nothing.
+      **changes: settings that replace the settings in the files; None changes nothing.
 
     Example:
       tokenizer = bert_tf.load_tokenizer("vocab.txt")
       ids, starts, ends = tokenizer.tokenize_with_offsets("A single text.")
 
     Raises:
-      ValueError: nothing is there, no tokenizer that is known, or a file of it is damaged.
+      ValueError: the path does not exist, has no known tokenizer, or a file is damaged.
     """
     path = path.rstrip("/") or path
     tokenizer = _load(path)
@@ -62,7 +62,7 @@ def _load(path: str) -> Tokenizer:
 
 
 def _of_file(path: str, folder: str) -> Tokenizer:
-    """The tokenizer of a vocabulary file, with the settings that stand beside it."""
+    """The tokenizer of a vocabulary file, with the settings in its folder."""
     if posixpath.basename(path) in (*_OF_HUGGING_FACE, *_OWN):
         return _of_folder(path, folder)
     if path.endswith(".model"):

@@ -24,11 +24,11 @@ _NFC = "NFC"
 
 
 def read(files: Files, description: Description) -> BytePairTokenizer | None:
-    """The tokenizer of a folder; None if it holds no byte-level BPE.
+    """The tokenizer of a folder; None if it has no byte-level BPE.
 
     Raises:
-      ValueError: a file is damaged, merges do not fit the vocabulary, or a setting that the graph
-        does not have.
+      ValueError: a file is damaged, merges do not fit the vocabulary, or the graph does not support
+        a setting.
     """
     model = description.part("model")
     is_bpe = model.get("type") == "BPE" or ("merges" in model and "type" not in model)
@@ -70,7 +70,7 @@ def _pre_tokenizer(description: Description) -> dict[str, Any]:
     """The ByteLevel of tokenizer.json; empty without that file.
 
     Raises:
-      ValueError: there is none, something beside it, or it splits by another expression.
+      ValueError: it is missing, not alone, or splits with another expression.
     """
     if "pre_tokenizer" not in description.whole:
         return {}
@@ -85,7 +85,7 @@ def _pre_tokenizer(description: Description) -> dict[str, Any]:
 
 
 def _normalization(description: Description) -> str | None:
-    """NFC, or None for a text that stays as it is."""
+    """NFC, or None without normalization."""
     if "normalizer" not in description.whole:
         return description.config.get("normalization")
     parts = description.parts("normalizer", "normalizers")
@@ -99,7 +99,7 @@ def _normalization(description: Description) -> str | None:
 def _check_model(
     description: Description, model: Mapping[str, Any], vocabulary: BytePairVocabulary
 ) -> None:
-    """Refuses what changes the ids of a BPE and is not done here."""
+    """Refuses settings that change the ids of a BPE and are not supported."""
     names = {
         "dropout": (0, 0.0),
         "continuing_subword_prefix": ("",),
@@ -120,7 +120,7 @@ def _check_model(
 
 
 def _row_layout(description: Description) -> str:
-    """From the post-processor, or from the settings of bert_tf; RoBERTa's without either."""
+    """The layout of the post-processor, or of bert_tf's settings; RoBERTa's without both."""
     special = description.special
     cls, sep = special.get("cls_token", "<s>"), special.get("sep_token", "</s>")
     if description.parts("post_processor", "processors"):
@@ -150,7 +150,7 @@ def _vocabulary(description: Description, model: Mapping[str, Any]) -> BytePairV
 
 
 def write(tokenizer: BytePairTokenizer, folder: str, max_seq_length: int) -> None:
-    """The files that transformers and bert_tf read; all of them say the same."""
+    """Writes the files for transformers and for bert_tf; all have the same settings."""
     tokenizer.save_vocabulary(folder)
     listed = hugging_face_files.listed(tokenizer)
     values = {

@@ -1,8 +1,8 @@
-"""What the files of a Hugging Face tokenizer say, in one form for all kinds of tokenizers.
+"""Reads the files of a Hugging Face tokenizer, in one form for all kinds of tokenizers.
 
-tokenizer.json says most. Older folders have a vocabulary and, beside it, tokenizer_config.json,
-added_tokens.json and special_tokens_map.json. Each kind honours a setting or refuses it by
-`Description.refuse`, in one line that names it; none is passed over in silence.
+tokenizer.json has most settings. Older folders have a vocabulary, tokenizer_config.json,
+added_tokens.json and special_tokens_map.json. Each kind of tokenizer supports a setting or refuses
+it with `Description.refuse`, in one line that names it. No setting is ignored silently.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from bert_tf.tokenization.tokenizer import Tokenizer
 
 TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "tokenizer_config.json"
 _ADDED_FILE, _SPECIAL_FILE = "added_tokens.json", "special_tokens_map.json"
-# The largest published ones, of 250,000 tokens, have 35 MB.
+# The largest published files, with 250,000 tokens, have 35 MB.
 _MOST_BYTES = 100_000_000
 _ROLES = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
 _LONGEST = 10_000_000
@@ -29,14 +29,14 @@ _SHOWN = 80  # characters of a setting in an error
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """The files of a tokenizer, but for its vocabulary.
+    """The files of a tokenizer, except for its vocabulary.
 
     Attributes:
-      folder: where they are.
+      folder: their folder.
       whole: tokenizer.json; empty without one.
       config: tokenizer_config.json; empty without one.
-      special: {role, such as "mask_token": spelling}, of the roles that a file names.
-      added: the added tokens with their flags, special tokens among them.
+      special: {role, such as "mask_token": spelling}, for the roles in the files.
+      added: the added tokens with their flags, including special tokens.
     """
 
     folder: str
@@ -49,7 +49,7 @@ class Description:
         """An object of tokenizer.json, such as "model"; empty if it is null or missing.
 
         Raises:
-          ValueError: it is something else.
+          ValueError: it is not an object.
         """
         value = self.whole.get(name)
         if value is not None and not isinstance(value, dict):
@@ -57,13 +57,13 @@ class Description:
         return value or {}
 
     def refuse(self, file: str, name: str, value: Any, expected: str) -> ValueError:
-        """The error for a setting that cannot be honoured.
+        """The error for a setting that is not supported.
 
         Args:
-          file: its name.
+          file: its file.
           name: of the setting.
-          value: what it is.
-          expected: what can be honoured.
+          value: its value.
+          expected: the supported values.
         """
         said = json.dumps(value, ensure_ascii=False, default=str)
         said = said if len(said) <= _SHOWN else said[:_SHOWN] + "..."
@@ -72,14 +72,14 @@ class Description:
     def check(
         self, file: str, values: Mapping[str, Any], name: str, *accepted: Any, of: str = ""
     ) -> None:
-        """Refuses `values[name]` if it is there and none of `accepted`; null is accepted.
+        """Refuses `values[name]` if it exists and is not in `accepted`; null is accepted.
 
         Args:
-          file: its name.
-          values: an object of it.
+          file: its file.
+          values: an object in the file.
           name: of the setting.
-          *accepted: the values that can be honoured.
-          of: what `values` is called in the file.
+          *accepted: the supported values.
+          of: the name of `values` in the file.
         """
         value = values.get(name)
         if value is not None and not any(value is a or value == a for a in accepted):
@@ -87,11 +87,11 @@ class Description:
             raise self.refuse(file, f"{of}.{name}" if of else name, value, said)
 
     def parts(self, name: str, inside: str) -> list[dict[str, Any]]:
-        """The steps of an object of tokenizer.json: itself, or those of a Sequence, flattened.
+        """The steps of an object of tokenizer.json: the object, or the flat steps of a Sequence.
 
         Args:
           name: "normalizer", for example.
-          inside: the key that a Sequence has its steps in.
+          inside: the key of the steps in a Sequence.
         """
         steps, waiting = [], [self.part(name)]
         while waiting:
@@ -132,7 +132,7 @@ class Description:
 
 
 def read(files: Files) -> Description:
-    """Reads what is there.
+    """Reads all existing files.
 
     Raises:
       ValueError: a file is damaged or too large, or an added token is malformed.
@@ -158,7 +158,7 @@ def read(files: Files) -> Description:
 
 
 def spelling(value: Any) -> str:
-    """Of a special token, which is a string, or an object with its content."""
+    """The spelling of a special token, which is a string, or an object with its content."""
     value = value.get("content") if isinstance(value, dict) else value
     return value if isinstance(value, str) else ""
 
@@ -176,7 +176,7 @@ def _read(path: str | None) -> dict[str, Any]:
 
 
 def _listed(whole: Mapping[str, Any], config: Mapping[str, Any], path: str) -> list[AddedToken]:
-    """The added tokens that tokenizer.json lists, or tokenizer_config.json."""
+    """The added tokens in tokenizer.json, or else in tokenizer_config.json."""
     values = whole.get("added_tokens")
     if values is not None:
         if not isinstance(values, list):
@@ -230,14 +230,14 @@ def has_template(description: Description, cls: str, sep: str, pair: str) -> boo
 
 
 def _template_of(description: Description) -> dict[str, Any] | None:
-    """The step that adds special tokens; a ByteLevel beside it changes offsets only."""
+    """The step that adds special tokens; a ByteLevel step only changes offsets."""
     parts = description.parts("post_processor", "processors")
     parts = [part for part in parts if part.get("type") != "ByteLevel"]
     return parts[0] if len(parts) == 1 else None
 
 
 def check_template(description: Description, cls: str, sep: str, *pairs: str) -> None:
-    """Refuses a post-processor that lays out other rows than `template`; null is accepted.
+    """Refuses a post-processor whose rows differ from `template`; null is accepted.
 
     Args:
       description: of the files.
@@ -257,14 +257,14 @@ def check_template(description: Description, cls: str, sep: str, *pairs: str) ->
 
 
 def check_same_ids(description: Description, tokens: Sequence[str], path: str | None) -> None:
-    """Refuses a vocabulary file beside a tokenizer.json that has other ids.
+    """Refuses a vocabulary file whose ids differ from tokenizer.json.
 
-    transformers reads the latter, so one of the two is not what the model was trained with.
+    transformers reads tokenizer.json, so one of the two files is not from the model's training.
 
     Args:
       description: of the files.
-      tokens: those of the vocabulary file, in the order of their ids.
-      path: of that file.
+      tokens: the tokens of the vocabulary file, in the order of their ids.
+      path: the vocabulary file.
     """
     ids = description.part("model").get("vocab")
     if not isinstance(ids, dict):
@@ -292,10 +292,10 @@ def spelling_of_pair(value: Any) -> Any:
 
 
 def max_length(description: Description) -> int | None:
-    """The truncation limit: of tokenizer.json, else model_max_length; None if there is none.
+    """The truncation limit of tokenizer.json, or else model_max_length; None without a limit.
 
     Raises:
-      ValueError: a limit is no whole number, or texts are to lose their beginning.
+      ValueError: a limit is not a whole number, or truncation removes the beginning of texts.
     """
     truncation, padding = description.part("truncation"), description.part("padding")
     description.check(TOKENIZER_FILE, truncation, "direction", "Right", of="truncation")
@@ -311,7 +311,7 @@ def max_length(description: Description) -> int | None:
         if value is None:
             continue
         if value in (1e30, int(1e30)):
-            continue  # what transformers writes for "no limit"
+            continue  # transformers writes this value for "no limit"
         if type(value) is not int or value < 1:
             raise description.refuse(file, name, value, "a whole number from 1 on")
         if value > _LONGEST:

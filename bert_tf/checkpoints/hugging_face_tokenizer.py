@@ -1,7 +1,7 @@
-"""The tokenizer of a Hugging Face folder, of whichever kind it is.
+"""The tokenizer of a Hugging Face folder, of any kind.
 
-`hugging_face_files.py` reads the files, a module of each kind what it needs of them. A kind that
-transformers does not have is written in its own files, which only bert_tf reads.
+`hugging_face_files.py` reads the files; each kind of tokenizer has a module that uses them. A kind
+that transformers does not have is written in its own files, which only bert_tf reads.
 """
 
 from absl import logging
@@ -31,7 +31,8 @@ def read(files: Files) -> Tokenizer:
     """The tokenizer of a folder.
 
     Raises:
-      ValueError: no vocabulary, a damaged file, or a setting that the graph does not have.
+      ValueError: the vocabulary is missing, a file is damaged, or the graph does not support a
+        setting.
     """
     if own_tokenizer.has_kind(files):
         return own_tokenizer.read(files)
@@ -46,10 +47,10 @@ def read(files: Files) -> Tokenizer:
 
 
 def max_length(files: Files) -> int | None:
-    """How many tokens the folder's tokenizer leaves of a text; None without a limit.
+    """The longest text of the folder's tokenizer, in tokens; None without a limit.
 
     Raises:
-      ValueError: a limit that is none, or texts are to lose their beginning.
+      ValueError: a limit is not a whole number, or truncation removes the beginning of texts.
     """
     if own_tokenizer.has_kind(files):
         return None
@@ -57,14 +58,14 @@ def max_length(files: Files) -> int | None:
 
 
 def write(checkpoint: Checkpoint, folder: str) -> None:
-    """Writes the files that transformers reads, with all settings of the tokenizer."""
+    """Writes the files for transformers, with all settings of the tokenizer."""
     tokenizer = checkpoint.tokenizer
     writer = _WRITERS.get(type(tokenizer))
     if writer:
         writer(tokenizer, folder, checkpoint.data.max_seq_length)
         return
     logging.warning(
-        "%s: transformers has no tokenizer of kind %r: it is written as bert_tf reads it.",
+        "%s: transformers has no tokenizer of kind %r: it is written in bert_tf's format.",
         checkpoint.source,
         tokenizer.kind,
     )

@@ -1,4 +1,4 @@
-"""WordPiece in a Hugging Face folder: vocab.txt or tokenizer.json, and the settings beside it."""
+"""WordPiece in a Hugging Face folder: vocab.txt or tokenizer.json, and the settings."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from bert_tf.tokenization.added_tokens import FLAGS
 from bert_tf.tokenization.vocabulary import CONTINUATION_PREFIX, SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 
-# Classes of transformers that are its BertTokenizer under another name.
+# transformers' classes that equal its BertTokenizer.
 _CLASSES = (
     "Bert",
     "ConvBert",
@@ -27,7 +27,7 @@ _CLASSES = (
     "RetriBert",
     "SqueezeBert",
 )
-# Hugging Face's limit, where Google's is 200.
+# Hugging Face's limit; Google's is 200.
 _MAX_CHARS = 100
 
 
@@ -35,7 +35,7 @@ def read(files: Files, description: Description) -> WordPieceTokenizer:
     """The tokenizer of a folder.
 
     Raises:
-      ValueError: no vocabulary, or a setting that the graph does not have.
+      ValueError: the vocabulary is missing, or the graph does not support a setting.
     """
     vocabulary = _read_vocabulary(files, description)
     normalizer = description.part("normalizer")
@@ -66,7 +66,7 @@ def _limit(description: Description) -> int:
 
 
 def _check(description: Description) -> None:
-    """Refuses what the graph does not do."""
+    """Refuses settings that the graph does not support."""
     config, whole = description.config, description.whole
     for name in ("tokenize_chinese_chars", "do_basic_tokenize", "clean_text"):
         description.check(CONFIG_FILE, config, name, True)
@@ -118,13 +118,13 @@ def _read_vocabulary(files: Files, description: Description) -> Vocabulary:
     ):
         raise ValueError(f"{path}: the ids of the vocabulary are not 0 to {len(ids) - 1}.")
     tokens = tuple(sorted(ids, key=ids.__getitem__))
-    if not set(SPECIAL_TOKENS) <= set(tokens):  # they were added to it
+    if not set(SPECIAL_TOKENS) <= set(tokens):  # special tokens are added tokens
         tokens = added_tokens.extended(tokens, description.added, path)
     return Vocabulary(tokens, source=path)
 
 
 def write(tokenizer: WordPieceTokenizer, folder: str, max_seq_length: int) -> None:
-    """vocab.txt and the two JSONs, which say the same as our tokenizer does."""
+    """Writes vocab.txt and the two JSON files with the settings of the tokenizer."""
     tokenizer.save_vocabulary(folder)
     settings = {
         **{f"{name.strip('[]').lower()}_token": name for name in SPECIAL_TOKENS},
@@ -142,7 +142,7 @@ def write(tokenizer: WordPieceTokenizer, folder: str, max_seq_length: int) -> No
     write_json(folder, TOKENIZER_FILE, _tokenizer_json(tokenizer))
     if "" in tokenizer.vocabulary.tokens:
         logging.warning(
-            "%s: empty lines of the vocabulary are no tokens of tokenizer.json.", folder
+            "%s: tokenizer.json has no tokens for empty lines of the vocabulary.", folder
         )
 
 

@@ -1,8 +1,8 @@
-"""The index of a TensorFlow checkpoint, checked before TensorFlow reads it.
+"""Checks the index of a TensorFlow checkpoint before TensorFlow reads it.
 
-TensorFlow ends the process, without an exception, at shapes that cannot be and at entries that are
-none. The index is a table as LevelDB has it (tensorflow/tsl/lib/io/table_format.txt), whose values
-are protocol buffers.
+TensorFlow ends the process, without an exception, for impossible shapes and invalid entries. The
+index is a table like LevelDB's (tensorflow/tsl/lib/io/table_format.txt), with protocol buffers as
+values.
 """
 
 import math
@@ -27,7 +27,7 @@ def check(path: str) -> None:
     """Checks the file `prefix.index`.
 
     Raises:
-      ValueError: no table, or an entry has a type or a shape that no tensor has.
+      ValueError: the file is not a table, or an entry has an impossible type or shape.
     """
     with open_binary(path) as file:
         data = file.read()
@@ -75,7 +75,7 @@ def _block(data: bytes, begin: int, size: int) -> bytes:
 
 
 def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(key, value); a key leaves out what it has in common with the one before."""
+    """(key, value); the block stores a key without its common prefix with the key before."""
     (num_restarts,) = struct.unpack("<I", block[-4:])
     end, place, key = len(block) - 4 - 4 * num_restarts, 0, b""
     while place < end:
@@ -91,7 +91,7 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _number(data: bytes, place: int) -> tuple[int, int]:
-    """A number of variable length at `place`, and the place behind it."""
+    """A variable-length number at `place`, and the place after it."""
     number = shift = 0
     while True:
         byte = data[place]

@@ -27,7 +27,7 @@ class BertEmbeddings(keras.layers.Layer):
       segment_ids: int32 [B, S]; ignored without a segment table.
       position_ids: int32 [B, S], or None for 0..S-1 in every row.
       dropout_seed: int32 [2], or None for no dropout.
-      word_vectors: float [B, S, D] in place of the rows of the table of words that `input_ids`
+      word_vectors: float [B, S, D] instead of the rows of the word table that `input_ids`
         name; None for those rows.
 
     Returns:

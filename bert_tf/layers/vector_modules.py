@@ -1,4 +1,4 @@
-"""What a checkpoint does to the pooled vector of a text. Imports neither TensorFlow nor Keras."""
+"""Settings of modules after the pooling of a text. Imports neither TensorFlow nor Keras."""
 
 import dataclasses
 
@@ -11,13 +11,12 @@ class VectorModule:
     """One step between the pooled tokens of a text and its vector.
 
     Attributes:
-      kind: "dense", "layer_norm", "normalize" (to length 1) or "dropout", which is kept for the
-        project it came from and does nothing here.
-      size: how many numbers the vector has behind it.
+      kind: "dense", "layer_norm", "normalize" (to length 1) or "dropout", which is only kept to be
+        written back and has no effect.
+      size: the size of the vector after the module.
       activation: of a dense module; see `layers.activations`. "" is none.
       use_bias: a dense module has a bias.
-      residual: the input of a dense module is added to what it gives, by a matrix if their sizes
-        differ.
+      residual: a dense module adds its input to its output, through a matrix if the sizes differ.
       rate: of dropout.
     """
 

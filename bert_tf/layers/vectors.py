@@ -1,4 +1,4 @@
-"""From the tokens of a text to its vector: pooling, and what a checkpoint does to it then.
+"""From the tokens of a text to its vector: pooling, then the modules of a checkpoint.
 
 Shape suffixes: B batch, S sequence, D the size of a vector.
 """
@@ -23,14 +23,14 @@ def of_length_1(vectors_BD: tf.Tensor) -> tf.Tensor:
 
 
 class Vectors(keras.layers.Layer):
-    """Pools the tokens of each text and applies modules to the result, one after the other.
+    """Pools the tokens of each text and applies modules to the result, in order.
 
     Args:
       size: of a pooled vector.
       pooling: see `layers.pooling.pool`.
-      modules: what is done to the pooled vector, in order.
-      pooled_from: so many first tokens are not pooled.
-      initializer_range: standard deviation of the truncated normal that kernels start from.
+      modules: the modules after the pooling, in order.
+      pooled_from: number of first tokens that are not pooled.
+      initializer_range: standard deviation of the truncated normal that initialises kernels.
 
     Call arguments:
       outputs: of an encoder.

@@ -76,8 +76,8 @@ class Encoder(keras.Model):
       training: set by Keras' `fit`. Without a `dropout_seed` a random one is drawn.
       output_hidden_states: also return every layer's output.
       output_attention_probs: also return every layer's attention probabilities.
-      word_vectors: float [B, S, W] in place of what `word_vectors(input_ids)` gives: explanations
-        ask what the answer would be with other words, or with none. None for the words.
+      word_vectors: float [B, S, W], replaces `word_vectors(input_ids)`. Explanations use it to
+        compute the answer with other words, or with none. None: the vectors of the words.
 
     Returns:
       A dict of `sequence_output` [B, S, D] and, with a pooler, `pooled_output` [B, D] ([B, E, D]
@@ -216,7 +216,7 @@ class Encoder(keras.Model):
         return self.embeddings.word_embeddings
 
     def word_vectors(self, input_ids: tf.Tensor) -> tf.Tensor:
-        """Float [B, S, W]: the rows of `word_embeddings` that stand for the tokens."""
+        """Float [B, S, W]: the rows of `word_embeddings` for the tokens."""
         return tf.gather(tf.convert_to_tensor(self.word_embeddings), input_ids)
 
     def masked_lm_head(self) -> keras.layers.Layer:
