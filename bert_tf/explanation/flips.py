@@ -14,6 +14,7 @@ from bert_tf.explanation.parts import Parts
 from bert_tf.tasks.beliefs import NUMBER
 
 _PAIRED = 8  # of the first words of the order all pairs are tried
+_MOST_SOUGHT = 16  # words of a flip among which those that are not needed are sought
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +39,8 @@ def find(believer: Believer, cases: Cases, parts: list[Parts]) -> list[Flip | No
     flips when it becomes the best.
 
     Every single word is tried, then all pairs of the words with the largest parts, then more and
-    more words in the order of their parts, of which those are given back that are not needed.
+    more words in the order of their parts, of which those are given back that are not needed (of up
+    to 16: more are too many to be tried).
 
     Args:
       believer, cases: what was explained.
@@ -58,7 +60,9 @@ def find(believer: Believer, cases: Cases, parts: list[Parts]) -> list[Flip | No
         for case, flip in zip(missing, flips, strict=True):
             found[case] = flip
     return [
-        search.without_needless(case, flip) if flip and len(flip.words) > 2 else flip
+        search.without_needless(case, flip)
+        if flip and 2 < len(flip.words) <= _MOST_SOUGHT
+        else flip
         for case, flip in enumerate(found)
     ]
 
