@@ -7,6 +7,7 @@ traceback.
 """
 
 import contextlib
+import ctypes
 import glob
 import io
 import logging as std_logging
@@ -29,6 +30,8 @@ _ACCELERATORS = ("/dev/nvidia*", "/dev/dxg", "/dev/kfd", "/dev/accel*", "/dev/vf
 _LOG_LEVEL = "2" if any(glob.glob(pattern) for pattern in _ACCELERATORS) else "3"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LOG_LEVEL)  # before TensorFlow is imported
 
+# absl::SetMinLogLevel(absl::LogSeverityAtLeast), of the absl in TensorFlow 2.20
+_SET_MIN_LOG_LEVEL = "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE"
 _INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 MEMBERS = "members"
 flags.DEFINE_list(
@@ -86,6 +89,26 @@ def _import_keras() -> None:
     """
     with _hidden("sklearn"):
         import keras  # noqa: F401
+    _quiet_cpp()
+
+
+def _quiet_cpp() -> None:
+    """Silences what TensorFlow's C++ logs as information through absl, such as XLA's first use.
+
+    TF_CPP_MIN_LOG_LEVEL does not reach those lines, and TensorFlow has no function in Python that
+    does. Warnings and errors stay, and TF_CPP_MIN_LOG_LEVEL=0 shows all. A TensorFlow without this
+    function goes on as loud as it is.
+    """
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+        return
+    import tensorflow as tf
+
+    folder = os.path.dirname(tf.__file__)
+    for library in glob.glob(os.path.join(folder, "libtensorflow_framework.*")):
+        with contextlib.suppress(OSError, AttributeError):
+            set_level = ctypes.CDLL(library)[_SET_MIN_LOG_LEVEL]
+            set_level.argtypes, set_level.restype = [ctypes.c_int], None
+            set_level(1)  # warnings
 
 
 @contextlib.contextmanager

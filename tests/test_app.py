@@ -34,6 +34,8 @@ _SCRIPT = textwrap.dedent(
             raise ValueError("table.tsv:7: bad row")
         if to == 2:
             tf.io.read_file("/no/such/file")
+        if to == 4:
+            tf.function(lambda: tf.ones(3), jit_compile=True)()
         if to == 3:
             logging.info("ours")
             for level in (std_logging.INFO, std_logging.WARNING):
@@ -90,6 +92,12 @@ def test_the_log_has_our_lines_and_the_warnings_of_others_once(count):
     lines = [line.split("] ")[-1] for line in count("--to=3").stderr.splitlines()]
     lines = [line for line in lines if line.endswith(("ours", "theirs 20", "theirs 30"))]
     assert lines == ["ours", "theirs 30", "theirs 30"]
+
+
+def test_the_first_use_of_xla_prints_nothing(count):
+    process = count("--to=4")
+    assert process.returncode == 0
+    assert "InitializeLog" not in process.stderr and "XLA!" not in process.stderr
 
 
 def test_a_bug_keeps_its_traceback():
