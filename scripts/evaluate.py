@@ -10,6 +10,7 @@ The file is read as the training file was. Settings that say how a file is read 
 --config.task.text_column=review, for example.
 """
 
+import dataclasses
 import json
 import pathlib
 
@@ -78,8 +79,10 @@ def main(argv):
         raise ValueError("pass --data, a file to score, or --checks, behaviour tests, or both.")
     for output in (FLAGS.output, FLAGS.report):
         app.check_output(output, [FLAGS.data, FLAGS.checks])
+    report, scores = _report(), {}
     results = _checks()
-    report, scores = _report(results), {}
+    if report is not None:
+        report = dataclasses.replace(report, checks=results)
     if FLAGS.data:
         scores = evaluating.evaluate(
             FLAGS.model,
@@ -119,21 +122,23 @@ def _checks():
     return checking.check(FLAGS.model, FLAGS.checks, data or None, batch_size=FLAGS.batch_size)
 
 
-def _report(results):
+def _report():
     """The page that the flags ask for, or None."""
     from bert_tf.workflows import evaluating
 
+    if not (FLAGS.report and FLAGS.data) and (
+        FLAGS.compare or FLAGS.slice_words or FLAGS.slice_columns
+    ):
+        raise ValueError(
+            "--compare, --slice_words and --slice_columns need --data, and --report=errors.html "
+            "for the page that shows them."
+        )
     if not FLAGS.report:
-        if FLAGS.compare or FLAGS.slice_words or FLAGS.slice_columns:
-            raise ValueError(
-                "--compare, --slice_words and --slice_columns are shown on a page: say where with "
-                "--report=errors.html."
-            )
         return None
     if not FLAGS.report.endswith((".html", ".htm")):
         raise ValueError(f"--report={FLAGS.report}: expected a name that ends in .html.")
     name = pathlib.PurePath(FLAGS.data or "").name.split(".")[0]
-    return evaluating.Report(FLAGS.report, name or "data", looking_flags.looking(), results)
+    return evaluating.Report(FLAGS.report, name or "data", looking_flags.looking())
 
 
 if __name__ == "__main__":

@@ -306,6 +306,8 @@ CASES = {
             {"eval_data": None, "work_dir": "{b}/own_dev"},
             "{b}/own_dev/dev.jsonl is there already .*Move it",
         ),
+        ({"compare": "{b}/nowhere"}, r"--compare=.*nowhere: found no .*judged\.jsonl"),
+        ({"slice_columns": "genre"}, "dev.tsv.*genre"),
         ({"vocab_file": "{w}/vocab"}, "pass either --init_checkpoint, or --vocab_file"),
         ({"init_checkpoint": None}, "pass either --init_checkpoint, or --vocab_file"),
         ({"init_checkpoint": None, "vocab_file": "{b}/large.txt"}, "250 tokens, .*only 160 rows"),
@@ -317,6 +319,15 @@ CASES = {
     ],
     "evaluate": [
         *MODEL,
+        ({"data": None}, "pass --data, a file to score, or --checks"),
+        ({"report": "{b}/errors.txt"}, r"--report=.*errors\.txt: expected a name that ends in"),
+        ({"compare": "{w}/finetuned"}, "--compare, .* need --data, and --report=errors.html"),
+        ({"checks": "{b}/nowhere.yaml"}, "nowhere.yaml"),
+        ({"checks": "{b}/no_label.tsv"}, r"no_label\.tsv:1: expected `tests:`"),
+        (
+            {"report": "{b}/errors.html", "slice_columns": "genre"},
+            "dev.tsv.*genre",
+        ),
         ({"batch_size": 10**9}, "an evaluation with 1,000,000,000 rows a step would run out of"),
         (
             {"data": "{b}/new_label.tsv"},
