@@ -59,12 +59,14 @@ class Explained:
     Attributes:
       rows: the texts.
       cases: what was explained.
+      beliefs: float64 [C], how much the model believes in each.
       parts: {method: the parts of the words of each case}.
       flips: of each case; None where there is none.
     """
 
     rows: Rows
     cases: Cases
+    beliefs: np.ndarray
     parts: Mapping[str, list[Parts]]
     flips: list[Flip | None]
 
@@ -106,11 +108,13 @@ class Explainer:
         """Explains the answers to N texts, given as one or two columns."""
         rows = words.encode(self.task, columns)
         cases = make_cases(self.task, rows, self._believed(rows))
+        everything = np.ones(cases.word_ids.shape, np.float32)
+        beliefs, _ = self.believer.beliefs(cases, np.arange(len(cases)), everything)
         parts = {method: self._methods[method](cases) for method in self.settings.methods}
         found: list[Flip | None] = [None] * len(cases)
         if self.settings.flips:
             found = flips.find(self.believer, cases, parts[self.settings.methods[0]])
-        return Explained(rows, cases, parts, found)
+        return Explained(rows, cases, beliefs, parts, found)
 
     def _believed(self, rows: Rows) -> list[Belief]:
         names = (*self.task.config.model.inputs, *self.task.belief_inputs)
@@ -160,14 +164,12 @@ def records(task: Explain, explained: Explained) -> list[dict[str, Any]]:
     another; null if there is no such.
     """
     unit = task.belief_unit
-    everything = [_belief_of(explained, case) for case in range(len(explained.cases))]
     answers: list[list[dict]] = [[] for _ in explained.rows.texts]
     for case, belief in enumerate(explained.cases.beliefs):
-        about: dict[str, Any] = {"answer": belief.name, "unit": unit}
-        if everything[case] is not None:
-            about["belief"] = everything[case]
-            if unit != NUMBER:
-                about["probability"] = float(probability(np.array(everything[case]), unit))
+        value = float(explained.beliefs[case])
+        about: dict[str, Any] = {"answer": belief.name, "unit": unit, "belief": value}
+        if unit != NUMBER:
+            about["probability"] = float(probability(explained.beliefs[case], unit))
         if belief.span:
             about |= {"span": list(belief.span), "span_in": belief.text}
         about["words"] = _words(explained, case)
@@ -178,13 +180,6 @@ def records(task: Explain, explained: Explained) -> list[dict[str, Any]]:
         {**dict(zip(("text", "text_pair"), texts, strict=False)), "answers": some}
         for texts, some in zip(explained.rows.texts, answers, strict=True)
     ]
-
-
-def _belief_of(explained: Explained, case: int) -> float | None:
-    return next(
-        (p[case].about["belief"] for p in explained.parts.values() if "belief" in p[case].about),
-        None,
-    )
 
 
 def _words(explained: Explained, case: int) -> list[dict[str, Any]]:

@@ -58,6 +58,7 @@ def test_every_row_is_explained_and_has_its_nearest_examples(explained):
     for record in records[:2]:
         (answer,) = record["answers"]
         assert answer["answer"] in LABELS.labels
+        assert answer["probability"] == pytest.approx(1 / (1 + np.exp(-answer["belief"])))
         assert set(answer["words"][0]["parts"]) == {"occlusion", "gradient_x_input"}
         assert record["nearest"][0]["text"] == record["text"]
         assert record["nearest"][0]["label"] == "yes"
