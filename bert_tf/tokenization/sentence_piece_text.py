@@ -18,7 +18,7 @@ from bert_tf.tokenization import byte_level, unicode_tables
 from bert_tf.tokenization.code_points import Normalized
 from bert_tf.tokenization.offsets import original_offsets
 
-_ASCII = r"[\x00-\x7F]*"
+_ASCII = r"[\x01-\x7F]*"  # without U+0000, see `_of_characters`
 _QUOTES = "``|''"
 # The second of two quotes, while one character still stands for one: a noncharacter of Unicode.
 _NOTHING, _ANOTHER_NONCHARACTER = chr(0xFDD0), chr(0xFDEF)

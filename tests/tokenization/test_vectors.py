@@ -42,3 +42,14 @@ def test_the_program_in_the_guide_gives_the_stored_vectors():
     for vector in stored("byte_pair"):
         ids, offsets = tokenizer.tokenize(vector["text"])
         assert (ids, offsets) == (vector["ids"], vector["offsets"]), vector["text"]
+
+
+@pytest.mark.parametrize("name", ["albert", "xlm_roberta"])
+def test_the_unigram_program_in_the_guide_gives_the_stored_ids(name):
+    guide = (ROOT / "docs" / "tokenizers.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r'^```python title="unigram.py"\n(.*?)^```', guide, re.M | re.S)
+    names = {}
+    exec(program, names)
+    tokenizer = names["Unigram"](FOLDER / name)
+    for vector in stored(name):
+        assert tokenizer.tokenize(vector["text"]) == vector["ids"], vector["text"]
