@@ -81,7 +81,7 @@ def flags_of(script: str) -> set[str]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and node.args:
                 function, first = getattr(node.func, "attr", ""), node.args[0]
-                if function.startswith("DEFINE_") or function == "add_argument":
+                if function.startswith(("DEFINE_", "declare_key_flag", "add_argument")):
                     name = constants[first.id] if isinstance(first, ast.Name) else first.value
                     names.add(name.removeprefix("--"))
     return names

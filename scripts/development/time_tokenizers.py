@@ -25,7 +25,9 @@ import bert_tf
 from benchmarks.contestants import reference_tokenizers
 
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds in turn; the medians count.")
-# --vocab_file, --corpora and --max_lines are those of check_tokenizers.
+flags.declare_key_flag("vocab_file")  # these three are defined in check_tokenizers
+flags.declare_key_flag("corpora")
+flags.declare_key_flag("max_lines")
 FLAGS = flags.FLAGS
 _BATCHES = ((1024, False), (64, False), (1024, True))
 
