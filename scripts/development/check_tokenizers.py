@@ -7,14 +7,10 @@ as good a way: the scores of a SentencePiece model have the same sum.
     python scripts/development/check_tokenizers.py --vocab_file=roberta-base --corpora=books=*.gz
 """
 
-import glob
-import gzip
 import itertools
-import json
 import pathlib
 import sys
-import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -22,6 +18,8 @@ import tensorflow as tf
 from absl import app, flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from development.corpus_lines import lines_of
+
 import bert_tf
 from benchmarks.contestants import reference_tokenizers
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -58,14 +56,6 @@ def main(argv: list[str]) -> None:
         lines = itertools.islice(lines_of(pattern), _MAX_LINES.value)
         differences += _compare(name, lines, tokenizer, reference)
     sys.exit(1 if differences else 0)
-
-
-def lines_of(pattern: str) -> Iterator[str]:
-    """The lines that are not empty of the files that fit a pattern."""
-    paths = sorted(glob.glob(pattern))
-    if not paths:
-        raise app.UsageError(f"--corpora: {pattern}: no such file")
-    return filter(None, itertools.chain.from_iterable(map(_lines, paths)))
 
 
 def _compare(name: str, lines: Iterable[str], tokenizer: Tokenizer, reference: Any) -> int:
@@ -115,33 +105,6 @@ def _first_other(starts: list[int], ends: list[int], expected: list[tuple[int, i
     own = np.stack([starts, ends], axis=-1)
     place = int(np.argmax(np.any(own != np.array(expected), axis=-1)))
     return f"{place}: here {own[place].tolist()}, there {list(expected[place])}"
-
-
-def _lines(path: str) -> Iterator[str]:
-    if path.endswith((".tar", ".tar.gz", ".tgz")):
-        with tarfile.open(path) as archive:
-            for member in archive:
-                if file := archive.extractfile(member):
-                    yield from file.read().decode("utf-8", "replace").splitlines()
-        return
-    opened = gzip.open if path.endswith(".gz") else open
-    with opened(path, "rb") as file:
-        if ".jsonl" in path:
-            for line in file:
-                yield from _strings(json.loads(line))
-        elif ".json" in path:
-            yield from _strings(json.load(file))
-        else:
-            for line in file:
-                yield line.decode("utf-8", "replace").rstrip("\r\n")
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield from value.split("\n")
-    elif isinstance(value, list | dict):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _strings(item)
 
 
 if __name__ == "__main__":

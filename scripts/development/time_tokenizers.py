@@ -19,16 +19,19 @@ import tensorflow as tf
 from absl import app, flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-from development.check_tokenizers import lines_of
+from development.corpus_lines import lines_of
 
 import bert_tf
 from benchmarks.contestants import reference_tokenizers
 
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "Rounds in turn; the medians count.")
-flags.declare_key_flag("vocab_file")  # these three are defined in check_tokenizers
-flags.declare_key_flag("corpora")
-flags.declare_key_flag("max_lines")
-FLAGS = flags.FLAGS
+_VOCAB_FILE = flags.DEFINE_string(
+    "vocab_file", None, "Folder or file of the tokenizer.", required=True
+)
+_CORPORA = flags.DEFINE_multi_string(
+    "corpora", None, "name=pattern: the files of a corpus, as check_tokenizers.py takes them."
+)
+_MAX_LINES = flags.DEFINE_integer("max_lines", 8192, "Lines of each corpus.")
 _BATCHES = ((1024, False), (64, False), (1024, True))
 
 
@@ -37,7 +40,7 @@ def main(argv: list[str]) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    tokenizer = bert_tf.load_tokenizer(FLAGS.vocab_file)
+    tokenizer = bert_tf.load_tokenizer(_VOCAB_FILE.value)
     reference = reference_tokenizers.make(tokenizer)
     spec = tf.TensorSpec([None], tf.string)
     ways = {
@@ -50,9 +53,9 @@ def main(argv: list[str]) -> None:
     }
     print("| text | MB | lines a batch | bert_tf | `tokenizers` | ratio |")
     print("|---|---|---|---|---|---|", flush=True)
-    for corpus in FLAGS.corpora:
+    for corpus in _CORPORA.value:
         name, _, pattern = corpus.partition("=")
-        lines = list(itertools.islice(lines_of(pattern), FLAGS.max_lines))
+        lines = list(itertools.islice(lines_of(pattern), _MAX_LINES.value))
         for size, with_offsets in _BATCHES:
             batches = [lines[i : i + size] for i in range(0, len(lines), size)]
             ours = _run(graphs[with_offsets], [tf.constant(batch) for batch in batches])

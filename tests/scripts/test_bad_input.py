@@ -223,7 +223,10 @@ CASES = {
     "create_pretraining_data": [
         *TEXT,
         ({"vocab_file": "{b}/no_mask.txt"}, r"no_mask.txt: .*; missing: \[MASK\]"),
-        ({"vocab_file": "{b}/a_folder"}, "{b}/a_folder/vocab.txt: no such vocabulary file"),
+        (
+            {"vocab_file": "{b}/a_folder"},
+            "{b}/a_folder: expected the files of a tokenizer .vocab.txt; .* Found: nothing",
+        ),
         ({"vocab_file": "{b}/latin1.txt"}, "latin1.txt, line 3: not UTF-8"),
         ({"output_dir": "{w}"}, "{w} holds other files .*; choose a new folder"),
         ({"output_dir": "{w}/train", "max_seq_length": 16}, "already holds another data set"),
