@@ -59,7 +59,7 @@ class BytePairTokenizer(tokenizer.Tokenizer):
       added: tokens that are whole in every text, see the base class.
 
     Example:
-      tokenizer = Tokenizer.from_folder("roberta-base")
+      tokenizer = bert_tf.load_tokenizer("roberta-base")
       inputs = tokenizer.encode(["A sentence."], ["Another."], max_seq_length=128)
     """
 

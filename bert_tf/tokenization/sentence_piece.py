@@ -55,7 +55,7 @@ class SentencePieceTokenizer(tokenizer.Tokenizer):
       added: tokens that are whole in every text, see the base class.
 
     Example:
-      tokenizer = Tokenizer.from_folder("albert-base-v2")
+      tokenizer = bert_tf.load_tokenizer("albert-base-v2")
       inputs = tokenizer.encode(["A sentence."], ["Another."], max_seq_length=128)
     """
 
