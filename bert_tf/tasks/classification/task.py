@@ -31,10 +31,10 @@ _HEAD_SEED = 2**20
 
 
 class ClassificationModel(TaskModel):
-    """An encoder with a classifier on what `config.task.classifier_pooling` makes of its outputs.
+    """An encoder and a classifier of its outputs, pooled by `config.task.classifier_pooling`.
 
     Call arguments:
-      batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder.
+      batch: dict with `input_ids` and any other inputs of the encoder.
       dropout_seed: int32 [2]; None for no dropout.
 
     Returns:
@@ -53,14 +53,14 @@ class ClassificationModel(TaskModel):
         if not self.classifier.built:
             self.classifier.build((None, config.model.hidden_size))
         called = inspect.signature(self.classifier.call).parameters
-        self._drops_out = "dropout_seed" in called  # Keras' own layers do it in their own way
+        self._drops_out = "dropout_seed" in called  # Keras' own layers take no seed
         self.built = True
 
     def make_classifier(self, *, num_labels: int, dropout_prob: float) -> keras.layers.Layer:
-        """The head, called with vectors [B, D]: here that of the encoder. Override it for your own.
+        """The head, called with vectors [B, D]; the encoder's own head unless you override this.
 
-        A layer of Keras will do, or a `keras.Sequential`. Give every layer a name: variables are
-        known by it.
+        It may be a Keras layer or a `keras.Sequential`. Give every layer a name: checkpoints find
+        variables by it.
         """
         return self.encoder.classifier_head(num_labels=num_labels, dropout_prob=dropout_prob)
 
@@ -73,7 +73,7 @@ class ClassificationModel(TaskModel):
         return outputs
 
     def _classified(self, outputs, batch):
-        """What the classifier is given, in the compute dtype."""
+        """The input of the classifier, in the compute dtype."""
         input_mask = batch.get("input_mask")
         if input_mask is None:
             input_mask = tf.ones_like(batch["input_ids"])
@@ -83,7 +83,7 @@ class ClassificationModel(TaskModel):
 
 
 def _check_class_weights(weights: Sequence[float], num_labels: int) -> None:
-    """ValueError for weights with which there would be no loss, or one without a least value."""
+    """ValueError for weights that make the loss 0 or give it no minimum."""
     if not weights:
         return
     if len(weights) != num_labels:
@@ -99,7 +99,7 @@ def _check_class_weights(weights: Sequence[float], num_labels: int) -> None:
 
 
 class ClassificationTask(Learn, Score, Explain):
-    """Predicts one of `facts.labels`, any number of them, or a number."""
+    """Predicts one label of `facts.labels`, any number of labels, or a number."""
 
     loss_names = ("loss",)
 
@@ -113,7 +113,9 @@ class ClassificationTask(Learn, Score, Explain):
                 f"Known: {', '.join(_TRAINING_METRICS)}."
             )
         if self.problem_type == REGRESSION and facts.labels:
-            raise ValueError(f"a regression has no labels, received {facts.labels!r}.")
+            raise ValueError(
+                f"a regression has no labels, received {facts.labels!r}. Empty task.labels."
+            )
         if self.problem_type != REGRESSION and len(facts.labels) < 2:
             raise ValueError(
                 f"a classifier needs at least two labels, received {facts.labels!r} "
@@ -159,7 +161,7 @@ class ClassificationTask(Learn, Score, Explain):
         return {"loss": tf.reduce_sum(self._weights(batch))}
 
     def _weights(self, batch) -> tf.Tensor:
-        """float32 [B], or [B, L] for several labels: what each loss counts."""
+        """The weight of each loss: float32 [B], or [B, L] for several labels."""
         class_weights = self.facts.class_weights
         weights = batch["label_weights"]
         if self.problem_type == MULTI:
@@ -171,9 +173,9 @@ class ClassificationTask(Learn, Score, Explain):
         return weights
 
     def compute_loss(self, outputs, batch):
-        """Cross entropy; of several labels the mean of binary ones; of a number its squared error.
+        """Cross entropy; mean binary cross entropy for several labels; squared error for a number.
 
-        As transformers' BertForSequenceClassification computes them.
+        transformers' BertForSequenceClassification computes the same losses.
         """
         logits = tf.cast(outputs["logits"], tf.float32)
         weights, labels = self._weights(batch), batch["label_ids"]
@@ -226,7 +228,7 @@ class ClassificationTask(Learn, Score, Explain):
     def answers(self, logits: np.ndarray) -> np.ndarray:
         """Label ids int64 [E] (-1: none), 0/1 float32 [E, L] for sets of labels, or numbers [E].
 
-        They are decided as the served model decides.
+        The served model decides in the same way.
         """
         if self.problem_type == REGRESSION:
             return logits[:, 0]
@@ -236,7 +238,7 @@ class ClassificationTask(Learn, Score, Explain):
         return decisions.label_mask(probs, self.facts).numpy().astype(np.float32)
 
     def calibrate(self, rows, data):
-        """The facts with the temperature, thresholds or factors that the settings ask for."""
+        """The facts with the temperature, thresholds or factors that the settings request."""
         if not decisions.fits(self.config.task):
             return self.facts
         return fit_decisions.fit(self.config.task, self.facts, rows["logits"], data["label_ids"])
@@ -260,7 +262,7 @@ class ClassificationTask(Learn, Score, Explain):
         return prepare.columns_of(part.examples, names, self.config.task, self.reading)
 
     def prediction_files(self, rows, data):
-        """`predictions.jsonl`: line of the file, its label as far as there is one, the answer."""
+        """`predictions.jsonl`: the line of the file, its label if it has one, and the answer."""
         return {"predictions.jsonl": self._prediction_lines(rows["logits"], data)}
 
     def _prediction_lines(self, logits, data) -> Iterator[str]:
@@ -282,7 +284,7 @@ class ClassificationTask(Learn, Score, Explain):
 
     @property
     def columns(self):
-        """See `Serve.columns`: those of the settings, else those of the training file."""
+        """See `Serve.columns`: the columns in the settings, else of the training file."""
         task, facts = self.config.task, self.facts
         return Known(
             TextColumns(task.text_column, task.text_pair_column),
@@ -293,9 +295,9 @@ class ClassificationTask(Learn, Score, Explain):
     def decode(self, outputs, batch):
         """`label` string [B] and `probabilities` float32 [B, L] in the order of the labels.
 
-        `label` is decided, see `decisions`, and "" for none. Of several labels it is all that are
-        answered, with the separator of the data between them. With `top_k` there are `top_labels`
-        and `top_probabilities` [B, K]. A regression gives `score` float32 [B] alone.
+        `decisions` chooses `label`; "" is no label. Several labels are joined by the separator of
+        the data. `top_k` adds `top_labels` and `top_probabilities` [B, K]. A regression gives only
+        `score` float32 [B].
         """
         del batch
         if self.problem_type == REGRESSION:
@@ -322,7 +324,7 @@ class ClassificationTask(Learn, Score, Explain):
     def describe(self, row):
         """`{"label": "b", "probabilities": {"a": 0.1, "b": 0.9}}`, or `{"score": 3.2}`.
 
-        No label is null; with `top_k` there is also `"top": [{"label": "b", "probability": 0.9}]`.
+        `null` is no label; `top_k` adds `"top": [{"label": "b", "probability": 0.9}]`.
         """
         if self.problem_type == REGRESSION:
             return {"score": float(row["score"])}
@@ -385,7 +387,7 @@ class ClassificationTask(Learn, Score, Explain):
         return texts, examples.label_ids
 
     def baselines(self, dataset):
-        """`majority_accuracy`: always answering the commonest label of the evaluation data."""
+        """`majority_accuracy`: of always answering the commonest label of the evaluation data."""
         if self.problem_type != SINGLE:
             return {}
         counts = np.zeros(len(self.labels))

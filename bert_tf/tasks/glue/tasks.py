@@ -1,9 +1,9 @@
-"""The tasks of GLUE in their official folder layout, and the files their leaderboard takes.
+"""The tasks of GLUE in their official folder layout, and the files for their leaderboard.
 
     CoLA/train.tsv   CoLA/dev.tsv   CoLA/test.tsv   ...   diagnostic/diagnostic.tsv
 
-Each file may be compressed (`train.tsv.gz`). The files are not quoted. AX has no training data: a
-model of MNLI answers it, beside both test sets of MNLI.
+Each file may be compressed (`train.tsv.gz`). The files have no quoting. AX has no training data: a
+model of MNLI answers it together with both test sets of MNLI.
 
 Reference: Wang et al. 2019, table 1, and the layout of the archives at gluebenchmark.com.
 """
@@ -28,15 +28,15 @@ class GlueTask:
     """One task.
 
     Attributes:
-      name: as on the command line.
-      folders: names of its folder, the first is the official one.
-      texts: its text columns.
-      label_column: the label.
+      name: the name on the command line.
+      folders: possible names of its folder; the first is official.
+      texts: names of the text columns.
+      label_column: name of the label column.
       labels: in the order of their ids; empty for a regression.
-      metrics: official scores; the first is the one to select by.
-      header: columns of the files without header line.
-      dev: {name of the set: file} of the labelled sets that are not trained on.
-      test: the same of those without labels.
+      metrics: official scores; the first selects the best model.
+      header: column names of the files without a header line.
+      dev: {name of the set: file} of the labelled evaluation sets.
+      test: {name of the set: file} of the sets without labels.
       submissions: {name of a test set: file in the archive for the leaderboard}.
       skip_faulty_rows: whether the official files have rows that no reader can read.
     """
@@ -55,7 +55,7 @@ class GlueTask:
 
     @property
     def table_format(self) -> TableFormat:
-        """Which columns are what."""
+        """The meaning of the columns."""
         return TableFormat(
             text_column=self.texts[0],
             text_pair_column=self.texts[1] if len(self.texts) > 1 else None,
@@ -155,7 +155,7 @@ SUBMISSION_FILES = tuple(file for task in _TASKS for file in task.submissions.va
 
 @dataclasses.dataclass(frozen=True)
 class GlueFiles:
-    """The files of a task that were found: {name of the set: path}; `train` may be None."""
+    """The files found for a task: {name of the set: path}; `train` may be None."""
 
     train: str | None
     dev: dict[str, str]
@@ -165,10 +165,10 @@ class GlueFiles:
 def find_files(data_dir: str, name: str) -> GlueFiles:
     """Finds the files of the task `name` below `data_dir`.
 
-    MNLI's test sets have those of AX among them.
+    The test sets of MNLI include AX.
 
     Raises:
-      ValueError: there is no such task, or nothing of it.
+      ValueError: the task is unknown, or `data_dir` has no files of it.
     """
     task = task_of(name)
     train = _find(data_dir, task.folders, "train.tsv")
@@ -187,14 +187,14 @@ def find_files(data_dir: str, name: str) -> GlueFiles:
 
 
 def present(data_dir: str) -> list[str]:
-    """The tasks that have a training file below `data_dir`."""
+    """The tasks with a training file below `data_dir`."""
     if not tf.io.gfile.isdir(data_dir):
         raise ValueError(f"{data_dir}: no such folder. Expected the one that holds CoLA, MRPC, ...")
     return [name for name in TRAINED if _find(data_dir, TASKS[name].folders, "train.tsv")]
 
 
 def task_of(name: str) -> GlueTask:
-    """The task called `name`; ValueError with the known names if there is none."""
+    """The task `name`; ValueError with the known names for any other name."""
     if name not in TASKS:
         raise ValueError(f"unknown GLUE task {name!r}. Known: {', '.join(TASKS)}.")
     return TASKS[name]
@@ -215,11 +215,11 @@ def _find(data_dir: str, folders: Sequence[str], file: str) -> str | None:
 
 
 def submission_lines(labels: Sequence[str], answers: Sequence[int | float]) -> Iterator[str]:
-    """The lines of a file of the archive: a number from 0 and the answer.
+    """The lines of a file of the archive: the row number (from 0) and the answer.
 
     Args:
-      labels: of the task; empty for a regression, whose answers are cut to 0 to 5.
-      answers: ids of labels, or numbers, in the order of the test file.
+      labels: labels of the task; empty for a regression, whose answers are clipped to [0, 5].
+      answers: label ids or numbers, in the order of the test file.
     """
     yield "index\tprediction"
     for index, answer in enumerate(answers):

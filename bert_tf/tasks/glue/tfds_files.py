@@ -1,7 +1,6 @@
-"""Writes GLUE from TensorFlow Datasets once, as files of the official layout.
+"""Writes GLUE from TensorFlow Datasets once, as files in the official layout.
 
-Then the same code reads them, reports quote them and runs resume from them as with the archives of
-gluebenchmark.com.
+The same code then reads, quotes and resumes from these files and the archives of gluebenchmark.com.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,25 +21,25 @@ _SPLITS = {
     "test_mismatched.tsv": "test_mismatched",
     "diagnostic.tsv": "test",
 }
-# Where TFDS calls the texts otherwise than the official files.
+# Tasks whose text columns have other names in TFDS than in the official files.
 _FEATURES = {
     "mrpc": ("sentence1", "sentence2"),
     "mnli": ("premise", "hypothesis"),
     "ax": ("premise", "hypothesis"),
 }
-_NO_FIELD = str.maketrans("\t\r\n", "   ")  # the files are not quoted
+_NO_FIELD = str.maketrans("\t\r\n", "   ")  # the files have no quoting
 
 
 def write_files(source: str, names: Sequence[str], folder: str) -> None:
-    """Writes the files of the tasks `names` below `folder`; existing files are kept.
+    """Writes the files of the tasks `names` below `folder`; keeps existing files.
 
     Args:
-      source: `tfds:glue`, or what else has its configs.
-      names: of tasks; with "mnli" AX is written too, which its models answer.
-      folder: gets CoLA, MRPC, ... as `glue.find_files` looks for them.
+      source: `tfds:glue`, or another dataset with its configs.
+      names: names of tasks; "mnli" also writes AX, which its models answer.
+      folder: gets the folders CoLA, MRPC, ... that `glue.find_files` expects.
 
     Raises:
-      ValueError: there is no such task, or what `tfds.load` raises.
+      ValueError: a task is unknown; also every error of `tfds.load`.
     """
     for name in dict.fromkeys([*names, *(["ax"] if "mnli" in names else [])]):
         task = tasks.task_of(name)
@@ -56,7 +55,7 @@ def write_files(source: str, names: Sequence[str], folder: str) -> None:
 def _lines(task: tasks.GlueTask, source: str, split: str) -> Iterator[str]:
     """A header and the rows in the order of the official file, which `idx` keeps."""
     texts = _FEATURES.get(task.name, task.texts)
-    is_labelled = not split.startswith("test")  # there every label is -1
+    is_labelled = not split.startswith("test")  # every label of a test split is -1
     data_set, _ = tfds.load(f"{source}/{task.name}/{split}", [*texts, "label", "idx"])
     yield "\t".join([*task.texts, *([task.label_column] if is_labelled else [])])
     for row in sorted(data_set.as_numpy_iterator(), key=lambda row: int(row["idx"])):

@@ -22,11 +22,11 @@ _NUM_SHOWN = 4  # rows
 
 
 class PretrainingModel(TaskModel):
-    """An encoder with the masked-LM head and, if asked for, the next-sentence head.
+    """An encoder with the masked-LM head and, on request, the next-sentence head.
 
     Call arguments:
-      batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder and
-        `masked_lm_positions` int32 [B, P] (without them every position is predicted).
+      batch: dict with `input_ids`, any other inputs of the encoder, and `masked_lm_positions` int32
+        [B, P] (without them the model predicts every position).
       dropout_seed: int32 [2]; None for no dropout.
 
     Returns:
@@ -65,8 +65,9 @@ class PretrainingModel(TaskModel):
 class PretrainingTask(MaskedRows, Explain):
     """Predicts the masked tokens and whether the second text follows the first.
 
-    With data of the objective `sentence_order` the same head learns whether the two were swapped
-    (Lan et al. 2019, section 3.1); with `none` there is no such head (`task.next_sentence` false).
+    For data with the objective `sentence_order` the same head learns whether the two texts were
+    swapped (Lan et al. 2019, section 3.1). The objective `none` has no such head
+    (`task.next_sentence` is false).
     """
 
     keeps_special_tokens = True
@@ -120,7 +121,7 @@ class PretrainingTask(MaskedRows, Explain):
         return {f"{head}_{name}": (sums[head], weights[f"{head}_loss"]) for head in sums}
 
     def encode(self, texts, text_pairs=None):
-        """Text in which [MASK] stands for a word to be guessed."""
+        """Encodes text in which [MASK] stands for a word to guess."""
         batch = self.tokenizer.encode(
             texts,
             text_pairs,
@@ -139,7 +140,7 @@ class PretrainingTask(MaskedRows, Explain):
         return batch
 
     def from_ids(self, outputs, batch):
-        """Of the scores at every position those at the mask tokens."""
+        """Selects the scores at the mask tokens from the scores at every position."""
         logits_BSV, positions_BP = outputs["masked_lm_logits"], batch["masked_lm_positions"]
         return {**outputs, "masked_lm_logits": tf.gather(logits_BSV, positions_BP, batch_dims=1)}
 
@@ -196,7 +197,7 @@ class PretrainingTask(MaskedRows, Explain):
         return beliefs.log_odds(logits_BV, places[:, 1]), best_B
 
     def show(self, model, data):
-        """Rows from the beginning of `data` with numbers for what is masked, and the best guess."""
+        """The first rows of `data`, with a number for each masked token, and the best guesses."""
         part = BatchSlice(global_batch_size=_NUM_SHOWN)
         batch = next(iter(self.make_dataset(data, part, training=False)))
         guesses = self.decode(model(batch), batch)["tokens"].numpy()[..., 0]

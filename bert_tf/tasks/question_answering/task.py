@@ -44,7 +44,7 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         if task.max_answer_length < 1 or task.n_best < 1:
             raise ValueError(
                 f"task.max_answer_length is {task.max_answer_length} and task.n_best "
-                f"{task.n_best}; expected at least 1."
+                f"{task.n_best}; expected at least 1 for each."
             )
         if task.answer_metric not in scores.METRICS:
             known = ", ".join(scores.METRICS)
@@ -65,7 +65,7 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         return {"loss": ((values[0] + values[1]) / 2, self.loss_weights(batch)["loss"])}
 
     def compute_metrics(self, outputs, batch):
-        """How often each end by itself is right, row by row."""
+        """The accuracy of each end of the span by itself, over rows."""
         weight = self.loss_weights(batch)["loss"]
         values = self._of_both(losses.weighted_hits, outputs, batch)
         return {name: (v, weight) for name, v in zip(self.metric_names, values, strict=True)}
@@ -89,11 +89,11 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         )
 
     def row_outputs(self, outputs, batch):
-        """The best spans of each row, see `_best_spans`."""
+        """The best spans of each row; see `_best_spans`."""
         return {**self._best_spans(outputs, batch), "row_ids": batch["row_ids"]}
 
     def _best_spans(self, outputs, batch) -> Batch:
-        """The best spans of each row, of all that there are.
+        """The best of all spans of each row.
 
         `span_scores` float32, `span_starts` and `span_ends` int32 (tokens of the row, both
         inclusive) [B, N], best first; `null_scores` float32 [B].
@@ -110,7 +110,7 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         may_end_BS = tf.pad(may_end_BS, [[0, 0], [0, longest]], constant_values=MASKED)
         scores_BSA = may_start_BS[..., tf.newaxis] + tf.gather(may_end_BS, end_SA, axis=1)
         flat_BX = tf.reshape(scores_BSA, [-1, width * longest])
-        # So that a short row too has so many.
+        # A short row can have fewer than N spans.
         flat_BX = tf.pad(flat_BX, [[0, 0], [0, keep]], constant_values=2 * MASKED)
         scores_BN, index_BN = tf.math.top_k(flat_BX, k=keep)
         span_starts_BN = tf.minimum(index_BN // longest, width - 1)
@@ -126,13 +126,13 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         """The best answers of each question, from all its rows, in TF ops.
 
         Args:
-          spans: as `_best_spans` gives them, with `char_starts` and `char_ends` int32 [B, N].
-          question_B: int32, ascending, the question of each row; each has one row at least.
+          spans: the result of `_best_spans` with `char_starts` and `char_ends` int32 [B, N].
+          question_B: int32, ascending, the question of each row; each question has at least one.
           num_questions: Q.
 
         Returns:
           `n_best_start`, `n_best_end` int32 (characters of the context), `n_best_probability`
-          float32 [Q, N]; `null_odds` float32 [Q], how much better no answer is than the first.
+          float32 [Q, N]; `null_odds` float32 [Q], the score of no answer minus that of the best.
         """
         keep = self.config.task.n_best
 
@@ -163,14 +163,14 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         }
 
     def _is_null(self, answers):
-        """Bool [Q]: whether no answer is given."""
+        """Bool [Q]: whether the question gets no answer."""
         has_none = answers["n_best_start"][:, 0] < 0
         if not self.facts.null_answers:
             return has_none
         return has_none | (answers["null_odds"] > self.facts.null_threshold)
 
     def score(self, rows, data: SquadData):
-        """`exact_match` and `f1`; with null answers also the best that a threshold gives."""
+        """`exact_match` and `f1`; with null answers also the best of any threshold."""
         answers = self._answers_of(rows, data)
         texts = self._texts(answers, data)
         return scores.answer_scores(
@@ -216,7 +216,7 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         return {question.id: "" if is_null else texts[0] for question, texts, is_null in rows}
 
     def prediction_files(self, rows, data: SquadData):
-        """Files as the official evaluations read them, and the errors.
+        """The files that the official evaluations read, and the errors.
 
         `predictions.json` {id: answer}, `nbest_predictions.json` and, with null answers,
         `null_odds.json` {id: odds}. `errors.txt`: id, fault, question, expected answers, answer.
@@ -259,7 +259,7 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _texts(self, answers, data: SquadData) -> list[list[str]]:
-        """The answers to each question, best first: exact parts of its context."""
+        """The answers to each question, best first; each is an exact part of the context."""
         texts = []
         for index, question in enumerate(data.questions):
             context = data.contexts[question.paragraph]
@@ -278,18 +278,18 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
 
     @property
     def columns(self):
-        """See `Serve.columns`; contexts are long, so they do not come back."""
+        """See `Serve.columns`. Contexts are long, so the predictions do not repeat them."""
         texts = TextColumns("question", "context")
         return Known(texts, hidden=("context",))
 
     def iterate_objects(self, path, reading, known):
-        """See `Serve.iterate_objects`: files of questions in every form that trains."""
+        """See `Serve.iterate_objects`: reads every format of questions that training reads."""
         if path is None or reading.kind(path) not in ("jsonl", "parquet"):
             return super().iterate_objects(path, reading, known)
         return enumerate((record for _, record in iterate_questions(path, reading)), start=1)
 
     def read_line(self, line):
-        """A JSON object with question and context; all but the context comes back."""
+        """A JSON object with question and context; the predictions repeat all but the context."""
         try:
             record = parse_json(line, "the line is")
         except ValueError:
@@ -305,8 +305,8 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
     def encode(self, texts, text_pairs=None):
         """Questions `texts` and contexts `text_pairs` of any length, string [Q].
 
-        Beside the inputs [B, S] what `decode` needs of them: `context` string [Q] and the others of
-        `lay_out_spans`.
+        Returns the inputs [B, S] and what `decode` needs: `context` string [Q] and the other
+        results of `lay_out_spans`.
         """
         if text_pairs is None:
             raise ValueError("expected a question and its context, received one text.")
@@ -340,7 +340,7 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         return beliefs.belief(outputs, self._best_spans(outputs, batch), places, self.facts)
 
     def from_ids(self, outputs, batch):
-        """Without the tokens that rows were filled up with."""
+        """Drops the padding tokens of the rows."""
         width = tf.shape(batch["input_ids"])[1]
         ends = ("start_logits", "end_logits")
         return {**outputs, **{name: outputs[name][:, :width] for name in ends}}
@@ -363,7 +363,7 @@ class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
         start_Q, end_Q, prob_Q = (
             answers[f"n_best_{name}"][:, 0] for name in ("start", "end", "probability")
         )
-        # Offsets count what is not UTF-8 as U+FFFD.
+        # Offsets count each invalid UTF-8 sequence as U+FFFD.
         contexts_Q = tf.strings.unicode_transcode(batch["context"], "UTF-8", "UTF-8")
         text_Q = tf.strings.substr(
             contexts_Q,
