@@ -113,9 +113,7 @@ class ClassificationTask(Learn, Score, Explain):
                 f"Known: {', '.join(_TRAINING_METRICS)}."
             )
         if self.problem_type == REGRESSION and facts.labels:
-            raise ValueError(
-                f"a regression has no labels, received {facts.labels!r}. Empty task.labels."
-            )
+            raise ValueError(f"a regression has no labels: remove task.labels {facts.labels!r}.")
         if self.problem_type != REGRESSION and len(facts.labels) < 2:
             raise ValueError(
                 f"a classifier needs at least two labels, received {facts.labels!r} "
