@@ -300,7 +300,10 @@ CASES = {
             {"eval_data": "{b}/new_label.tsv"},
             "new_label.tsv:3: .*'label': the label 'fish' was not seen",
         ),
-        ({"eval_data": "{b}/no_label.tsv"}, "no_label.tsv:1: no column .*Say .*label_column"),
+        (
+            {"eval_data": "{b}/no_label.tsv"},
+            "no_label.tsv:1: no column .*Name the column, .*label_column",
+        ),
         (
             {"eval_data": "{b}/pairs.tsv"},
             "pairs.tsv:1: found pairs of texts .*trained on single texts",
