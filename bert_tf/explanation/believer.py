@@ -18,8 +18,7 @@ from bert_tf.explanation import BASELINES
 from bert_tf.explanation.words import Rows, Word
 from bert_tf.tasks.beliefs import Belief, Explain
 
-_TOKENS_PER_STEP = 1 << 12
-_WIDTH = 8  # widths are rounded up to a multiple
+_TOKENS_PER_STEP = 1 << 10  # fits into caches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,12 +150,12 @@ class Believer:
             # Rows get longer, so the last row of a step decides its width.
             last, width = first, 0
             while last < len(order):
-                width = -(-lengths[order[last]] // _WIDTH) * _WIDTH
+                width = lengths[order[last]]
                 if last > first and (last + 1 - first) * width > _TOKENS_PER_STEP:
                     break
                 last += 1
             chosen = order[first:last]
-            width = min(-(-lengths[chosen].max() // _WIDTH) * _WIDTH, cases.word_ids.shape[1])
+            width = int(lengths[chosen[-1]])
             yield chosen, self._inputs(cases, of_case[chosen], shares[chosen], width)
             first = last
 
