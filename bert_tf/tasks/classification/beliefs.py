@@ -19,15 +19,15 @@ from bert_tf.tasks.classification.labels import MULTI, REGRESSION, SINGLE
 def believed(
     logits_BL: tf.Tensor, labels: Sequence[str], facts: Facts, problem_type: str, wanted: str
 ) -> list[Belief]:
-    """One belief for each row; of several labels one for each that is answered.
+    """One belief for each row, or one for each answered label with several labels per text.
 
     Args:
-      logits_BL: of the model.
-      labels, facts, problem_type: of the task.
-      wanted: a label to be explained in place of the answer; "": the answer.
+      logits_BL: logits of the model.
+      labels, facts, problem_type: those attributes of the task.
+      wanted: the label to explain instead of the answer; "": explain the answer.
 
     Raises:
-      ValueError: there is no such label.
+      ValueError: the model has no label `wanted`.
     """
     if wanted and wanted not in labels:
         known = ", ".join(labels) or "none, because it gives a number"
@@ -40,7 +40,7 @@ def believed(
     else:
         probs_BL = decisions.probabilities(logits_BL, facts, problem_type)
         chosen = [[int(label)] for label in np.argmax(probs_BL, axis=-1)]
-        if problem_type == SINGLE:  # one that is given, or the likeliest where none is
+        if problem_type == SINGLE:  # the answer; if it is no label, the likeliest label
             given = decisions.best_label(probs_BL, facts).numpy().tolist()
             chosen = [[g] if g >= 0 else c for g, c in zip(given, chosen, strict=True)]
         else:

@@ -1,4 +1,4 @@
-"""What became of each text: its label, its labels, or its number.
+"""Judges the answer for each text: its label, its labels, or its number.
 
 Shapes: U texts, L labels.
 """
@@ -19,7 +19,7 @@ _NO_LABEL = "(no label)"
 
 
 def texts_of(part: Split) -> list[str]:
-    """The texts as a reader wants to see them, those of a pair below each other."""
+    """The texts to show a reader; a pair takes one line for each text."""
     examples = part.examples
     if examples.text_pairs is None:
         return list(examples.texts)
@@ -29,17 +29,17 @@ def texts_of(part: Split) -> list[str]:
 def judge_labels(
     part: Split, probs_UL: np.ndarray, answers_U: np.ndarray, labels: Sequence[str], unk_id: int
 ) -> Judged:
-    """One label a text.
+    """Judges one label per text.
 
     Args:
-      part: the set.
+      part: the evaluation set.
       probs_UL: probabilities of the labels.
       answers_U: ids of the answers, -1 for none.
-      labels: their names.
-      unk_id: the token for what the vocabulary does not have.
+      labels: names of the labels.
+      unk_id: id of the unknown token.
     """
     label_ids = part.arrays["label_ids"]
-    named = [*labels, NONE]  # which -1 is
+    named = [*labels, NONE]  # index -1
     hits_U = answers_U == label_ids
     answered_U = answers_U >= 0
     outcomes = np.select([hits_U, answered_U], LABEL_OUTCOMES[:2], LABEL_OUTCOMES[2]).tolist()
@@ -72,7 +72,7 @@ def judge_labels(
 def judge_label_sets(
     part: Split, probs_UL: np.ndarray, answers_UL: np.ndarray, labels: Sequence[str], unk_id: int
 ) -> Judged:
-    """Any number of labels a text; `answers_UL` is 0 or 1, the others are as above."""
+    """Judges sets of labels; `answers_UL` holds 0 or 1. Other arguments: see `judge_labels`."""
     targets_UL, given_UL = part.arrays["label_ids"] > 0, answers_UL > 0
     rows, ids = np.nonzero(targets_UL | given_UL)
     expected, given = targets_UL[rows, ids], given_UL[rows, ids]
@@ -97,7 +97,7 @@ def judge_label_sets(
 
 
 def judge_numbers(part: Split, answers_U: np.ndarray, unk_id: int) -> Judged:
-    """A number a text: right if it is off by less than half a standard deviation of the data."""
+    """Judges numbers: right if off by at most half a standard deviation of the expected ones."""
     targets_U = part.arrays["label_ids"].astype(np.float64)
     off_U = answers_U.astype(np.float64) - targets_U
     is_right_U = np.abs(off_U) <= targets_U.std() / 2

@@ -9,14 +9,14 @@ import numpy as np
 def label_scores(label_ids: np.ndarray, predicted_ids: np.ndarray, num_labels: int) -> dict:
     """`accuracy`, `f1`, `macro_f1` and `matthews` of int [E] labels and answers (-1: none).
 
-    `f1` is that of the last label where there are two (GLUE's "1" of MRPC and QQP), and there is
-    none with more. Matthews' coefficient is 0 where all answers are one label.
+    `f1` is the F1 of the last of two labels (GLUE's "1" in MRPC and QQP); more labels have no `f1`.
+    Matthews' coefficient is 0 if all answers are the same label.
     """
-    from sklearn import metrics  # takes a second, so only where it is needed
+    from sklearn import metrics  # takes a second, so import it only here
 
     scores = {"accuracy": float(np.mean(label_ids == predicted_ids))}
     if num_labels == 2:
-        scores["f1"] = metrics.f1_score(  # of one label: -1, no answer, is a third class
+        scores["f1"] = metrics.f1_score(  # of one label, because -1 (no label) is a third class
             label_ids, predicted_ids, labels=[1], average="macro", zero_division=0
         )
     scores["macro_f1"] = metrics.f1_score(
@@ -31,9 +31,9 @@ def label_scores(label_ids: np.ndarray, predicted_ids: np.ndarray, num_labels: i
 
 
 def answered_scores(label_ids: np.ndarray, predicted_ids: np.ndarray) -> dict[str, float]:
-    """`coverage`, the share that got a label, and `answered_accuracy`, how many of those are right.
+    """`coverage`, the share of texts that got a label, and `answered_accuracy`, the accuracy on them.
 
-    `accuracy` counts what got none as wrong.
+    `accuracy` counts a text without an answered label as wrong.
     """
     answered = predicted_ids >= 0
     right = (label_ids == predicted_ids)[answered]
@@ -59,7 +59,7 @@ def label_set_scores(targets: np.ndarray, predicted: np.ndarray) -> dict[str, fl
 def number_scores(targets: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """`pearson`, `spearman` and `mean_squared_error` of numbers [E].
 
-    A correlation is 0 where one side is constant, where it is not defined.
+    A correlation is 0 if one side is constant, because it is then undefined.
     """
     from scipy import stats
 
@@ -76,6 +76,6 @@ def number_scores(targets: np.ndarray, predicted: np.ndarray) -> dict[str, float
 def confusion_matrix(
     label_ids: np.ndarray, predicted_ids: np.ndarray, num_labels: int
 ) -> np.ndarray:
-    """int64 [L,L]: how often the label of the row was answered by that of the column."""
+    """int64 [L,L]: rows are right labels, columns are answered labels, values are counts."""
     cells = np.asarray(label_ids, np.int64) * num_labels + predicted_ids
     return np.bincount(cells, minlength=num_labels**2).reshape(num_labels, num_labels)

@@ -27,7 +27,7 @@ def split_examples(examples: Examples, fraction: float, seed: int) -> tuple[Exam
     Args:
       examples: with labels.
       fraction: share of the examples to hold out, between 0 and 1.
-      seed: of the choice.
+      seed: seed of the random choice.
 
     Raises:
       ValueError: there are too few examples.

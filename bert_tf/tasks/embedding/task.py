@@ -21,7 +21,7 @@ class EmbeddingModel(TaskModel):
     """An encoder, and the modules that a sentence-transformers folder has behind the pooling.
 
     Call arguments:
-      batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder.
+      batch: dict with `input_ids` and any other inputs of the encoder.
       dropout_seed: int32 [2]; None for no dropout.
 
     Returns:

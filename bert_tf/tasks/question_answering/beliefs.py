@@ -34,15 +34,15 @@ def token_rows(
 
 
 def believed(answers: Batch, batch: Batch, wanted: str) -> list[Belief]:
-    """The answer to each question in the row in which all of it stands.
+    """The answer to each question, in a row that holds the whole answer.
 
     Args:
-      answers: of `QuestionAnsweringTask.decode`.
-      batch: of `encode`.
-      wanted: "", or "no answer": that is explained in place of the answers.
+      answers: the result of `QuestionAnsweringTask.decode`.
+      batch: the result of `encode`.
+      wanted: "", or "no answer" to explain that instead of the answers.
 
     Raises:
-      ValueError: another answer is wanted.
+      ValueError: `wanted` is another text.
     """
     if wanted not in ("", _NO_ANSWER):
         raise ValueError(f"expected {_NO_ANSWER!r} or nothing to explain; received {wanted!r}.")

@@ -1,4 +1,4 @@
-"""What became of each question: its answer is right, too long, elsewhere, missing, made up.
+"""Judges each answer: it is right, too long, elsewhere, missing, or made up.
 
 Shapes: Q questions.
 """
@@ -15,7 +15,7 @@ from bert_tf.tasks.question_answering.squad_file import Question
 
 _AROUND = 160  # characters of the context that are shown on each side of the answer
 _ANSWER = "answer"
-# What English questions begin with; others are told apart by nothing.
+# First words of English questions; questions in other languages form one group.
 _ASKING = ("what", "who", "whom", "whose", "when", "where", "which", "why", "how")
 
 
@@ -27,14 +27,15 @@ def judge(
     unk_id: int,
     rule: tuple[str, bool],
 ) -> Judged:
-    """What became of the questions.
+    """Judges the answers to the questions.
 
     Args:
-      data: the set.
+      data: the evaluation set.
       final: {id: the answer, "" for none}.
-      probs_Q: the probability of what was answered, no answer included.
-      best: Q answers without regard to whether any is given, and their probabilities.
-      unk_id: the token for what the vocabulary does not have.
+      probs_Q: the probability of the final answer, which can be no answer.
+      best: the best span for each of Q questions, even if the final answer is none, and their
+        probabilities.
+      unk_id: id of the unknown token.
       rule: `answer_metric`, and whether questions may have no answer.
     """
     questions = data.questions
@@ -106,7 +107,7 @@ def _asking_word(question: str) -> str:
 
 
 def lines(data: SquadData, final: Mapping[str, str], metric: str) -> Iterator[str]:
-    """id, fault, question, expected answers and answer of each wrong one, with tabs in between."""
+    """Tab-separated id, fault, question, expected answers and answer of each wrong answer."""
     for question in data.questions:
         given = final[question.id]
         fault = scores.answer_outcome(question.answers, given, metric)

@@ -17,7 +17,7 @@ def look(splits: Mapping[str, SquadData]) -> dict[str, Any]:
 
     Returns:
       Each split with `path`, `questions`, `contexts`, `without_answer`, `rows`,
-      `rows_with_answer`, and `never_whole`: questions with an answer that no row holds whole;
+      `rows_with_answer`, and `never_whole`: questions whose whole answer is in no row;
       `contexts` in common.
     """
     contexts = {name: _used_contexts(data) for name, data in splits.items()}

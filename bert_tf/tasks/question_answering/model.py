@@ -14,7 +14,7 @@ class QuestionAnsweringModel(TaskModel):
     """An encoder with a span head.
 
     Call arguments:
-      batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder.
+      batch: dict with `input_ids` and any other inputs of the encoder.
       dropout_seed: int32 [2]; None for no dropout.
 
     Returns:

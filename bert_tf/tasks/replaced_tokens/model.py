@@ -27,7 +27,7 @@ class ReplacedTokensModel(TaskModel):
     embeddings that both share have the discriminator's paths.
 
     Call arguments:
-      batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder.
+      batch: dict with `input_ids` and any other inputs of the encoder.
         With masked rows, as `MaskedRows` reads them, the generator fills the masks first:
         `masked_lm_positions`, `masked_lm_ids`, `masked_lm_weights` [B, P] and `masked_lm_draws`
         [B, P, 2].

@@ -37,7 +37,7 @@ class TokenClassificationModel(ClassificationModel):
     """An encoder with a classifier on every token.
 
     Call arguments:
-      batch: dict with `input_ids` and, as far as there are any, the other inputs of the encoder.
+      batch: dict with `input_ids` and any other inputs of the encoder.
       dropout_seed: int32 [2]; None for no dropout.
 
     Returns:
