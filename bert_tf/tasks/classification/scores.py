@@ -31,7 +31,7 @@ def label_scores(label_ids: np.ndarray, predicted_ids: np.ndarray, num_labels: i
 
 
 def answered_scores(label_ids: np.ndarray, predicted_ids: np.ndarray) -> dict[str, float]:
-    """`coverage`, the share of texts that got a label, and `answered_accuracy`, the accuracy on them.
+    """`coverage`, the share of texts with an answered label, and `answered_accuracy` of these.
 
     `accuracy` counts a text without an answered label as wrong.
     """
