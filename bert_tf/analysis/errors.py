@@ -115,7 +115,7 @@ def shown(judged: Judged, numbers_of_items: Iterable[int]) -> list[dict[str, Any
 
     Returns:
       Of each `row` (from 0), `place`, `text` (a long one is cut), `words`, `expected`, `given`,
-      `outcome` and `confidence` (None: not known).
+      `has_label` (whether those are labels), `outcome` and `confidence` (None: not known).
     """
     items = judged.items
     found = []
@@ -133,6 +133,7 @@ def shown(judged: Judged, numbers_of_items: Iterable[int]) -> list[dict[str, Any
                 "right_words": items.right_words[number] if items.right_words else words,
                 "expected": expected,
                 "given": given,
+                "has_label": bool(judged.labels),
                 "outcome": items.outcomes[number],
                 "confidence": confidence if np.isfinite(confidence) else None,
             }

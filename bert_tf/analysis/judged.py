@@ -127,6 +127,7 @@ class Judged:
       length_unit: what lengths count.
       num_unknown: int [U], tokens that the vocabulary does not have; None: it has every text.
       candidates: {label, or what else a threshold is for: its candidates}.
+      word_texts: U texts whose words are looked at, if not all of `texts` is.
       kinds: {what rows are told apart by besides: U values}, such as the word that asks.
       confusion: a matrix, or None.
       numbers: float [U, 2] of a regression, expected and given; None for other tasks.
@@ -144,6 +145,7 @@ class Judged:
     length_unit: str = "tokens"
     num_unknown: np.ndarray | None = None
     candidates: Mapping[str, Candidates] = dataclasses.field(default_factory=dict)
+    word_texts: Sequence[str] = ()
     kinds: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     confusion: Confusion | None = None
     numbers: np.ndarray | None = None

@@ -56,7 +56,7 @@ def words_of(text: str) -> set[str]:
 
 def cut(judged: Judged, asked: Asked = Asked()) -> list[Slice]:  # noqa: B008 - immutable
     """All slices that hold a row, those of one kind behind each other."""
-    words = [words_of(text) for text in judged.texts]
+    words = [words_of(text) for text in judged.word_texts or judged.texts]
     found = [
         *_by_length(judged.lengths, judged.length_unit),
         *_by_label(judged),
@@ -101,7 +101,7 @@ def hard_words(judged: Judged) -> list[dict[str, Any]]:
     wrong_U = ~judged.is_right
     least = max(_LEAST_ROWS, int(_LEAST_SHARE * len(judged)))
     rows_of = collections.defaultdict(list)
-    for row, text in enumerate(judged.texts):
+    for row, text in enumerate(judged.word_texts or judged.texts):
         for word in words_of(text):
             rows_of[word].append(row)
     total, num_wrong = len(judged), int(wrong_U.sum())

@@ -38,4 +38,4 @@ def find(judged: Judged) -> dict[str, Any]:
 
 def known_words(judged: Judged) -> Collection[str]:
     """All words of the training texts, lower case."""
-    return set().union(*map(slices.words_of, judged.texts))
+    return set().union(*map(slices.words_of, judged.word_texts or judged.texts))

@@ -176,13 +176,15 @@ def _cell(one: Entry, column: str) -> Cell:
     if column == "text":
         return Cell(page.marked(one["text"], one["words"], one["right_words"]), "text")
     if column == "where":
-        return Cell(one["place"], "n")
+        return Cell(one["place"], "n" if isinstance(one["place"], int) else "id")
     if column == "outcome":
         return Cell(one["outcome"], "word", choice=one["outcome"])
     label = one[column]
     words = one["words"] if column == "given" else one["right_words"]
-    shown = (f"{words} ({label})" if words else label) if label else "nothing"
-    return Cell(shown, "word", choice=label or "nothing")
+    if not label:
+        return Cell("nothing", "word", choice="nothing")
+    shown = f"{words} ({label})" if words and one["has_label"] else words or label
+    return Cell(shown, "word", choice=label)
 
 
 def _slices(found: Entry, name: str) -> str:

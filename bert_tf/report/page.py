@@ -26,7 +26,7 @@ class Cell(NamedTuple):
 
     Attributes:
       shown: text, or HTML of this file.
-      kind: "n" for a number, "word", or "text" for a long one.
+      kind: "n" for a number, "word", "id", or "text" for a long one.
       value: what is sorted by, if not what is shown.
       choice: what a list of choices calls it.
     """

@@ -75,6 +75,7 @@ def judge(
         length_unit="words of context",
         num_unknown=((input_ids == unk_id) & (mask > 0)).sum(axis=1),
         candidates={_ANSWER: Candidates(best[1], np.array(hits, bool), int(has_answer.sum()))},
+        word_texts=[question.question for question in questions],
         kinds=_kinds(questions, has_answer),
     )
 
