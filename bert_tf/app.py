@@ -128,6 +128,7 @@ def _set_up_logging() -> None:
     """Shows the messages of this project, and each warning of other libraries once."""
     logging.set_verbosity(logging.INFO)
     logging.use_absl_handler()
+    logging._warn_preinit_stderr = False  # a config may warn before the flags are parsed
     logging.get_absl_handler().python_handler.stream = sys.stderr  # the safe one
     logging.get_absl_handler().addFilter(_is_for_users)
     # What TensorFlow prints reaches absl's handler too.

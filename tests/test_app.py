@@ -100,6 +100,25 @@ def test_the_first_use_of_xla_prints_nothing(count):
     assert "InitializeLog" not in process.stderr and "XLA!" not in process.stderr
 
 
+def test_a_warning_before_the_flags_are_parsed_is_the_only_line(tmp_path):
+    script = tmp_path / "warn.py"
+    script.write_text(
+        "from absl import logging\n"
+        "from bert_tf import app\n"
+        "app.run(lambda argv: None, lambda argv: logging.warning('old'), needs_keras=False)\n"
+    )
+    root = os.path.dirname(os.path.dirname(os.path.abspath(app.__file__)))
+    process = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0
+    (line,) = process.stderr.splitlines()
+    assert line.endswith("] old")
+
+
 def test_a_bug_keeps_its_traceback():
     def main(argv):
         raise KeyError("a bug of ours")

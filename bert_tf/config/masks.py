@@ -41,7 +41,7 @@ class MaskSettings(Settings):
 
     TRAINED_BY: ClassVar[str] = "pretrain.py"
     RANGES: ClassVar[Mapping[str, ranges.Range]] = {
-        "max_predictions_per_seq": ranges.AT_LEAST_ONE,
+        "max_predictions_per_seq": ranges.PREDICTIONS,
         "masked_lm_prob": ranges.SHARE,
         "eval_masked_lm_prob": ranges.SHARE,
         "mask_share": ranges.SHARE,

@@ -11,6 +11,8 @@ SHARE: Range = ("a share between 0 and 1", lambda value: 0 <= value <= 1)
 BELOW_ONE: Range = ("at least 0 and less than 1", lambda value: 0 <= value < 1)
 NOT_NEGATIVE: Range = ("at least 0", lambda value: value >= 0)
 AT_LEAST_ONE: Range = ("at least 1", lambda value: value >= 1)
+# Each prediction has a place in every row of a batch.
+PREDICTIONS: Range = ("at least 1 and at most 65536", lambda value: 1 <= value <= 65536)
 POSITIVE: Range = ("more than 0", lambda value: value > 0)
 # Numbers of steps, rows or passes. More would not fit into a counter.
 COUNT: Range = ("at least 0 and less than 2**31", lambda value: 0 <= value < 2**31)

@@ -237,6 +237,10 @@ CASES = {
         ({"exclude_file": "{b}/no.txt"}, "no file matches"),
     ],
     "pretrain": [
+        (
+            {"config.task.max_predictions_per_seq": 10**9},
+            "max_predictions_per_seq is 1000000000; expected at least 1 and at most 65536",
+        ),
         *CONFIG,
         ({"config": "{w}/classification.py"}, "task of --config is 'classification'.*finetune.py"),
         (

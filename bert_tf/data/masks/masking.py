@@ -25,6 +25,7 @@ from bert_tf.data.masks.mask_choice import (
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 GOES_ON = "goes_on"
+_MOST_PREDICTIONS = 65536  # each has a place in every row of a batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,9 +78,10 @@ class Masker:
             raise ValueError(
                 f"masked_lm_prob is {self.masked_lm_prob}; it must be above 0 and at most 1"
             )
-        if self.max_predictions_per_seq < 1:
+        if not 1 <= self.max_predictions_per_seq <= _MOST_PREDICTIONS:
             raise ValueError(
-                f"max_predictions_per_seq is {self.max_predictions_per_seq}; it must be at least 1"
+                f"max_predictions_per_seq is {self.max_predictions_per_seq}; it must be at least 1 "
+                f"and at most {_MOST_PREDICTIONS}"
             )
         check_max_ngram(self.max_ngram, self.whole_word)
 
