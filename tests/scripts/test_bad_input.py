@@ -387,8 +387,8 @@ CASES = {
         ({"calibration_data": "{b}/no.tsv"}, "{b}/no.tsv: no such file"),
         ({"model": "{w}/pretrained", "temperature": 2}, "are for .*a classifier .*'pretraining'"),
         ({"model": "{b}/pair_model"}, "valid.txt:1: .*two texts with a tab between"),
-        ({"model": "{b}/three_labels"}, r"three_labels: .*shape \(32, 2\), .*\(32, 3\)"),
-        ({"model": "{b}/resized_model"}, r"resized_model: .*shape \(160, 32\), .*\(160, 48\)"),
+        ({"model": "{b}/three_labels"}, r"three_labels: .*shape \(32, 2\); .*\(32, 3\)"),
+        ({"model": "{b}/resized_model"}, r"resized_model: .*shape \(160, 32\); .*\(160, 48\)"),
         ({"model": "{b}/without_vocabulary"}, "vocab.txt: no such vocabulary file"),
         ({"model": "{b}/without_task"}, "without_task/task.json: no such file"),
         (
