@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_text as tf_text
 
 from bert_tf.files import write_whole
 from bert_tf.tokenization import byte_level, sentence_piece_text, tokenizer
@@ -25,6 +24,7 @@ from bert_tf.tokenization.charsmap import Charsmap
 from bert_tf.tokenization.code_points import Normalized
 from bert_tf.tokenization.row_layout import RowLayout
 from bert_tf.tokenization.sentence_piece_model import CONTROL, SPACE, SentencePieceModel
+from bert_tf.tokenization.sentence_piece_op import SentencePieceOp
 
 VOCABULARY_FILE = "spiece.model"
 ALBERT, XLM_ROBERTA = "albert", "xlm_roberta"
@@ -87,7 +87,7 @@ class SentencePieceTokenizer(tokenizer.Tokenizer):
             google=self.google_rules,
         )
         super().__init__(added)
-        self._op = tf_text.SentencepieceTokenizer(model.content)
+        self._op = SentencePieceOp(model.content)
         self._ids_of_model = tf.constant(self._id_table())
         self._written_V = tf.constant(self._written())
         self._commas = self._comma_table() if self.google_rules else None

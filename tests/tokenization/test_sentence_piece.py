@@ -2,6 +2,7 @@
 
 import unicodedata
 
+import keras
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
@@ -178,6 +179,13 @@ def test_a_saved_tokenizer_loads_equal(tmp_path, family):
     assert read.tokenize(["Anna ran 1999, x"]).to_list() == (
         tokenizer.tokenize(["Anna ran 1999, x"]).to_list()
     )
+
+
+def test_a_tokenizer_outlives_the_kernels_that_tensorflow_caches():
+    tokenizer = unigram_models.tokenizer("albert")
+    before = tokenizer.tokenize(["the cat"]).to_list()
+    keras.backend.clear_session()
+    assert tokenizer.tokenize(["the cat"]).to_list() == before
 
 
 def test_a_saved_model_gives_the_same_ids(tmp_path):
