@@ -102,6 +102,14 @@ flags.DEFINE_integer(
     "page lists labels that are likely wrong. 0: never.",
     lower_bound=0,
 )
+flags.DEFINE_integer(
+    "label_folds",
+    0,
+    "Find labels that are likely wrong out of fold: so many more models are trained, each without "
+    "a part of the training set, and answer that part. --label_folds=5 takes six times the "
+    "training in all. 0: the trained model answers, see --check_labels.",
+    lower_bound=0,
+)
 flags.DEFINE_list("seeds", ["1", "2", "3"], "For --task=glue: the seeds of the runs.")
 flags.DEFINE_list(
     "learning_rates",
@@ -160,7 +168,7 @@ def main(argv):
     from bert_tf.workflows import finetuning
     from bert_tf.workflows.start import Start
 
-    config, looking = FLAGS.config, looking_flags.looking(check_labels=FLAGS.check_labels)
+    config, looking = FLAGS.config, _looking()
     if FLAGS.find_batch:
         find_batch.settle(config, FLAGS.work_dir, FLAGS.strategy, _COMMAND)
     strategy = run_flags.strategy()
@@ -186,6 +194,11 @@ def main(argv):
         for metric, value in values.items():
             print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
     return 0
+
+
+def _looking():
+    """What the report page shall show besides."""
+    return looking_flags.looking(check_labels=FLAGS.check_labels, label_folds=FLAGS.label_folds)
 
 
 def _write_submission(task, results) -> None:

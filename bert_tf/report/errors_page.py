@@ -313,11 +313,18 @@ def _rows(entries: Sequence[Entry], name: str, key: str) -> str:
 
 def suspects(found: Entry) -> Section:
     """Likely wrong labels of the training set, from what `suspects.find` gives."""
-    text = (
-        f"The trained model answered the {found['rows']:,} {found['unit']} that it was trained on. "
-        f"It contradicts the labels of {found['contradicted']:,}, although it has seen them. The "
-        "surest stand first. Look at them: not every one is wrong."
-    )
+    many, contradicted = f"{found['rows']:,} {found['unit']}", f"{found['contradicted']:,}"
+    if found["folds"]:
+        text = (
+            f"{found['folds']} models answered the {many} of the training set, each those that it "
+            f"was not trained on. They contradict the labels of {contradicted}."
+        )
+    else:
+        text = (
+            f"The trained model answered the {many} that it was trained on. It contradicts the "
+            f"labels of {contradicted}, although it has seen them."
+        )
+    text += " The surest stand first. Look at them: not every one is wrong."
     if not found["suspects"]:
         return "Labels of the training set", page.paragraph(text)
     html = page.paragraph(text)

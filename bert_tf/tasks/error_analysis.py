@@ -37,12 +37,15 @@ class Looking:
       compare: the work directory of another run.
       check_labels: a training set of up to so many rows is answered too, to find labels that are
         likely wrong and words that are new; 0: never.
+      label_folds: if not 0, the training set is answered out of fold, by so many models, and not
+        by the one that was trained on it.
     """
 
     slice_words: Sequence[str] = ()
     slice_columns: Sequence[str] = ()
     compare: str = ""
     check_labels: int = suspects.MOST_CHECKED
+    label_folds: int = 0
 
     def check(self) -> None:
         """ValueError if `compare` is no work directory whose rows were kept."""
@@ -145,7 +148,7 @@ def analyse(
         "format_version": errors.FORMAT_VERSION,
         "sets": {name: errors.analyse(one, asked[name]) for name, one in judged.items()},
         "comparisons": _comparisons(judged, asked, looking.compare),
-        "training": trained_on and suspects.find(trained_on),
+        "training": trained_on and suspects.find(trained_on, looking.label_folds),
     }
     return Analysed(content, judged, asked)
 

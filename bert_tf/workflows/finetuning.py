@@ -23,6 +23,7 @@ from bert_tf.training import distribution, find_batch
 from bert_tf.training.evaluate import Evaluator
 from bert_tf.training.loop import Session, train
 from bert_tf.training.run import Trained
+from bert_tf.workflows import out_of_fold
 from bert_tf.workflows.start import Start, config_of, with_devices
 
 _SESSION = Session()
@@ -64,6 +65,8 @@ class Plan:
     def check(self, looking: Looking) -> None:
         """ValueError, before anything is trained, for what the error analysis cannot show."""
         looking.check()
+        if looking.label_folds:
+            out_of_fold.check(self.data.train, looking.label_folds)
         for part in (*self.data.dev.values(), *self.data.test.values()):
             if part.is_labelled:
                 error_analysis.columns_of(self.task, part, looking.slice_columns)
@@ -102,6 +105,8 @@ class Plan:
     def _train_result(self, evaluator: Evaluator, looking: Looking) -> Result | None:
         """The answers to the training set, if it is to be searched for wrong labels."""
         train = self.data.train
+        if looking.label_folds:
+            return out_of_fold.answer(train, looking.label_folds, self.arguments)
         if not error_analysis.wants_training_set(self.task, len(train.examples), looking):
             return None
         scores, rows = evaluator.run_with_rows(train.arrays)

@@ -42,7 +42,7 @@ def made_errors() -> dict:
     sets = {"dev": made.of_labels(), "tags": made.of_entities(), "sts b": made.of_numbers()}
     other = comparison.other_of("work/other", made.of_labels(seed=9, accuracy=0.9))
     found = {name: errors.analyse(judged) for name, judged in sets.items()}
-    suspects = {"unit": "texts", "rows": 400, "contradicted": 25}
+    suspects = {"unit": "texts", "rows": 400, "folds": 0, "contradicted": 25}
     return {
         "sets": found,
         "comparisons": {"dev": comparison.compare(sets["dev"], other)},
