@@ -32,6 +32,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LOG_LEVEL)  # before TensorFlow i
 
 # absl::SetMinLogLevel(absl::LogSeverityAtLeast), of the absl in TensorFlow 2.20
 _SET_MIN_LOG_LEVEL = "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE"
+# Keras imports these if they are installed: for a wrapper of itself, pictures, and tables in `fit`.
+_FOR_KERAS = ("sklearn", "matplotlib", "cv2", "pandas")
 _INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 MEMBERS = "members"
 flags.DEFINE_list(
@@ -66,7 +68,9 @@ def run(
     Args:
       main: the script.
       edit_command: can change the words of the command line in place, before they are parsed.
-      needs_keras: whether `main` will import Keras; it is then imported before, the fast way.
+      needs_keras: whether `main` imports TensorFlow, which imports Keras, in every run; they are
+        then imported before, the fast way. A `main` that first checks its flags, or needs them
+        only at times, calls `import_keras` itself.
     """
     with streams.safe():
         _set_up_logging()
@@ -81,13 +85,13 @@ def run(
             sys.exit(_INTERRUPTED)
 
 
-def _import_keras() -> None:
-    """Imports TensorFlow and Keras, without scikit-learn and SciPy.
+def import_keras() -> None:
+    """Imports TensorFlow and Keras, without what only functions of Keras need that nobody calls.
 
-    Keras loads these two for wrappers that bert_tf does not need. They would take a fifth of the
-    start of every script.
+    They would take a quarter of the start of every script. What imports them by itself later, a
+    plot of a report for example, finds them.
     """
-    with _hidden("sklearn"):
+    with _hidden(*_FOR_KERAS):
         import keras  # noqa: F401
     _quiet_cpp()
 
@@ -112,15 +116,14 @@ def _quiet_cpp() -> None:
 
 
 @contextlib.contextmanager
-def _hidden(module: str) -> Iterator[None]:
-    """Context in which the import of a module fails, unless it is already imported."""
-    is_hidden = module not in sys.modules
-    if is_hidden:
-        sys.modules[module] = None
+def _hidden(*modules: str) -> Iterator[None]:
+    """Context in which the import of modules fails, unless they are already imported."""
+    hidden = [module for module in modules if module not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))
     try:
         yield
     finally:
-        if is_hidden:
+        for module in hidden:
             del sys.modules[module]
 
 
@@ -266,7 +269,7 @@ def _main_with_one_line_errors(main: Callable, argv: list[str], needs_keras: boo
         fail(f"unexpected words on the command line: {' '.join(argv[1:])}. Flags begin with --.")
     try:
         if needs_keras:
-            _import_keras()
+            import_keras()
         code = main(argv) or 0
         sys.stdout.flush()  # a full disk is an error of ours, not of Python's end
         return code

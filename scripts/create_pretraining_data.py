@@ -295,4 +295,4 @@ def summary(manifest) -> str:
 
 
 if __name__ == "__main__":
-    app.run(main, needs_keras=False)
+    app.run(main)

@@ -55,4 +55,4 @@ def _report() -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, needs_keras=False)
+    app.run(main)

@@ -89,6 +89,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _learn() -> None:
+    app.import_keras()  # TensorFlow does
     from bert_tf.data.text import documents
 
     start = time.monotonic()

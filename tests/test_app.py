@@ -19,8 +19,8 @@ _SCRIPT = textwrap.dedent(
     Example: python count.py --to=3
     """
     import logging as std_logging
+    import sys
 
-    import tensorflow as tf
     from absl import flags, logging
 
     from bert_tf import app
@@ -29,6 +29,8 @@ _SCRIPT = textwrap.dedent(
 
 
     def main(argv):
+        import tensorflow as tf
+
         to = flags.FLAGS.to
         if to == 1:
             raise ValueError("table.tsv:7: bad row")
@@ -36,6 +38,12 @@ _SCRIPT = textwrap.dedent(
             tf.io.read_file("/no/such/file")
         if to == 4:
             tf.function(lambda: tf.ones(3), jit_compile=True)()
+        if to == 5:
+            print([name for name in app._FOR_KERAS if name in sys.modules])
+            from matplotlib import pyplot
+            from sklearn import metrics
+
+            print(pyplot.__name__, metrics.__name__)
         if to == 3:
             logging.info("ours")
             for level in (std_logging.INFO, std_logging.WARNING):
@@ -98,6 +106,11 @@ def test_the_first_use_of_xla_prints_nothing(count):
     process = count("--to=4")
     assert process.returncode == 0
     assert "InitializeLog" not in process.stderr and "XLA!" not in process.stderr
+
+
+def test_a_script_imports_keras_without_what_it_does_not_call_and_finds_that_later(count):
+    process = count("--to=5")
+    assert process.stdout.splitlines() == ["[]", "matplotlib.pyplot sklearn.metrics"], process.stderr
 
 
 def test_a_warning_before_the_flags_are_parsed_is_the_only_line(tmp_path):

@@ -8,7 +8,6 @@ import dataclasses
 
 import numpy as np
 import tensorflow as tf
-from scipy import special
 
 from bert_tf.layers.precision import at_least_float32
 from bert_tf.tasks.task import Batch, Serve
@@ -117,5 +116,7 @@ def log_odds(logits_BL: tf.Tensor, labels_B: tf.Tensor) -> tf.Tensor:
 def probability(beliefs: np.ndarray, unit: str) -> np.ndarray:
     """What people compare: the probabilities of beliefs; a number stays a number."""
     if unit == LOG_ODDS:
+        from scipy import special  # takes a tenth of a second, so only where it is needed
+
         return special.expit(beliefs)
     return np.exp(beliefs) if unit == LOG_PROBABILITY else beliefs
