@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
     from bert_tf.models.bert.encoder import BertEncoder as BertEncoder
     from bert_tf.models.keras_files import register_keras_classes as register_keras_classes
     from bert_tf.recipes import recipe as recipe
+    from bert_tf.tasks.error_analysis import Looking as Looking
     from bert_tf.tokenization.tokenizer import Tokenizer as Tokenizer
     from bert_tf.training.loop import Session as Session
     from bert_tf.training.loop import train as train
@@ -37,6 +38,7 @@ _HOMES = {
     "BertConfig": "bert_tf.models.bert",
     "BertEncoder": "bert_tf.models.bert.encoder",
     "ExperimentConfig": "bert_tf.config.experiment",
+    "Looking": "bert_tf.tasks.error_analysis",
     "Session": "bert_tf.training.loop",
     "Tokenizer": "bert_tf.tokenization.tokenizer",
     "evaluate": "bert_tf.workflows.evaluating",
@@ -56,6 +58,7 @@ __all__ = [
     "BertConfig",
     "BertEncoder",
     "ExperimentConfig",
+    "Looking",
     "Session",
     "Tokenizer",
     "evaluate",

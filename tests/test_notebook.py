@@ -1,5 +1,6 @@
 """The Python code in docs/notebook.md and README runs, block after block, in one session."""
 
+import json
 import pathlib
 import re
 import sys
@@ -27,6 +28,9 @@ def test_the_code_of_the_documents_runs(tmp_path, monkeypatch, capsys):
     # A function of the reader's own is called at each evaluation.
     said = re.findall(r"^(\d+) \d\.\d+$", capsys.readouterr().out, re.MULTILINE)
     assert said[:2] == ["5", "10"]
+    report = json.loads((tmp_path / "work/classifier/report.json").read_text(encoding="utf-8"))
+    slices = [one["slice"] for one in report["sets"]["dev"]["slices"]]
+    assert {"with warm", "without warm"} & {*slices}  # of `looking`
     assert 0 <= names["result"].scores["dev"]["share_of_bad"] <= 1
 
 

@@ -13,6 +13,7 @@ PUBLIC = [
     "BertConfig",
     "BertEncoder",
     "ExperimentConfig",
+    "Looking",
     "Session",
     "Tokenizer",
     "evaluate",

@@ -6,7 +6,7 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 from absl import logging
@@ -31,15 +31,18 @@ class Trained(NamedTuple):
     """What `loop.train` returns.
 
     Attributes:
-      model: the trained model.
-      metrics: of its evaluation; {} without one.
-      evaluation: that evaluation with the answers to all rows; None if it was made in an earlier
-        session of the run.
+      model, metrics: the trained model, and the values of its evaluation; {} without one.
+      evaluation: that evaluation, with all answers; None if it was made by an earlier session.
     """
 
     model: keras.Model
     metrics: dict[str, float]
     evaluation: Evaluation | None
+
+    if TYPE_CHECKING:  # pyright: a field of keras.Model, some bases of which it lacks, is Unknown
+
+        @property
+        def model(self) -> keras.Model: ...  # noqa: F811 - the field of this name
 
 
 @dataclasses.dataclass
@@ -391,8 +394,7 @@ def _in_words(values: dict[str, float]) -> str:
     """`loss 5.123, masked_lm_accuracy 0.214, ...`: the values as text, with few digits."""
 
     def number(name: str, value: float) -> str:
-        if name.endswith("_per_second"):
-            return f"{value:,.0f}"
-        return f"{value:.2e}" if name == "learning_rate" else f"{value:.4f}"
+        small = ".2e" if name == "learning_rate" else ".4f"
+        return format(value, ",.0f" if name.endswith("_per_second") else small)
 
     return ", ".join(f"{name} {number(name, value)}" for name, value in values.items())

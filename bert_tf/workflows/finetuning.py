@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -27,6 +27,7 @@ from bert_tf.workflows import out_of_fold
 from bert_tf.workflows.start import Start, config_of, with_devices
 
 _SESSION = Session()
+_LOOKING = Looking()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Finetuned:
     task: Score
     scores: dict[str, dict[str, float]]
     results: dict[str, Result]
+
+    if TYPE_CHECKING:  # pyright: a field of keras.Model, some bases of which it lacks, is Unknown
+
+        @property
+        def model(self) -> keras.Model: ...  # noqa: F811 - the field of this name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +81,7 @@ class Plan:
         self,
         trained: Trained,
         write_more: Callable[[Score, dict[str, Result]], None] = lambda task, results: None,
-        looking: Looking = Looking(),  # noqa: B008 - frozen
+        looking: Looking = _LOOKING,
     ) -> Finetuned:
         """Scores all sets; writes the model folder, predictions, report.html and results.json.
 
@@ -147,6 +153,7 @@ def finetune(
     init_checkpoint: str | None = None,
     vocab_file: str | None = None,
     session: Session = _SESSION,
+    looking: Looking = _LOOKING,
 ) -> Finetuned:
     """Trains a task on labelled data and scores it; the same call continues a stopped run.
 
@@ -161,6 +168,8 @@ def finetune(
       init_checkpoint: the initial weights: a model folder, or a checkpoint of another project.
       vocab_file: the tokenizer, if the run starts from random weights.
       session: devices, time limit, a function that is called at each evaluation.
+      looking: what the report shows of the errors besides: rows with certain words or values of a
+        column, another run, labels that are likely wrong.
 
     Returns:
       The model, its task, and the results.
@@ -173,10 +182,11 @@ def finetune(
     session = with_devices(session)
     with distribution.owning(work_dir, session.strategy, writes=not session.dry_run):
         plan = prepare(config_of(config), files, start, work_dir, session)
+        plan.check(looking)
         trained = train(**plan.arguments)
         if session.dry_run:
             return Finetuned(trained.model, plan.task, {}, {})
-        return plan.finish(trained)
+        return plan.finish(trained, looking=looking)
 
 
 def prepare(
