@@ -48,6 +48,10 @@ _PYTHON_ERROR = re.compile(r"\b[A-Z]\w*Error: ")  # raised by a function of a tf
 _ROOT_ERRORS = re.compile(r"\d+ root error\(s\) found")
 _ROOT_ERROR = re.compile(r"^\(\d+\) \w+: ")
 _OP_NOISE = re.compile(r"\{\{.*?\}\} ?| ?\[Op:\w+\](?: name: ?)?")
+# What glibc and the kernel say of `ulimit -v`, `-n` and `-u`, in an ImportError.
+_LIMIT_REACHED = re.compile(
+    "failed to map segment|[Cc]annot allocate memory|Too many open files|temporarily unavailable"
+)
 _FLAG_ERROR = re.compile(r"FATAL Flags parsing error:\s*(.*?)\s*Pass --helpshort", re.DOTALL)
 _MISSING_FLAG = re.compile(r"flag (--\w+)=None: .* must have a value other than None\.?")
 
@@ -285,9 +289,20 @@ def _main_with_one_line_errors(main: Callable, argv: list[str], needs_keras: boo
     except (ValueError, OSError, *_tensorflow_errors()) as error:
         fail(_first_line(error))
         return 1  # not reached
+    except ImportError as error:
+        if not (line := _limit_reached(error)):
+            raise
+        fail(f"a library cannot be loaded ({line}). Expected higher limits: see ulimit -a.")
+        return 1  # not reached
     except MemoryError as error:
         fail(f"not enough memory ({_first_line(error)}). Expected fewer or shorter rows at a time.")
         return 1  # not reached
+
+
+def _limit_reached(error: ImportError) -> str:
+    """The line that says that the process may not have more memory, files or threads; or ""."""
+    lines = [line for line in str(error).splitlines() if _LIMIT_REACHED.search(line)]
+    return lines[-1].strip().removeprefix("ImportError: ") if lines else ""
 
 
 def _tensorflow_errors() -> tuple[type[Exception], ...]:

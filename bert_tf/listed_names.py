@@ -7,9 +7,11 @@ folder of the longer name exists, and where the name stands in double quotes, as
 
 import csv
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import logging
+
+_LONGEST_NAME = 300  # bytes: 255 on Linux and macOS, and the weight of a data set behind it
 
 
 def split(text: str) -> list[str]:
@@ -36,12 +38,31 @@ def joined(parts: Sequence[str], exists: Callable[[str], bool] = os.path.exists)
     """
     names, begin = [], 0
     while begin < len(parts):
-        ends = range(len(parts), begin + 1, -1)
-        longer = ((end, ",".join(parts[begin:end])) for end in ends)
-        found = next((pair for pair in longer if exists(pair[1])), None)
-        begin, name = found or (begin + 1, parts[begin])
+        end, name = begin + 1, parts[begin]
+        for longer_end, longer in _longer_names(parts, begin, exists):
+            if exists(longer):
+                end, name = longer_end, longer
         names.append(name)
+        begin = end
     return names
+
+
+def _longer_names(
+    parts: Sequence[str], begin: int, exists: Callable[[str], bool]
+) -> Iterator[tuple[int, str]]:
+    """(end, name of the parts up to it), as long as there can be such a file.
+
+    A list of thousands of names would take minutes if each could go on to the end of the list.
+    """
+    name = parts[begin]
+    for end in range(begin + 2, len(parts) + 1):
+        name = f"{name},{parts[end - 1]}"
+        folder, _, last = name.rpartition("/")
+        is_too_long = len(os.fsencode(last)) > _LONGEST_NAME
+        # Where there is no such folder, there is none in it either, so no longer name exists.
+        if is_too_long or ("," in folder and not exists(folder)):
+            return
+        yield end, name
 
 
 def in_short(names: Sequence[str], most: int = 4) -> str:

@@ -199,6 +199,11 @@ def test_fail_prints_one_line_and_exits(capsys):
             tf.errors.InvalidArgumentError(None, None, "ValueError: row 3: bad\nTraceback ..."),
             "row 3: bad",
         ),
+        (  # under `ulimit -v`, as TensorFlow quotes it
+            ImportError("Traceback:\n  x\nImportError: a.so: failed to map segment\n\nFailed"),
+            "a library cannot be loaded (a.so: failed to map segment). Expected higher limits: see "
+            "ulimit -a.",
+        ),
     ],
 )
 def test_errors_become_one_readable_line(raised, line, capsys):

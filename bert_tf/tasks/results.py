@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from bert_tf import locks
 from bert_tf.config import as_json
-from bert_tf.files import write_lines
+from bert_tf.files import remove, write_lines
 from bert_tf.report import page, run_curves
 from bert_tf.tasks import error_analysis
 from bert_tf.tasks.error_analysis import Analysed, Looking
@@ -22,6 +22,16 @@ from bert_tf.tasks.sets import Prepared, Result
 from bert_tf.tasks.task import Score
 
 FORMAT_VERSION = 1
+_LAST = "results.json"
+
+
+def begin_results(folder: str) -> None:
+    """Says that the work directory `folder` is not complete, until `write_results` has ended.
+
+    A finished run can be scored again, with other evaluation or test data. If it is killed then,
+    the results of the first time would stand beside the model and predictions of the second.
+    """
+    remove(tf.io.gfile.join(folder, _LAST))
 
 
 def write_results(
@@ -66,7 +76,7 @@ def write_results(
     sections = _sections(folder, task, prepared, results, analysed)
     page.write_page(tf.io.gfile.join(folder, "report.html"), f"Fine-tuning: {folder}", sections)
     # Written last: where it is, everything is.
-    write_lines(tf.io.gfile.join(folder, "results.json"), [json.dumps(content, indent=2)])
+    write_lines(tf.io.gfile.join(folder, _LAST), [json.dumps(content, indent=2)])
 
 
 def check_held_out(folder: str, held_out: Mapping[str, Iterable[str]]) -> None:

@@ -16,7 +16,7 @@ from bert_tf.files import sha256
 from bert_tf.tasks import error_analysis
 from bert_tf.tasks.beliefs import Explain
 from bert_tf.tasks.error_analysis import Looking
-from bert_tf.tasks.results import check_held_out, write_results
+from bert_tf.tasks.results import begin_results, check_held_out, write_results
 from bert_tf.tasks.sets import Files, Prepared, Result
 from bert_tf.tasks.task import Learn, Score, make_task
 from bert_tf.training import distribution, find_batch
@@ -98,6 +98,7 @@ class Plan:
             others = {name: values for name, values in scores.items() if name != first}
             folder = self.arguments["work_dir"]
             metrics = {"eval": scores.get(first, {}), **others}
+            begin_results(folder)
             model_folder.save(f"{folder}/model", task, trained.model, metrics)
             write_more(task, results)
             colour = None
