@@ -13,7 +13,9 @@ import io
 import logging as std_logging
 import os
 import re
+import resource
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from absl import app as absl_app
@@ -48,6 +50,8 @@ _PYTHON_ERROR = re.compile(r"\b[A-Z]\w*Error: ")  # raised by a function of a tf
 _ROOT_ERRORS = re.compile(r"\d+ root error\(s\) found")
 _ROOT_ERROR = re.compile(r"^\(\d+\) \w+: ")
 _OP_NOISE = re.compile(r"\{\{.*?\}\} ?| ?\[Op:\w+\](?: name: ?)?")
+_LEAST_ADDRESSES = 3 << 30  # bytes; measured on two cores: with 2.6 GB pretrain.py cannot start
+_LEAST_THREADS = 16  # TensorFlow has some pools of a thread a core, OpenBLAS one
 # What glibc and the kernel say of `ulimit -v`, `-n` and `-u`, in an ImportError.
 _LIMIT_REACHED = re.compile(
     "failed to map segment|[Cc]annot allocate memory|Too many open files|temporarily unavailable"
@@ -95,9 +99,35 @@ def import_keras() -> None:
     They would take a quarter of the start of every script. What imports them by itself later, a
     plot of a report for example, finds them.
     """
+    _check_limits()
     with _hidden(*_FOR_KERAS):
         import keras  # noqa: F401
     _quiet_cpp()
+
+
+def _check_limits() -> None:
+    """Raises ValueError if the process may not have what TensorFlow needs to start.
+
+    TensorFlow and OpenBLAS then abort, hang, or interrupt the process.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESSES:
+        raise ValueError(
+            f"the address space of this process is limited to {limit / 2**30:.2f} GB, and "
+            f"TensorFlow needs {_LEAST_ADDRESSES >> 30} GB to start. Raise it: ulimit -v unlimited."
+        )
+    stop, threads = threading.Event(), []
+    try:
+        for _ in range(_LEAST_THREADS):
+            threads.append(threading.Thread(target=stop.wait, daemon=True))
+            threads[-1].start()
+    except RuntimeError as error:
+        raise ValueError(
+            f"no more than {len(threads) - 1} threads can be started, and TensorFlow needs at "
+            f"least {_LEAST_THREADS}. Raise the limit: ulimit -u, or that of the container."
+        ) from error
+    finally:
+        stop.set()
 
 
 def _quiet_cpp() -> None:

@@ -140,6 +140,22 @@ def test_a_bug_keeps_its_traceback():
         app._main_with_one_line_errors(main, ["script"])
 
 
+@pytest.mark.parametrize("limit", ["address space", "threads"])
+def test_limits_under_which_tensorflow_would_abort_are_one_line(limit, monkeypatch, capsys):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    if limit == "threads":
+        monkeypatch.setattr(app.threading.Thread, "start", refuse)
+    else:
+        monkeypatch.setattr(app.resource, "getrlimit", lambda kind: (2 << 30, 2 << 30))
+    with pytest.raises(SystemExit) as exit_info:
+        app._main_with_one_line_errors(lambda argv: 0, ["script"], needs_keras=True)
+    assert exit_info.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert limit in line and "ulimit -" in line
+
+
 def test_what_main_returns_is_the_exit_code():
     assert app._main_with_one_line_errors(lambda argv: 9, ["script"]) == 9
     assert app._main_with_one_line_errors(lambda argv: None, ["script"]) == 0
