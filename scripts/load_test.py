@@ -40,11 +40,12 @@ flags.mark_flags_as_required(["served_model", "input"])
 
 def main(argv):
     del argv
+    if bool(FLAGS.url) == bool(FLAGS.grpc):
+        raise ValueError("--url (REST) or --grpc: one of them is needed.")
+    app.import_keras()  # TensorFlow does
     from bert_tf.inference import load_test
     from bert_tf.inference.serving_clients import GrpcClient, RestClient
 
-    if bool(FLAGS.url) == bool(FLAGS.grpc):
-        raise ValueError("--url (REST) or --grpc: one of them is needed.")
     levels = _levels(FLAGS.concurrency)
     requests = _requests()
     kind, address = (RestClient, FLAGS.url) if FLAGS.url else (GrpcClient, FLAGS.grpc)
