@@ -78,9 +78,9 @@ def parse(name: str, path: str, records: Iterable[Any]) -> Other:
         try:
             counts = [float(count) for count in record["counts"]]
             rows.append((str(record["key"]), counts, bool(record["right"]), str(record["given"])))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             rows = []
-        if not rows or len(rows[-1][1]) != len(rows[0][1]):
+        if not rows or len(counts) != len(rows[0][1]) or not _are_counts(counts):
             raise ValueError(
                 f"{path}:{number}: this is no line of a fine-tuning run of bert_tf. Expected an "
                 'object with "key", "counts", "right" and "given".'
@@ -89,6 +89,11 @@ def parse(name: str, path: str, records: Iterable[Any]) -> Other:
         raise ValueError(f"{path}: it is empty. Expected a line for each row.")
     keys, counts, is_right, given = zip(*rows, strict=True)
     return Other(name, keys, np.array(counts), np.array(is_right, bool), given)
+
+
+def _are_counts(values: Sequence[float]) -> bool:
+    """Whether they can be added up without loss; NaN and infinity cannot."""
+    return all(abs(value) < 2**53 for value in values)
 
 
 def check_same(judged: Judged, other: Other, what: str) -> None:

@@ -115,13 +115,13 @@ def read(path: str) -> Checks:
 
 def _lines_of(root: yaml.Node) -> dict[str, Any]:
     """{"words": its line, "tests": the line of each test}, from 1."""
-    found: dict[str, Any] = {"words": 1, "tests": []}
-    for key, value in root.value:
-        if key.value == "words":
-            found["words"] = key.start_mark.line + 1
-        if key.value == "tests":
-            found["tests"] = [node.start_mark.line + 1 for node in value.value]
-    return found
+    nodes = {key.value: (key, value) for key, value in root.value if isinstance(key.value, str)}
+    key = nodes["words"][0] if "words" in nodes else root
+    tests = nodes["tests"][1].value  # of a key that occurs twice, the last one counts
+    return {
+        "words": key.start_mark.line + 1,
+        "tests": [node.start_mark.line + 1 for node in tests],
+    }
 
 
 def _check_keys(where: str, values: Any, known: Sequence[str], needed: Sequence[str]) -> None:

@@ -187,7 +187,8 @@ def _prompt(files: Files) -> tuple[str, dict[str, Any]]:
     name, prompts = settings.get("default_prompt_name"), settings.get("prompts") or {}
     if name is None:
         return "", settings
-    prompt = prompts.get(name) if isinstance(prompts, dict) else None
+    has_name = isinstance(name, str) and isinstance(prompts, dict)
+    prompt = prompts.get(name) if has_name else None
     if not isinstance(prompt, str):
         raise ValueError(
             f"{files.folder}/{_SETTINGS}: default_prompt_name is {name!r:.40}, which is none of "

@@ -81,11 +81,16 @@ def _make_op(
         token if token and not _UNREACHABLE.search(token) else f" {i}"
         for i, token in enumerate(tokens)
     ]
-    return tf_text.FastWordpieceTokenizer(
-        vocab=vocab,
-        max_bytes_per_word=_MAX_BYTES_PER_CHARACTER * max_input_chars_per_word,
-        token_out_type=tf.int32,
-    )
+    try:
+        return tf_text.FastWordpieceTokenizer(
+            vocab=vocab,
+            max_bytes_per_word=_MAX_BYTES_PER_CHARACTER * max_input_chars_per_word,
+            token_out_type=tf.int32,
+        )
+    except RuntimeError as error:  # of its builder in C++
+        raise ValueError(
+            f"these {len(tokens)} tokens are no vocabulary of WordPiece: {error}"
+        ) from error
 
 
 # A run reads the tokenizer of its checkpoint several times; 0.5 s each for 30,000 tokens.

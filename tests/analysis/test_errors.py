@@ -208,6 +208,13 @@ def test_two_runs_are_compared_row_by_row_through_their_files(judged):
         (lambda rows: [{**rows[0], "key": "x"}, *rows[1:]], r"dev holds another row at 2 than"),
         (lambda rows: [{**row, "counts": [1, 2, 3]} for row in rows], r"another task"),
         (lambda rows: [*rows[:3], {"label": 1}], r"judged\.jsonl:4: this is no line"),
+        *(
+            (
+                lambda rows, bad=bad: [*rows, {**rows[0], "counts": bad}],
+                r"judged\.jsonl:301: this is",
+            )
+            for bad in ([float("nan"), 1], [float("inf"), 1], [10**400, 1], [1e300, 1])
+        ),
         (lambda rows: [7], r"judged\.jsonl:1: this is no line"),
         (lambda rows: [], r"judged\.jsonl: it is empty"),
     ],

@@ -130,6 +130,7 @@ _HEAD = "words: {thing: [a, b]}\ntests:\n"
         ("a: b: c", r":1: no YAML: mapping values are not allowed here"),
         ("- a", r":1: expected `tests:`"),
         ("tests: []", r"holds no test"),
+        ("tests: x\ntests:\n  - 1", r":3: kind is None"),  # the last of two keys counts
         ("tests: [1]", r":1: kind is None\. Known: minimum functionality, invariance, direction"),
         ("other: 1\ntests: []", r":1: unknown key 'other'\. Known: words, tests"),
         ("words: {a1: [x]}\ntests: []", r":1: words\.a1: a name does not end in a digit"),

@@ -280,6 +280,11 @@ def test_a_prompt_that_is_not_pooled_is_passed_over(tmp_path):
         ({"pooling_mode": "median"}, None, "pooling_mode is 'median'; bert_tf reads cls, max"),
         ({"pooling_mode": 3}, None, "pooling_mode is 3"),
         ({}, {"default_prompt_name": "q", "prompts": {}}, "default_prompt_name is 'q', which is"),
+        (
+            {},
+            {"default_prompt_name": {"q": 1}, "prompts": {"q": ""}},
+            "default_prompt_name is {'q'",
+        ),
         ({"include_prompt": 0}, None, "include_prompt is 0; expected true or false"),
     ],
 )

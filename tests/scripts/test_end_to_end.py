@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from tests.scripts.conftest import ROOT, ok_here
+from bert_tf.workflows import finetuning
+from tests.scripts.conftest import ROOT, ok_here, run_here
 
 _ASK = """
 import json, sys
@@ -91,6 +93,24 @@ def test_fine_tuning_starts_from_the_pretrained_encoder(pretrained, one_step):
     for path in shared:
         np.testing.assert_allclose(end[path], start[path], atol=1e-9)
     assert {path for path in end if path not in start} == {"classifier/kernel", "classifier/bias"}
+
+
+def test_a_finished_run_that_is_killed_while_it_is_scored_again_is_not_complete(
+    work, finetuned, pretrained, tmp_path, monkeypatch
+):
+    def kill(*arguments):
+        raise KeyboardInterrupt
+
+    folder = shutil.copytree(finetuned, tmp_path / "work")
+    flags = {"config": work / "classification.py", "train_data": work / "train.tsv"}
+    flags |= {"eval_data": work / "dev.tsv", "test_data": work / "dev.tsv"}
+    with monkeypatch.context() as patch:
+        patch.setattr(finetuning, "write_results", kill)
+        ended = run_here("finetune", init_checkpoint=pretrained, work_dir=folder, **flags)
+    assert ended.returncode == 130
+    assert (folder / "model").exists() and not (folder / "results.json").exists()
+    ok_here("finetune", init_checkpoint=pretrained, work_dir=folder, **flags)
+    assert set(json.loads((folder / "results.json").read_text())["scores"]) == {"dev", "test"}
 
 
 def test_predict_writes_json_lines_in_order(work, finetuned):

@@ -384,6 +384,11 @@ def test_saved_tokenizer_loads_equal(tmp_path, tokenizer):
         assert loaded.max_input_chars_per_word == 100
 
 
+def test_special_tokens_alone_are_no_vocabulary():
+    with pytest.raises(ValueError, match="these 5 tokens are no vocabulary of WordPiece"):
+        WordPieceTokenizer(Vocabulary(SPECIAL_TOKENS))
+
+
 @pytest.mark.parametrize(("extra", "lower"), [((), True), (("The",), False)])
 def test_case_is_inferred_from_a_bare_vocabulary(tmp_path, caplog, extra, lower):
     Vocabulary((*SPECIAL_TOKENS, "the", *extra)).save(str(tmp_path / "vocab.txt"))
