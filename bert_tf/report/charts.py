@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-_WIDE, _HALF = (7.4, 2.7), (4.0, 2.3)  # inches
+_WIDE, _HALF = (5.6, 2.5), (4.0, 2.3)  # inches; wider ones cannot be read on a phone
 _COLORS = ("#1f6fb4", "#d9541e", "#2a8f4d", "#8a4fb0", "#b08a00", "#777777")
 # Stand-ins for what the page decides.
 _SOFT, _LINE = "#010203", "#010204"
