@@ -1,15 +1,15 @@
-"""From the tokens of a text to its vector: pooling, then the modules of a checkpoint.
+"""From the pooled tokens of a text to its vector: the modules of a checkpoint.
 
-Shape suffixes: B batch, S sequence, D the size of a vector.
+Shape suffixes: B batch, D the size of a vector.
 """
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
 from bert_tf.layers.dense import Dense, LayerNorm
-from bert_tf.layers.pooling import pool
 from bert_tf.layers.vector_modules import DENSE, LAYER_NORM, NORMALIZE, VectorModule
 
 _EPSILON = 1e-5  # of torch.nn.LayerNorm
@@ -23,18 +23,15 @@ def of_length_1(vectors_BD: tf.Tensor) -> tf.Tensor:
 
 
 class Vectors(keras.layers.Layer):
-    """Pools the tokens of each text and applies modules to the result, in order.
+    """Applies modules to pooled vectors, in order.
 
     Args:
       size: of a pooled vector.
-      pooling: see `layers.pooling.pool`.
       modules: the modules after the pooling, in order.
-      pooled_from: number of first tokens that are not pooled.
       initializer_range: standard deviation of the truncated normal that initialises kernels.
 
     Call arguments:
-      outputs: of an encoder.
-      input_mask: int32 [B, S].
+      pooled: [B, D], see `layers.pooling.pool`.
 
     Returns:
       float32 [B, D].
@@ -46,15 +43,15 @@ class Vectors(keras.layers.Layer):
         self,
         *,
         size: int,
-        pooling: str,
-        modules: Sequence[VectorModule],
-        pooled_from: int = 0,
+        modules: Sequence[VectorModule | dict],
         initializer_range: float = 0.02,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.size, self.pooling, self.modules = size, pooling, tuple(modules)
-        self.pooled_from = pooled_from
+        self.size, self.initializer_range = size, initializer_range
+        self.modules = tuple(
+            VectorModule(**module) if isinstance(module, dict) else module for module in modules
+        )
         self._parts, self._residuals = {}, {}
         for i, module in enumerate(self.modules):
             if module.kind == LAYER_NORM:
@@ -84,8 +81,16 @@ class Vectors(keras.layers.Layer):
             if i in self._residuals:
                 self._residuals[i].build((None, self._size_before(i)))
 
-    def call(self, outputs: Mapping[str, tf.Tensor], input_mask: tf.Tensor) -> tf.Tensor:
-        vectors_BD = pool(outputs, input_mask, self.pooling, pooled_from=self.pooled_from)
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "modules": [dataclasses.asdict(module) for module in self.modules],
+            "initializer_range": self.initializer_range,
+        }
+
+    def call(self, pooled: tf.Tensor) -> tf.Tensor:
+        vectors_BD = tf.cast(pooled, tf.float32)
         for i, module in enumerate(self.modules):
             if module.kind == NORMALIZE:
                 vectors_BD = of_length_1(vectors_BD)

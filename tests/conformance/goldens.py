@@ -34,6 +34,8 @@ from bert_tf.layers.heads import (
     SpanHead,
 )
 from bert_tf.layers.transformer import TransformerBlock
+from bert_tf.layers.vector_modules import VectorModule
+from bert_tf.layers.vectors import Vectors
 from bert_tf.models.albert import AlbertConfig
 from bert_tf.models.bert import BertEncoder
 from bert_tf.models.distilbert import DistilBertConfig
@@ -314,6 +316,19 @@ GOLDENS = {
             ReplacedTokenHead,
             _built(ReplacedTokenHead, hidden_size=D, name="discriminator_predictions"),
             {"sequence_BSD": _hidden()},
+        ),
+        Golden(
+            Vectors,
+            _built(
+                Vectors,
+                size=D,
+                modules=(
+                    VectorModule("dense", 24, activation="tanh", residual=True),
+                    VectorModule("layer_norm", 24),
+                ),
+                name="vectors",
+            ),
+            {"pooled": _pooled()},
         ),
         Golden(
             SpanHead,

@@ -179,7 +179,8 @@ def test_rows_are_cls_a_sep_b_sep():
 
 def test_a_single_document_is_refused_with_advice():
     corpus = random_corpus(0, [5], VOCAB_SIZE)
-    with pytest.raises(ValueError, match=r"holds 1 document\(s\).*need at least 2.*blank line"):
+    message = r"has 1 document\(s\) with text.*need at least 2.*blank line"
+    with pytest.raises(ValueError, match=message):
         create(corpus)
 
 

@@ -38,9 +38,7 @@ class EmbeddingModel(TaskModel):
         if self.facts.modules or self.facts.pooled_from:
             self.vectors = Vectors(
                 size=config.model.hidden_size * len(config.task.pooling.split("+")),
-                pooling=config.task.pooling,
                 modules=self.facts.modules,
-                pooled_from=self.facts.pooled_from,
                 name="vectors",
                 dtype=config.train.dtype,
             )
@@ -52,7 +50,13 @@ class EmbeddingModel(TaskModel):
         outputs = self.encoder(**inputs, dropout_seed=dropout_seed)
         if self.vectors is None:
             return outputs
-        return {**outputs, "embedding": self.vectors(outputs, batch["input_mask"])}
+        pooled_BD = pool(
+            outputs,
+            batch["input_mask"],
+            self.config.task.pooling,
+            pooled_from=self.facts.pooled_from,
+        )
+        return {**outputs, "embedding": self.vectors(pooled_BD)}
 
 
 class EmbeddingTask(Serve):
