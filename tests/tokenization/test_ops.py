@@ -17,14 +17,15 @@ pytest.importorskip("sentencepiece")
 from tests.tokenization import byte_pair_vocabularies, unigram_models  # noqa: E402
 
 # Ops of tensorflow-text. They are in its ops_lib, which TensorFlow Serving links.
-_SENTENCE_PIECE = {"SentencepieceTokenizeOp", "SentencepieceTokenizeWithOffsetsOp"}
+COMPOSITION = {"NormalizeUTF8", "NormalizeUTF8WithOffsetsMap", "FindSourceOffsets"}
+# Added tokens are looked for in the normal form of a unigram model.
+_SENTENCE_PIECE = {"SentencepieceTokenizeOp", "SentencepieceTokenizeWithOffsetsOp"} | COMPOSITION
 TEXT_OPS = {
     "wordpiece": {"FastWordpieceTokenizeWithOffsets"},
     "byte_pair": set(),
-    "albert": _SENTENCE_PIECE | {"NormalizeUTF8"},
+    "albert": _SENTENCE_PIECE,
     "xlm_roberta": _SENTENCE_PIECE,
 }
-COMPOSITION = {"NormalizeUTF8", "NormalizeUTF8WithOffsetsMap", "FindSourceOffsets"}
 _CORE_OPS = """
     AddV2 All Any ArgMax Assert BitwiseAnd BroadcastTo Cast ConcatV2 Const Cumsum DecodeRaw
     DenseBincount Equal ExpandDims Fill FloorDiv FloorMod GatherNd GatherV2 Greater GreaterEqual
