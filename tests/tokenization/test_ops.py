@@ -19,11 +19,12 @@ from tests.tokenization import byte_pair_vocabularies, unigram_models  # noqa: E
 # Ops of tensorflow-text. They are in its ops_lib, which TensorFlow Serving links.
 COMPOSITION = {"NormalizeUTF8", "NormalizeUTF8WithOffsetsMap", "FindSourceOffsets"}
 # Added tokens are looked for in the normal form of a unigram model.
-_SENTENCE_PIECE = {"SentencepieceTokenizeOp", "SentencepieceTokenizeWithOffsetsOp"} | COMPOSITION
+_SENTENCE_PIECE = {"SentencepieceTokenizeOp", "SentencepieceTokenizeWithOffsetsOp"}
+_SENTENCE_PIECE |= COMPOSITION - {"NormalizeUTF8"}
 TEXT_OPS = {
     "wordpiece": {"FastWordpieceTokenizeWithOffsets"},
     "byte_pair": set(),
-    "albert": _SENTENCE_PIECE,
+    "albert": _SENTENCE_PIECE | {"NormalizeUTF8"},
     "xlm_roberta": _SENTENCE_PIECE,
 }
 _CORE_OPS = """
