@@ -202,5 +202,9 @@ def as_line(content: Mapping[str, Any]) -> str:
 
 def wants_training_set(task: Score, rows: int, looking: Looking) -> bool:
     """Whether the training set of so many rows is to be answered for the analysis."""
-    has_analysis = type(task).judge is not Score.judge
-    return has_analysis and rows <= looking.check_labels
+    return has_analysis(task) and rows <= looking.check_labels
+
+
+def has_analysis(task: Score) -> bool:
+    """Whether the task says what became of its rows."""
+    return type(task).judge is not Score.judge

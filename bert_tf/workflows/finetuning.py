@@ -72,7 +72,7 @@ class Plan:
         """ValueError, before anything is trained, for what the error analysis cannot show."""
         looking.check()
         if looking.label_folds:
-            out_of_fold.check(self.data.train, looking.label_folds)
+            out_of_fold.check(self.task, self.data.train, looking.label_folds)
         for part in (*self.data.dev.values(), *self.data.test.values()):
             if part.is_labelled:
                 error_analysis.columns_of(self.task, part, looking.slice_columns)

@@ -2,26 +2,53 @@
 
 import dataclasses
 import json
+import types
 
 import numpy as np
 import pytest
 
 from bert_tf.tasks.sets import Split
 from bert_tf.workflows import out_of_fold
-from tests.scripts.conftest import ok_here
+from tests.scripts.conftest import config_text, ok_here, run_here
+
+
+class Classification:
+    """Says what became of its rows, as a task of one row a text does."""
+
+    config = types.SimpleNamespace(task=types.SimpleNamespace(name="classification"))
+
+    def judge(self, part, rows):
+        """Not asked here."""
 
 
 @pytest.mark.parametrize("folds", [1, 11])
 def test_a_number_of_folds_that_cannot_be_is_named(folds):
     part = Split(["text"] * 10, {"input_ids": np.zeros((10, 4))})
     with pytest.raises(ValueError, match=f"--label_folds={folds}: expected 0, or 2 to 10"):
-        out_of_fold.check(part, folds)
+        out_of_fold.check(Classification(), part, folds)
 
 
 def test_texts_of_several_rows_are_refused():
     part = Split(["text"] * 10, {"input_ids": np.zeros((12, 4))})
     with pytest.raises(ValueError, match="10 texts in 12 rows"):
-        out_of_fold.check(part, 2)
+        out_of_fold.check(Classification(), part, 2)
+
+
+def test_a_task_whose_rows_are_windows_of_texts_is_refused_before_the_training(work, tmp_path):
+    (tmp_path / "train.conll").write_text("Anna B-PER\nran O\n\nshe O\nran O\n\n" * 4)
+    (tmp_path / "config.py").write_text(config_text("token_classification"))
+    process = run_here(
+        "finetune",
+        config=tmp_path / "config.py",
+        train_data=tmp_path / "train.conll",
+        eval_data=tmp_path / "train.conll",
+        vocab_file=work / "vocab",
+        work_dir=tmp_path / "run",
+        label_folds=2,
+    )
+    assert process.returncode == 1
+    assert "--label_folds=2: the rows of a token_classification model cannot be" in process.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_each_row_is_answered_by_the_model_that_has_not_seen_it(monkeypatch):
