@@ -1,6 +1,5 @@
 """Settings of a byte-level BPE of Hugging Face: the ids of `tokenizers`, or a refusal."""
 
-import copy
 import json
 import shutil
 
@@ -9,6 +8,7 @@ import pytest
 from bert_tf.checkpoints import hugging_face_byte_pair, hugging_face_tokenizer
 from bert_tf.checkpoints.source_files import Files
 from bert_tf.tokenization.added_tokens import AddedToken
+from tests.checkpoints.tokenizer_folders import change, read
 
 tokenizers = pytest.importorskip("tokenizers")
 from tests.tokenization import byte_pair_vocabularies  # noqa: E402
@@ -46,19 +46,6 @@ def folder(written, tmp_path):
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(written / name, tmp_path)
     return tmp_path
-
-
-def read(folder):
-    return hugging_face_tokenizer.read(Files(str(folder), str(folder)))
-
-
-def change(folder, *path, value):
-    values = json.loads((folder / "tokenizer.json").read_text())
-    inner = values
-    for name in path[:-1]:
-        inner = inner[name]
-    inner[path[-1]] = copy.deepcopy(value)
-    (folder / "tokenizer.json").write_text(json.dumps(values))
 
 
 def use(folder, **settings):

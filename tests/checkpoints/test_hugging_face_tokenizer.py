@@ -13,6 +13,7 @@ from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 from tests.checkpoints.models import make_checkpoint
+from tests.checkpoints.tokenizer_folders import read
 
 TOKENS = (*SPECIAL_TOKENS, "the", "man", "co", "##vid", "##19", "m", "##o", "mo", "mö", *"[]e1")
 NUMBER = len(TOKENS)
@@ -24,10 +25,6 @@ def folder(tmp_path):
     """vocab.txt and the two JSON files of a tokenizer, as bert_tf writes them."""
     hugging_face_word_piece.write(WordPieceTokenizer(Vocabulary(TOKENS)), str(tmp_path), 16)
     return tmp_path
-
-
-def read(folder) -> Tokenizer:
-    return hugging_face_tokenizer.read(Files(str(folder), str(folder)))
 
 
 def edit(path, change):

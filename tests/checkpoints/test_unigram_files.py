@@ -1,13 +1,12 @@
 """A Unigram that stands only in tokenizer.json, as transformers 5 writes it: read, or refused."""
 
-import copy
 import json
 
 import pytest
 
-from bert_tf.checkpoints import hugging_face_tokenizer, sentence_piece
-from bert_tf.checkpoints.source_files import Files
+from bert_tf.checkpoints import sentence_piece
 from bert_tf.tokenization.added_tokens import AddedToken
+from tests.checkpoints.tokenizer_folders import change, read
 
 tokenizers = pytest.importorskip("tokenizers")
 pytest.importorskip("sentencepiece")
@@ -48,19 +47,6 @@ def folder(written, tmp_path):
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_text((written[1] / name).read_text())
     return tmp_path
-
-
-def read(folder):
-    return hugging_face_tokenizer.read(Files(str(folder), str(folder)))
-
-
-def change(folder, *path, value):
-    values = json.loads((folder / "tokenizer.json").read_text())
-    inner = values
-    for name in path[:-1]:
-        inner = inner[name]
-    inner[path[-1]] = copy.deepcopy(value)
-    (folder / "tokenizer.json").write_text(json.dumps(values))
 
 
 def test_it_is_the_model_that_it_came_from(written, folder):

@@ -11,6 +11,5 @@ def browser():
     found = Browser.find()
     if found is None:
         pytest.skip("no chromium with chromedriver here; on Debian: apt install chromium-driver")
-    pytest.importorskip("selenium", reason="no selenium; it is part of the extra `test`")
     with Browser(*found) as browser:
         yield browser
