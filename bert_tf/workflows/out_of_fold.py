@@ -18,9 +18,9 @@ def check(task: Score, part: Split, num_folds: int) -> None:
     """Raises ValueError unless the task can use folds, and the set can be cut into so many."""
     if not has_analysis(task) or not isinstance(part.arrays, Mapping):
         raise ValueError(
-            f"--label_folds={num_folds}: the rows of a {task.config.task.name} model cannot be dealt "
-            "into folds. Expected a task with one row for each text, such as classification. Leave "
-            "it out."
+            f"--label_folds={num_folds}: the rows of a {task.config.task.name} model cannot be "
+            "dealt into folds. Expected a task with one row for each text, such as classification. "
+            "Leave it out."
         )
     rows, texts = len(next(iter(part.arrays.values()))), len(part.examples)
     if num_folds == 1 or num_folds > texts:
