@@ -359,13 +359,25 @@ def _first_line(error: Exception) -> str:
     return _OP_NOISE.sub("", " ".join(lines))
 
 
-def check_output(output: str | None, inputs: Iterable[str | None]) -> None:
-    """Raises ValueError if the output is one of the inputs; None means no file."""
-    for path in inputs:
-        if output and path and os.path.realpath(output) == os.path.realpath(path):
-            raise ValueError(
-                f"--output={output} is also an input, and would be lost. Choose another name."
-            )
+def check_output(output: str | None, inputs: Iterable[str | None], flag: str = "output") -> None:
+    """Raises ValueError, before any work is done, if the file of a flag cannot be written.
+
+    Args:
+      output: the value of the flag; None or "" means no file.
+      inputs: the files that are read; None means no file.
+      flag: the name of the flag.
+    """
+    if not output:
+        return
+    if any(path and os.path.realpath(output) == os.path.realpath(path) for path in inputs):
+        raise ValueError(
+            f"--{flag}={output} is also an input, and would be lost. Choose another name."
+        )
+    if files.is_folder(output):
+        raise ValueError(f"--{flag}={output} is a folder; expected the name of a file to write.")
+    folder = os.path.dirname(output)
+    if folder and not files.is_remote(output) and not files.is_folder(folder):
+        raise ValueError(f"--{flag}={output}: there is no folder {folder}. Make it first.")
 
 
 def write_lines(path: str, lines: Iterable[str]) -> None:

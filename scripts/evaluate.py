@@ -77,8 +77,8 @@ def main(argv):
 
     if not FLAGS.data and not FLAGS.checks:
         raise ValueError("pass --data, a file to score, or --checks, behaviour tests, or both.")
-    for output in (FLAGS.output, FLAGS.report):
-        app.check_output(output, [FLAGS.data, FLAGS.checks])
+    for flag in ("output", "report"):
+        app.check_output(FLAGS[flag].value, [FLAGS.data, FLAGS.checks], flag)
     report, scores = _report(), {}
     results = _checks()
     if report is not None:

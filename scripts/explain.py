@@ -10,24 +10,25 @@ r"""Explains a model's answers: which words speak for them, what its heads atten
 labels, numbers, tags or questions, or one that guesses masked words. The input is read as
 predict.py reads it.
 
-Each answer is told with its words and the part of each word in it: positive speaks for the answer.
-methods: integrated_gradients (its parts add up to what the model believes more than without any
-word; how far they miss it is the completeness gap), gradient_x_input, occlusion, shapley, rollout.
-The page colours the words and says how far the colours can be believed: what the model's belief
-loses without the words that a method names, against a random order of the words.
+For each answer it lists the words of the text and the contribution of each word. A positive one
+speaks for the answer. Methods: integrated_gradients (its contributions sum to the model's belief
+minus its belief without any word; the error of this sum is the completeness gap), gradient_x_input,
+occlusion, shapley, rollout. The page colours the words. It also measures each method: how much
+belief the model loses without the most important words, compared with a random order of the words.
 
     python scripts/explain.py --show=attention --model=work/sst2 --input=texts.txt \
         --page=attention.html
 
---show=attention takes any model. It tells of each head what it attends to, as a mean over all
-texts (distance, entropy, share on separators, on the token before and behind, on itself); the page
-shows all heads of the first texts, of up to 512 tokens, and one of them in detail.
+--show=attention takes any model. It prints for each head what it attends to, as means over all
+texts: distance, entropy, and the shares on separators, on the previous and the next token, and on
+the token itself. The page shows all heads for the first texts (up to 512 tokens each), and one head
+in detail.
 
     python scripts/explain.py --show=probes --model=MODEL --input=eng.testa --page=probes.html
 
---show=probes takes any model and a labelled file as finetune.py takes it, a table of texts with
-labels or tagged words, and tells how well a linear classifier on each layer does: accuracy, that of
-the control task of Hewitt and Liang, and the difference, selectivity.
+--show=probes takes any model and a labelled file of finetune.py: a table of texts with labels, or
+tagged words. For each layer it trains a linear classifier and prints its accuracy, the accuracy on
+the control task of Hewitt and Liang, and the difference, which is called selectivity.
 """
 
 import json
@@ -41,7 +42,7 @@ from bert_tf.explanation import BASELINES, METHODS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "The model whose answers are explained; see above.")
-flags.DEFINE_enum("show", "words", ("words", "attention", "probes"), "What is told; see above.")
+flags.DEFINE_enum("show", "words", ("words", "attention", "probes"), "What to show; see above.")
 flags.DEFINE_string("input", None, "A file of texts or a table; default: standard input.")
 reading_flags.define(
     labelled.FORMATS,
@@ -49,8 +50,8 @@ reading_flags.define(
     "says nothing and standard input are lines.",
     "the input",
 )
-flags.DEFINE_string("output", None, "Where JSON lines are written; default: standard output.")
-flags.DEFINE_string("page", None, "An HTML page for people; default: none.")
+flags.DEFINE_string("output", None, "File for the JSON lines; default: standard output.")
+flags.DEFINE_string("page", None, "File for an HTML page; default: none.")
 flags.DEFINE_list(
     "methods",
     ["integrated_gradients"],
@@ -60,28 +61,38 @@ flags.DEFINE_enum(
     "baseline",
     "mask",
     BASELINES,
-    "What stands where a word is taken away: the vector of the mask token, of padding, or zeros.",
+    "What replaces a word that is taken away: the vector of the mask token, of padding, or zeros.",
 )
 flags.DEFINE_string(
     "target",
     "",
-    "An answer to be explained in place of the given ones: a label, a tag, a token, 'no answer'.",
+    "Explain this answer, not the one that the model gives: a label, a tag, a token, 'no answer'.",
 )
 flags.DEFINE_integer(
-    "steps", 16, "Steps of integrated gradients; doubled until the gap is small.", lower_bound=1
+    "steps",
+    16,
+    "Steps of integrated gradients. They are doubled until the gap is small.",
+    lower_bound=1,
 )
 flags.DEFINE_integer(
-    "most_steps", 512, "Where the doubling ends; a gap that stays large is told.", lower_bound=1
+    "most_steps", 512, "The most steps. The page marks answers with a larger gap.", lower_bound=1
 )
 flags.DEFINE_float(
-    "largest_gap", 0.02, "Completeness gap, as a share of the whole belief.", lower_bound=0.0
+    "largest_gap",
+    0.02,
+    "The largest accepted completeness gap, as a share of the belief.",
+    lower_bound=0.0,
 )
-flags.DEFINE_integer("budget", 256, "Questions to the model for each shapley.", lower_bound=2)
-flags.DEFINE_integer("most_answers", 10, "Answers of a text that are explained.", lower_bound=1)
-flags.DEFINE_bool("flips", True, "Find the fewest words without which the answer is another.")
-flags.DEFINE_string("train_data", None, "Name the nearest examples of this file of training data.")
-flags.DEFINE_integer("num_nearest", 5, "Examples that are named.", lower_bound=1)
-flags.DEFINE_integer("seed", 0, "Of what is drawn.", lower_bound=0)
+flags.DEFINE_integer(
+    "budget", 256, "Model calls of the method shapley for each answer.", lower_bound=2
+)
+flags.DEFINE_integer(
+    "most_answers", 10, "The most answers that are explained for each text.", lower_bound=1
+)
+flags.DEFINE_bool("flips", True, "Find the fewest words whose removal changes the answer.")
+flags.DEFINE_string("train_data", None, "Training data: list the nearest examples of each text.")
+flags.DEFINE_integer("num_nearest", 5, "How many nearest examples are listed.", lower_bound=1)
+flags.DEFINE_integer("seed", 0, "Seed of all random choices.", lower_bound=0)
 flags.DEFINE_string("strategy", "auto", "Which devices share the work, as in evaluate.py.")
 flags.mark_flags_as_required(["model"])
 
@@ -92,7 +103,7 @@ def main(argv):
     from bert_tf.workflows.predicting import Source
 
     app.check_output(FLAGS.output, [FLAGS.input, FLAGS.train_data])
-    app.check_output(FLAGS.page, [FLAGS.input, FLAGS.train_data])
+    app.check_output(FLAGS.page, [FLAGS.input, FLAGS.train_data], "page")
     if FLAGS.page and FLAGS.page == FLAGS.output:
         raise ValueError(f"--page and --output are both {FLAGS.page}. Expected two names.")
     source = Source(FLAGS.input, reading_flags.reading(), reading_flags.SETTINGS)

@@ -114,6 +114,7 @@ def test_the_function_gives_what_the_script_writes(explained):
             {"page": "same", "output": "same"},
             "--page and --output are both same. Expected two names.",
         ),
+        ({"page": "nowhere/a.html"}, "--page=nowhere/a.html: there is no folder nowhere."),
     ],
 )
 def test_bad_flags_end_in_one_line(folder, flags, message):

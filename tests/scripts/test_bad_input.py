@@ -361,7 +361,8 @@ CASES = {
         ({"batch_size": 0}, "--batch_size=0: 0 is not a positive integer"),
         ({"batch_size": 15, "strategy": "mirrored"}, "15 cannot be divided by 4 replicas"),
         ({"output": "{b}/a_folder"}, "{b}/a_folder is a folder; expected the name of a file"),
-        ({"output": "{b}/no/x.json"}, "{b}/no/x.json"),
+        ({"output": "{b}/no/x.json"}, "--output={b}/no/x.json: there is no folder {b}/no"),
+        ({"report": "{b}/no/x.html"}, "--report={b}/no/x.html: there is no folder {b}/no"),
         (
             {"data": "{b}/one_label.tsv", "output": "{b}/a_folder/../one_label.tsv"},
             "one_label.tsv is also an input, and would be lost",
@@ -374,7 +375,7 @@ CASES = {
         ({"input": "{b}/latin1.txt"}, "{b}/latin1.txt:3: not UTF-8 .*--encoding=cp1252"),
         ({"input": "{b}/a_folder"}, "{b}/a_folder; Is a directory"),
         ({"output": "{b}/a_folder"}, "{b}/a_folder is a folder; expected the name of a file"),
-        ({"output": "{b}/no/x.jsonl"}, "{b}/no/x.jsonl"),
+        ({"output": "{b}/no/x.jsonl"}, "--output={b}/no/x.jsonl: there is no folder {b}/no"),
         (
             {"input": "{b}/header.tsv", "output": "{b}/a_folder/../header.tsv"},
             "header.tsv is also an input, and would be lost",
