@@ -289,6 +289,8 @@ def new_folder(path: str, *, replace: bool = False) -> Iterator[str]:
     if parent:
         make_folder(parent)
     with locks.beside(path):
+        if exists(old) and not exists(path):  # a run was killed between its two renames
+            _rename(old, path)
         if not replace:
             refuse_existing(path)
         elif exists(path) and not is_folder(path):

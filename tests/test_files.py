@@ -123,6 +123,21 @@ def test_only_a_folder_gives_way_and_only_if_asked(folder):
     assert names(f"{folder}/new") == ["part"]
 
 
+def test_a_folder_that_a_killed_run_had_put_aside_is_not_lost(folder):
+    """The kill came between the two renames, when the folder had its name no more."""
+    tf.io.gfile.makedirs(f"{folder}/new.old")
+    put(f"{folder}/new.old/old", b"")
+    with (
+        pytest.raises(OSError, match="full"),
+        files.new_folder(f"{folder}/new", replace=True),
+    ):
+        raise OSError("full")
+    assert names(folder) == ["new"] and names(f"{folder}/new") == ["old"]
+    with files.new_folder(f"{folder}/new", replace=True) as temporary:
+        put(f"{temporary}/part", b"")
+    assert names(folder) == ["new"] and names(f"{folder}/new") == ["part"]
+
+
 def test_a_file_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
