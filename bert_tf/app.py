@@ -7,21 +7,18 @@ traceback.
 """
 
 import contextlib
-import ctypes
 import glob
 import io
 import logging as std_logging
 import os
 import re
-import resource
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from absl import app as absl_app
 from absl import flags, logging
 
-from bert_tf import files, locks, members, recipes, streams
+from bert_tf import files, keras_start, locks, members, recipes, streams
 from bert_tf.command_line import help_text
 from bert_tf.config import old_names
 from bert_tf.processes.exits import EndRun
@@ -32,10 +29,6 @@ _ACCELERATORS = ("/dev/nvidia*", "/dev/dxg", "/dev/kfd", "/dev/accel*", "/dev/vf
 _LOG_LEVEL = "2" if any(glob.glob(pattern) for pattern in _ACCELERATORS) else "3"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LOG_LEVEL)  # before TensorFlow is imported
 
-# absl::SetMinLogLevel(absl::LogSeverityAtLeast), of the absl in TensorFlow 2.20
-_SET_MIN_LOG_LEVEL = "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE"
-# Keras imports these if they are installed: for a wrapper of itself, pictures, and tables in `fit`.
-_FOR_KERAS = ("sklearn", "matplotlib", "cv2", "pandas")
 _INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 MEMBERS = "members"
 flags.DEFINE_list(
@@ -50,8 +43,6 @@ _PYTHON_ERROR = re.compile(r"\b[A-Z]\w*Error: ")  # raised by a function of a tf
 _ROOT_ERRORS = re.compile(r"\d+ root error\(s\) found")
 _ROOT_ERROR = re.compile(r"^\(\d+\) \w+: ")
 _OP_NOISE = re.compile(r"\{\{.*?\}\} ?| ?\[Op:\w+\](?: name: ?)?")
-_LEAST_ADDRESSES = 3 << 30  # bytes; measured on two cores: with 2.6 GB pretrain.py cannot start
-_LEAST_THREADS = 16  # TensorFlow has some pools of a thread a core, OpenBLAS one
 # What glibc and the kernel say of `ulimit -v`, `-n` and `-u`, in an ImportError.
 _LIMIT_REACHED = re.compile(
     "failed to map segment|[Cc]annot allocate memory|Too many open files|temporarily unavailable"
@@ -78,7 +69,7 @@ def run(
       edit_command: can change the words of the command line in place, before they are parsed.
       needs_keras: whether `main` imports TensorFlow, which imports Keras, in every run; they are
         then imported before, the fast way. A `main` that first checks its flags, or needs them
-        only at times, calls `import_keras` itself.
+        only at times, calls `keras_start.import_keras` itself.
     """
     with streams.safe():
         _set_up_logging()
@@ -91,74 +82,6 @@ def run(
         except KeyboardInterrupt:  # before `main`, while modules are imported
             print("interrupted", file=sys.stderr)
             sys.exit(_INTERRUPTED)
-
-
-def import_keras() -> None:
-    """Imports TensorFlow and Keras, without what only functions of Keras need that nobody calls.
-
-    They would take a quarter of the start of every script. What imports them by itself later, a
-    plot of a report for example, finds them.
-    """
-    _check_limits()
-    with _hidden(*_FOR_KERAS):
-        import keras  # noqa: F401
-    _quiet_cpp()
-
-
-def _check_limits() -> None:
-    """Raises ValueError if the process may not have what TensorFlow needs to start.
-
-    TensorFlow and OpenBLAS then abort, hang, or interrupt the process.
-    """
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESSES:
-        raise ValueError(
-            f"the address space of this process is limited to {limit / 2**30:.2f} GB, and "
-            f"TensorFlow needs {_LEAST_ADDRESSES >> 30} GB to start. Raise it: ulimit -v unlimited."
-        )
-    stop, threads = threading.Event(), []
-    try:
-        for _ in range(_LEAST_THREADS):
-            threads.append(threading.Thread(target=stop.wait, daemon=True))
-            threads[-1].start()
-    except RuntimeError as error:
-        raise ValueError(
-            f"no more than {len(threads) - 1} threads can be started, and TensorFlow needs at "
-            f"least {_LEAST_THREADS}. Raise the limit: ulimit -u, or that of the container."
-        ) from error
-    finally:
-        stop.set()
-
-
-def _quiet_cpp() -> None:
-    """Silences what TensorFlow's C++ logs as information through absl, such as XLA's first use.
-
-    TF_CPP_MIN_LOG_LEVEL does not reach those lines, and TensorFlow has no function in Python that
-    does. Warnings and errors stay, and TF_CPP_MIN_LOG_LEVEL=0 shows all. A TensorFlow without this
-    function goes on as loud as it is.
-    """
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
-        return
-    import tensorflow as tf
-
-    folder = os.path.dirname(tf.__file__)
-    for library in glob.glob(os.path.join(folder, "libtensorflow_framework.*")):
-        with contextlib.suppress(OSError, AttributeError):
-            set_level = ctypes.CDLL(library)[_SET_MIN_LOG_LEVEL]
-            set_level.argtypes, set_level.restype = [ctypes.c_int], None
-            set_level(1)  # warnings
-
-
-@contextlib.contextmanager
-def _hidden(*modules: str) -> Iterator[None]:
-    """Context in which the import of modules fails, unless they are already imported."""
-    hidden = [module for module in modules if module not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
-    try:
-        yield
-    finally:
-        for module in hidden:
-            del sys.modules[module]
 
 
 def _set_up_logging() -> None:
@@ -303,7 +226,7 @@ def _main_with_one_line_errors(main: Callable, argv: list[str], needs_keras: boo
         fail(f"unexpected words on the command line: {' '.join(argv[1:])}. Flags begin with --.")
     try:
         if needs_keras:
-            import_keras()
+            keras_start.import_keras()
         code = main(argv) or 0
         sys.stdout.flush()  # a full disk is an error of ours, not of Python's end
         return code

@@ -15,7 +15,7 @@ import json
 
 from absl import flags
 
-from bert_tf import app
+from bert_tf import app, keras_start
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("url", None, "REST: such as http://localhost:8501.")
@@ -42,7 +42,7 @@ def main(argv):
     del argv
     if bool(FLAGS.url) == bool(FLAGS.grpc):
         raise ValueError("--url (REST) or --grpc: one of them is needed.")
-    app.import_keras()  # TensorFlow does
+    keras_start.import_keras()  # TensorFlow does
     from bert_tf.inference import load_test
     from bert_tf.inference.serving_clients import GrpcClient, RestClient
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from bert_tf import app, locks, progress
+from bert_tf import app, keras_start, locks, progress
 from bert_tf.data.text import FORMATS
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _learn() -> None:
-    app.import_keras()  # TensorFlow does
+    keras_start.import_keras()  # TensorFlow does
     from bert_tf.data.text import documents
 
     start = time.monotonic()
