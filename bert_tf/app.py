@@ -13,7 +13,7 @@ import logging as std_logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from absl import app as absl_app
 from absl import flags, logging
