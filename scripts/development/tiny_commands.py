@@ -49,6 +49,13 @@ _SHORT_BENCHMARK = {
     "data": [*_ONE_ROUND, "--megabytes=0.01", "--vocab_size=150"],
 }
 _SMALL_GRID = ["--tasks=mrpc,rte", "--seeds=1", "--learning_rates=1e-4", "--from_mnli="]
+# What a command says of its columns -> the end of the name of the file that has them.
+_OTHER_COLUMNS = {
+    "label_columns": "topics.jsonl",
+    "text_column=text_a": "text_a.tsv",
+    "{Subject}": "wide.tsv",
+    "slice_columns": "wide.tsv",
+}
 _SPANS, _TAGS = r"squad|answers|--task=qa", r"conll|ner\b|entit|tagg"
 _PRETRAINED = r"\b(mini|base|zh\d?|pretrained|bert-|cramming|plain|wiki)"
 
@@ -146,7 +153,7 @@ def _tiny_word(word: str, command: Command, script: str, world: World, number: i
     if name in ("output_dir", "work_dir", "output"):
         return f"{flag}={world.outputs / str(number) / pathlib.PurePosixPath(value).name}"
     place = _place(name, value, command, script, world)
-    return f"{flag}={place}" if place else _smaller(word)
+    return f"{flag}={place}" if place else _smaller(word, command)
 
 
 def _place(name: str, value: str, command: Command, script: str, world: World):
@@ -162,7 +169,7 @@ def _place(name: str, value: str, command: Command, script: str, world: World):
     is_dev = name in ("eval_data", "test_data", "data")
     part = "dev" if is_dev else "train"
     labelled = world.labelled(kind, part)
-    for column, file in (("label_columns", "topics.jsonl"), ("text_column=text_a", "text_a.tsv")):
+    for column, file in _OTHER_COLUMNS.items():
         labelled = inputs / f"{part}_{file}" if column in command.text else labelled
     if script == "evaluate" and kind == "pretraining":
         labelled = inputs / "valid"
@@ -175,17 +182,30 @@ def _place(name: str, value: str, command: Command, script: str, world: World):
         "data_dir": world.glue,
         "init_checkpoint": inputs / "pretraining",
         "model": inputs / ("onnx" if script == "ask_small_model" else kind),
+        "compare": inputs / kind,
+        "checks": inputs / "checks.yaml",
         "saved_model": inputs / "saved_model",
         "new_vocab_file": inputs / "vocab" / "vocab.txt",
         "valid_input": inputs / "valid.txt",
         "vocab_file": inputs / "vocab",
-        "input": inputs
-        / ("lines.txt" if script in ("predict", "extract_features") else "train.txt"),
+        "input": _input(script, value, world),
     }.get(name)
 
 
-def _smaller(word: str) -> str:
-    """A number that says how much is done."""
-    small = {"vocab_size": 150, "max_seq_length": 32, "rounds": 1, "seeds": 1, "minutes": 0.02}
+def _input(script: str, value: str, world: World) -> pathlib.Path:
+    """The tiny file in place of the texts `value`."""
+    if script == "explain":
+        for ending, kind in ((".tsv", "labels"), (".testa", "tags")):
+            if value.endswith(ending):
+                return world.labelled(kind, "dev")
+    of_lines = ("predict", "extract_features", "explain")
+    return world.inputs / ("lines.txt" if script in of_lines else "train.txt")
+
+
+def _smaller(word: str, command: Command) -> str:
+    """A number that says how much is done, or how deep the model is."""
+    least = 300 if "--kind=byte_pair" in command.text else 150  # the bytes alone are 256
+    small = {"max_seq_length": 32, "rounds": 1, "seeds": 1, "minutes": 0.02}
+    small |= {"vocab_size": least, "layers": "-1,-2"}
     name = word.partition("=")[0].removeprefix("--")
     return f"--{name}={small[name]}" if name in small else word

@@ -23,6 +23,7 @@ def make_world(inputs: pathlib.Path, outputs: pathlib.Path) -> World:
         inputs.mkdir(parents=True)
         cases.write_texts(inputs)
         _write_columns(inputs)
+        _write_checks(inputs)
         for path in inputs.glob("*.conll"):  # configs/finetune/conll2003.py reads documents
             sentences = path.read_text().strip().split("\n\n")
             documents = [sentences[i : i + 4] for i in range(0, len(sentences), 4)]
@@ -53,6 +54,17 @@ def _write_columns(inputs: pathlib.Path) -> None:
         ]
         lines = [json.dumps(row) for row in topics]
         (inputs / f"{name}_topics.jsonl").write_text("\n".join(lines) + "\n")
+        lines = [f"{row}\tnews\tweb\tOf animals\t{row}" for row in rows]
+        lines[:0] = ["sentence\tlabel\tgenre\tsource\tSubject\tBody\tQueue"]
+        (inputs / f"{name}_wide.tsv").write_text("\n".join(lines) + "\n")
+
+
+def _write_checks(inputs: pathlib.Path) -> None:
+    """The behaviour tests of configs/checks, for the labels of the tiny classifier."""
+    text = (ROOT / "configs" / "checks" / "sentiment.yaml").read_text()
+    for key in ("expect", "label"):
+        text = text.replace(f"{key}: 1", f"{key}: bird").replace(f"{key}: 0", f"{key}: beast")
+    (inputs / "checks.yaml").write_text(text)
 
 
 def _make_records(inputs: pathlib.Path) -> None:
