@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
     from bert_tf.workflows.finetuning import finetune as finetune
     from bert_tf.workflows.predicting import predict as predict
     from bert_tf.workflows.pretraining import pretrain as pretrain
+    from bert_tf.workflows.pruning import Pruning as Pruning
+    from bert_tf.workflows.pruning import prune as prune
 
 __version__ = "0.1.0"
 
@@ -39,6 +41,7 @@ _HOMES = {
     "BertEncoder": "bert_tf.models.bert.encoder",
     "ExperimentConfig": "bert_tf.config.experiment",
     "Looking": "bert_tf.tasks.error_analysis",
+    "Pruning": "bert_tf.workflows.pruning",
     "Session": "bert_tf.training.loop",
     "Tokenizer": "bert_tf.tokenization.tokenizer",
     "evaluate": "bert_tf.workflows.evaluating",
@@ -49,6 +52,7 @@ _HOMES = {
     "load_tokenizer": "bert_tf.model_folder",
     "predict": "bert_tf.workflows.predicting",
     "pretrain": "bert_tf.workflows.pretraining",
+    "prune": "bert_tf.workflows.pruning",
     "recipe": "bert_tf.recipes",
     "register_keras_classes": "bert_tf.models.keras_files",
     "train": "bert_tf.training.loop",
@@ -59,6 +63,7 @@ __all__ = [
     "BertEncoder",
     "ExperimentConfig",
     "Looking",
+    "Pruning",
     "Session",
     "Tokenizer",
     "evaluate",
@@ -70,6 +75,7 @@ __all__ = [
     "load_tokenizer",
     "predict",
     "pretrain",
+    "prune",
     "recipe",
     "register_keras_classes",
     "train",

@@ -129,10 +129,21 @@ _MAY_IMPORT = {
         "tasks",
         "tokenization",
     ],
+    # Smaller encoders; `workflows` trains them.
+    "pruning": [
+        "config",
+        "data.batches.order",
+        "export",
+        "layers",
+        "models",
+        "progress",
+        "tasks",
+    ],
     # What the commands do.
     "workflows": [
         "analysis",
         "behaviour",
+        "checkpoints.checkpoint",
         "config",
         "data",
         "explanation",
@@ -142,7 +153,9 @@ _MAY_IMPORT = {
         "initial_weights",
         "listed_names",
         "model_folder",
+        "models.model",
         "progress",
+        "pruning",
         "recipes",
         "report",
         "tasks",

@@ -131,6 +131,13 @@ def losses(checkpoint: Checkpoint, format_name: str) -> list[str]:
       ValueError: the format cannot hold the model at all, whatever may be lost.
     """
     names = encoders.names_of(checkpoint.config, format_name)
+    if checkpoint.config.beyond_published:
+        raise ValueError(
+            f"{format_name} cannot hold {checkpoint.source}: it was pruned to "
+            f"{checkpoint.config.beyond_published}, and other projects have one size for all "
+            "blocks. Models that lost whole layers, or as many units in every block, can be "
+            "converted."
+        )
     lost = [*names.losses(checkpoint.config, checkpoint.heads)]
     lost += _heads_without_place(checkpoint, format_name)
     lost += _module(format_name).losses(checkpoint)

@@ -69,6 +69,12 @@ def of_texts(
         layers = attention_of(model.encoder, inputs)
         ids_S = inputs["input_ids"][0]
         is_separator_S = np.isin(ids_S, tokenizer.layout.special_ids)
+        counts = sorted({layer.shape[1] for layer in layers})
+        if len(counts) > 1:
+            raise ValueError(
+                f"the layers of this pruned model have {counts[0]} to {counts[-1]} heads; the "
+                "picture of attention needs the same number in each. --methods=rollout takes any."
+            )
         probs = np.stack([layer[0] for layer in layers])
         yield Attended(_readable(tokenizer, ids_S), is_separator_S, probs)
 

@@ -91,14 +91,18 @@ class ServedModel(tf.Module):
         takes_pairs = self._task.takes_pairs
         serve = _function(self._serve_pair if takes_pairs else self._serve)
         texts = {"text": _TEXT, "text_pair": _TEXT} if takes_pairs else {"text": _TEXT}
-        ids = dict.fromkeys(self._ids_inputs, tf.TensorSpec([None] * self._rank, tf.int32))
         signatures = {
             "serving_default": serve.get_concrete_function(**texts),
-            "ids": _function(lambda **batch: self._outputs(batch)).get_concrete_function(**ids),
+            "ids": self.of_ids(),
         }
         if self._rank == 2:  # a row of several sequences is not one text
             signatures["embed"] = _function(self._embed).get_concrete_function(text=_TEXT)
         return signatures
+
+    def of_ids(self) -> tf.types.experimental.ConcreteFunction:
+        """The signature `ids`: the model alone, without the tokenizer."""
+        ids = dict.fromkeys(self._ids_inputs, tf.TensorSpec([None] * self._rank, tf.int32))
+        return _function(lambda **batch: self._outputs(batch)).get_concrete_function(**ids)
 
     def _serve(self, text):
         return self._decode(self._task.encode(text))

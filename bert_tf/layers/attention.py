@@ -14,6 +14,7 @@ from keras import ops
 from bert_tf.layers.dense import Dense, project
 from bert_tf.layers.dropout import dropout
 from bert_tf.layers.fused import fused
+from bert_tf.layers.gates import gated
 from bert_tf.layers.precision import at_least_float32
 from bert_tf.layers.reductions import maximum_of_rows, sum_of_rows
 
@@ -32,7 +33,7 @@ def holding(joined: Mapping["SelfAttention", tuple]):
     that answers one text would copy a quarter of its weights for it.
 
     Args:
-      joined: {layer: (kernel [D, 3 D], bias [3 D] or None)}.
+      joined: {layer: (kernel [D, 3 N H], bias [3 N H] or None)}.
     """
     _held.update({id(layer): value for layer, value in joined.items()})
     try:
@@ -91,7 +92,8 @@ class SelfAttention(keras.layers.Layer):
 
     Args:
       num_attention_heads: N.
-      hidden_size: D, divisible by N.
+      hidden_size: D.
+      head_size: H; 0: D / N, and D must be divisible by N.
       attention_probs_dropout_prob: dropout rate of the attention probabilities.
       initializer_range: standard deviation of the truncated normal the kernels start from.
       use_bias: the projections have a bias.
@@ -104,7 +106,7 @@ class SelfAttention(keras.layers.Layer):
         their positions in them (rotary positions).
 
     Returns:
-      (context float [B, S, D] in the compute dtype, probabilities float32 [B, N, S, T] before
+      (context float [B, S, N H] in the compute dtype, probabilities float32 [B, N, S, T] before
       dropout, rounded to the compute dtype, as they are used).
 
     Reference: Vaswani et al. 2017, section 3.2.
@@ -115,19 +117,21 @@ class SelfAttention(keras.layers.Layer):
         *,
         num_attention_heads: int,
         hidden_size: int,
+        head_size: int = 0,
         attention_probs_dropout_prob: float = 0.1,
         initializer_range: float = 0.02,
         use_bias: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if hidden_size % num_attention_heads:
+        if not head_size and hidden_size % num_attention_heads:
             raise ValueError(
                 f"hidden_size ({hidden_size}) is not divisible by num_attention_heads "
                 f"({num_attention_heads})."
             )
         self.num_attention_heads = num_attention_heads
         self.hidden_size = hidden_size
+        self.head_size = head_size or hidden_size // num_attention_heads
         self.attention_probs_dropout_prob = attention_probs_dropout_prob
         self.initializer_range = initializer_range
         self.use_bias = use_bias
@@ -136,9 +140,10 @@ class SelfAttention(keras.layers.Layer):
             "use_bias": use_bias,
             "dtype": self.dtype_policy,
         }
-        self.query = Dense(hidden_size, name="query", **options)
-        self.key = Dense(hidden_size, name="key", **options)
-        self.value = Dense(hidden_size, name="value", **options)
+        width = self.num_attention_heads * self.head_size
+        self.query = Dense(width, name="query", **options)
+        self.key = Dense(width, name="key", **options)
+        self.value = Dense(width, name="value", **options)
 
     def build(self, input_shape=None):
         for projection in (self.query, self.key, self.value):
@@ -149,13 +154,14 @@ class SelfAttention(keras.layers.Layer):
         if rotate is not None:
             query_BNSH, key_BNTH = rotate(query_BNSH, key_BNTH)
         scores_BNST = ops.matmul(query_BNSH, ops.transpose(key_BNTH, (0, 1, 3, 2)))
-        scale = 1.0 / math.sqrt(self.hidden_size // self.num_attention_heads)
+        scale = 1.0 / math.sqrt(self.head_size)
         probs_BNST = _softmax(scores_BNST, bias, scale=scale)
         dropped_BNST = dropout(probs_BNST, self.attention_probs_dropout_prob, dropout_seed)
-        context_BNSH = ops.matmul(dropped_BNST, value_BNTH)
+        context_BNSH = gated(self, ops.matmul(dropped_BNST, value_BNTH), axis=1)
         context_BSNH = ops.transpose(context_BNSH, (0, 2, 1, 3))
-        context_BSD = ops.reshape(context_BSNH, ops.shape(inputs_BSD))
-        return context_BSD, at_least_float32(probs_BNST)
+        width = self.num_attention_heads * self.head_size
+        context = ops.reshape(context_BSNH, (*ops.shape(inputs_BSD)[:2], width))
+        return context, at_least_float32(probs_BNST)
 
     @property
     def projection_variables(self) -> list[keras.Variable]:
@@ -163,7 +169,7 @@ class SelfAttention(keras.layers.Layer):
         return [v for layer in (self.query, self.key, self.value) for v in layer.weights]
 
     def joined(self):
-        """The three projections as one: kernel [D, 3 D], bias [3 D] or None."""
+        """The three projections as one: kernel [D, 3 N H], bias [3 N H] or None."""
         projections = (self.query, self.key, self.value)
         kernel = ops.concatenate([p.kernel for p in projections], axis=1)
         bias = ops.concatenate([p.bias for p in projections], axis=0) if self.use_bias else None
@@ -173,18 +179,18 @@ class SelfAttention(keras.layers.Layer):
         """Queries, keys and values, each [B, N, S, H]."""
         kernel, bias = _held.get(id(self)) or self.joined()
         kernel = ops.convert_to_tensor(kernel)
-        parts_BS3D = project(inputs_BSD, kernel, bias)
+        parts = project(inputs_BSD, kernel, bias)
         batch, length = ops.shape(inputs_BSD)[:2]
-        heads = self.num_attention_heads
-        shape = (batch, length, 3, heads, self.hidden_size // heads)
+        shape = (batch, length, 3, self.num_attention_heads, self.head_size)
         # One transposition; a part of the first axis is no copy.
-        parts_3BNSH = ops.transpose(ops.reshape(parts_BS3D, shape), (2, 0, 3, 1, 4))
+        parts_3BNSH = ops.transpose(ops.reshape(parts, shape), (2, 0, 3, 1, 4))
         return [parts_3BNSH[i] for i in range(3)]
 
     def get_config(self):
         config = {
             "num_attention_heads": self.num_attention_heads,
             "hidden_size": self.hidden_size,
+            "head_size": self.head_size,
             "attention_probs_dropout_prob": self.attention_probs_dropout_prob,
             "initializer_range": self.initializer_range,
             "use_bias": self.use_bias,

@@ -1,13 +1,32 @@
 """The post-norm transformer block of BERT.
 
-Shape suffixes: B batch, S sequence, D hidden, F intermediate.
+Shape suffixes: B batch, S sequence, D hidden, N heads, F intermediate.
 """
+
+import dataclasses
+from collections.abc import Sequence
 
 import keras
 
 from bert_tf.layers.attention import SelfAttention
 from bert_tf.layers.dense import Dense, LayerNorm
 from bert_tf.layers.dropout import dropout, fold_in
+from bert_tf.layers.gates import gated
+
+
+@dataclasses.dataclass(frozen=True)
+class Cut:
+    """The heads, or the feed-forward units, of a block, and where their numbers are.
+
+    Attributes:
+      gated: the layer whose gates (`layers.gates`) multiply them.
+      count: how many there are.
+      places: (variable, axis): along this axis each head or unit has an equal stretch, in order.
+    """
+
+    gated: keras.layers.Layer
+    count: int
+    places: Sequence[tuple[keras.Variable, int]]
 
 
 class TransformerBlock(keras.layers.Layer):
@@ -18,6 +37,7 @@ class TransformerBlock(keras.layers.Layer):
 
     Args:
       hidden_size, num_attention_heads, intermediate_size: D, N, F.
+      head_size: width of a head; 0: D / N.
       hidden_act: name of the feed-forward activation, see `layers.activations`.
       hidden_dropout_prob: dropout rate before each residual sum.
       attention_probs_dropout_prob: dropout rate of the attention probabilities.
@@ -42,6 +62,7 @@ class TransformerBlock(keras.layers.Layer):
         hidden_size: int,
         num_attention_heads: int,
         intermediate_size: int,
+        head_size: int = 0,
         hidden_act: str = "gelu",
         hidden_dropout_prob: float = 0.1,
         attention_probs_dropout_prob: float = 0.1,
@@ -53,6 +74,7 @@ class TransformerBlock(keras.layers.Layer):
         self.hidden_size = hidden_size
         self.num_attention_heads = num_attention_heads
         self.intermediate_size = intermediate_size
+        self.head_size = head_size or hidden_size // num_attention_heads
         self.hidden_act = hidden_act
         self.hidden_dropout_prob = hidden_dropout_prob
         self.attention_probs_dropout_prob = attention_probs_dropout_prob
@@ -64,6 +86,7 @@ class TransformerBlock(keras.layers.Layer):
         self.self_attention = SelfAttention(
             num_attention_heads=num_attention_heads,
             hidden_size=hidden_size,
+            head_size=head_size,
             attention_probs_dropout_prob=attention_probs_dropout_prob,
             name="self",
             **dense,
@@ -79,7 +102,8 @@ class TransformerBlock(keras.layers.Layer):
         with keras.name_scope("attention"):
             self.self_attention.build(hidden)
             with keras.name_scope("output"):
-                self.attention_output.build(hidden)
+                width = self.num_attention_heads * self.head_size
+                self.attention_output.build((None, None, width))
                 self.attention_norm.build(hidden)
         with keras.name_scope("intermediate"):
             self.intermediate.build(hidden)
@@ -88,23 +112,42 @@ class TransformerBlock(keras.layers.Layer):
             self.output_norm.build(hidden)
 
     def call(self, inputs_BSD, bias, dropout_seed=None, rotate=None):
-        context_BSD, probs_BNSS = self.self_attention(
+        context, probs_BNSS = self.self_attention(
             inputs_BSD, bias, dropout_seed=fold_in(dropout_seed, 0), rotate=rotate
         )
         attended_BSD = dropout(
-            self.attention_output(context_BSD), self.attended_dropout_prob, fold_in(dropout_seed, 1)
+            self.attention_output(context), self.attended_dropout_prob, fold_in(dropout_seed, 1)
         )
         attended_BSD = self.attention_norm(inputs_BSD + attended_BSD)
-        intermediate_BSF = self.intermediate(attended_BSD)
+        intermediate_BSF = gated(self.intermediate, self.intermediate(attended_BSD), axis=2)
         output_BSD = dropout(
             self.output_dense(intermediate_BSF), self.hidden_dropout_prob, fold_in(dropout_seed, 2)
         )
         return self.output_norm(attended_BSD + output_BSD), probs_BNSS
 
+    @property
+    def cuts(self) -> dict[str, Cut]:
+        """What pruning can take out of this block: heads and feed-forward units."""
+        projections = self.self_attention.projection_variables
+        into, out_of = self.intermediate, self.output_dense
+        return {
+            "heads": Cut(
+                self.self_attention,
+                self.num_attention_heads,
+                [*((v, len(v.shape) - 1) for v in projections), (self.attention_output.kernel, 0)],
+            ),
+            "units": Cut(
+                into,
+                self.intermediate_size,
+                [(into.kernel, 1), (into.bias, 0), (out_of.kernel, 0)],
+            ),
+        }
+
     def get_config(self):
         names = (
             "hidden_size",
             "num_attention_heads",
+            "head_size",
             "intermediate_size",
             "hidden_act",
             "hidden_dropout_prob",

@@ -14,6 +14,7 @@ import tensorflow as tf
 from bert_tf import members
 from bert_tf.layers.attention import attention_bias
 from bert_tf.layers.dropout import fold_in
+from bert_tf.layers.gates import gated_run
 from bert_tf.layers.heads import (
     ClassifierHead,
     MaskedLanguageModelHead,
@@ -83,7 +84,7 @@ class Encoder(keras.Model):
       A dict of `sequence_output` [B, S, D] and, with a pooler, `pooled_output` [B, D] ([B, E, D]
       when `cls_positions` is given); on request `hidden_states` (num_hidden_layers + 1 tensors
       [B, S, D], the embeddings first, `sequence_output` last) and `attention_probs`
-      (num_hidden_layers tensors float32 [B, N, S, S]).
+      (num_hidden_layers tensors float32 [B, N, S, S]; of a pruned encoder N differs).
     """
 
     embeddings: keras.layers.Layer
@@ -154,7 +155,8 @@ class Encoder(keras.Model):
             seed = fold_in(dropout_seed, index + 1)
             keeps = seed is None or output_attention_probs or not self.recompute
             run = block if keeps else recomputed(block)
-            hidden_BSD, probs_BNSS = run(hidden_BSD, **arguments[index], dropout_seed=seed)
+            after_BSD, probs_BNSS = run(hidden_BSD, **arguments[index], dropout_seed=seed)
+            hidden_BSD = gated_run(index, hidden_BSD, after_BSD)
             hidden_states.append(hidden_BSD)
             attention_probs.append(probs_BNSS)
         hidden_states[-1] = hidden_BSD = self.finish(hidden_BSD)

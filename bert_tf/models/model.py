@@ -7,12 +7,27 @@ fast. The Keras side of the contract is `bert_tf.models.encoder`.
 import dataclasses
 import json
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from bert_tf import files, members
 
 FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockSize:
+    """The size of a block.
+
+    Attributes:
+      heads: of its attention.
+      head_size: width of a head.
+      units: width of its feed-forward layer.
+    """
+
+    heads: int
+    head_size: int
+    units: int
 
 
 class EncoderConfig:
@@ -29,8 +44,8 @@ class EncoderConfig:
       use_pooler: whether there is a `pooled_output`. An encoder that cannot have one keeps the
         False of this class.
       inputs: names of the batch entries that the encoder takes, in the order of its arguments.
-      num_attention_heads, intermediate_size: only for the default of `forward_flops` and
-        `activation_values`.
+      num_attention_heads, intermediate_size: only for the default of `block_sizes`, from which
+        come the defaults of `forward_flops` and `activation_values`.
       hidden_act, layer_norm_eps, masked_lm_hidden_act, masked_lm_layer_norm_eps,
         tie_word_embeddings: optional, for the default masked-LM head.
 
@@ -92,6 +107,45 @@ class EncoderConfig:
             f"the longest sequence of {type(self).__name__} cannot be changed to {number}: it has "
             "no with_longest_sequence()."
         )
+
+    @property
+    def block_sizes(self) -> list[BlockSize]:
+        """The size of each block with weights of its own; here all are equal."""
+        heads = self.num_attention_heads
+        size = BlockSize(heads, self.hidden_size // heads, self.intermediate_size)
+        return [size] * self.num_hidden_layers
+
+    def blocks_of(self, layers: Sequence[int]) -> list[int]:
+        """Which of `block_sizes` these layers run, in this order; here each layer is a block."""
+        return list(layers)
+
+    @property
+    def can_lose_layers(self) -> bool:
+        """Whether `resized` can take out single layers."""
+        return True
+
+    def resized(self, layers: Sequence[int], heads: Sequence[int], units: Sequence[int]) -> Self:
+        """A copy without some layers, heads and feed-forward units.
+
+        Args:
+          layers: the numbers of the layers that stay, ascending.
+          heads, units: how many stay in each block of `blocks_of(layers)`, ascending, each once.
+
+        Raises:
+          ValueError: the encoder cannot be pruned, or not so.
+        """
+        del layers, heads, units
+        raise ValueError(f"{self.model_type} cannot be pruned: its config has no resized().")
+
+    @property
+    def block_parameters(self) -> int:
+        """The parameters of all blocks, those that run several times once; not of embeddings."""
+        return sum(_block_parameters(self.hidden_size, size) for size in self.block_sizes)
+
+    @property
+    def beyond_published(self) -> str:
+        """What the published file of this encoder cannot say about this one; "" for nothing."""
+        return ""
 
     @property
     def embedding_width(self) -> int:
@@ -197,41 +251,54 @@ class EncoderConfig:
         """Floating-point operations of a forward pass over one sequence, masked-LM head included.
 
         It is 2 x non-embedding parameters of the blocks x tokens, plus attention, plus the
-        masked-LM head (Kaplan et al. 2020, section 2.1). Dropout, activations and other heads are
-        not included.
+        masked-LM head (Kaplan et al. 2020, section 2.1). A block counts each time that it runs.
+        Dropout, activations and other heads are not included.
 
         Args:
           sequence_length: S, tokens.
           num_predictions: P, tokens that the masked-LM head predicts; 0 without that head.
         """
-        S, P, D, F = sequence_length, num_predictions, self.hidden_size, self.intermediate_size
-        attention_parameters = 4 * (D * D + D)
-        feed_forward_parameters = 2 * D * F + F + D
-        layer_norm_parameters = 4 * D
-        block = attention_parameters + feed_forward_parameters + layer_norm_parameters
-        attention = 4 * S * S * D  # scores and context: 2 products of 2 S S D
-        head = 2 * P * (self.vocab_size * D + D * D)
-        return self.num_hidden_layers * (2 * block * S + attention) + head
+        S, P, D = sequence_length, num_predictions, self.hidden_size
+        total = 2 * P * (self.vocab_size * D + D * D)
+        for size in self._sizes_that_run():
+            A = size.heads * size.head_size
+            attention = 4 * S * S * A  # scores and context: 2 products of 2 S S A
+            total += 2 * _block_parameters(D, size) * S + attention
+        return total
+
+    def _sizes_that_run(self) -> list[BlockSize]:
+        sizes = self.block_sizes
+        return [sizes[block] for block in self.blocks_of(range(self.num_hidden_layers))]
 
     def activation_values(self, sequence_length: int, recompute: bool = False) -> float:
         """The number of values that the backward pass needs from the forward pass of one sequence.
 
         For each block: 17 S D and 2.5 N S S, including dropout masks (Korthikanti et al. 2022,
         section 4.1, who count bytes of 2-byte values), with an intermediate size of F instead of
-        4 D. The masked-LM head is not included.
+        4 D. Of these, 4 S D are as wide as all heads: queries, keys, values and context. The
+        masked-LM head is not included.
 
         Args:
           sequence_length: S, tokens.
           recompute: keep the values of one block, and the inputs of all blocks.
         """
-        S, D, F, L = (
-            sequence_length,
-            self.hidden_size,
-            self.intermediate_size,
-            self.num_hidden_layers,
-        )
-        per_token = 9 * D + 2 * F + 2.5 * self.num_attention_heads * S
-        return (per_token + L * D if recompute else L * per_token) * S
+        S, D = sequence_length, self.hidden_size
+        per_token = [
+            5 * D + 4 * size.heads * size.head_size + 2 * size.units + 2.5 * size.heads * S
+            for size in self._sizes_that_run()
+        ]
+        return (max(per_token) + len(per_token) * D if recompute else sum(per_token)) * S
+
+
+def _block_parameters(hidden_size: int, size: BlockSize) -> int:
+    """The number of parameters of a block like BERT's: four matrices of attention, two of the rest.
+
+    All have a bias, and there are two norms.
+    """
+    D, A, F = hidden_size, size.heads * size.head_size, size.units
+    attention_parameters = 4 * D * A + 3 * A + D
+    feed_forward_parameters = 2 * D * F + F + D
+    return attention_parameters + feed_forward_parameters + 4 * D
 
 
 def _field_names(cls: type) -> list[str]:

@@ -21,7 +21,7 @@ class PostNormEncoder(Encoder):
       ALWAYS_PROJECTS: there is a layer between embeddings and blocks even if their widths are
         equal.
       make_embeddings: for another layer of embeddings.
-      make_blocks: for other blocks, or the same block several times.
+      make_block, make_blocks: for other blocks, or the same block several times.
       PROJECTION: the name of the layer that widens the embeddings.
 
     Args:
@@ -68,15 +68,22 @@ class PostNormEncoder(Encoder):
 
     def make_blocks(self) -> list[keras.layers.Layer]:
         """The blocks in the order in which they run."""
-        return [self.make_block(f"layer_{i}") for i in range(self.config.num_hidden_layers)]
+        return [self.make_block(f"layer_{i}", i) for i in range(self.config.num_hidden_layers)]
 
-    def make_block(self, name: str) -> keras.layers.Layer:
-        """One block."""
+    def make_block(self, name: str, index: int) -> keras.layers.Layer:
+        """One block.
+
+        Args:
+          name: of the layer.
+          index: its place in `config.block_sizes`.
+        """
         config = self.config
+        size = config.block_sizes[index]
         return TransformerBlock(
             hidden_size=config.hidden_size,
-            num_attention_heads=config.num_attention_heads,
-            intermediate_size=config.intermediate_size,
+            num_attention_heads=size.heads,
+            head_size=size.head_size if config.beyond_published else 0,  # which checks it
+            intermediate_size=size.units,
             hidden_act=config.hidden_act,
             hidden_dropout_prob=config.hidden_dropout_prob,
             attention_probs_dropout_prob=config.attention_probs_dropout_prob,

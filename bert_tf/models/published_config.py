@@ -4,14 +4,14 @@ Needs neither TensorFlow nor Keras.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from absl import logging
 
 from bert_tf import members
 from bert_tf.layers.activation_names import SYNONYMS, check_activation
-from bert_tf.models.model import EncoderConfig
+from bert_tf.models.model import BlockSize, EncoderConfig
 
 # The inputs of an encoder with segments (`EncoderConfig.inputs`).
 WITH_SEGMENTS = (
@@ -62,6 +62,7 @@ _WITHOUT_EFFECT = frozenset(
         "max_length",
     ]
 )
+_PRUNED = ("heads_per_block", "units_per_block")
 _ONLY_SUPPORTED = {
     "position_embedding_type": "absolute",
     "is_decoder": False,
@@ -78,6 +79,7 @@ def _usual_activation(key: str, value: Any) -> Any:
     return SYNONYMS.get(value, value) if is_activation and isinstance(value, str) else value
 
 
+@dataclasses.dataclass(kw_only=True)
 class PublishedConfig(EncoderConfig):
     """Base class of configs that read and keep the published file of their model.
 
@@ -90,13 +92,28 @@ class PublishedConfig(EncoderConfig):
       GELU_OF_UNTYPED_FILES: the meaning of `hidden_act` "gelu" in a file without `model_type`.
         Google's code of BERT and ALBERT computes the tanh form.
       first_position: the position of the first token; no token uses earlier rows of the table.
+
+    Attributes:
+      heads_per_block: of a pruned encoder: the number of attention heads in each block with weights
+        of its own. A head stays hidden_size / num_attention_heads wide (dim / n_heads in
+        DistilBERT). Empty: all blocks have all heads.
+      units_per_block: of a pruned encoder: the width of the feed-forward layer in each block with
+        weights of its own. Empty: all blocks have the same.
     """
 
     WITHOUT_EFFECT = ()
     GELU_OF_UNTYPED_FILES = "gelu"
     first_position = 0
-    ONLY_OURS = ("use_pooler", "other_keys")
+    ONLY_OURS = ("use_pooler", "other_keys", *_PRUNED)
     SIZES = {}
+
+    heads_per_block: tuple[int, ...] = ()
+    units_per_block: tuple[int, ...] = ()
+
+    def __post_init__(self):
+        for name in _PRUNED:  # JSON has lists
+            if isinstance(getattr(self, name), list):
+                setattr(self, name, tuple(getattr(self, name)))
 
     @classmethod
     def from_size(cls, name: str, **changes: Any) -> Self:
@@ -164,6 +181,50 @@ class PublishedConfig(EncoderConfig):
         """A copy with the position embeddings of `number` tokens."""
         return dataclasses.replace(self, max_position_embeddings=number + self.first_position)
 
+    def to_dict(self) -> dict[str, Any]:
+        """See `EncoderConfig`. The sizes of a pruned encoder are written only if it is one."""
+        values = super().to_dict()
+        pruned = {name: values.pop(name) for name in _PRUNED}
+        return {**values, **{name: sizes for name, sizes in pruned.items() if sizes}}
+
+    @property
+    def num_own_blocks(self) -> int:
+        """How many blocks have weights of their own."""
+        return self.num_hidden_layers
+
+    @property
+    def block_sizes(self) -> list[BlockSize]:
+        """See `EncoderConfig`."""
+        heads = self.heads_per_block or (self.num_attention_heads,) * self.num_own_blocks
+        units = self.units_per_block or (self.intermediate_size,) * self.num_own_blocks
+        width = self.hidden_size // self.num_attention_heads
+        return [BlockSize(n, width, f) for n, f in zip(heads, units, strict=True)]
+
+    def resized(self, layers: Sequence[int], heads: Sequence[int], units: Sequence[int]) -> Self:
+        """See `EncoderConfig`. Sizes that the published fields can say are said by them."""
+        if len(layers) < self.num_hidden_layers and not self.can_lose_layers:
+            raise ValueError(f"{self.model_type} cannot lose single layers, only heads and units.")
+        _, feed_forward, depth, _ = self.SIZE_FIELDS
+        changes: dict[str, Any] = {depth: len(layers)}
+        is_whole = set(heads) == {self.num_attention_heads}
+        changes["heads_per_block"] = () if is_whole else tuple(heads)
+        is_even = len(set(units)) == 1
+        changes["units_per_block"] = () if is_even else tuple(units)
+        if is_even:
+            changes[feed_forward] = units[0]
+        return dataclasses.replace(self, **changes).check("the pruned encoder")
+
+    @property
+    def beyond_published(self) -> str:
+        """See `EncoderConfig`."""
+        told = [f"{name} {list(getattr(self, name))}" for name in _PRUNED if getattr(self, name)]
+        return " and ".join(told)
+
+    def scaled(self, width: float, depth: float) -> Self:
+        """See `EncoderConfig`. Of a pruned encoder, the size before pruning is scaled."""
+        whole = dataclasses.replace(self, **dict.fromkeys(_PRUNED, ()))
+        return super(PublishedConfig, whole).scaled(width, depth)
+
     def published(self) -> dict[str, Any]:
         """The keys of the published file, with those of another project that were kept."""
         fields = dataclasses.asdict(self)
@@ -181,9 +242,24 @@ class PublishedConfig(EncoderConfig):
                 f"{source}: {width} ({self.hidden_size}) is not divisible by {heads} "
                 f"({self.num_attention_heads})."
             )
+        _, feed_forward, _, heads = self.SIZE_FIELDS
+        self._check_sizes(f"{source}: heads_per_block", self.heads_per_block, heads)
+        self._check_sizes(f"{source}: units_per_block", self.units_per_block, feed_forward)
         for name in filter(None, (self.hidden_act, getattr(self, "masked_lm_hidden_act", ""))):
             try:
                 check_activation(name)
             except ValueError as error:
                 raise ValueError(f"{source}: {error}") from error
         return self
+
+    def _check_sizes(self, key: str, sizes: Any, field: str) -> None:
+        """Raises ValueError for sizes that are not one for each block, or are out of range."""
+        most, count = getattr(self, field), self.num_own_blocks
+        if sizes == ():
+            return
+        good = isinstance(sizes, tuple) and len(sizes) == count
+        if not good or not all(type(size) is int and 1 <= size <= most for size in sizes):
+            raise ValueError(
+                f"{key} is {sizes!r}; expected {count} whole numbers between 1 and {field} "
+                f"({most}), one for each block."
+            )

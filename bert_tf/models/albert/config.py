@@ -4,6 +4,7 @@ References: Lan et al. 2019; google-research/albert.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from bert_tf.models.checkpoint_names import LARGEST_GROUP
@@ -113,6 +114,21 @@ class AlbertConfig(PublishedConfig):
         """The group whose weights the layer with this number uses."""
         return int(layer / (self.num_hidden_layers / self.num_hidden_groups))
 
+    @property
+    def num_own_blocks(self) -> int:
+        """See `PublishedConfig`."""
+        return self.num_hidden_groups * self.inner_group_num
+
+    def blocks_of(self, layers: Sequence[int]) -> list[int]:
+        """See `EncoderConfig`. A layer runs all blocks of its group."""
+        inner = range(self.inner_group_num)
+        return [self.group_of(layer) * self.inner_group_num + j for layer in layers for j in inner]
+
+    @property
+    def can_lose_layers(self) -> bool:
+        """See `EncoderConfig`. With several groups, fewer layers would belong to other groups."""
+        return self.num_hidden_groups == 1
+
     def check(self, source: str) -> "AlbertConfig":
         """See `PublishedConfig`."""
         super().check(source)
@@ -129,19 +145,7 @@ class AlbertConfig(PublishedConfig):
         return self
 
     def forward_flops(self, sequence_length: float, num_predictions: int = 0) -> float:
-        """See `EncoderConfig`. A block counts each time that it runs."""
-        S, P, D, F = sequence_length, num_predictions, self.hidden_size, self.intermediate_size
-        E, blocks = self.embedding_size, self.num_hidden_layers * self.inner_group_num
+        """See `EncoderConfig`. The embeddings are projected."""
+        S, P, D, E = sequence_length, num_predictions, self.hidden_size, self.embedding_size
         head = 2 * P * (self.vocab_size * E + D * E)
-        block = 4 * (D * D + D) + 2 * D * F + F + D + 4 * D
-        return 2 * S * E * D + blocks * (2 * block * S + 4 * S * S * D) + head
-
-    def activation_values(self, sequence_length: int, recompute: bool = False) -> float:
-        """See `EncoderConfig`."""
-        S, D, blocks = (
-            sequence_length,
-            self.hidden_size,
-            (self.num_hidden_layers * self.inner_group_num),
-        )
-        per_token = 9 * D + 2 * self.intermediate_size + 2.5 * self.num_attention_heads * S
-        return (per_token + blocks * D if recompute else blocks * per_token) * S
+        return 2 * S * E * D + super().forward_flops(S) + head

@@ -18,7 +18,10 @@ class AlbertEncoder(PostNormEncoder):
         """The blocks of each layer's group, in the order in which they run."""
         config = self.config
         groups = [
-            [self.make_block(f"group_{i}_inner_{j}") for j in range(config.inner_group_num)]
+            [
+                self.make_block(f"group_{i}_inner_{j}", i * config.inner_group_num + j)
+                for j in range(config.inner_group_num)
+            ]
             for i in range(config.num_hidden_groups)
         ]
         return [

@@ -12,9 +12,9 @@ from bert_tf.models.post_norm import PostNormEncoder
 class DistilBertEncoder(PostNormEncoder):
     """BERT with half of the layers, without segments or pooler; call it like every `Encoder`."""
 
-    def make_block(self, name: str) -> keras.layers.Layer:
+    def make_block(self, name: str, index: int) -> keras.layers.Layer:
         """One block, without dropout between its attention and the residual sum."""
-        block = super().make_block(name)
+        block = super().make_block(name, index)
         block.attended_dropout_prob = 0.0
         return block
 
