@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
     from bert_tf.tokenization.tokenizer import Tokenizer as Tokenizer
     from bert_tf.training.loop import Session as Session
     from bert_tf.training.loop import train as train
+    from bert_tf.workflows.comparing import compare as compare
     from bert_tf.workflows.evaluating import evaluate as evaluate
     from bert_tf.workflows.explaining import explain as explain
     from bert_tf.workflows.exporting import export_model as export_model
@@ -44,6 +45,7 @@ _HOMES = {
     "Pruning": "bert_tf.workflows.pruning",
     "Session": "bert_tf.training.loop",
     "Tokenizer": "bert_tf.tokenization.tokenizer",
+    "compare": "bert_tf.workflows.comparing",
     "evaluate": "bert_tf.workflows.evaluating",
     "explain": "bert_tf.workflows.explaining",
     "export_model": "bert_tf.workflows.exporting",
@@ -66,6 +68,7 @@ __all__ = [
     "Pruning",
     "Session",
     "Tokenizer",
+    "compare",
     "evaluate",
     "explain",
     "export_model",

@@ -41,9 +41,10 @@ import sys
 from absl import flags
 from ml_collections import config_flags
 
-from benchmarks import commands, data, finetune, harness, recipes, serve, train
+from benchmarks import commands, data, finetune, recipes, serve, train
 from bert_tf import app, machine
 from bert_tf.config import as_json
+from bert_tf.measuring import harness
 from bert_tf.tasks.classification.examples import read_examples
 from bert_tf.tasks.glue import tasks
 from bert_tf.tasks.glue.grid import with_format

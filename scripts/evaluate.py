@@ -12,13 +12,13 @@ The file is read as the training file was. Settings that say how a file is read 
 
 import dataclasses
 import json
-import pathlib
 
 import looking_flags
 import reading_flags
 from absl import flags
 
 from bert_tf import app
+from bert_tf.analysis import errors
 from bert_tf.config.experiment import DTYPES
 from bert_tf.data import labelled
 from bert_tf.training import STRATEGIES
@@ -50,7 +50,8 @@ flags.DEFINE_string(
 )
 looking_flags.define(
     "With --report: another model folder or work directory, which is scored on the same data: who "
-    "wins where, with a paired bootstrap test."
+    "wins where, with a paired bootstrap test.",
+    errors.FEW_COLOURED,
 )
 flags.DEFINE_integer("batch_size", 64, "Rows of a batch, over all replicas.", lower_bound=1)
 flags.DEFINE_enum(
@@ -137,8 +138,7 @@ def _report():
         return None
     if not FLAGS.report.endswith((".html", ".htm")):
         raise ValueError(f"--report={FLAGS.report}: expected a name that ends in .html.")
-    name = pathlib.PurePath(FLAGS.data or "").name.split(".")[0]
-    return evaluating.Report(FLAGS.report, name or "data", looking_flags.looking())
+    return evaluating.Report(FLAGS.report, evaluating.name_of(FLAGS.data), looking_flags.looking())
 
 
 if __name__ == "__main__":

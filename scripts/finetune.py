@@ -35,6 +35,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app, locks, members
+from bert_tf.analysis import errors
 from bert_tf.analysis.suspects import MOST_CHECKED
 from bert_tf.data import labelled
 from bert_tf.tasks import glue
@@ -93,7 +94,8 @@ flags.DEFINE_string(
 run_flags.define()
 looking_flags.define(
     "The work directory of another run that was scored on the same files: the report page shows "
-    "who wins where, with a paired bootstrap test."
+    "who wins where, with a paired bootstrap test.",
+    errors.COLOURED,
 )
 flags.DEFINE_integer(
     "check_labels",

@@ -6,8 +6,13 @@ FLAGS = flags.FLAGS
 flags.disclaim_key_flags()  # --help of the script that calls `define` shows them as its own
 
 
-def define(compare: str) -> None:
-    """Defines the flags, as if they stood in the script; `compare` is the help of --compare."""
+def define(compare: str, coloured: int) -> None:
+    """Defines the flags, as if they stood in the script.
+
+    Args:
+      compare: the help of --compare.
+      coloured: the default of --coloured_mistakes.
+    """
     flags.DEFINE_list(
         "slice_words",
         [],
@@ -20,10 +25,23 @@ def define(compare: str) -> None:
         "On the report page: the scores for each value of these columns of the file.",
     )
     flags.DEFINE_string("compare", "", compare)
+    flags.DEFINE_integer(
+        "coloured_mistakes",
+        coloured,
+        "On the report page: of so many of the most confident mistakes of a set, the words are "
+        "coloured by their part in the answer. Each takes as long as about 15 answers.",
+        lower_bound=0,
+    )
 
 
 def looking(**more):
     """The `Looking` that the flags say."""
     from bert_tf.tasks.error_analysis import Looking
 
-    return Looking(tuple(FLAGS.slice_words), tuple(FLAGS.slice_columns), FLAGS.compare, **more)
+    return Looking(
+        tuple(FLAGS.slice_words),
+        tuple(FLAGS.slice_columns),
+        FLAGS.compare,
+        coloured=FLAGS.coloured_mistakes,
+        **more,
+    )

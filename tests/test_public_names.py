@@ -17,6 +17,7 @@ PUBLIC = [
     "Pruning",
     "Session",
     "Tokenizer",
+    "compare",
     "evaluate",
     "explain",
     "export_model",

@@ -16,6 +16,9 @@ FORMAT_VERSION = 1
 MOST_MISTAKES, MOST_HITS = 200, 50  # that are shown
 _MOST_CURVES = 30
 _MOST_LABELS, _MOST_PAIRS = 40, 50  # of a matrix; of pairs that are listed
+# Mistakes of a set whose words are coloured: after a training, and after a mere evaluation, which
+# takes less time than to explain 50 answers.
+COLOURED, FEW_COLOURED = 50, 10
 _MOST_CHARACTERS = 800  # of a text that is shown
 
 

@@ -61,6 +61,8 @@ class Items(NamedTuple):
       confidences: float [I], the probability that the model gave to what it did; NaN: not known.
       words: I parts of the texts, or "" where it is the whole text.
       right_words: I parts of the texts that were expected, where they differ.
+      starts: I characters of the first of `Judged.inputs`, where the words begin; () where an item
+        is about a whole text.
     """
 
     rows: np.ndarray
@@ -70,6 +72,7 @@ class Items(NamedTuple):
     confidences: np.ndarray
     words: Sequence[str] = ()
     right_words: Sequence[str] = ()
+    starts: Sequence[int] = ()
 
     @property
     def is_right(self) -> np.ndarray:
@@ -131,6 +134,7 @@ class Judged:
       kinds: {what rows are told apart by besides: U values}, such as the word that asks.
       confusion: a matrix, or None.
       numbers: float [U, 2] of a regression, expected and given; None for other tasks.
+      inputs: U rows of one or two texts, what the model was asked; () if it takes no raw text.
     """
 
     unit: str
@@ -149,6 +153,7 @@ class Judged:
     kinds: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
     confusion: Confusion | None = None
     numbers: np.ndarray | None = None
+    inputs: Sequence[tuple[str, ...]] = ()
 
     def __len__(self) -> int:
         return len(self.texts)

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bert_tf.analysis.judged import Metric
+
 _NUM_BINS = 10
 _MOST_POINTS = 500
 _PERCENTILES = (50, 90, 95, 99)
@@ -36,6 +38,27 @@ def analyse(numbers_U2: np.ndarray) -> dict[str, Any]:
         "bins": _bins(expected_U, given_U),
         "points": np.stack([expected_U, given_U], axis=1)[::step].tolist(),
     }
+
+
+def pearson(numbers_U2: np.ndarray) -> tuple[Metric, np.ndarray]:
+    """Pearson's correlation as a function of counts that add up.
+
+    Args:
+      numbers_U2: float, expected and given.
+
+    Returns:
+      (the metric, float64 [U, 6] counts): the sums of both, of their squares and product, of ones.
+    """
+    # Shifted, which changes no correlation, so that the squares do not swamp the variances.
+    x_U, y_U = (np.asarray(numbers_U2, np.float64) - np.mean(numbers_U2, axis=0)).T
+    counts = np.stack([x_U, y_U, x_U**2, y_U**2, x_U * y_U, np.ones_like(x_U)], axis=1)
+    return Metric("pearson", _correlation), counts
+
+
+def _correlation(sums: np.ndarray) -> np.ndarray:
+    x, y, xx, yy, xy, count = np.moveaxis(sums, -1, 0)
+    spread = np.sqrt(np.maximum((count * xx - x**2) * (count * yy - y**2), 0))
+    return np.divide(count * xy - x * y, spread, out=np.zeros_like(spread), where=spread > 0)
 
 
 def _bins(expected_U: np.ndarray, given_U: np.ndarray) -> list[dict[str, Any]]:

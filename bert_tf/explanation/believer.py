@@ -83,6 +83,7 @@ class Believer:
       task, model: what is explained; the model takes `word_vectors` (see `Encoder`).
       baseline: one of `BASELINES`: the vector of the mask token, of padding, or zeros.
       strategy: whose replicas share the work; None: one device.
+      compiles: trace graphs.
     """
 
     def __init__(
@@ -91,12 +92,15 @@ class Believer:
         model: keras.Model,
         baseline: str = "mask",
         strategy: tf.distribute.Strategy | None = None,
+        *,
+        compiles: bool = True,
     ):
         if baseline not in BASELINES:
             raise ValueError(f"baseline is {baseline!r}. Known: {', '.join(BASELINES)}.")
         self.task, self.model = task, model
         self._baseline = baseline
         self._strategy = strategy
+        self._compiles = compiles
         self._beliefs = self._replicated(self._compute)
         self._gradients = self._replicated(self._compute_slopes)
         self.num_rows = 0  # rows that the model has seen so far
@@ -173,6 +177,13 @@ class Believer:
     def _replicated(self, compute):
         """`compute` of a dict of arrays, its rows divided among the replicas."""
         strategy = self._strategy
+        if not self._compiles:
+
+            def at_once(inputs):
+                tensors = {name: tf.constant(values) for name, values in inputs.items()}
+                return [tensor.numpy() for tensor in compute(tensors)]
+
+            return at_once
         function = tf.function(compute, autograph=False, reduce_retracing=True)
         if strategy is None or strategy.num_replicas_in_sync == 1:
             return lambda inputs: [tensor.numpy() for tensor in function(inputs)]

@@ -1,48 +1,123 @@
-"""The parts of words in many answers at once, for a page that lists texts."""
+"""The parts of words in many mistakes at once, for a page that lists them."""
 
+import collections
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
-from bert_tf.explanation.explainer import Explainer, Settings
+from bert_tf.explanation.explainer import Explained, Explainer, Settings
+from bert_tf.tasks.beliefs import Belief, Explain
 from bert_tf.tasks.task import Task
 
-_STEPS = 8
+_STEPS = 4
+_EVERY = 1_000_000  # answers of a text
 
 
-def word_parts(
-    task: Task, model: keras.Model, texts: Sequence[str]
-) -> list[list[tuple[int, int, float]]]:
-    """What speaks for the answer to each text, by integrated gradients of a few steps.
+class Wrong(NamedTuple):
+    """A mistake.
+
+    Attributes:
+      texts: one or two, what the model was asked.
+      given: its answer; "" for none.
+      start: the character of the first text where the word begins that the answer is about; None:
+        it is about the whole text.
+    """
+
+    texts: tuple[str, ...]
+    given: str
+    start: int | None = None
+
+
+class Part(NamedTuple):
+    """The part of a word in an answer.
+
+    Attributes:
+      text: 0 for the first text, 1 for the second.
+      start, end: characters [start, end) of the word.
+      share: of the largest part, in [-1, 1]: positive speaks for the answer.
+    """
+
+    text: int
+    start: int
+    end: int
+    share: float
+
+
+def word_parts(task: Task, model: keras.Model, wrong: Sequence[Wrong]) -> list[list[Part]]:
+    """What speaks for wrong answers, by integrated gradients of a few steps.
+
+    The graph is not compiled: for the few mistakes of a page that takes longer than to run it.
 
     Args:
       task, model: of a model folder.
-      texts: the two of a pair with a line end in between.
+      wrong: what is coloured.
 
     Returns:
-      For each text (start, end, share) of its words: characters [start, end), and the part of the
-      word as a share of the largest, in [-1, 1]: positive speaks for the answer.
+      The parts for each mistake; none where the answer cannot be explained.
 
     Raises:
       ValueError: the answers of such a model cannot be explained.
     """
+    wrong = [Wrong(*one) for one in wrong]
+    found = _explained(task, model, wrong, "")
+    # Of a word that should have been tagged: what speaks for no tag.
+    missing = [
+        number for number, parts in enumerate(found) if not parts and not wrong[number].given
+    ]
+    if missing and isinstance(task, Explain) and task.nothing:
+        missed = _explained(task, model, [wrong[number] for number in missing], task.nothing)
+        for number, parts in zip(missing, missed, strict=True):
+            found[number] = parts
+    return found
+
+
+def _explained(
+    task: Task, model: keras.Model, wrong: Sequence[Wrong], wanted: str
+) -> list[list[Part]]:
+    """The parts of the answers that are given, or of an answer that is wanted."""
+    texts = list(dict.fromkeys(one.texts for one in wrong))
     if not texts:
         return []
+    numbers = {some: number for number, some in enumerate(texts)}
+    starts = collections.defaultdict(set)
+    for one in wrong:
+        starts[numbers[one.texts]].add(one.start)
+
+    def is_asked(text: int, belief: Belief) -> bool:
+        return None in starts[text] or (belief.span or (None,))[0] in starts[text]
+
     # Gradient times input would be one step, but behind a LayerNorm it says little.
-    settings = Settings(steps=_STEPS, most_steps=_STEPS, flips=False, most_answers=1)
-    explainer = Explainer(task, model, settings)
-    halves = [text.partition("\n")[::2] for text in texts]
-    is_pairs = explainer.task.takes_pairs
-    explained = explainer.explain(list(zip(*halves, strict=True)) if is_pairs else [texts])
-    found: list[list[tuple[int, int, float]]] = [[] for _ in texts]
-    cases = explained.cases
-    for case, parts in enumerate(explained.parts["integrated_gradients"]):
-        text = int(cases.texts[case])
-        begins = (0, len(halves[text][0]) + 1)
-        shares = (parts.weights / (np.abs(parts.weights).max(initial=0.0) or 1.0)).tolist()
-        found[text] = [
-            (begins[word.text] + word.start, begins[word.text] + word.end, round(share, 2))
-            for word, share in zip(cases.words[case], shares, strict=True)
-        ]
-    return found
+    settings = Settings(
+        steps=_STEPS, most_steps=_STEPS, flips=False, most_answers=_EVERY, wanted=wanted
+    )
+    explainer = Explainer(task, model, settings, compiles=False)
+    explained = explainer.explain(list(zip(*texts, strict=True)), is_asked)
+    of_text = collections.defaultdict(list)
+    for case, text in enumerate(explained.cases.texts.tolist()):
+        of_text[text].append(case)
+    return [
+        _of_case(explained, _case_of(explained, of_text[numbers[one.texts]], one)) for one in wrong
+    ]
+
+
+def _case_of(explained: Explained, cases: Sequence[int], wrong: Wrong) -> int | None:
+    """The case that is about this mistake."""
+    beliefs = explained.cases.beliefs
+    if wrong.start is not None:
+        cases = [case for case in cases if (beliefs[case].span or (None,))[0] == wrong.start]
+    elif len(cases) > 1:
+        cases = [case for case in cases if beliefs[case].name == wrong.given]
+    return cases[0] if cases else None
+
+
+def _of_case(explained: Explained, case: int | None) -> list[Part]:
+    if case is None:
+        return []
+    weights = explained.parts["integrated_gradients"][case].weights
+    shares = (weights / (np.abs(weights).max(initial=0.0) or 1.0)).tolist()
+    return [
+        Part(word.text, word.start, word.end, round(share, 2))
+        for word, share in zip(explained.cases.words[case], shares, strict=True)
+    ]

@@ -1,6 +1,7 @@
 """Explains the answers of a model to texts: words, their parts by each method, what flips them."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -88,6 +89,7 @@ class Explainer:
       task, model: of a model folder.
       settings: how.
       strategy: whose replicas share the work; None: one device.
+      compiles: trace graphs, which pays for more than a few texts.
 
     Raises:
       ValueError: the answers of such a model cannot be explained.
@@ -99,15 +101,27 @@ class Explainer:
         model: keras.Model,
         settings: Settings,
         strategy: tf.distribute.Strategy | None = None,
+        *,
+        compiles: bool = True,
     ):
         self.task, self.model, self.settings = check(task), model, settings
-        self.believer = Believer(self.task, model, settings.baseline, strategy)
-        self._outputs = tf.function(model, autograph=False, reduce_retracing=True)
+        self.believer = Believer(self.task, model, settings.baseline, strategy, compiles=compiles)
+        traced = functools.partial(tf.function, autograph=False, reduce_retracing=True)
+        self._outputs = traced(model) if compiles else model
 
-    def explain(self, columns: Sequence[Sequence[str]]) -> Explained:
-        """Explains the answers to N texts, given as one or two columns."""
+    def explain(
+        self,
+        columns: Sequence[Sequence[str]],
+        keeps: Callable[[int, Belief], bool] = lambda text, belief: True,
+    ) -> Explained:
+        """Explains the answers to N texts.
+
+        Args:
+          columns: one or two columns of texts.
+          keeps: whether an answer to the text of that number is explained.
+        """
         rows = words.encode(self.task, columns)
-        cases = make_cases(self.task, rows, self._believed(rows))
+        cases = make_cases(self.task, rows, self._believed(rows, keeps))
         everything = np.ones(cases.word_ids.shape, np.float32)
         beliefs, _ = self.believer.beliefs(cases, np.arange(len(cases)), everything)
         parts = {method: self._methods[method](cases) for method in self.settings.methods}
@@ -116,7 +130,7 @@ class Explainer:
             found = flips.find(self.believer, cases, parts[self.settings.methods[0]])
         return Explained(rows, cases, beliefs, parts, found)
 
-    def _believed(self, rows: Rows) -> list[Belief]:
+    def _believed(self, rows: Rows, keeps: Callable[[int, Belief], bool]) -> list[Belief]:
         names = (*self.task.config.model.inputs, *self.task.belief_inputs)
         batch = {name: rows.batch[name] for name in names if name in rows.batch}
         size = max(1, _TOKENS_PER_STEP // max(1, batch["input_ids"].shape[1]))
@@ -129,7 +143,7 @@ class Explainer:
         kept, count = [], np.zeros(len(rows.texts), int)
         for belief in beliefs:
             text = rows.of_text[belief.row]
-            if text >= 0 and count[text] < self.settings.most_answers:
+            if text >= 0 and count[text] < self.settings.most_answers and keeps(text, belief):
                 kept.append(belief)
                 count[text] += 1
         return kept

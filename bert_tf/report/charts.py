@@ -174,6 +174,39 @@ def _short(title: str, most: int = 40) -> str:
     return title.replace("$", r"\$")
 
 
+def trade_off(points: Sequence[Mapping[str, float]], score: str, batch_size: str) -> str:
+    """Score against latency, a numbered point for each model, and the line of the Pareto front.
+
+    Args:
+      points: `latency` in milliseconds, `score` with `low` and `high`, `is_on_front`.
+      score: what the score is.
+      batch_size: of the latency.
+    """
+
+    def draw(axes):
+        from matplotlib.ticker import LogLocator, NullLocator
+
+        front = sorted((p["latency"], p["score"]) for p in points if p["is_on_front"])
+        axes.plot(*zip(*front, strict=True), color=_COLORS[2], lw=1.2, drawstyle="steps-post")
+        for place, point in enumerate(points, 1):
+            at = (point["latency"], point["score"])
+            color = _COLORS[2] if point["is_on_front"] else _COLORS[5]
+            axes.plot([at[0]] * 2, [point["low"], point["high"]], color=color, lw=1, alpha=0.6)
+            axes.plot(*at, "o", ms=6, color=color)
+            axes.annotate(str(place), at, (6, 4), textcoords="offset points", fontsize=9)
+        axes.set_xscale("log")
+        latencies = [point["latency"] for point in points]
+        axes.set_xlim(0.7 * min(latencies), 1.4 * max(latencies))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        texts = "text" if batch_size == "1" else "texts"
+        axes.set_xlabel(f"median milliseconds of a request with {batch_size} {texts}")
+        axes.set_ylabel(score)
+
+    return _svg(draw, f"{score} against latency of {len(points)} models", (5.6, 3.2))
+
+
 def _svg(draw: Callable, said: str, size: tuple[float, float]) -> str:
     """A chart on one pair of axes, see `_figure`."""
     return _figure(lambda figure: draw(figure.subplots()), said, size)

@@ -146,10 +146,11 @@ def _mistakes(found: Entry, name: str) -> str:
     shown = len(found["mistakes"])
     said = f"All {count:,}" if shown == count else f"{shown:,} of {count:,}"
     text = f"{said}, the {by} first. Confidence is the probability of what the model did."
-    if any(one.get("parts") for one in found["mistakes"]):
+    coloured = [one for one in found["mistakes"] if one.get("parts")]
+    if coloured:
         text += (
-            " Blue words spoke for the wrong answer, orange ones against it (integrated gradients; "
-            "explain.py says more)."
+            f" Of {len(coloured)} of them, blue words spoke for the wrong answer, orange ones "
+            "against it (integrated gradients in a few steps; explain.py says more)."
         )
     caption = f"Mistakes of {name}, the {by} first"
     return page.paragraph(text) + _listing(found["mistakes"], caption, _id(name, "mistakes"))
@@ -172,7 +173,8 @@ def _cell(one: Entry, column: str) -> Cell:
     if column == "confidence":
         return number(one["confidence"])
     if column == "text" and one.get("parts"):
-        return Cell(page.coloured(one["text"], one["parts"]), "text")
+        about = (one["words"], one["right_words"])
+        return Cell(page.coloured(one["text"], one["parts"], *about), "text")
     if column == "text":
         return Cell(page.marked(one["text"], one["words"], one["right_words"]), "text")
     if column == "where":

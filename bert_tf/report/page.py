@@ -5,6 +5,7 @@ the charts, as SVG inside of the page. This module knows no tasks: it is given n
 """
 
 import functools
+import itertools
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -163,31 +164,41 @@ def listing(
 
 def marked(text: str, *wanted: str) -> markupsafe.Markup:
     """Text in which the first place of each wanted part is marked; of two in one the longer."""
+    parts, at = [], 0
+    for begin, end in _places(text, wanted):
+        parts += [(text[at:begin], False), (text[begin:end], True)]
+        at = end
+    return markupsafe.Markup(_piece("marked", [*parts, (text[at:], False)]))
+
+
+def _places(text: str, wanted: Iterable[str]) -> list[tuple[int, int]]:
+    """Where the parts that are marked begin and end, in order."""
     spans = []
     for part in sorted(set(wanted), key=len, reverse=True):
         begin = text.find(part) if part else -1
         end = begin + len(part)
         if begin >= 0 and all(end <= first or begin >= last for first, last in spans):
             spans.append((begin, end))
-    parts, at = [], 0
-    for begin, end in sorted(spans):
-        parts += [(text[at:begin], False), (text[begin:end], True)]
-        at = end
-    return markupsafe.Markup(_piece("marked", [*parts, (text[at:], False)]))
+    return sorted(spans)
 
 
-def coloured(text: str, parts: Sequence[tuple[int, int, float]]) -> markupsafe.Markup:
+def coloured(text: str, parts: Sequence[tuple[int, int, float]], *wanted: str) -> markupsafe.Markup:
     """Text whose words are coloured by their parts in an answer.
 
     Args:
       text: all of it.
-      parts: (start, end, share) of words, in order: characters [start, end), share in [-1, 1].
+      parts: (start, end, share) of words: characters [start, end), share in [-1, 1].
+      wanted: parts of the text that the answer is about; they are underlined.
     """
-    pieces, at = [], 0
-    for start, end, share in parts:
-        pieces += [(text[at:start], 0.0), (text[start:end], share)]
-        at = end
-    return markupsafe.Markup(_piece("coloured", [*pieces, (text[at:], 0.0)]))
+    places = _places(text, wanted)
+    spans = [(start, end) for start, end, _ in parts] + places
+    borders = sorted({0, len(text), *(border for span in spans for border in span)})
+    pieces = []
+    for begin, end in itertools.pairwise(borders):
+        share = next((s for first, last, s in parts if first <= begin and end <= last), 0.0)
+        is_about = any(first <= begin and end <= last for first, last in places)
+        pieces.append((text[begin:end], share, is_about))
+    return markupsafe.Markup(_piece("coloured", pieces))
 
 
 def paragraph(text: str) -> str:

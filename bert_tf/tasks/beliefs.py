@@ -47,11 +47,13 @@ class Explain(Serve):
       belief_inputs: entries of a batch beside the encoder's inputs that the model takes or `belief`
         reads, each [B, ...].
       keeps_special_tokens: a special token written in a text is one, such as the mask token.
+      nothing: the answer that says that nothing is there, such as the tag O; "": there is none.
     """
 
     belief_unit = LOG_ODDS
     belief_inputs: tuple[str, ...] = ()
     keeps_special_tokens = False
+    nothing = ""
 
     def token_rows(
         self, first: tf.RaggedTensor, second: tf.RaggedTensor | None, layout: RowLayout

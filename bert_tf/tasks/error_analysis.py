@@ -24,7 +24,10 @@ from bert_tf.tasks.sets import Result, Split
 from bert_tf.tasks.task import Score
 
 JSON, ROWS = "report.json", "judged.jsonl"
-_MOST_COLOURED = 50  # mistakes of a set
+# (texts, the answer that was given, where the word begins that it is about, or None)
+Wrong = tuple[tuple[str, ...], str, int | None]
+Part = tuple[Any, ...]
+CUT = "…"  # where a text goes on
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Looking:
         likely wrong and words that are new; 0: never.
       label_folds: if not 0, the training set is answered out of fold, by so many models, and not
         by the one that was trained on it.
+      coloured: of so many mistakes of a set, the most confident ones, the words are coloured by
+        their parts in the answer.
     """
 
     slice_words: Sequence[str] = ()
@@ -46,6 +51,7 @@ class Looking:
     compare: str = ""
     check_labels: int = suspects.MOST_CHECKED
     label_folds: int = 0
+    coloured: int = errors.COLOURED
 
     def check(self) -> None:
         """ValueError if `compare` is no work directory whose rows were kept."""
@@ -85,23 +91,28 @@ class Analysed:
             self.judged[name], found, self.asked[name]
         )
 
-    def add_colours(self, colour: Callable[[list[str]], list[list]]) -> None:
+    def add_colours(self, colour: Callable[[list[Wrong]], list[list[Part]]], most: int) -> None:
         """Adds to the first mistakes of each set what speaks for the wrong answer.
 
-        Only where an item is a whole text: a tag or an answer shows its words already.
-
         Args:
-          colour: gives (start, end, share) of the words of texts, see
-            `explanation.colours.word_parts`.
+          colour: gives the parts of the words of mistakes, see `explanation.colours.word_parts`.
+          most: mistakes of a set.
         """
         for name, judged in self.judged.items():
-            mistakes = self.content["sets"][name]["mistakes"][:_MOST_COLOURED]
-            if judged.unit != "texts" or not mistakes:
+            mistakes = self.content["sets"][name]["mistakes"][:most]
+            if not judged.inputs or not mistakes:
                 continue
-            texts = [judged.texts[mistake["row"]] for mistake in mistakes]
-            for mistake, parts in zip(mistakes, colour(texts), strict=True):
-                length = len(mistake["text"])
-                mistake["parts"] = [part for part in parts if part[1] <= length]
+            items, numbers = judged.items, errors.confident_mistakes(judged)[:most]
+            wrong = [
+                (
+                    judged.inputs[items.rows[number]],
+                    items.given[number],
+                    items.starts[number] if items.starts else None,
+                )
+                for number in numbers
+            ]
+            for mistake, (texts, *_), parts in zip(mistakes, wrong, colour(wrong), strict=True):
+                mistake["parts"] = _placed(mistake["text"], texts, parts)
 
     def sections(self) -> Iterator[tuple[str, str]]:
         """(title, HTML) of each part of the page."""
@@ -114,6 +125,24 @@ class Analysed:
     def as_line(self) -> str:
         """The content of `report.json`."""
         return as_line(self.content)
+
+
+def _placed(shown: str, texts: tuple[str, ...], parts: Sequence[Part]) -> list[Part]:
+    """(start, end, share) of the words in the text that is shown, which may be a part of them."""
+    first, _, second = shown.partition("\n") if len(texts) > 1 else (shown, "", "")
+    if len(texts) > 1 and not texts[0].startswith(first):  # a line end is in the first text
+        first, second = shown[: len(texts[0])], shown[len(texts[0]) + 1 :]
+    placed, begin = [], 0
+    for number, (text, piece) in enumerate(zip(texts, (first, second), strict=False)):
+        core = piece.strip(CUT)
+        # Where the piece begins in the text, and its core in what is shown.
+        offset, lead = max(text.find(core), 0), len(piece) - len(piece.lstrip(CUT))
+        for of_text, start, end, share in parts:
+            if of_text == number and offset <= start and end <= offset + len(core):
+                shift = begin + lead - offset
+                placed.append((start + shift, end + shift, share))
+        begin += len(piece) + 1
+    return placed
 
 
 def analyse(

@@ -17,7 +17,7 @@ from bert_tf.config import as_json
 from bert_tf.files import remove, write_lines
 from bert_tf.report import page, run_curves
 from bert_tf.tasks import error_analysis
-from bert_tf.tasks.error_analysis import Analysed, Looking
+from bert_tf.tasks.error_analysis import Analysed, Looking, Part, Wrong
 from bert_tf.tasks.sets import Prepared, Result
 from bert_tf.tasks.task import Score
 
@@ -40,7 +40,7 @@ def write_results(
     prepared: Prepared,
     results: Mapping[str, Result],
     looking: Looking = Looking(),  # noqa: B008 - frozen
-    colour: Callable[[list[str]], list[list]] | None = None,
+    colour: Callable[[list[Wrong]], list[list[Part]]] | None = None,
     train: Result | None = None,
 ) -> None:
     """Writes the files that are listed at the head of this module.
@@ -58,7 +58,7 @@ def write_results(
     answered = train and (prepared.train, train)
     analysed = error_analysis.analyse(task, splits, results, looking, answered)
     if colour is not None:
-        analysed.add_colours(colour)
+        analysed.add_colours(colour, looking.coloured)
     for name, result in results.items():
         files = task.prediction_files(result.rows, splits[name].arrays)
         files = {**files, **analysed.row_files(name)}

@@ -101,7 +101,7 @@ class Evaluator:
                 bar.update(1)
                 if must_stop(number):
                     return None
-        rows = _in_order(parts)
+        rows = in_order(parts)
         return self._task.ratios(totals) | self._task.score(rows, data), rows
 
     def _global_results(self, batch):
@@ -125,7 +125,7 @@ class Evaluator:
         return sums, self._task.row_outputs(outputs, batch)
 
 
-def _in_order(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def in_order(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """The rows of all parts in the order of `row_ids`, without the rows that fill up a batch."""
     if not parts or not parts[0]:
         return {}

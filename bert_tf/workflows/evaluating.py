@@ -1,20 +1,25 @@
 """Scores a trained model on other data, for scripts/evaluate.py."""
 
 import dataclasses
+import functools
 import os
+import pathlib
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from bert_tf import model_folder
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.data.labelled.records import AS_NAMED, Reading
+from bert_tf.explanation.colours import word_parts
 from bert_tf.files import write_lines
 from bert_tf.report import checks_page, page
 from bert_tf.tasks import error_analysis
+from bert_tf.tasks.beliefs import Explain
 from bert_tf.tasks.error_analysis import Looking
 from bert_tf.tasks.results import write_files
 from bert_tf.tasks.sets import Result, Split
@@ -66,7 +71,8 @@ def evaluate(
     dtype: str | None = None,
     strategy: str | tf.distribute.Strategy = "auto",
     predictions_dir: str | None = None,
-    report: Report | None = None,
+    report: str | Report | None = None,
+    looking: Looking | None = None,
 ) -> dict[str, float]:
     """The scores of a model folder on a file or data set.
 
@@ -77,7 +83,9 @@ def evaluate(
       dtype: compute dtype; None: the dtype of the training, so that scores repeat.
       strategy: the devices, one of `training.STRATEGIES`.
       predictions_dir: folder for the answers to all data; None: do not write them.
-      report: the page of the error analysis; None: none.
+      report: the page of the error analysis, an HTML file; None: none.
+      looking: what the page shows of the errors besides: rows with certain words or values of a
+        column, another model. As for `finetune`.
 
     Returns:
       {metric: value}, including the metrics of a constant answer.
@@ -85,6 +93,7 @@ def evaluate(
     Raises:
       ValueError: the model has no scores, or the data does not fit it.
     """
+    report = _report(report, looking, data)
     source = data if isinstance(data, Source) else Source(data)
     if isinstance(strategy, str):
         strategy = distribution.make_strategy(strategy)
@@ -104,11 +113,29 @@ def evaluate(
     return scored.scores
 
 
+def _report(
+    report: str | Report | None, looking: Looking | None, data: str | Source
+) -> Report | None:
+    """The report with what it shows; ValueError if there is none to show it."""
+    if report is None and looking is not None:
+        raise ValueError("looking: it needs report, the HTML file that shows it.")
+    if isinstance(report, str):
+        path = data.path if isinstance(data, Source) else data
+        report = Report(report, name_of(path))
+    return report if looking is None else dataclasses.replace(report, looking=looking)
+
+
+def name_of(path: str | None) -> str:
+    """What a page calls the set of a file."""
+    return pathlib.PurePath(path or "").name.split(".")[0] or "data"
+
+
 @dataclasses.dataclass(frozen=True)
 class _Scored:
     """A model that was scored on a set."""
 
     task: Score
+    model: keras.Model
     part: Split
     scores: dict[str, float]
     rows: dict[str, np.ndarray]
@@ -132,15 +159,14 @@ class _Evaluation:
                 f"{model}: a {task.config.task.name} model has no scores. Expected a model with a "
                 "head that was trained."
             )
-        source = self.source
-        task = _with_header(task, source.header).with_reading(source.reading, source.settings)
+        source, task = self.source, for_source(task, self.source)
         with tempfile.TemporaryDirectory() as scratch:
             part = task.read(source.path, scratch)
             evaluator = Evaluator(task, keras_model, self.strategy, self.batch_size)
             scores, rows = evaluator.run_with_rows(part.arrays)
             dataset = task.make_dataset(part.arrays, BatchSlice(self.batch_size), training=False)
             scores |= task.baselines(dataset)
-        return _Scored(task, part, scores, rows)
+        return _Scored(task, keras_model, part, scores, rows)
 
 
 def _write_report(report: Report, model: str, scored: _Scored, other: _Scored | None) -> None:
@@ -153,6 +179,9 @@ def _write_report(report: Report, model: str, scored: _Scored, other: _Scored | 
         raise ValueError(
             f"--report: a {scored.task.config.task.name} model has no error analysis. Leave it out."
         )
+    if looking.coloured and isinstance(scored.task, Explain):
+        colour = functools.partial(word_parts, scored.task, scored.model)
+        analysed.add_colours(colour, looking.coloured)
     if other is not None:
         theirs = other.task.judge(other.part, other.rows)
         if theirs is None:
@@ -179,6 +208,11 @@ def write_page(
         content = {**content, "checks": list(report.checks)}
     write_lines(f"{os.path.splitext(report.path)[0]}.json", [error_analysis.as_line(content)])
     page.write_page(report.path, title, sections)
+
+
+def for_source(task: Score, source: Source) -> Score:
+    """The task, for a file that is read so."""
+    return _with_header(task, source.header).with_reading(source.reading, source.settings)
 
 
 def _with_header(task: Score, header: Sequence[str]) -> Score:

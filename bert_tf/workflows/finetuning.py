@@ -102,7 +102,7 @@ class Plan:
             model_folder.save(f"{folder}/model", task, trained.model, metrics)
             write_more(task, results)
             colour = None
-            if isinstance(task, Explain):
+            if isinstance(task, Explain) and looking.coloured:
                 colour = functools.partial(word_parts, task, trained.model)
             write_results(folder, task, self.data, results, looking, colour, train)
             if self.session.tracker is not None:

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import harness, memory
-from benchmarks.child import UnavailableError
-from benchmarks.harness import Contestant
+from benchmarks import memory
 from bert_tf.data.text import documents
+from bert_tf.measuring import harness
+from bert_tf.measuring.child import UnavailableError
+from bert_tf.measuring.harness import Contestant
 from bert_tf.tokenization.wordpiece import VOCABULARY_FILE
 
 _ROOT = Path(__file__).parents[2]

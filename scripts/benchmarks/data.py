@@ -10,9 +10,7 @@ from collections.abc import Iterable, Sequence
 from pydoc_data.topics import topics
 from typing import Any
 
-from benchmarks import harness, timing
 from benchmarks.contestants import own_step, tokenizer_contestants, vocabulary_contestants
-from benchmarks.harness import Contestant
 from bert_tf import model_folder
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.order import BatchSlice
@@ -22,6 +20,8 @@ from bert_tf.data.building.settings import DataSettings
 from bert_tf.data.masks.masking import Masker
 from bert_tf.data.records.mixing import Mixture
 from bert_tf.data.text import documents
+from bert_tf.measuring import harness, timing
+from bert_tf.measuring.harness import Contestant
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import apart, harness
-from benchmarks.child import UnavailableError
-from benchmarks.harness import Contestant
+from benchmarks import apart
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.measuring import harness
+from bert_tf.measuring.child import UnavailableError
+from bert_tf.measuring.harness import Contestant
 
 OWN = ("bert_tf:float32", "bert_tf:mixed_bfloat16")
 PEERS = (

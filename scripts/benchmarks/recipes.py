@@ -19,11 +19,12 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import apart, harness
-from benchmarks.child import UnavailableError
+from benchmarks import apart
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.records.manifest import Manifest
+from bert_tf.measuring import harness
+from bert_tf.measuring.child import UnavailableError
 from bert_tf.processes.children import run_logged
 from bert_tf.tasks.glue.tasks import GlueFiles
 from bert_tf.training.phases import Phase, phase_at, phases_of

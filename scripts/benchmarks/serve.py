@@ -11,10 +11,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import apart, harness
-from benchmarks.child import UnavailableError
-from benchmarks.harness import Contestant
+from benchmarks import apart
 from bert_tf.export import description
+from bert_tf.measuring import harness
+from bert_tf.measuring.child import UnavailableError
+from bert_tf.measuring.harness import Contestant
 
 TRANSFORMERS = "transformers"
 _UNIT = "examples/s"
@@ -75,7 +76,7 @@ def run(
       `comparisons`, one for each batch size, and `left_out` {name: why}.
     """
     settings = {**dataclasses.asdict(questions), "warmup_rounds": rounds.warmup}
-    worker = apart.worker("benchmarks.contestants.own_answers")
+    worker = apart.worker("bert_tf.inference.timed")
     entries = {_name(path): (worker, path) for path in models}
     if peer:
         script = apart.worker("benchmarks.contestants.transformers_answers", peer.python)

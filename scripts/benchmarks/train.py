@@ -12,12 +12,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import apart, harness
-from benchmarks.child import UnavailableError
-from benchmarks.harness import Contestant
+from benchmarks import apart
 from bert_tf import machine
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.measuring import harness
+from bert_tf.measuring.child import UnavailableError
+from bert_tf.measuring.harness import Contestant
 from bert_tf.training.flops import step_flops
 
 LIBRARIES = {

@@ -1,5 +1,6 @@
 """scripts/explain.py: JSON lines, and pages that say the same."""
 
+import dataclasses
 import json
 import re
 
@@ -9,9 +10,10 @@ import pytest
 import bert_tf
 from bert_tf.analysis import errors
 from bert_tf.explanation import METHODS
-from bert_tf.explanation.colours import word_parts
+from bert_tf.explanation.colours import Wrong, word_parts
 from bert_tf.explanation.explainer import Settings
 from bert_tf.report import page
+from bert_tf.tasks import error_analysis
 from bert_tf.tasks.error_analysis import Analysed
 from tests.analysis import made
 from tests.explanation.tiny import KINDS, LABELS, model_of, save
@@ -126,41 +128,76 @@ def test_kinds_are_all_that_there_are():
     assert {"labels", "pairs", "number", "tags", "answers", "masked_words"} <= set(KINDS)
 
 
-@pytest.mark.parametrize("kind", ["labels", "pairs"])
+@pytest.mark.parametrize("kind", ["labels", "pairs", "number"])
 def test_the_words_of_mistakes_are_coloured_where_they_stand(kind):
     task, model = model_of(kind=kind)
-    texts = ["\n".join(text) for text in zip(*KINDS[kind][1], strict=True)]
-    found = word_parts(task, model, texts)
+    texts = list(zip(*KINDS[kind][1], strict=True))
+    found = word_parts(task, model, [Wrong(some, "") for some in texts])
     expected = bert_tf.explain(
         (task, model),
-        [text.replace("\n", "\t") for text in texts],
-        settings=Settings(steps=8, most_steps=8, flips=False),
+        ["\t".join(some) for some in texts],
+        settings=Settings(steps=4, most_steps=4, flips=False),
     )
-    for text, parts, record in zip(texts, found, expected, strict=True):
+    for some, parts, record in zip(texts, found, expected, strict=True):
         words = record["answers"][0]["words"]
-        assert [text[start:end] for start, end, _ in parts] == [word["text"] for word in words]
+        assert [some[p.text][p.start : p.end] for p in parts] == [word["text"] for word in words]
         largest = max((abs(word["parts"]["integrated_gradients"]) for word in words), default=1)
-        for (_, _, share), word in zip(parts, words, strict=True):
-            assert share == pytest.approx(word["parts"]["integrated_gradients"] / largest, abs=0.01)
-        html = str(page.coloured(text, parts))
-        assert html.count("<span") == sum(bool(share) for _, _, share in parts)
+        for part, word in zip(parts, words, strict=True):
+            expected_share = word["parts"]["integrated_gradients"] / largest
+            assert part.share == pytest.approx(expected_share, abs=0.01)
+
+
+def test_a_wrong_tag_has_the_colours_of_its_word_and_a_missed_one_those_of_no_tag():
+    task, model = model_of(kind="tags")
+    text = KINDS["tags"][1][0][0]
+    (record,) = bert_tf.explain(
+        (task, model), [text], settings=Settings(steps=4, most_steps=4, flips=False)
+    )
+    answer = record["answers"][-1]
+    tagged = {one["span"][0] for one in record["answers"]}
+    untagged = next(w["start"] for w in answer["words"] if w["start"] not in tagged)
+    wrong = [Wrong((text,), answer["answer"], answer["span"][0]), Wrong((text,), "", untagged)]
+    found, missed = word_parts(task, model, wrong)
+    largest = max(abs(word["parts"]["integrated_gradients"]) for word in answer["words"])
+    shares = [word["parts"]["integrated_gradients"] / largest for word in answer["words"]]
+    np.testing.assert_allclose([part.share for part in found], shares, atol=0.01)
+    assert len(missed) == len(found) and missed != found
 
 
 def test_a_report_colours_the_words_of_its_mistakes():
-    judged = made.of_labels()
+    judged = dataclasses.replace(made.of_labels(), inputs=[(t,) for t in made.of_labels().texts])
     content = {"sets": {"dev": errors.analyse(judged)}, "comparisons": {}, "training": None}
     analysed = Analysed(content, {"dev": judged}, {})
-    analysed.add_colours(lambda texts: [[(0, 2, 0.5), (2, 4, -0.25)] for _ in texts])
+    analysed.add_colours(lambda wrong: [[(0, 0, 2, 0.5), (0, 2, 4, -0.25)] for _ in wrong], 3)
     (html,) = [html for title, html in analysed.sections() if title.endswith("mistakes")]
     assert '<span class="for" style="--p:0.5">' in html
     assert '<span class="against" style="--p:0.25">' in html
-    assert json.loads(analysed.as_line())["sets"]["dev"]["mistakes"][0]["parts"][0] == [0, 2, 0.5]
+    mistakes = json.loads(analysed.as_line())["sets"]["dev"]["mistakes"]
+    assert mistakes[0]["parts"][0] == [0, 2, 0.5]
+    assert [bool(one.get("parts")) for one in mistakes[:5]] == [True, True, True, False, False]
+
+
+def test_colours_stand_where_the_words_stand_in_what_is_shown_of_the_texts():
+    question, context = "who saw it ?", "x" * 20 + " the hen saw it " + "y" * 20
+    shown = f"{question}\n…{context[15:40]}…"
+    parts = [(0, 0, 3, 1.0), (1, 21, 24, 0.5), (1, 25, 28, -1.0), (1, 0, 20, 0.25)]
+    placed = error_analysis._placed(shown, (question, context), parts)
+    assert [(shown[a:b], share) for a, b, share in placed] == [
+        ("who", 1.0),
+        ("the", 0.5),
+        ("hen", -1.0),
+    ]
+    html = str(page.coloured("the hen saw", [(0, 3, 0.5), (4, 7, -1.0)], "hen saw"))
+    assert html == (
+        '<span class="for" style="--p:0.5">the</span> <mark class="about"><span class="against" '
+        'style="--p:1.0">hen</span></mark>'
+        '<mark class="about"> saw</mark>'
+    )
 
 
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16"])
 def test_a_model_in_the_dtype_of_its_training_is_explained_too(dtype):
-    task, model = model_of(dtype=dtype)
-    exact = model_of()
-    (found,), (expected,) = (word_parts(*some, ["hen saw cat."]) for some in ((task, model), exact))
-    assert [part[:2] for part in found] == [part[:2] for part in expected]
-    np.testing.assert_allclose([p[2] for p in found], [p[2] for p in expected], atol=0.25)
+    wrong = [Wrong(("hen saw cat.",), "")]
+    (found,), (expected,) = (word_parts(*model_of(**how), wrong) for how in ({"dtype": dtype}, {}))
+    assert [part[:3] for part in found] == [part[:3] for part in expected]
+    np.testing.assert_allclose([p.share for p in found], [p.share for p in expected], atol=0.25)

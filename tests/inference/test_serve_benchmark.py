@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from benchmarks import answering, harness, serve
+from benchmarks import serve
 from bert_tf import model_folder
+from bert_tf.measuring import answering, harness
 from tests.export.models import make
 
 SETTINGS = {

@@ -9,8 +9,9 @@ import pathlib
 from collections.abc import Callable
 
 from bert_tf.analysis import comparison, errors
-from bert_tf.report import checks_page, errors_page, page
+from bert_tf.report import checks_page, errors_page, models_page, page
 from tests.analysis import made
+from tests.inference import made_models
 from tests.pages import made_explanations
 
 _TEXT = "a text with <script>alert('no')</script> & \"quotes\""
@@ -88,10 +89,18 @@ def checks(folder: pathlib.Path) -> pathlib.Path:
     return path
 
 
+def models(folder: pathlib.Path) -> pathlib.Path:
+    """Models that were compared."""
+    path = folder / "models.html"
+    page.write_page(str(path), "Models", models_page.sections(made_models.made()))
+    return path
+
+
 PAGES: dict[str, Callable[[pathlib.Path], pathlib.Path]] = {
     "pieces": pieces,
     "error analysis": error_analysis,
     "checks": checks,
+    "models": models,
     "explained": made_explanations.explained,
     "attention": made_explanations.attention,
 }

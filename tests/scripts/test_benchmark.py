@@ -8,14 +8,15 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import child, commands, data, harness, synthetic, train
-from benchmarks.harness import Contestant
+from benchmarks import commands, data, synthetic, train
 from bert_tf.config.experiment import (
     BertConfig,
     DataConfig,
     ExperimentConfig,
     TrainConfig,
 )
+from bert_tf.measuring import child, harness
+from bert_tf.measuring.harness import Contestant
 from bert_tf.tasks import pretraining
 from bert_tf.tasks.pretraining.task import PretrainingModel
 from bert_tf.training import flops
@@ -25,7 +26,7 @@ from tests.scripts.conftest import ROOT, config_text, ok_here, run_here
 
 TINY_CHILD = """
 import sys
-from benchmarks import child
+from bert_tf.measuring import child
 
 def make_round(settings):
     if settings.get("lacks"):
@@ -120,7 +121,7 @@ def start(tmp_path):
     children = []
 
     def start(settings):
-        worker = [sys.executable, "-m", "benchmarks.worker", "tiny_child"]
+        worker = [sys.executable, "-m", "bert_tf.measuring.worker", "tiny_child"]
         children.append(child.Child("tiny", [*worker, json.dumps(settings)], {"PYTHONPATH": path}))
         return children[-1]
 

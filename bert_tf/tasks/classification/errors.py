@@ -20,10 +20,12 @@ _NO_LABEL = "(no label)"
 
 def texts_of(part: Split) -> list[str]:
     """The texts to show a reader; a pair takes one line for each text."""
-    examples = part.examples
-    if examples.text_pairs is None:
-        return list(examples.texts)
-    return ["\n".join(pair) for pair in zip(examples.texts, examples.text_pairs, strict=True)]
+    return ["\n".join(texts) for texts in _inputs(part)]
+
+
+def _inputs(part: Split) -> list[tuple[str, ...]]:
+    pairs = part.examples.text_pairs
+    return list(zip(part.examples.texts, *([] if pairs is None else [pairs]), strict=True))
 
 
 def judge_labels(
@@ -129,6 +131,7 @@ def _shared(part: Split, unk_id: int) -> dict:
         "texts": texts_of(part),
         "lengths": arrays["input_mask"].sum(axis=1) + arrays["num_truncated_tokens"],
         "num_unknown": is_unknown.sum(axis=1),
+        "inputs": _inputs(part),
     }
 
 

@@ -77,6 +77,7 @@ def judge(
         candidates={_ANSWER: Candidates(best[1], np.array(hits, bool), int(has_answer.sum()))},
         word_texts=[question.question for question in questions],
         kinds=_kinds(questions, has_answer),
+        inputs=[(q.question, data.contexts[q.paragraph]) for q in questions],
     )
 
 

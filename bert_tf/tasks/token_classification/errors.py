@@ -3,6 +3,7 @@
 Shapes: U sentences, W words of all sentences, L labels.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -105,6 +106,7 @@ def judge(
         num_unknown=np.bincount(row_W, is_unknown_W, len(sentences)).astype(int),
         candidates={} if is_plain else _candidates(items, kinds),
         confusion=_confusion([s.tags for s in sentences], predicted, labels, is_plain),
+        inputs=[(" ".join(sentence.words),) for sentence in sentences],
     )
 
 
@@ -121,7 +123,14 @@ def _words(
     rows = np.repeat(np.arange(len(sentences)), [len(s.words) for s in sentences])
     words = [word for sentence in sentences for word in sentence.words]
     outcomes = [TAG_OUTCOMES[a != b] for a, b in zip(expected, given, strict=True)]
-    return Items(rows, expected, given, outcomes, certain_W, words)
+    starts = [start for sentence in sentences for start in _starts(sentence)]
+    return Items(rows, expected, given, outcomes, certain_W, words, starts=starts)
+
+
+def _starts(sentence: Sentence) -> list[int]:
+    """Where each word begins in the sentence with one blank between two words."""
+    ends = itertools.accumulate(len(word) + 1 for word in sentence.words)
+    return [0, *ends][: len(sentence.words)]
 
 
 def _entities(
@@ -131,7 +140,7 @@ def _entities(
     begins_U: np.ndarray,
 ) -> Items:
     """The confidence is the mean over the words, as served models give it."""
-    rows, certain, found = [], [], []
+    rows, certain, found, starts = [], [], [], []
     for row, (sentence, tags) in enumerate(zip(sentences, predicted, strict=True)):
         for one in pair(tag_lib.spans(sentence.tags), tag_lib.spans(tags)):
             begin, end = (one.found or one.expected)[1:]
@@ -140,6 +149,7 @@ def _entities(
                 for span in (one.expected, one.found)
             ]
             rows.append(row)
+            starts.append(_starts(sentence)[begin])
             certain.append(certain_W[begins_U[row] + begin : begins_U[row] + end].mean())
             found.append((one, *texts))
     return Items(
@@ -150,6 +160,7 @@ def _entities(
         np.array(certain, np.float64),
         [given or expected for _, expected, given in found],
         [expected or given for _, expected, given in found],
+        starts,
     )
 
 

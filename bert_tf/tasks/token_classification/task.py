@@ -235,6 +235,11 @@ class TokenClassificationTask(LearnFromArrays, Score, Explain):
         )
         return rows.inputs["input_ids"]
 
+    @property
+    def nothing(self):
+        """See `Explain`: the tag O, if the tags have it."""
+        return tag_lib.OUTSIDE if tag_lib.OUTSIDE in self.labels else ""
+
     def believed(self, outputs, batch, wanted=""):
         """See `Explain.believed`: the tag of the first word of each entity.
 

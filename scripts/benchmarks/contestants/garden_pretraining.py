@@ -13,9 +13,10 @@ import tensorflow as tf
 import tf_keras
 from official.modeling.optimization import lr_schedule
 
-from benchmarks import synthetic, timing
+from benchmarks import synthetic
 from benchmarks.contestants import garden_step
 from bert_tf.files import write_lines
+from bert_tf.measuring import timing
 
 _TIMED_STEPS = 20
 _STEPS_PER_LINE = 50

@@ -11,7 +11,8 @@ import tf_keras
 from official.modeling.optimization.legacy_adamw import AdamWeightDecay
 from official.nlp.modeling import layers, models, networks
 
-from benchmarks import synthetic, timing
+from benchmarks import synthetic
+from bert_tf.measuring import timing
 
 
 def make_round(settings: dict[str, Any]):

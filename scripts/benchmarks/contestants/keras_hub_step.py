@@ -6,10 +6,11 @@ import keras
 import keras_hub
 import tensorflow as tf
 
-from benchmarks import synthetic, timing
+from benchmarks import synthetic
 from bert_tf import members
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.measuring import timing
 
 
 def make_round(settings: dict[str, Any]):

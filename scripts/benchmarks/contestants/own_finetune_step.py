@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import timing
 from bert_tf import initial_weights, model_folder
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.batches.length_buckets import BucketedRows
 from bert_tf.data.batches.order import BatchSlice
+from bert_tf.measuring import timing
 from bert_tf.tasks.classification import prepare
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.training import distribution

@@ -8,9 +8,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from benchmarks import synthetic, timing
+from benchmarks import synthetic
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
+from bert_tf.measuring import timing
 from bert_tf.tasks.task import Task, make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary

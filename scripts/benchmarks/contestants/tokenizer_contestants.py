@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from benchmarks import timing
 from benchmarks.contestants import reference_tokenizers
-from benchmarks.harness import Contestant
+from bert_tf.measuring import timing
+from bert_tf.measuring.harness import Contestant
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
 

@@ -1,6 +1,6 @@
 """Transformers on torch for `benchmark.py serve`; needs an interpreter that has torch."""
 
-from benchmarks import answering
+from bert_tf.measuring import answering
 
 
 def make_round(settings):

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import timing
 from benchmarks.contestants.torch_optimizer import make_optimizer
 from bert_tf.data.batches.order import BatchSlice, MemoryOrder
+from bert_tf.measuring import timing
 
 
 def make_round(settings: dict[str, Any]):

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import synthetic, timing
+from benchmarks import synthetic
 from benchmarks.contestants.torch_optimizer import make_optimizer
+from bert_tf.measuring import timing
 
 _IGNORED = -100  # torch's label of a position without loss
 

@@ -3,8 +3,8 @@
 import contextlib
 import io
 
-from benchmarks import timing
-from benchmarks.harness import Contestant
+from bert_tf.measuring import timing
+from bert_tf.measuring.harness import Contestant
 from bert_tf.tokenization.learn_vocabulary import count_words, learn_vocabulary, measure_coverage
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer

@@ -1,4 +1,4 @@
-"""The process of one contestant: `python -m benchmarks.worker MODULE SETTINGS_AS_JSON`.
+"""The process of one contestant: `python -m bert_tf.measuring.worker MODULE SETTINGS_AS_JSON`.
 
 With `-` for the settings they are the first line of standard input.
 
@@ -10,7 +10,7 @@ import importlib
 import json
 import sys
 
-from benchmarks import child
+from bert_tf.measuring import child
 
 
 def _prepare(module: str, settings: dict):

@@ -1,7 +1,7 @@
 """Contestants in a process of their own, which speak one line of JSON at a time.
 
     child -> {"ready": INFO}                      or {"unavailable": why}: it cannot run here
-    parent -> {"request": "round"}     child -> {"figure": 33.1, "info": INFO}
+    parent -> {"request": "round", "settings": {...}}     child -> {"figure": 33.1, "info": INFO}
     parent -> {"request": "stop"}      the child ends
 
 A child's other output goes to standard error, which is shown when the child fails. Imports the
@@ -71,9 +71,13 @@ class Child:
             raise
         self.info: Info = answer["ready"]
 
-    def measure_round(self) -> float:
-        """One round; `info` is what the child said with it."""
-        self._write({"request": "round"})
+    def measure_round(self, **settings: Any) -> float:
+        """One round; `info` is what the child said with it.
+
+        Args:
+          **settings: of this round, for the child's function.
+        """
+        self._write({"request": "round", "settings": settings})
         answer = self._read()
         self.info.update(answer["info"])
         return answer["figure"]
@@ -115,12 +119,13 @@ class Child:
         return f"the process of {self._name} ended with code {code}{hint}: {last}"
 
 
-def serve(prepare: Callable[[], tuple[Callable[[], float], Info]]) -> None:
+def serve(prepare: Callable[[], tuple[Callable[..., float], Info]]) -> None:
     """The child's end: prepares, then answers until it is told to stop or the parent is gone.
 
     Args:
-      prepare: returns (does one round and returns its rate, info). An ImportError means that the
-        contestant is unavailable. `info` is sent again with every figure, so it may change.
+      prepare: returns (does one round and returns its rate, info); the round gets the settings of
+        `Child.measure_round`. An ImportError means that the contestant is unavailable. `info` is
+        sent again with every figure, so it may change.
     """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints is not an answer
@@ -136,10 +141,12 @@ def serve(prepare: Callable[[], tuple[Callable[[], float], Info]]) -> None:
         return
     answer({"ready": info})
     for line in sys.stdin:
-        if json.loads(line)["request"] != "round":
+        asked = json.loads(line)
+        if asked["request"] != "round":
             break
-        figure = measure_round()
-        answer({"figure": figure, "info": {**info, "peak_memory_bytes": peak_memory_bytes()}})
+        figure = measure_round(**asked["settings"])
+        memory = {"peak_memory_bytes": peak_memory_bytes(), "memory_bytes": memory_bytes()}
+        answer({"figure": figure, "info": {**info, **memory}})
 
 
 def peak_memory_bytes() -> int | None:
@@ -147,9 +154,18 @@ def peak_memory_bytes() -> int | None:
 
     Not `getrusage`: a child's maximum begins at that of the parent it was forked from.
     """
+    return _of_status("VmHWM")
+
+
+def memory_bytes() -> int | None:
+    """Resident memory of this process; None where the system does not say."""
+    return _of_status("VmRSS")
+
+
+def _of_status(name: str) -> int | None:
     try:
         with open("/proc/self/status", encoding="ascii") as file:
             lines = dict(line.split(":", 1) for line in file)
     except OSError:
         return None
-    return int(lines["VmHWM"].split()[0]) * 1024 if "VmHWM" in lines else None
+    return int(lines[name].split()[0]) * 1024 if name in lines else None

@@ -24,13 +24,13 @@ class Contestant:
 
     Attributes:
       name: unique in a benchmark.
-      measure_round: does one round of work and returns its rate.
+      measure_round: does one round of work and returns its rate; some take settings by name.
       info: what else is worth keeping (versions, settings); may be filled while it is measured.
       close: called once, when the measuring is over.
     """
 
     name: str
-    measure_round: Callable[[], float]
+    measure_round: Callable[..., float]
     info: dict[str, Any] = dataclasses.field(default_factory=dict)
     close: Callable[[], None] = lambda: None
 

@@ -1,0 +1,1 @@
+"""How contestants are measured in turn, each in a process of its own. Knows no models."""
