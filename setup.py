@@ -9,6 +9,7 @@ from setuptools.command import build_py
 _MAPPED = {
     "bert_tf.commands": "scripts",
     "bert_tf.configs": "configs",
+    "bert_tf.configs.distill": "configs/distill",
     "bert_tf.configs.finetune": "configs/finetune",
     "bert_tf.configs.pretrain": "configs/pretrain",
 }

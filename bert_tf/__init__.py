@@ -26,10 +26,12 @@ if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
     from bert_tf.training.loop import Session as Session
     from bert_tf.training.loop import train as train
     from bert_tf.workflows.comparing import compare as compare
+    from bert_tf.workflows.distilling import distill as distill
     from bert_tf.workflows.evaluating import evaluate as evaluate
     from bert_tf.workflows.explaining import explain as explain
     from bert_tf.workflows.exporting import export_model as export_model
     from bert_tf.workflows.finetuning import finetune as finetune
+    from bert_tf.workflows.lessons import Lesson as Lesson
     from bert_tf.workflows.predicting import predict as predict
     from bert_tf.workflows.pretraining import pretrain as pretrain
     from bert_tf.workflows.pruning import Pruning as Pruning
@@ -41,11 +43,13 @@ _HOMES = {
     "BertConfig": "bert_tf.models.bert",
     "BertEncoder": "bert_tf.models.bert.encoder",
     "ExperimentConfig": "bert_tf.config.experiment",
+    "Lesson": "bert_tf.workflows.lessons",
     "Looking": "bert_tf.tasks.error_analysis",
     "Pruning": "bert_tf.workflows.pruning",
     "Session": "bert_tf.training.loop",
     "Tokenizer": "bert_tf.tokenization.tokenizer",
     "compare": "bert_tf.workflows.comparing",
+    "distill": "bert_tf.workflows.distilling",
     "evaluate": "bert_tf.workflows.evaluating",
     "explain": "bert_tf.workflows.explaining",
     "export_model": "bert_tf.workflows.exporting",
@@ -64,11 +68,13 @@ __all__ = [
     "BertConfig",
     "BertEncoder",
     "ExperimentConfig",
+    "Lesson",
     "Looking",
     "Pruning",
     "Session",
     "Tokenizer",
     "compare",
+    "distill",
     "evaluate",
     "explain",
     "export_model",

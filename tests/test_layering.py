@@ -140,6 +140,21 @@ _MAY_IMPORT = {
         "progress",
         "tasks",
     ],
+    # A student and its teacher; `workflows` joins them with the training.
+    "distillation": [
+        "checkpoints",
+        "config",
+        "data.batches",
+        "files",
+        "initial_weights",
+        "layers",
+        "listed_names",
+        "model_folder",
+        "models",
+        "progress",
+        "tasks",
+        "tokenization",
+    ],
     # What the commands do.
     "workflows": [
         "analysis",
@@ -147,6 +162,7 @@ _MAY_IMPORT = {
         "checkpoints.checkpoint",
         "config",
         "data",
+        "distillation",
         "explanation",
         "export",
         "files",

@@ -1,6 +1,7 @@
 """The settings of a run. A config file sets them, and the command line overrides them."""
 
 from bert_tf.config.as_json import from_dict, from_json, to_dict, to_json
+from bert_tf.config.distillation import DistillationConfig, DistillConfig
 from bert_tf.config.experiment import (
     DTYPES,
     OPTIMIZERS,
@@ -20,6 +21,8 @@ __all__ = [
     "SCHEDULES",
     "BertConfig",
     "DataConfig",
+    "DistillConfig",
+    "DistillationConfig",
     "ExperimentConfig",
     "OptimizerConfig",
     "PhaseConfig",

@@ -13,6 +13,7 @@ from typing import Any
 
 from bert_tf import members
 from bert_tf.config import ranges
+from bert_tf.config.distillation import DistillConfig
 from bert_tf.config.experiment import (
     DataConfig,
     ExperimentConfig,
@@ -22,7 +23,12 @@ from bert_tf.config.experiment import (
 from bert_tf.models.model import EncoderConfig
 
 _ENTRY = re.compile(r"^(?P<names>\w+(?:, \w+)*): (?P<text>.*)$")
-_GENERAL = {"data": DataConfig, "optimizer": OptimizerConfig, "train": TrainConfig}
+_GENERAL = {
+    "data": DataConfig,
+    "optimizer": OptimizerConfig,
+    "train": TrainConfig,
+    "distill": DistillConfig,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +82,9 @@ def sections(tasks: Sequence[str], models: Sequence[str]) -> Iterator[Section]:
 def sections_of(config: ExperimentConfig) -> Iterator[Section]:
     """The sections of one config; the defaults are its own values."""
     for key in (*_GENERAL, "task", "model"):
-        holder = getattr(config, key)
+        holder = getattr(config, key, None)
+        if holder is None:  # only a distillation has the section `distill`
+            continue
         name = {"task": "name", "model": "model_type"}.get(key)
         title = f"{key}: {getattr(holder, name)}" if name else key
         listed = section(key, title, type(holder))

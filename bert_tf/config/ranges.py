@@ -55,6 +55,19 @@ TRAIN: Mapping[str, Range] = {
     "spike_factor": NOT_NEGATIVE,
     "seed": ("at least 0 and less than 2**32", lambda value: 0 <= value < 2**32),
 }
+DISTILL: Mapping[str, Range] = {
+    "gold_weight": NOT_NEGATIVE,
+    "soft_weight": NOT_NEGATIVE,
+    "temperature": POSITIVE,
+    "hidden_weight": NOT_NEGATIVE,
+    "relation_weight": NOT_NEGATIVE,
+    "relation_layer": COUNT,
+    "relation_heads": COUNT,
+    "store_up_to_mb": COUNT,
+    "augment_copies": COUNT,
+    "augment_share": SHARE,
+    "augment_guesses": COUNT_FROM_ONE,
+}
 
 
 def check_ranges(section: str, values: Any, ranges: Mapping[str, Range]) -> None:

@@ -6,7 +6,8 @@ Shape suffixes: B batch, S sequence of queries, T sequence of keys, D hidden, N 
 import contextlib
 import functools
 import math
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 
 import keras
 from keras import ops
@@ -23,6 +24,32 @@ from bert_tf.layers.reductions import maximum_of_rows, sum_of_rows
 MASKED = -1e9
 
 _held: dict[int, tuple] = {}  # {id of a SelfAttention: (kernel, bias)}, see `holding`
+
+_recording = threading.local()  # each replica is traced in its own thread
+
+
+@contextlib.contextmanager
+def recorded() -> Iterator[list[tuple]]:
+    """Inside, every `SelfAttention` that is called adds to the list that this gives.
+
+    So an encoder can give the projections of any of its blocks (`Encoder`, `output_projections`),
+    whatever the block looks like. An attention layer that is not a `SelfAttention` calls `record`.
+
+    Yields:
+      A list of (queries, keys, values), float [B, N, S, H] each, in the order of the calls.
+    """
+    before, found = getattr(_recording, "found", None), []
+    _recording.found = found
+    try:
+        yield found
+    finally:
+        _recording.found = before
+
+
+def record(query_BNSH, key_BNTH, value_BNTH) -> None:
+    """Adds the projections of an attention layer to the list of `recorded`, if there is one."""
+    if getattr(_recording, "found", None) is not None:
+        _recording.found.append((query_BNSH, key_BNTH, value_BNTH))
 
 
 @contextlib.contextmanager
@@ -153,6 +180,7 @@ class SelfAttention(keras.layers.Layer):
         query_BNSH, key_BNTH, value_BNTH = self._heads(inputs_BSD)
         if rotate is not None:
             query_BNSH, key_BNTH = rotate(query_BNSH, key_BNTH)
+        record(query_BNSH, key_BNTH, value_BNTH)
         scores_BNST = ops.matmul(query_BNSH, ops.transpose(key_BNTH, (0, 1, 3, 2)))
         scale = 1.0 / math.sqrt(self.head_size)
         probs_BNST = _softmax(scores_BNST, bias, scale=scale)

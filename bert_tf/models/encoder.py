@@ -1,18 +1,18 @@
 """The Keras side of an encoder: the contract of every `encoder.py`, and the common code.
 
 Shape suffixes: B batch, S sequence, E examples in a packed row, D hidden, N heads, V vocabulary,
-W width of the word embeddings.
+W width of the word embeddings, H head size.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from bert_tf import members
-from bert_tf.layers.attention import attention_bias
+from bert_tf.layers.attention import attention_bias, recorded
 from bert_tf.layers.dropout import fold_in
 from bert_tf.layers.gates import gated_run
 from bert_tf.layers.heads import (
@@ -77,15 +77,25 @@ class Encoder(keras.Model):
       training: set by Keras' `fit`. Without a `dropout_seed` a random one is drawn.
       output_hidden_states: also return every layer's output.
       output_attention_probs: also return every layer's attention probabilities.
+      output_projections: also return the queries, keys and values of the blocks with these numbers,
+        from 0.
       word_vectors: float [B, S, W], replaces `word_vectors(input_ids)`. Explanations use it to
         compute the answer with other words, or with none. None: the vectors of the words.
 
     Returns:
       A dict of `sequence_output` [B, S, D] and, with a pooler, `pooled_output` [B, D] ([B, E, D]
       when `cls_positions` is given); on request `hidden_states` (num_hidden_layers + 1 tensors
-      [B, S, D], the embeddings first, `sequence_output` last) and `attention_probs`
-      (num_hidden_layers tensors float32 [B, N, S, S]; of a pruned encoder N differs).
+      [B, S, D], the embeddings first, `sequence_output` last), `attention_probs`
+      (num_hidden_layers tensors float32 [B, N, S, S]; of a pruned encoder N differs) and
+      `projections` ({number of a block: (queries, keys, values), each [B, N, S, H]}).
+
+    Attributes:
+      gives_hidden_states, gives_projections: every call returns these outputs, as if they were
+        asked for. So a loss can use them although a task's model calls the encoder.
     """
+
+    gives_hidden_states: bool = False
+    gives_projections: Collection[int] = ()
 
     embeddings: keras.layers.Layer
     embeddings_project: keras.layers.Layer | None = None
@@ -128,6 +138,7 @@ class Encoder(keras.Model):
         output_attention_probs=False,
         training=None,
         word_vectors=None,
+        output_projections=(),
     ):
         if isinstance(input_ids, Mapping):
             return self.call(
@@ -137,6 +148,7 @@ class Encoder(keras.Model):
                 output_attention_probs=output_attention_probs,
                 training=training,
                 word_vectors=input_ids.get("word_vectors"),
+                output_projections=output_projections,
             )
         if training and dropout_seed is None:
             dropout_seed = random_seed()
@@ -149,13 +161,17 @@ class Encoder(keras.Model):
             "word_vectors": word_vectors,
         }
         hidden_BSD = self.embed(inputs, fold_in(dropout_seed, 0))
-        hidden_states, attention_probs = [hidden_BSD], []
+        hidden_states, attention_probs, projections = [hidden_BSD], [], {}
         arguments = self.block_arguments(inputs)
         for index, block in enumerate(self.blocks):
             seed = fold_in(dropout_seed, index + 1)
-            keeps = seed is None or output_attention_probs or not self.recompute
+            is_asked = index in output_projections or index in self.gives_projections
+            keeps = seed is None or output_attention_probs or is_asked or not self.recompute
             run = block if keeps else recomputed(block)
-            after_BSD, probs_BNSS = run(hidden_BSD, **arguments[index], dropout_seed=seed)
+            with recorded() as found:
+                after_BSD, probs_BNSS = run(hidden_BSD, **arguments[index], dropout_seed=seed)
+            if is_asked:
+                projections[index] = self._only(found, index)
             hidden_BSD = gated_run(index, hidden_BSD, after_BSD)
             hidden_states.append(hidden_BSD)
             attention_probs.append(probs_BNSS)
@@ -163,11 +179,22 @@ class Encoder(keras.Model):
         outputs = {"sequence_output": hidden_BSD}
         if self.pooler is not None:
             outputs["pooled_output"] = self.pooler(hidden_BSD, cls_positions)
-        if output_hidden_states:
+        if output_hidden_states or self.gives_hidden_states:
             outputs["hidden_states"] = hidden_states
+        if projections:
+            outputs["projections"] = projections
         if output_attention_probs:
             outputs["attention_probs"] = attention_probs
         return outputs
+
+    def _only(self, found: list[tuple], index: int) -> tuple:
+        """The projections of a block, from what its attention layers recorded."""
+        if len(found) != 1:
+            raise ValueError(
+                f"block {index} of {type(self).__name__} recorded the queries, keys and values of "
+                f"{len(found)} attention layers; expected one (bert_tf.layers.attention.record)."
+            )
+        return found[0]
 
     def embed(self, inputs: Mapping[str, tf.Tensor | None], dropout_seed) -> tf.Tensor:
         """The hidden states [B, S, D] below the first block, from the call arguments by name."""

@@ -108,11 +108,34 @@ class EncoderConfig:
             "no with_longest_sequence()."
         )
 
+    def with_layers(self, layers: Sequence[int]) -> Self:
+        """A copy for an encoder of some of the blocks of this one, for a smaller model.
+
+        Args:
+          layers: the numbers of the layers to keep, from 1, ascending.
+
+        Raises:
+          ValueError: a layer is not there, or the config does not have the fields of SIZE_FIELDS.
+        """
+        there, name = self.num_hidden_layers, self.SIZE_FIELDS[2]
+        wrong = [layer for layer in layers if not 1 <= layer <= there]
+        if wrong or not layers or list(layers) != sorted(set(layers)):
+            raise ValueError(
+                f"layers {', '.join(map(str, layers)) or 'none'} of a model with {there} layers; "
+                f"expected different numbers from 1 to {there}, in ascending order."
+            )
+        if name not in _field_names(type(self)):
+            raise ValueError(
+                f"{type(self).__name__} has no field {name}, so layers cannot be chosen. Its "
+                "SIZE_FIELDS must name its own fields."
+            )
+        return dataclasses.replace(self, **{name: len(layers)})
+
     @property
     def block_sizes(self) -> list[BlockSize]:
         """The size of each block with weights of its own; here all are equal."""
-        heads = self.num_attention_heads
-        size = BlockSize(heads, self.hidden_size // heads, self.intermediate_size)
+        _, feed_forward, _, heads = (getattr(self, name, 0) for name in self.SIZE_FIELDS)
+        size = BlockSize(heads, self.hidden_size // heads, feed_forward)
         return [size] * self.num_hidden_layers
 
     def blocks_of(self, layers: Sequence[int]) -> list[int]:

@@ -214,6 +214,16 @@ class PublishedConfig(EncoderConfig):
             changes[feed_forward] = units[0]
         return dataclasses.replace(self, **changes).check("the pruned encoder")
 
+    def with_layers(self, layers: Sequence[int]) -> Self:
+        """See `EncoderConfig`. The blocks of a pruned encoder keep their sizes."""
+        numbers = [layer - 1 for layer in layers]
+        smaller = super().with_layers(layers)
+        if not (self.heads_per_block or self.units_per_block):
+            return smaller
+        sizes = [self.block_sizes[block] for block in sorted(set(self.blocks_of(numbers)))]
+        heads, units = [size.heads for size in sizes], [size.units for size in sizes]
+        return self.resized(numbers, heads, units)
+
     @property
     def beyond_published(self) -> str:
         """See `EncoderConfig`."""

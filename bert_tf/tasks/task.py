@@ -99,6 +99,10 @@ class Task(abc.ABC):
         del model
         return {}
 
+    def scored(self, model: keras.Model) -> tuple["Task", keras.Model]:
+        """The task and the model of the evaluations of a training; by default unchanged."""
+        return self, model
+
     def served(self, model: keras.Model) -> tuple["Task", keras.Model]:
         """The task and the model without parts for training only; by default unchanged."""
         return self, model
@@ -188,10 +192,7 @@ class Learn(Task):
         return {**values, "loss": sum(values[name] for name in self.loss_names)}
 
     def problem(self, values: Mapping[str, float]) -> str:
-        """A problem of a training that reports these values; "" for none.
-
-        It is called after the warm-up, and the result is logged.
-        """
+        """A problem of a training with these values, for the log after its warm-up; "": none."""
         del values
         return ""
 

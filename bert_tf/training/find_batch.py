@@ -161,7 +161,7 @@ def _recorded(config: ExperimentConfig, work_dir: str) -> list[int] | None:
     path = tf.io.gfile.join(work_dir, "config.json")
     if not tf.io.gfile.exists(path):
         return None
-    old = [p.config.train for p in phases_of(as_json.from_json(ExperimentConfig, path))]
+    old = [p.config.train for p in phases_of(as_json.from_json(type(config), path))]
     new = [p.config.train for p in phases_of(config)]
     if [t.global_batch_size for t in old] != [t.global_batch_size for t in new]:
         return None

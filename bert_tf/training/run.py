@@ -116,7 +116,7 @@ class Run:
         self._steps, self.iterator = self._enter_phase(None)
         self._line = self._next_line()
         self._evaluator = Evaluator(
-            job.task, state.model, job.strategy, job.config.train.eval_batch_size
+            *job.task.scored(state.model), job.strategy, job.config.train.eval_batch_size
         )
         self._evaluation: Evaluation | None = None
         self._has_problem = False

@@ -8,8 +8,8 @@ r"""A tiny DistilBERT: masked words alone; no segments, no pooler.
     python scripts/pretrain.py --config=pretrain/distilbert --train_data=data/train \
         --eval_data=data/valid --work_dir=work/distilbert
 
-Two layers of 128, WordPiece. It is trained as an encoder of its own. Distillation from a larger
-model, with which Sanh et al. 2019 made theirs, is not here.
+Two layers of 128, WordPiece. It is trained as an encoder of its own. The recipe
+`distill/distilbert` of scripts/distill.py makes one from a larger model, as Sanh et al. 2019 did.
 """
 
 from bert_tf.config import experiment

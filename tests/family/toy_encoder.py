@@ -63,6 +63,7 @@ class ToyConfig(EncoderConfig):
 
     inputs = ("input_ids", "input_mask", "position_ids", "example_ids", "cls_positions")
     TRAINING_FIELDS = ("dropout", "use_pooler")
+    SIZE_FIELDS = ("d_model", "d_inner", "n_layers", "n_heads")
     AT_LEAST_ONE = ("vocab_size", "d_embedding", "d_model", "d_inner", "n_heads", "n_layers")
 
     @property

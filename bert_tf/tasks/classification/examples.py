@@ -345,6 +345,8 @@ def make_classification_dataset(
         arrays["label_ids"] if labelled else np.full((num_rows, *label.shape), label, label.dtype)
     )
     rows["label_weights"] = np.full(num_rows, labelled, np.float32)
+    # A distillation also has rows without labels (`bert_tf.distillation.rows`).
+    rows |= {name: arrays[name] for name in ("label_weights", "soft_weights") if name in arrays}
     return make_array_dataset(
         rows,
         weights="label_weights",

@@ -22,6 +22,7 @@ from bert_tf.tasks.classification import beliefs, decisions, errors, fit_decisio
 from bert_tf.tasks.classification.config import Facts
 from bert_tf.tasks.classification.examples import make_classification_dataset
 from bert_tf.tasks.classification.labels import MULTI, REGRESSION, SINGLE, in_words
+from bert_tf.tasks.classification.teaching import TeachLabels
 from bert_tf.tasks.task import Learn, Score
 from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -98,7 +99,7 @@ def _check_class_weights(weights: Sequence[float], num_labels: int) -> None:
         )
 
 
-class ClassificationTask(Learn, Score, Explain):
+class ClassificationTask(TeachLabels, Learn, Score, Explain):
     """Predicts one label of `facts.labels`, any number of labels, or a number."""
 
     loss_names = ("loss",)

@@ -15,6 +15,7 @@ from bert_tf.tasks import beliefs, losses
 from bert_tf.tasks.beliefs import LOG_ODDS, Belief, Explain
 from bert_tf.tasks.masked_rows import LOSSES_OF_DATA, MaskedRows
 from bert_tf.tasks.task_model import TaskModel, encoder_inputs, make_encoder
+from bert_tf.tasks.teaching import Teach
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 NUM_GUESSES = 5
@@ -62,7 +63,7 @@ class PretrainingModel(TaskModel):
         return outputs
 
 
-class PretrainingTask(MaskedRows, Explain):
+class PretrainingTask(MaskedRows, Teach, Explain):
     """Predicts the masked tokens and whether the second text follows the first.
 
     For data with the objective `sentence_order` the same head learns whether the two texts were
@@ -105,6 +106,15 @@ class PretrainingTask(MaskedRows, Explain):
         """Accuracies, and the shares of predictions without a slot and of rows without text."""
         hits = self._sums(losses.weighted_hits, "accuracy", outputs, batch)
         return {**hits, **self.losses_of_data(batch)}
+
+    def soft_scores(self, outputs, batch):
+        """See `Teach.soft_scores`: the logits of the masked tokens."""
+        del batch
+        return outputs["masked_lm_logits"]
+
+    def soft_weights(self, batch):
+        """See `Teach.soft_weights`."""
+        return batch["masked_lm_weights"]
 
     def _sums(self, function, name, outputs, batch):
         weights = self.loss_weights(batch)

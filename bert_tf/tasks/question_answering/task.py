@@ -23,13 +23,14 @@ from bert_tf.tasks.question_answering.config import Facts
 from bert_tf.tasks.question_answering.model import QuestionAnsweringModel
 from bert_tf.tasks.question_answering.rows import BEGIN, SquadData, Tokens, lay_out_spans
 from bert_tf.tasks.question_answering.squad_file import iterate_questions
+from bert_tf.tasks.question_answering.teaching import TeachSpans
 from bert_tf.tasks.task import Batch, Score
 from bert_tf.tokenization.tokenizer import Tokenizer
 
 _QUESTIONS_PER_CALL = 512
 
 
-class QuestionAnsweringTask(LearnFromArrays, Score, Explain):
+class QuestionAnsweringTask(TeachSpans, LearnFromArrays, Score, Explain):
     """Finds the answer to a question in a context of any length, or that there is none."""
 
     metric_names = ("start_accuracy", "end_accuracy")

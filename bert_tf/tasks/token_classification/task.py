@@ -20,6 +20,7 @@ from bert_tf.tasks.beliefs import LOG_ODDS, Belief, Explain
 from bert_tf.tasks.classification.task import ClassificationModel
 from bert_tf.tasks.from_arrays import LearnFromArrays
 from bert_tf.tasks.task import Score
+from bert_tf.tasks.teaching import SOFT_WEIGHTS, Teach
 from bert_tf.tasks.token_classification import errors, prepare
 from bert_tf.tasks.token_classification import tags as tag_lib
 from bert_tf.tasks.token_classification.columns import Sentence
@@ -60,11 +61,11 @@ class TokenClassificationModel(ClassificationModel):
         return outputs["sequence_output"]
 
 
-class TokenClassificationTask(LearnFromArrays, Score, Explain):
+class TokenClassificationTask(LearnFromArrays, Teach, Score, Explain):
     """Predicts one of `facts.labels` for each word."""
 
     metric_names = ("accuracy",)
-    token_names = (*LearnFromArrays.token_names, "label_ids", "label_weights")
+    token_names = (*LearnFromArrays.token_names, "label_ids", "label_weights", SOFT_WEIGHTS)
     weights_name = "label_weights"
     belief_unit = LOG_ODDS
 
@@ -112,6 +113,22 @@ class TokenClassificationTask(LearnFromArrays, Score, Explain):
         weight = self.loss_weights(batch)["loss"]
         value = function(outputs["logits"], batch["label_ids"], batch["label_weights"])
         return {name: (value, weight)}
+
+    def soft_scores(self, outputs, batch):
+        """See `Teach.soft_scores`: the logits of the tags of each token."""
+        del batch
+        return outputs["logits"]
+
+    def soft_weights(self, batch):
+        """See `Teach.soft_weights`: the first token of each word counts."""
+        return batch.get(SOFT_WEIGHTS, batch["label_weights"])
+
+    def read_texts(self, path):
+        """See `Teach.read_texts`: the words of a file; it needs no column of tags."""
+        found = prepare.read(
+            path, self.config.task, self.facts, reading=self.reading, needs_tags=False
+        )
+        return prepare.encode(path, found[0], self.config, self.facts, self.tokenizer).arrays
 
     def read(self, path, scratch):
         """The tagged sentences of a file; see `Score.read`."""

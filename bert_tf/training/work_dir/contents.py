@@ -22,6 +22,8 @@ from bert_tf.training.work_dir.history import History
 # These may differ between the run that wrote a checkpoint and the one that continues it.
 _FREE = (
     "checkpoint_every",
+    "distill.store_up_to_mb",
+    "distill.teacher_outputs",
     "early_stop_patience",
     "eval_batch_size",
     "eval_every",
@@ -58,7 +60,11 @@ def check(work_dir: str, config: ExperimentConfig, facts: Facts) -> None:
     """
     if tf.io.gfile.exists(work_dir) and not tf.io.gfile.isdir(work_dir):
         raise ValueError(f"{work_dir} is a file; --work_dir expects a folder.")
-    found = _old_settings(work_dir) if tf.io.gfile.exists(checkpoints_of(work_dir)) else None
+    found = (
+        _old_settings(work_dir, type(config))
+        if tf.io.gfile.exists(checkpoints_of(work_dir))
+        else None
+    )
     if found is None:
         return
     old_settings, old_facts = found
@@ -78,7 +84,9 @@ def check(work_dir: str, config: ExperimentConfig, facts: Facts) -> None:
         logging.info("continuing with %s = %r (was %r)", key, new_value, old_value)
 
 
-def _old_settings(work_dir: str) -> tuple[ExperimentConfig, dict[str, Any]] | None:
+def _old_settings(
+    work_dir: str, kind: type[ExperimentConfig]
+) -> tuple[ExperimentConfig, dict[str, Any]] | None:
     """The settings of the run that began here, and the facts that version 1 kept among them.
 
     They stand in config.json. A power failure can leave that file empty; the checkpoints hold the
@@ -95,10 +103,10 @@ def _old_settings(work_dir: str) -> tuple[ExperimentConfig, dict[str, Any]] | No
             raise
         logging.warning("%s The settings are those of the newest checkpoint.", error)
         where = f"{checkpoints_of(work_dir)}: config"
-        return as_json.from_dict(ExperimentConfig, found["config"], where), {}
+        return as_json.from_dict(kind, found["config"], where), {}
     is_old = values.get("format_version", 1) == 1
     facts = _as_json(from_version_1(values)[1]) if is_old else {}
-    return as_json.from_json(ExperimentConfig, path), facts
+    return as_json.from_json(kind, path), facts
 
 
 def _compare_as_facts(
