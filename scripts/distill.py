@@ -33,6 +33,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from bert_tf import app, files, recipes
+from bert_tf.analysis import errors
 from bert_tf.data import labelled
 
 FLAGS = flags.FLAGS
@@ -88,7 +89,8 @@ flags.DEFINE_string(
 run_flags.define()
 looking_flags.define(
     "The work directory of another run that was scored on the same files, such as the teacher's: "
-    "the report page shows who wins where, with a paired bootstrap test."
+    "the report page shows who wins where, with a paired bootstrap test.",
+    errors.COLOURED,
 )
 flags.mark_flags_as_required(["teacher", "train_data", "work_dir"])
 

@@ -40,7 +40,9 @@ def with_student(
     elif not start.checkpoint:
         model = dataclasses.replace(config.model, vocab_size=theirs.vocab_size)
         config = dataclasses.replace(config, model=model)
-    return dataclasses.replace(config, task=_of_teacher(config.task, teacher)), chosen
+    length = config.data.max_seq_length or teacher.checkpoint.data.max_seq_length
+    data = dataclasses.replace(config.data, max_seq_length=length)
+    return dataclasses.replace(config, data=data, task=_of_teacher(config.task, teacher)), chosen
 
 
 def _of_teacher(own: Settings, teacher: Teacher) -> Settings:

@@ -5,8 +5,8 @@ r"""A small model for the task of a fine-tuned one: labels, numbers, tags or ans
 
 The name of the task stands behind the colon; scripts/distill.py finds it in the teacher's folder
 and takes this file without --config. The student has every other layer of the teacher, starts from
-them, and learns the labels and the teacher's answers (Hinton et al. 2015). Settings of the task are
-the teacher's.
+them, and learns the labels and the teacher's answers (Hinton et al. 2015). Settings of the task,
+and data.max_seq_length (0 here), are the teacher's.
 """
 
 from bert_tf import members
@@ -17,7 +17,7 @@ from bert_tf.models import bert
 def get_config(task: str = "classification") -> distillation.DistillationConfig:
     return distillation.DistillationConfig(
         model=bert.Config.from_size("mini"),
-        data=experiment.DataConfig(max_seq_length=128, num_widths=4),
+        data=experiment.DataConfig(max_seq_length=0, num_widths=4),
         task=members.find("tasks", task, "--config").Config(),
         optimizer=experiment.OptimizerConfig(
             learning_rate=1e-4, bias_correction=True, epsilon=1e-8

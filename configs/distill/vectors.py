@@ -5,7 +5,7 @@ r"""A small sentence-embedding model, from the vectors of a large one and plain 
 
 A line of a .txt file is a text. The student has every other layer of the teacher, and learns its
 vectors (mean squared difference; Reimers and Gurevych 2020). If the student has another width, it
-gets a matrix behind the pooling.
+gets a matrix behind the pooling. data.max_seq_length, 0 here, is the teacher's.
 """
 
 from bert_tf.config import distillation, experiment
@@ -16,7 +16,7 @@ from bert_tf.tasks import embedding
 def get_config() -> distillation.DistillationConfig:
     return distillation.DistillationConfig(
         model=bert.Config.from_size("mini"),
-        data=experiment.DataConfig(max_seq_length=128),
+        data=experiment.DataConfig(max_seq_length=0),
         task=embedding.Config(),
         optimizer=experiment.OptimizerConfig(
             learning_rate=1e-4, bias_correction=True, epsilon=1e-8

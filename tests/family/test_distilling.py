@@ -132,6 +132,7 @@ FLAGS = (
     "--config.train.steps_per_loop=1",
     "--config.train.checkpoint_every=2",
     "--config.train.keep_checkpoints=3",
+    "--config.distill.student_layers=1,3",  # one of each group of the toys
 )
 
 
