@@ -32,7 +32,7 @@ from bert_tf.config.experiment import DataConfig, ExperimentConfig
 from bert_tf.config.old_names import from_version_1
 from bert_tf.config.task import Facts, Settings
 from bert_tf.files import new_folder, read_json, write_into
-from bert_tf.layers import roles
+from bert_tf.layers import quantization, roles
 from bert_tf.listed_names import in_short
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tasks import embedding
@@ -234,30 +234,38 @@ def _read_model_config(folder: str, name: str) -> EncoderConfig:
     return config_class.from_json(tf.io.gfile.join(folder, config_class.CONFIG_FILE))
 
 
-def load(path: str, *, dtype: str | None = "float32") -> tuple[Task, keras.Model]:
+def load(
+    path: str, *, dtype: str | None = "float32", with_ranges: bool = False
+) -> tuple[Task, keras.Model]:
     """Loads the task and the model at `path`.
 
     Args:
       path: see `read_checkpoint`.
       dtype: compute dtype, one of `config.DTYPES`; None: the dtype of its training, which repeats
         the scores of the training.
+      with_ranges: the layers have ranges for int8, (0, 0) if the checkpoint has none. They always
+        have those of the checkpoint.
 
     Raises:
       ValueError: a file is missing or damaged, or a weight is missing or has another shape.
     """
-    return build(read_checkpoint(path), dtype=dtype)
+    return build(read_checkpoint(path), dtype=dtype, with_ranges=with_ranges)
 
 
-def build(checkpoint: Checkpoint, *, dtype: str | None = "float32") -> tuple[Task, keras.Model]:
+def build(
+    checkpoint: Checkpoint, *, dtype: str | None = "float32", with_ranges: bool = False
+) -> tuple[Task, keras.Model]:
     """The task and the model of a checkpoint; see `load`."""
     settings, facts = _loadable(checkpoint)
     config = ExperimentConfig(model=checkpoint.config, data=checkpoint.data, task=settings)
     config.train.dtype = checkpoint.dtype if dtype is None else dtype
     task = make_task(config, checkpoint.tokenizer, facts)
-    with roles.filled_later() as draw:
+    has_ranges = quantization.have_ranges(checkpoint.weights)
+    with roles.filled_later() as draw, quantization.with_ranges(has_ranges or with_ranges):
         model = task.build_model()
     # The head of another project can be incomplete. A random classifier would be useless.
     heads = [weight.path for weight in model.weights if heads_among([weight.path]) - {"classifier"}]
+    heads += [] if has_ranges else filter(quantization.is_range, (w.path for w in model.weights))
     missing = assign(model, checkpoint.weights, source=checkpoint.source, optional=heads)
     for variable in model.weights:
         if variable.path in missing:

@@ -15,7 +15,6 @@ from bert_tf.files import new_folder
 from bert_tf.tasks.task import Task
 
 FILES = {"litert": "model.tflite", "onnx": "model.onnx"}
-_TEXTS_PER_BATCH = 4  # of calibration: some are padded, so that the mask is seen
 
 
 def export_ids_model(
@@ -26,19 +25,17 @@ def export_ids_model(
     format: str,
     precision: str,
     samples: Sequence[str],
-    calibration: Sequence[Sequence[str]] = (),
     metrics: Mapping[str, Any] | None = None,
 ) -> float:
     """Writes the model file, export.json, the card and what `model_folder.load_task` reads.
 
     Args:
-      task, model: what is exported.
+      task, model: what is exported; for LiteRT's int8 a model with ranges.
       folder: must not exist yet.
       format: "litert" or "onnx".
       precision: see `litert.convert` and `onnx_model.convert`.
       samples: texts on which both models are compared. For a task on pairs, each text is paired
         with itself.
-      calibration: columns of texts for LiteRT's int8.
       metrics: the model's scores, for manifest and card.
 
     Returns:
@@ -50,7 +47,7 @@ def export_ids_model(
     with new_folder(folder) as temporary:
         graph = freeze(model, inputs_of(task.config.model))
         if format == "litert":
-            content = litert.convert(graph, precision, _encoded(task, calibration))
+            content = litert.convert(graph, precision)
         else:
             content = onnx_model.convert(graph, precision)
         path = posixpath.join(temporary, FILES[format])
@@ -84,15 +81,6 @@ def load(folder: str, format: str, num_threads: int | None = None):
     with tf.io.gfile.GFile(posixpath.join(folder, FILES[format]), "rb") as file:
         content = file.read()
     return (litert if format == "litert" else onnx_model).load(content, num_threads)
-
-
-def _encoded(task: Task, columns: Sequence[Sequence[str]]) -> list[dict[str, np.ndarray]]:
-    batches = []
-    for start in range(0, len(columns[0]) if columns else 0, _TEXTS_PER_BATCH):
-        part = [tf.constant(column[start : start + _TEXTS_PER_BATCH]) for column in columns]
-        batch = task.encode(*part)
-        batches.append({name: batch[name].numpy() for name in inputs_of(task.config.model)})
-    return batches
 
 
 def _interface(graph) -> description.Interface:

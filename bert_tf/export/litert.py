@@ -5,84 +5,49 @@ packages do not have. So a tokenizer must run before it.
 """
 
 import tempfile
-from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.export import PRECISIONS
+from bert_tf.export import PRECISIONS, litert_file
 from bert_tf.export.ids import IdsGraph
+from bert_tf.export.int8_tables import with_int8_tables
 from bert_tf.export.quiet import quiet
-from bert_tf.layers.attention import MASKED
 
 SIGNATURE = "ids"
-# One scale of int8 must span what attention adds to a score and the scores themselves: -1e9 would
-# make all scores equal. exp(-25) is 1e-11.
-_INT8_MASK = -25.0
 
 
-def convert(
-    graph: IdsGraph, precision: str, calibration: Sequence[dict[str, np.ndarray]] = ()
-) -> bytes:
+def convert(graph: IdsGraph, precision: str) -> bytes:
     """The content of a .tflite file with dynamic batch and length.
 
     Args:
       graph: see `ids.freeze`.
       precision: "float32"; "dynamic_int8": int8 weights, activations quantised as they come;
-        "int8": activations too, with ranges measured on `calibration`.
-      calibration: for "int8": batches of the graph's inputs, int32 [B, S] each.
+        "int8": activations with the ranges of the model's layers, except for layers that have
+        none.
 
     Raises:
-      ValueError: an unknown precision, or "int8" without calibration.
+      ValueError: an unknown precision, or "int8" of a model without ranges.
     """
     known = PRECISIONS["litert"]
     if precision not in known:
         raise ValueError(f"LiteRT precision {precision!r}; known: {', '.join(known)}.")
-    if precision == "int8" and not calibration:
-        raise ValueError("precision int8 needs calibration text (--calibration_data).")
-    function = graph.function
-    if precision == "int8":
-        function = _with_other_mask(function, _INT8_MASK)
+    if precision == "int8" and not any(graph.ranges_of(weight) for weight in graph.weights):
+        raise ValueError("the model has no ranges for int8: calibrate it (--calibration_data).")
+    if precision != "float32":
+        graph = with_int8_tables(graph)
     with tempfile.TemporaryDirectory() as folder:
-        _save(graph, function, folder)
+        _save(graph, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-        if precision != "float32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if precision == "int8":
-            converter.representative_dataset = lambda: (
-                (SIGNATURE, {name: batch[name] for name in graph.inputs}) for batch in calibration
-            )
         with quiet():
-            return converter.convert()
+            content = converter.convert()
+    ranges_of = {"float32": None, "dynamic_int8": lambda _: None, "int8": graph.ranges_of}
+    return litert_file.fill(content, graph.weights, ranges_of[precision])
 
 
-def _with_other_mask(function, value: float):
-    """The same graph with another attention mask: `value` is added at positions that are masked."""
-    definition = function.graph.as_graph_def()
-    masks = [
-        node
-        for node in definition.node
-        if node.op == "Const"
-        and tf.make_ndarray(node.attr["value"].tensor).size == 1
-        and tf.make_ndarray(node.attr["value"].tensor).item() == MASKED
-    ]
-    if not masks:
-        raise ValueError("the graph has no attention mask that could be quantised.")
-    for node in masks:
-        shape = tf.make_ndarray(node.attr["value"].tensor).shape
-        tensor = tf.make_tensor_proto(value, tf.float32, shape)
-        node.attr["value"].tensor.CopyFrom(tensor)
-    wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(definition, name=""), [])
-    ends = [
-        [wrapped.graph.get_tensor_by_name(tensor.name) for tensor in tensors]
-        for tensors in (function.inputs, function.outputs)
-    ]
-    return wrapped.prune(*ends)
-
-
-def _save(graph: IdsGraph, function, folder: str) -> None:
+def _save(graph: IdsGraph, folder: str) -> None:
     module = tf.Module()
-    module.graph = function
+    module.graph = graph.function
 
     @tf.function(autograph=False)
     def ids(**batch):

@@ -6,7 +6,8 @@ import tempfile
 import numpy as np
 
 from bert_tf.export import PRECISIONS
-from bert_tf.export.ids import IdsGraph
+from bert_tf.export.ids import IdsGraph, Weights
+from bert_tf.export.int8_tables import with_int8_tables
 from bert_tf.export.quiet import quiet
 
 _OPSET = 17
@@ -30,6 +31,8 @@ def convert(graph: IdsGraph, precision: str) -> bytes:
         import tf2onnx
     except ImportError as error:
         raise ValueError(f"{error.name} is missing: pip install 'bert-tf[export]'.") from error
+    if precision != "float32":
+        graph = with_int8_tables(graph)
     renamed = {f"{name}:0": name for name in graph.inputs}
     names = [tensor.name for tensor in graph.function.outputs]
     renamed |= dict(zip(names, graph.outputs, strict=True))
@@ -41,8 +44,20 @@ def convert(graph: IdsGraph, precision: str) -> bytes:
             opset=_OPSET,
             tensors_to_rename=renamed,
         )
+    _fill(model, graph.weights)
     content = model.SerializeToString()
     return content if precision == "float32" else _quantize(content)
+
+
+def _fill(model, weights: Weights) -> None:
+    """Writes the weights of an ONNX model into the places of their placeholders."""
+    from onnx import numpy_helper
+
+    for tensor in model.graph.initializer:
+        weight = weights.of_array(numpy_helper.to_array(tensor))
+        if weight is not None:
+            array = np.ascontiguousarray(weight.in_shape(tensor.dims))
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
 
 
 def _quantize(content: bytes) -> bytes:

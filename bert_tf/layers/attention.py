@@ -17,6 +17,7 @@ from bert_tf.layers.dropout import dropout
 from bert_tf.layers.fused import fused
 from bert_tf.layers.gates import gated
 from bert_tf.layers.precision import at_least_float32
+from bert_tf.layers.quantization import ranges_of, with_ranges
 from bert_tf.layers.reductions import maximum_of_rows, sum_of_rows
 
 # Added to the scores of pairs that must not see each other. The softmax is float32, so exp() of it
@@ -173,8 +174,10 @@ class SelfAttention(keras.layers.Layer):
         self.value = Dense(width, name="value", **options)
 
     def build(self, input_shape=None):
-        for projection in (self.query, self.key, self.value):
-            projection.build((None, None, self.hidden_size))
+        self.ranges = ranges_of(self)
+        with with_ranges(False):  # of the joined product, not of each
+            for projection in (self.query, self.key, self.value):
+                projection.build((None, None, self.hidden_size))
 
     def call(self, inputs_BSD, bias, dropout_seed=None, rotate=None):
         query_BNSH, key_BNTH, value_BNTH = self._heads(inputs_BSD)
@@ -207,7 +210,7 @@ class SelfAttention(keras.layers.Layer):
         """Queries, keys and values, each [B, N, S, H]."""
         kernel, bias = _held.get(id(self)) or self.joined()
         kernel = ops.convert_to_tensor(kernel)
-        parts = project(inputs_BSD, kernel, bias)
+        parts = project(inputs_BSD, kernel, bias, ranges=self.ranges)
         batch, length = ops.shape(inputs_BSD)[:2]
         shape = (batch, length, 3, self.num_attention_heads, self.head_size)
         # One transposition; a part of the first axis is no copy.

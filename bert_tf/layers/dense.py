@@ -15,6 +15,7 @@ from bert_tf.layers import roles
 from bert_tf.layers.activations import get_activation
 from bert_tf.layers.fused import are_on, fused
 from bert_tf.layers.precision import at_least_float32
+from bert_tf.layers.quantization import Ranges, ranges_of
 from bert_tf.layers.reductions import sum_of_columns
 
 
@@ -63,9 +64,10 @@ class Dense(keras.layers.Layer):
             self.bias = roles.add_weight(
                 self, roles.BIAS, name="bias", shape=(self.units,), initializer="zeros"
             )
+        self.ranges = ranges_of(self)
 
     def call(self, inputs):
-        return project(inputs, self.kernel, self.bias, self._activation)
+        return project(inputs, self.kernel, self.bias, self._activation, self.ranges)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
@@ -75,16 +77,21 @@ class Dense(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def project(inputs, kernel_IO, bias_O=None, activation=None):
+def project(inputs, kernel_IO, bias_O=None, activation=None, ranges: Ranges | None = None):
     """`activation(inputs @ kernel + bias)`, one MatMul op over the flattened leading axes.
 
     Product, bias and activation follow each other directly, so that TensorFlow with oneDNN fuses
-    the three operations outside of training.
+    the three operations outside of training. With `ranges`, inputs, kernel and the sum with the
+    bias are fake-quantised.
     """
+    if ranges is not None:
+        inputs, kernel_IO = ranges.quantize_operands(inputs, kernel_IO)
     inputs_TI = ops.reshape(inputs, (-1, inputs.shape[-1]))
     outputs_TO = ops.matmul(inputs_TI, kernel_IO)
     if bias_O is not None:
         outputs_TO = _add_bias(outputs_TO, bias_O)
+    if ranges is not None:
+        outputs_TO = ranges.quantize_outputs(outputs_TO)
     if activation is not None:
         outputs_TO = activation(outputs_TO)
     return ops.reshape(outputs_TO, (*ops.shape(inputs)[:-1], kernel_IO.shape[-1]))

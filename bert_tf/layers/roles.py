@@ -4,6 +4,7 @@
     table   its rows are looked up: embeddings
     bias    is added: biases of dense layers and of scores, the shift of a norm
     scale   multiplies element by element: the scale of a norm
+    range   the ends of the range of an activation that is quantised
 
 Weight decay and LAMB's trust ratio apply to matrices and tables, Muon to the matrices of blocks.
 Matrices are exported in bfloat16.
@@ -16,7 +17,7 @@ from typing import Any
 
 import keras
 
-MATRIX, TABLE, BIAS, SCALE = ROLES = ("matrix", "table", "bias", "scale")
+MATRIX, TABLE, BIAS, SCALE, RANGE = ROLES = ("matrix", "table", "bias", "scale", "range")
 _ATTRIBUTE = "bert_tf_role"
 # {path of a variable: its initializer} inside of `filled_later`.
 _Pending = dict[str, keras.initializers.Initializer]

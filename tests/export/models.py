@@ -11,6 +11,8 @@ import tensorflow as tf
 from bert_tf import members
 from bert_tf.config.experiment import BertConfig, DataConfig, ExperimentConfig
 from bert_tf.export import saved_model
+from bert_tf.layers import quantization
+from bert_tf.quantization.calibrate import Method, calibrate
 from bert_tf.tasks.task import make_task
 from bert_tf.tokenization.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bert_tf.tokenization.wordpiece import WordPieceTokenizer
@@ -20,8 +22,8 @@ MAX_SEQ_LENGTH = 16
 _LABELS = {"classification": ("no", "yes", "maybe"), "token_classification": ("B-X", "I-X", "O")}
 
 
-def make(task="classification", dtype="float32", **task_settings):
-    """(task, model) with a deterministic tiny model."""
+def make(task="classification", dtype="float32", calibrated_on=(), **task_settings):
+    """(task, model) with a deterministic tiny model; with ranges if there are texts for them."""
     vocabulary = Vocabulary((*SPECIAL_TOKENS, *WORDS))
     facts = ("text_pairs", "null_answers")
     found = {name: task_settings.pop(name) for name in facts if name in task_settings}
@@ -47,10 +49,14 @@ def make(task="classification", dtype="float32", **task_settings):
     config.train.dtype = dtype
     facts = dataclasses.replace(config.task.given_facts(config.data), **found)
     made = make_task(config, WordPieceTokenizer(vocabulary), facts)
-    model = made.build_model()
+    with quantization.with_ranges(bool(calibrated_on)):
+        model = made.build_model()
     generator = np.random.default_rng(0)
     for weight in model.weights:
-        weight.assign(weight.numpy() + 0.3 * generator.standard_normal(weight.shape))
+        if not quantization.is_range(weight.path):
+            weight.assign(weight.numpy() + 0.3 * generator.standard_normal(weight.shape))
+    if calibrated_on:
+        calibrate(model, [made.encode(tf.constant(calibrated_on))], Method("max", largest_error=1))
     return made, model
 
 

@@ -34,13 +34,13 @@ def small(request, original, tmp_path_factory):
     """(folder, its answerer, largest difference of a probability) of each form."""
     form, precision, tolerance = request.param
     folder = tmp_path_factory.mktemp("small") / "model"
+    is_static = (form, precision) == ("litert", "int8")
     ids_model.export_ids_model(
-        *original,
+        *(make(calibrated_on=TEXTS) if is_static else original),
         str(folder),
         format=form,
         precision=precision,
         samples=TEXTS,
-        calibration=[TEXTS * 3] if precision == "int8" else (),
         metrics={},
     )
     return folder, answerers.load(str(folder)), tolerance
@@ -109,12 +109,12 @@ def test_masks_are_guessed_from_ids(tmp_path):
     assert answered["tokens"].tolist() == expected["tokens"].tolist()
 
 
-def test_the_mask_is_exact_in_full_int8(original):
+def test_the_mask_is_exact_in_full_int8():
     """What stands in the padding makes no difference at all."""
-    task, model = original
+    task, model = make(calibrated_on=TEXTS)
     inputs = inputs_of(task.config.model)
     batch = {name: task.encode(TEXTS[:3])[name].numpy() for name in inputs}
-    runner = litert.load(litert.convert(freeze(model, inputs), "int8", [batch]))
+    runner = litert.load(litert.convert(freeze(model, inputs), "int8"))
     filled = dict(batch, input_ids=np.where(batch["input_mask"] > 0, batch["input_ids"], 9))
     assert (filled["input_ids"] != batch["input_ids"]).any()
     np.testing.assert_allclose(runner(filled)["logits"], runner(batch)["logits"], atol=1e-3)
@@ -124,10 +124,10 @@ def test_the_mask_is_exact_in_full_int8(original):
     ("convert", "precision", "message"),
     [
         (litert.convert, "int4", "LiteRT precision 'int4'; known: float32, dynamic_int8, int8"),
-        (litert.convert, "int8", "int8 needs calibration text"),
+        (litert.convert, "int8", "the model has no ranges for int8: calibrate it"),
         (onnx_model.convert, "dynamic_int8", "ONNX precision 'dynamic_int8'; known: float32, int8"),
     ],
 )
 def test_a_form_that_cannot_be_made_is_refused(convert, precision, message, original):
     with pytest.raises(ValueError, match=message):
-        convert(None, precision)
+        convert(freeze(original[1], inputs_of(original[0].config.model)), precision)

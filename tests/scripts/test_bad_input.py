@@ -412,7 +412,7 @@ CASES = {
         ),
         (
             {"format": "litert", "precision": "int8"},
-            "--precision=int8 needs --calibration_data: a file of texts",
+            "--precision=int8 needs --calibration_data, a file of texts, because the model has no",
         ),
     ],
 }

@@ -1,0 +1,1 @@
+"""Numbers as int8: rounding, and the ranges of activations found on data."""
