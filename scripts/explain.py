@@ -89,7 +89,12 @@ flags.DEFINE_integer(
 flags.DEFINE_integer(
     "most_answers", 10, "The most answers that are explained for each text.", lower_bound=1
 )
-flags.DEFINE_bool("flips", True, "Find the fewest words whose removal changes the answer.")
+flags.DEFINE_bool(
+    "flips",
+    True,
+    "Find the fewest words whose removal changes the answer, and the fewest that change it with "
+    "like words (by the model's table of words) in their places.",
+)
 flags.DEFINE_string("train_data", None, "Training data: list the nearest examples of each text.")
 flags.DEFINE_integer("num_nearest", 5, "How many nearest examples are listed.", lower_bound=1)
 flags.DEFINE_integer("seed", 0, "Seed of all random choices.", lower_bound=0)
@@ -172,9 +177,17 @@ def _told(summary: dict) -> str:
             f"largest {summary['largest_gap']:.2%}"
         )
     for method, scores in summary["faithfulness"].items():
-        told = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-        lines.append(f"{method}: {told}")
+        lines.append(f"{method}: {_scores(scores)}")
+    for one in summary["by_answer"] if len(summary["by_answer"]) > 1 else ():
+        stay = f"{one['without_words']:.0%} of them given without any word too"
+        lines.append(f"answer {one['answer']}: {one['answers']}, {stay}")
+        for method, scores in one["faithfulness"].items():
+            lines.append(f"  {method}: {_scores(scores)}")
     return "\n".join(lines)
+
+
+def _scores(scores: dict) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
 
 
 if __name__ == "__main__":

@@ -53,6 +53,18 @@ class Cases:
         count = len(self.words[case])
         return np.bincount(ids_S[is_word_S], values_S[is_word_S].astype(np.float64), count)[:count]
 
+    def chosen(self, rows: np.ndarray, **inputs: np.ndarray) -> "Cases":
+        """Some of them, any of them as often as one likes; `inputs` replace theirs."""
+        return Cases(
+            [self.beliefs[row] for row in rows.tolist()],
+            {name: values[rows] for name, values in self.inputs.items()} | inputs,
+            self.places[rows],
+            self.word_ids[rows],
+            [self.words[row] for row in rows.tolist()],
+            self.lengths[rows],
+            self.texts[rows],
+        )
+
     def token_shares(self, case: int, shares: np.ndarray) -> np.ndarray:
         """Shares of words, [..., words], as those of tokens, float32 [..., S]; 1 for no word."""
         ids_S = self.word_ids[case]
@@ -103,6 +115,7 @@ class Believer:
         self._compiles = compiles
         self._beliefs = self._replicated(self._compute)
         self._gradients = self._replicated(self._compute_slopes)
+        self._vector_gradients = self._replicated(self._compute_gradients)
         self.num_rows = 0  # rows that the model has seen so far
 
     def beliefs(
@@ -142,6 +155,16 @@ class Believer:
             (found,) = self._gradients(inputs)
             slopes[chosen, : found.shape[1]] = found[: len(chosen)]
         return slopes
+
+    def gradients(self, cases: Cases, of_case: np.ndarray) -> np.ndarray:
+        """float32 [P, S, W]: how the belief in the texts grows with the vector of each token."""
+        width = self.model.encoder.word_embeddings.shape[-1]
+        found = np.zeros((len(of_case), cases.word_ids.shape[1], width), np.float32)
+        shares = np.ones((len(of_case), found.shape[1]), np.float32)
+        for chosen, inputs in self._steps(cases, of_case, shares):
+            (some,) = self._vector_gradients(inputs)
+            found[chosen, : some.shape[1]] = some[: len(chosen)]
+        return found
 
     def _steps(
         self, cases: Cases, of_case: np.ndarray, shares: np.ndarray
@@ -233,6 +256,17 @@ class Believer:
         words_PSW, nothing_PSW = self._vectors(inputs)
         shares_PS1 = tf.cast(inputs["shares"], words_PSW.dtype)[..., tf.newaxis]
         mixed_PSW = nothing_PSW + shares_PS1 * (words_PSW - nothing_PSW)
+        gradient_PSW = self._gradient(inputs, mixed_PSW)
+        from_zero_P11 = inputs["from_zero"][:, tf.newaxis, tf.newaxis]
+        way_PSW = words_PSW - tf.where(from_zero_P11, tf.zeros([], words_PSW.dtype), nothing_PSW)
+        return (tf.reduce_sum(gradient_PSW * way_PSW, axis=-1),)
+
+    def _compute_gradients(self, inputs):
+        words_PSW, _ = self._vectors(inputs)
+        return (tf.cast(self._gradient(inputs, words_PSW), tf.float32),)
+
+    def _gradient(self, inputs, mixed_PSW):
+        """Of the beliefs with these vectors, with respect to them."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(mixed_PSW)
             beliefs_P, _ = self._believe(inputs, mixed_PSW)
@@ -242,6 +276,4 @@ class Believer:
                 f"{type(self.model.encoder).__name__} does not heed `word_vectors`: its `embed` "
                 "must use inputs['word_vectors'] in place of the rows of its table of words."
             )
-        from_zero_P11 = inputs["from_zero"][:, tf.newaxis, tf.newaxis]
-        way_PSW = words_PSW - tf.where(from_zero_P11, tf.zeros([], words_PSW.dtype), nothing_PSW)
-        return (tf.reduce_sum(gradient_PSW * way_PSW, axis=-1),)
+        return gradient_PSW

@@ -9,10 +9,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from bert_tf.explanation import METHODS, coalitions, flips, gradients, rollout, words
+from bert_tf.explanation import (
+    METHODS,
+    coalitions,
+    flips,
+    gradients,
+    rollout,
+    substitutions,
+    words,
+)
 from bert_tf.explanation.believer import Believer, Cases, make_cases
 from bert_tf.explanation.flips import Flip
 from bert_tf.explanation.parts import Parts
+from bert_tf.explanation.substitutions import Substitution
 from bert_tf.explanation.words import Rows
 from bert_tf.tasks.beliefs import NUMBER, Belief, Explain, probability
 from bert_tf.tasks.task import Task
@@ -63,6 +72,7 @@ class Explained:
       beliefs: float64 [C], how much the model believes in each.
       parts: {method: the parts of the words of each case}.
       flips: of each case; None where there is none.
+      substitutions: of each case; None where there is none.
     """
 
     rows: Rows
@@ -70,6 +80,7 @@ class Explained:
     beliefs: np.ndarray
     parts: Mapping[str, list[Parts]]
     flips: list[Flip | None]
+    substitutions: list[Substitution | None]
 
 
 def check(task: Task) -> Explain:
@@ -126,9 +137,12 @@ class Explainer:
         beliefs, _ = self.believer.beliefs(cases, np.arange(len(cases)), everything)
         parts = {method: self._methods[method](cases) for method in self.settings.methods}
         found: list[Flip | None] = [None] * len(cases)
+        replaced: list[Substitution | None] = [None] * len(cases)
         if self.settings.flips:
-            found = flips.find(self.believer, cases, parts[self.settings.methods[0]])
-        return Explained(rows, cases, beliefs, parts, found)
+            first = parts[self.settings.methods[0]]
+            found = flips.find(self.believer, cases, first)
+            replaced = substitutions.find(self.believer, cases, first)
+        return Explained(rows, cases, beliefs, parts, found, replaced)
 
     def _believed(self, rows: Rows, keeps: Callable[[int, Belief], bool]) -> list[Belief]:
         names = (*self.task.config.model.inputs, *self.task.belief_inputs)
@@ -174,8 +188,9 @@ def records(task: Explain, explained: Explained) -> list[dict[str, Any]]:
     An answer has `answer`, `belief` with its `unit`, and `probability` where that is not the number
     itself; `span`, its characters, if it is about a part of the text; `words`, each with `text`,
     `start`, `end`, `in` (0 or 1: the text it is in) and `parts` {method: number}; `methods`, what
-    each says about itself; and `flip`: the numbers of the words without which the `answer` is
-    another; null if there is no such.
+    each says about itself; `flip`: the numbers of the words without which the `answer` is another;
+    and `substitution`: the numbers of words that flip it with other words, `by`, in their places;
+    null if there is no such.
     """
     unit = task.belief_unit
     answers: list[list[dict]] = [[] for _ in explained.rows.texts]
@@ -189,6 +204,7 @@ def records(task: Explain, explained: Explained) -> list[dict[str, Any]]:
         about["words"] = _words(explained, case)
         about["methods"] = {name: parts[case].about for name, parts in explained.parts.items()}
         about["flip"] = _flip(task, explained.flips[case])
+        about["substitution"] = _flip(task, explained.substitutions[case])
         answers[explained.cases.texts[case]].append(about)
     return [
         {**dict(zip(("text", "text_pair"), texts, strict=False)), "answers": some}
@@ -213,11 +229,12 @@ def _words(explained: Explained, case: int) -> list[dict[str, Any]]:
     ]
 
 
-def _flip(task: Explain, flip: Flip | None) -> dict[str, Any] | None:
+def _flip(task: Explain, flip: Flip | Substitution | None) -> dict[str, Any] | None:
     if flip is None:
         return None
     return {
         "words": list(flip.words),
+        **({"by": list(flip.by)} if isinstance(flip, Substitution) else {}),
         "answer": task.name_of(flip.answer),
         "belief": float(f"{flip.belief:.6g}"),
     }

@@ -13,6 +13,7 @@ import markupsafe
 
 from bert_tf import files
 from bert_tf.explanation import METHODS
+from bert_tf.explanation.faithfulness import SCORES
 from bert_tf.report import page
 
 TITLES = {
@@ -55,8 +56,9 @@ def render(
 
     Args:
       title, records, methods: see `write`.
-      about: `tiles` {name: text}, `faithfulness` of `faithfulness.measure` or {}, `num_answers` of
-        the file, `largest_gap` beyond which a case is marked.
+      about: `tiles` {name: text}, `faithfulness` or {} and `by_answer` of the summary of a file
+        (`workflows.explaining.Run.summary`), `num_answers` of the file, `largest_gap` beyond which
+        a case is marked.
     """
     pieces = template("pieces.html.jinja")
     answers = [(record, answer) for record in records for answer in record["answers"]][
@@ -74,7 +76,7 @@ def render(
     sections = [
         ("", page.tiles(about["tiles"]) + _left_out(len(shown), about["num_answers"])),
         ("Answers", "\n".join(map(str, body))),
-        ("Can the colours be believed?", _faithfulness(about["faithfulness"])),
+        ("Can the colours be believed?", _faithfulness(about)),
         ("What the methods are", _methods(methods)),
     ]
     return page.render(title, sections, read("explanation.css"))
@@ -96,20 +98,49 @@ def _methods(methods: Sequence[str]) -> str:
     )
 
 
-def _faithfulness(scores: Mapping[str, Mapping[str, float]] | None) -> str:
+def _faithfulness(about: Mapping[str, Any]) -> str:
+    scores, by_answer = about["faithfulness"], about.get("by_answer", ())
     if not scores:
         return page.paragraph("Not measured.")
+    parts = [
+        page.paragraph(
+            "Comprehensiveness: how much less the model believes its answer when the words with "
+            "the largest parts are taken away. More is better. Sufficiency: how much less it "
+            "believes it with those words alone. Less is better. Contrast: how much more it "
+            "believes it without the words with the smallest parts than without those with the "
+            "largest, in log odds. More is better, and a random order has 0. All are means over "
+            "1, 5, 10, 20 and 50 % of the words and over all answers of the file. A method that is "
+            "no better than a random order of the words explains nothing."
+        ),
+        _scores(scores),
+    ]
+    stay = sum(round(one["without_words"] * one["answers"]) for one in by_answer)
+    if stay:
+        parts.append(
+            page.paragraph(
+                f"The model gives {stay:,} of these answers without any word too: it is what it "
+                "answers by default. No word can be taken away from such an answer, so its "
+                "comprehensiveness says little. Look at the contrast, and at the words that speak "
+                "against the answer."
+            )
+        )
+    for one in by_answer if len(by_answer) > 1 else ():
+        parts.append(
+            page.paragraph(
+                f"Answer {one['answer']}: {one['answers']:,}, of which "
+                f"{100 * one['without_words']:.0f} % are given without any word too."
+            )
+        )
+        parts.append(_scores(one["faithfulness"]))
+    return "".join(parts)
+
+
+def _scores(scores: Mapping[str, Mapping[str, float]]) -> str:
     rows = [
-        (TITLES.get(name, "random order"), one["comprehensiveness"], one["sufficiency"])
+        (TITLES.get(name, "random order"), *(one[score] for score in SCORES))
         for name, one in scores.items()
     ]
-    return page.paragraph(
-        "Comprehensiveness: how much less the model believes its answer when the words with the "
-        "largest parts are taken away. More is better. Sufficiency: how much less it believes it "
-        "with those words alone. Less is better. Both are means over 1, 5, 10, 20 and 50 % of the "
-        "words and over all answers of the file. A method that is no better than a random order "
-        "of the words explains nothing."
-    ) + page.table(("order of the words", "comprehensiveness", "sufficiency"), rows)
+    return page.table(("order of the words", *SCORES), rows)
 
 
 def _case(
@@ -128,7 +159,7 @@ def _case(
     texts = [record[name] for name in ("text", "text_pair") if name in record]
     probability, belief = answer.get("probability"), answer.get("belief")
     gap = answer["methods"].get("integrated_gradients", {}).get("gap", 0.0)
-    flip = answer["flip"]
+    flip, swapped = answer["flip"], answer.get("substitution")
     return {
         "number": number,
         "answer": answer["answer"],
@@ -149,6 +180,15 @@ def _case(
             )
             for place, text in enumerate(texts)
         ],
+        "substitution": swapped
+        if swapped is None
+        else {
+            **swapped,
+            "words": [
+                (words[number]["text"], by)
+                for number, by in zip(swapped["words"], swapped["by"], strict=True)
+            ],
+        },
         "flip": flip
         if flip is None
         else {**flip, "words": [words[w]["text"] for w in flip["words"]]},

@@ -1,6 +1,5 @@
 """Why a model answers as it does, as scripts/explain.py tells it: JSON lines, and a page."""
 
-import collections
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -21,6 +20,7 @@ from bert_tf.workflows.predicting import Source
 
 _TEXTS_PER_WINDOW = 64
 _BASELINES = {"mask": "mask token", "pad": "padding", "zero": "zeros"}
+_MOST_ANSWERS = 8  # different ones that are measured apart
 _LABEL_COLUMNS = ("label", "labels", "score")
 
 
@@ -101,7 +101,9 @@ class Run:
     def __init__(self, explain: Explainer, *, measures: bool):
         self._explainer, self._measures = explain, measures
         self._vectors: Vectors | None = None
-        self._sums: dict[str, collections.Counter] = {}
+        self._scores: list[faithfulness.Scores] = []  # of windows
+        self._answers: list[str] = []  # that were measured
+        self._stays: list[bool] = []  # without any word
         self._gaps: list[float] = []
         self._shown: list[dict[str, Any]] = []  # on the page
         self._num_answers = self._num_texts = self._num_shown = 0
@@ -155,10 +157,10 @@ class Run:
             parts.about["gap"] for parts in explained.parts.get("integrated_gradients", ())
         ]
         if self._measures and count:
-            found = faithfulness.measure(self._explainer.believer, explained.cases, explained.parts)
-            for method, scores in found.items():
-                sums = self._sums.setdefault(method, collections.Counter())
-                sums.update({name: value * count for name, value in scores.items()})
+            believer, cases = self._explainer.believer, explained.cases
+            self._scores.append(faithfulness.measure(believer, cases, explained.parts))
+            self._stays += faithfulness.stays(believer, cases).tolist()
+            self._answers += [belief.name for belief in cases.beliefs]
 
     def _add_nearest(self, found: list[dict], columns: Sequence[Sequence[str]]) -> None:
         near = nearest(self._vectors(columns), self._known, self._count)
@@ -169,15 +171,26 @@ class Run:
             ]
 
     def summary(self) -> dict[str, Any]:
-        """`num_texts`, `num_answers`, `largest_gap` and `median_gap`, and `faithfulness`."""
+        """What is said of all texts together.
+
+        Returns:
+          `num_texts`, `num_answers`, `largest_gap` and `median_gap`; `faithfulness`, the means of
+          `faithfulness.measure`; `by_answer`, if there are few different answers: `answer`,
+          `answers` (their number), `without_words`, the share of them that are also given without
+          any word, and `faithfulness`.
+        """
         scores = {
-            method: {name: value / self._num_answers for name, value in sums.items()}
-            for method, sums in self._sums.items()
+            method: {
+                name: np.concatenate([one[method][name] for one in self._scores])
+                for name in faithfulness.SCORES
+            }
+            for method in (self._scores[0] if self._scores else ())
         }
         found: dict[str, Any] = {
             "num_texts": self._num_texts,
             "num_answers": self._num_answers,
-            "faithfulness": scores,
+            "faithfulness": faithfulness.means(scores),
+            "by_answer": self._by_answer(scores),
         }
         if self._gaps:
             found |= {
@@ -185,6 +198,21 @@ class Run:
                 "median_gap": float(np.median(self._gaps)),
             }
         return found
+
+    def _by_answer(self, scores: faithfulness.Scores) -> list[dict[str, Any]]:
+        names = sorted(set(self._answers))
+        if len(names) > _MOST_ANSWERS:
+            return []
+        answers, stays = np.array(self._answers, object), np.array(self._stays, bool)
+        return [
+            {
+                "answer": name,
+                "answers": int(np.count_nonzero(answers == name)),
+                "without_words": float(stays[answers == name].mean()),
+                "faithfulness": faithfulness.means(scores, answers == name),
+            }
+            for name in names
+        ]
 
     def write_page(self, path: str, title: str) -> None:
         """Writes the page of the records that were given out; of many the first."""
@@ -196,6 +224,7 @@ class Run:
         about = {
             "tiles": tiles,
             "faithfulness": summary["faithfulness"],
+            "by_answer": summary["by_answer"],
             "largest_gap": settings.largest_gap,
             "num_answers": summary["num_answers"],
         }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf.explanation import METHODS, coalitions, faithfulness, flips, rollout, words
+from bert_tf.explanation import METHODS, coalitions, faithfulness, rollout, words
 from bert_tf.explanation.believer import Believer, make_cases
 from bert_tf.explanation.explainer import Explainer, Settings, records
 from bert_tf.explanation.gradients import integrated_gradients
@@ -17,6 +17,7 @@ from tests.explanation.tiny import KINDS, explained, model_of, tokenizer
 from tests.family import cases
 
 pytestmark = pytest.mark.usefixtures("eagerly")
+_FEW = {"steps": 2, "most_steps": 2}
 
 
 @pytest.mark.parametrize("encoder", cases.ENCODERS)
@@ -28,10 +29,32 @@ def test_integrated_gradients_of_every_encoder_add_up_to_the_difference(encoder)
         assert parts.weights.sum() == pytest.approx(missing, rel=0.02, abs=1e-5)
 
 
+@pytest.mark.parametrize("encoder", cases.ENCODERS)
+def test_the_other_methods_keep_their_definitions_for_every_encoder(encoder):
+    task, model = model_of(encoder)
+    texts, methods = [["hen saw cat."]], ("gradient_x_input", "occlusion", "shapley", "rollout")
+    found = Explainer(
+        task, model, Settings(methods, baseline="zero", budget=16, flips=False)
+    ).explain(texts)
+    (parts,) = zip(*(found.parts[method] for method in methods), strict=True)
+    slopes, lost, game, rolled = (one.weights for one in parts)
+    words, step = len(slopes), 1e-2
+    steps = step * np.eye(words)
+    asked = np.vstack([np.ones(words), np.zeros(words), 1 - np.eye(words), 1 + steps, 1 - steps])
+    (values,), _ = coalitions.values_of(
+        Believer(task, model, "zero"), found.cases, [0], [asked.astype(np.float32)]
+    )
+    full, empty, without, more, less = np.split(values, [1, 2, 2 + words, 2 + 2 * words])
+    np.testing.assert_allclose(slopes, (more - less) / (2 * step), atol=0.05, rtol=0.05)
+    np.testing.assert_allclose(lost, full - without, atol=1e-4)
+    assert game.sum() == pytest.approx((full - empty)[0], abs=1e-4)
+    assert (rolled >= 0).all() and 0 < rolled.sum() <= 1 + 1e-6
+
+
 @pytest.mark.parametrize("baseline", ["mask", "pad", "zero"])
 def test_integrated_gradients_are_exact_in_float64(baseline):
     task, model = model_of(dtype="float64")
-    settings = Settings(baseline=baseline, largest_gap=1e-9, flips=False)
+    settings = Settings(baseline=baseline, steps=64, most_steps=64, flips=False)
     found = Explainer(task, model, settings).explain(KINDS["labels"][1])
     gaps = [parts.about["gap"] for parts in found.parts["integrated_gradients"]]
     assert max(gaps) < 1e-6  # the shares of the steps are float32
@@ -52,7 +75,7 @@ def test_steps_are_doubled_only_as_often_as_needed():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_answer_is_explained_by_every_method(kind):
-    found = explained(kind, methods=tuple(METHODS), budget=16)
+    found = explained(kind, methods=tuple(METHODS), budget=8, most_answers=2, flips=False, **_FEW)
     task, _ = model_of(kind=kind)
     told = records(task, found)
     texts = list(zip(*KINDS[kind][1], strict=True))
@@ -72,12 +95,29 @@ def test_every_kind_of_answer_is_explained_by_every_method(kind):
 
 @pytest.mark.parametrize("kind", ["labels", "tags", "answers", "masked_words"])
 def test_shapley_values_add_up_whatever_the_budget(kind):
-    found = explained(kind, methods=("integrated_gradients", "shapley"), budget=8, flips=False)
-    for gradients, game in zip(
-        found.parts["integrated_gradients"], found.parts["shapley"], strict=True
-    ):
-        total = gradients.about["belief"] - gradients.about["baseline_belief"]
-        assert game.weights.sum() == pytest.approx(total, abs=1e-4)
+    task, model = model_of(kind=kind)
+    found = explained(kind, methods=("shapley",), budget=8, most_answers=2, flips=False)
+    shares = np.where(found.cases.word_ids >= 0, 0, 1).astype(np.float32)
+    nothing, _ = Believer(task, model).beliefs(found.cases, np.arange(len(found.cases)), shares)
+    totals = [parts.weights.sum() for parts in found.parts["shapley"]]
+    np.testing.assert_allclose(totals, found.beliefs - nothing, atol=1e-4)
+
+
+def test_of_a_pair_one_text_fades_while_the_other_stays():
+    task, model = model_of(kind="pairs", dtype="float64")
+    settings = Settings(steps=64, most_steps=64, flips=False)
+    explainer = Explainer(task, model, settings)
+    found = explainer.explain(KINDS["pairs"][1])
+    for case, parts in enumerate(found.parts["integrated_gradients"]):
+        of_text = np.array([word.text for word in found.cases.words[case]])
+        kept = np.stack([of_text != 0, of_text != 1])
+        shares = found.cases.token_shares(case, kept)
+        without, _ = explainer.believer.beliefs(found.cases, np.array([case, case]), shares)
+        for text in (0, 1):
+            expected = found.beliefs[case] - without[text]
+            assert parts.weights[of_text == text].sum() == pytest.approx(expected, abs=1e-5)
+        assert parts.about["baseline_belief"] == pytest.approx(without.tolist())
+        assert parts.about["gap"] < 1e-5
 
 
 def _shapley(value, num_players):
@@ -165,8 +205,8 @@ def test_faithfulness_is_that_of_its_definition():
     task, model = model_of()
     found = explained(methods=("occlusion",), flips=False)
     believer = Believer(task, model)
-    scores = faithfulness.measure(believer, found.cases, found.parts)
-    expected = []
+    every = faithfulness.measure(believer, found.cases, found.parts)
+    scores, expected = faithfulness.means(every), []
     for case, parts in enumerate(found.parts["occlusion"]):
         order = np.argsort(-parts.weights, kind="stable")
         losses = {True: [], False: []}
@@ -184,11 +224,23 @@ def test_faithfulness_is_that_of_its_definition():
     assert scores["occlusion"]["comprehensiveness"] == pytest.approx(means[0], abs=1e-5)
     assert scores["occlusion"]["sufficiency"] == pytest.approx(means[1], abs=1e-5)
     assert set(scores) == {"occlusion", "random"}
+    contrasts = []
+    for case, parts in enumerate(found.parts["occlusion"]):
+        order, rises = np.argsort(-parts.weights, kind="stable"), []
+        for share in (0.01, 0.05, 0.1, 0.2, 0.5):
+            count = max(1, math.ceil(share * len(order)))
+            kept = np.ones((2, len(order)))
+            kept[0, order[:count]] = kept[1, order[::-1][:count]] = 0
+            shares = found.cases.token_shares(case, kept)
+            without, with_them = believer.beliefs(found.cases, np.array([case, case]), shares)[0]
+            rises.append(with_them - without)
+        contrasts.append(np.mean(rises))
+    np.testing.assert_allclose(every["occlusion"]["contrast"], contrasts, atol=1e-5)
 
 
 def test_a_flip_flips_and_none_of_its_words_is_needless():
     task, model = model_of(kind="tags")
-    found = explained("tags")
+    found = explained("tags", most_answers=4, **_FEW)
     believer, tried = Believer(task, model), 0
     for case, flip in enumerate(found.flips):
         if flip is None:
@@ -210,7 +262,7 @@ def test_two_replicas_and_other_batches_explain_as_one(monkeypatch):
     with strategy.scope():
         both = task.build_model()
     both.set_weights(one.get_weights())
-    settings = Settings(methods=("integrated_gradients", "occlusion"), flips=False)
+    settings = Settings(methods=("integrated_gradients", "occlusion"), flips=False, **_FEW)
     expected = Explainer(task, one, settings).explain(KINDS["labels"][1])
     monkeypatch.setattr("bert_tf.explanation.believer._TOKENS_PER_STEP", 40)
     found = Explainer(task, both, settings, strategy).explain(KINDS["labels"][1])
@@ -289,4 +341,4 @@ def test_empty_parts_are_sorted_too():
 
 
 def test_flips_of_numbers_are_none():
-    assert flips.find.__doc__ and explained("number").flips == [None]
+    assert explained("number", **_FEW).flips == [None]

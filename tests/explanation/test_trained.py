@@ -92,10 +92,11 @@ def test_the_gap_is_below_2_percent(explained):
 
 def test_integrated_gradients_beat_a_random_order(explained):
     explainer, found, _ = explained
-    scores = faithfulness.measure(explainer.believer, found.cases, found.parts)
+    scores = faithfulness.means(faithfulness.measure(explainer.believer, found.cases, found.parts))
     ours, random = scores["integrated_gradients"], scores["random"]
     assert ours["comprehensiveness"] > random["comprehensiveness"] + 0.15
     assert ours["sufficiency"] < random["sufficiency"] - 0.15
+    assert ours["contrast"] > 2.0 and abs(random["contrast"]) < 0.25 * ours["contrast"]
 
 
 def test_the_word_that_decides_is_the_flip(explained):

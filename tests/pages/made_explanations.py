@@ -38,16 +38,23 @@ def explained(folder: pathlib.Path) -> pathlib.Path:
                     "words": [words[number]],
                     "methods": {"integrated_gradients": {"gap": 0.5}},
                     "flip": {"words": [0], "answer": _TEXT, "belief": 0.0},
+                    "substitution": {"words": [0], "by": [_TEXT], "answer": "b", "belief": 0.0},
                 }
             ],
             "nearest": [{"text": _TEXT, "label": "<b>", "similarity": 0.5}],
         }
         for number, text in enumerate(texts)
     ]
-    scores = {"comprehensiveness": 0.2, "sufficiency": 0.1}
+    scores = {"comprehensiveness": 0.2, "sufficiency": 0.1, "contrast": 1.5}
+    faithfulness = {"occlusion": scores, "random": scores}
+    by_answer = [
+        {"answer": name, "answers": 2, "without_words": share, "faithfulness": faithfulness}
+        for name, share in ((_TEXT, 1.0), ("label 1", 0.0))
+    ]
     about = {
         "tiles": {"texts": 4},
-        "faithfulness": {"occlusion": scores, "random": scores},
+        "faithfulness": faithfulness,
+        "by_answer": by_answer,
         "largest_gap": 0.02,
         "num_answers": 5,
     }
