@@ -99,10 +99,10 @@ def _reliability(judged: Judged) -> dict[str, Any] | None:
 
 def confident_mistakes(judged: Judged) -> list[int]:
     """Numbers of wrong items, the surest first; of a regression those that are furthest off."""
-    if judged.numbers is not None:
-        off = np.abs(judged.numbers[:, 1] - judged.numbers[:, 0])
-        return np.argsort(-off, kind="stable")[:MOST_MISTAKES].tolist()
     wrong = np.flatnonzero(~judged.items.is_right)
+    if judged.numbers is not None:
+        off = np.abs(judged.numbers[wrong, 1] - judged.numbers[wrong, 0])
+        return wrong[np.argsort(-off, kind="stable")][:MOST_MISTAKES].tolist()
     certain = np.nan_to_num(judged.items.confidences[wrong], nan=-1.0)
     return wrong[np.argsort(-certain, kind="stable")][:MOST_MISTAKES].tolist()
 

@@ -145,15 +145,23 @@ def _mistakes(found: Entry, name: str) -> str:
     count = sum(one["count"] for one in found["outcomes"][1:])
     shown = len(found["mistakes"])
     said = f"All {count:,}" if shown == count else f"{shown:,} of {count:,}"
-    text = f"{said}, the {by} first. Confidence is the probability of what the model did."
+    text = f"{said}, the {by} first."
+    if not found["numbers"]:
+        text += " Confidence is the probability of what the model did."
     coloured = [one for one in found["mistakes"] if one.get("parts")]
     if coloured:
         text += (
-            f" Of {len(coloured)} of them, blue words spoke for the wrong answer, orange ones "
-            "against it (integrated gradients in a few steps; explain.py says more)."
+            f" In {len(coloured)} of them, blue words {_colours(found)} (integrated gradients in a "
+            "few steps; explain.py says more)."
         )
     caption = f"Mistakes of {name}, the {by} first"
     return page.paragraph(text) + _listing(found["mistakes"], caption, _id(name, "mistakes"))
+
+
+def _colours(found: Entry) -> str:
+    if found["numbers"]:
+        return "made the number larger, orange ones smaller"
+    return "spoke for the wrong answer, orange ones against it"
 
 
 def _listing(entries: Sequence[Entry], caption: str, identity: str) -> str:
@@ -164,7 +172,9 @@ def _listing(entries: Sequence[Entry], caption: str, identity: str) -> str:
     if len({one["outcome"] for one in entries}) < 2:
         columns.remove("outcome")
     rows = [[_cell(one, column) for column in columns] for one in entries]
-    choices = [columns.index(c) for c in ("outcome", "expected", "given") if c in columns]
+    is_labels = any(one["has_label"] for one in entries)
+    named = ("outcome", "expected", "given") if is_labels else ("outcome",)
+    choices = [columns.index(c) for c in named if c in columns]
     choices = [c for c in choices if len({row[c].choice for row in rows}) < 100]
     return page.listing(caption, columns, rows, identity, choices)
 

@@ -172,6 +172,14 @@ def test_a_regression_says_how_far_and_in_which_direction():
         assert share == (np.abs(off) <= distance).mean()
 
 
+def test_the_mistakes_of_numbers_are_those_that_are_wrong_the_furthest_off_first():
+    judged = made.of_numbers()
+    off = np.abs(np.diff(judged.numbers)[:, 0])
+    expected = sorted(np.flatnonzero(~judged.items.is_right).tolist(), key=lambda row: -off[row])
+    found = errors.confident_mistakes(judged)
+    assert 0 < len(found) < len(judged) and found == expected[: errors.MOST_MISTAKES]
+
+
 @pytest.mark.parametrize("make", [made.of_labels, made.of_entities, made.of_numbers])
 def test_the_analysis_is_json_and_its_lists_are_in_order(make):
     judged = make()
