@@ -67,7 +67,7 @@ def _recognise(file: TensorflowFile) -> tuple[GardenNames, dict[str, str]]:
                 _without_aliases(name, names): full
                 for name, full in _without_outer(full_names, outer)
             }
-            if any(mark in plain for mark in names.marks):
+            if all(mark in plain for mark in names.marks):
                 return names, plain
     raise ValueError(
         f"{file.prefix}: this TensorFlow 2 checkpoint has no known encoder of Model Garden. Its "
@@ -103,6 +103,12 @@ def _inferred(names: GardenNames, found: Tensors, files: Files) -> EncoderConfig
     if params:
         paths = mapping.paths_in(names.rules, found, config.num_hidden_layers)
         return garden_params.complete(config, names.params, params, heads_among(paths))
+    if names.hidden:
+        raise ValueError(
+            f"{found.source}: the weights do not show {names.hidden}. Copy the "
+            f"{garden_params.NAME} of the training, or the configuration file of the model, to the "
+            "same folder."
+        )
     logging.info(
         "%s: no configuration file and no %s; other settings are Model Garden's defaults.",
         found.source,

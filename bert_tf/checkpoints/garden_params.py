@@ -33,7 +33,7 @@ _YAML_ERRORS = (
 def complete(
     config: EncoderConfig, params: GardenParams, path: str, heads: Collection[str]
 ) -> EncoderConfig:
-    """Adds the activations and dropout rates of a file to `config`, which has the weights' sizes.
+    """Adds activations, dropout rates and the like of a file to `config`, which has the weights' sizes.
 
     Args:
       config: copied, not changed.
@@ -58,12 +58,18 @@ def complete(
         _expect(encoder, key, supported, path)
     key, field = params.activation
     activation = _activation(encoder, key, path)
-    changes = {ours: encoder[theirs] for theirs, ours in params.rates.items() if theirs in encoder}
+    changes = {ours: encoder[theirs] for theirs, ours in params.others.items() if theirs in encoder}
     changes[field] = activation
     if "masked_lm" in heads:
         key, field = params.masked_lm_activation
         masked_lm = _activation(model, key, path)
-        changes[field] = "" if masked_lm == activation else masked_lm
+        if field:
+            changes[field] = "" if masked_lm == activation else masked_lm
+        elif masked_lm != activation:
+            raise ValueError(
+                f"{path}: {key} is {masked_lm!r}, but the encoder has {activation!r}. This model "
+                "has one activation for both."
+            )
     if "next_sentence" in heads and isinstance(model.get("cls_heads"), list):
         for head in model["cls_heads"][:1]:
             _expect(head if isinstance(head, dict) else {}, "activation", "tanh", path)

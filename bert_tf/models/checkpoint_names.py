@@ -11,7 +11,7 @@ Keras.
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 LARGEST_GROUP = 16  # most layers in a group (`{j}`); published models have one
@@ -71,174 +71,6 @@ def in_layer(name: str, i: int, num_layers: int) -> str:
     for placeholder, number in numbers.items():
         name = name.replace(placeholder, str(number))
     return name
-
-
-def same(names: Iterable[str]) -> list[Rule]:
-    """Rules for tensors that have the same name in both projects."""
-    return [Rule(name, name) for name in names]
-
-
-def dense(theirs: str, ours: str, heads_axis: int | None = None) -> list[Rule]:
-    """Rules for a dense layer of TensorFlow.
-
-    Args:
-      theirs, ours: its path in both projects.
-      heads_axis: of its kernel, see `Rule`: 1 for queries, keys and values, 0 for the output of an
-        attention.
-    """
-    bias_axis = 0 if heads_axis == 1 else None  # the output of the attention has no heads
-    return [
-        Rule(f"{theirs}/kernel", f"{ours}/kernel", heads_axis=heads_axis),
-        Rule(f"{theirs}/bias", f"{ours}/bias", heads_axis=bias_axis),
-    ]
-
-
-def norm(theirs: str, ours: str) -> list[Rule]:
-    """Rules for a LayerNorm of TensorFlow."""
-    return [Rule(f"{theirs}/{name}", f"{ours}/{name}") for name in ("gamma", "beta")]
-
-
-def torch_dense(theirs: str, ours: str) -> list[Rule]:
-    """Rules for a Linear of torch, whose weight is the transpose of ours."""
-    return [
-        Rule(f"{theirs}.weight", f"{ours}/kernel", transposed=True),
-        Rule(f"{theirs}.bias", f"{ours}/bias"),
-    ]
-
-
-def torch_norm(theirs: str, ours: str) -> list[Rule]:
-    """Rules for a LayerNorm of torch."""
-    return [Rule(f"{theirs}.weight", f"{ours}/gamma"), Rule(f"{theirs}.bias", f"{ours}/beta")]
-
-
-def torch_scores(theirs: str, ours: str) -> list[Rule]:
-    """Rules for a Linear of torch whose weight is not transposed in ours, as in Google's scores."""
-    return [
-        Rule(f"{theirs}.weight", f"{ours}/output_weights"),
-        Rule(f"{theirs}.bias", f"{ours}/output_bias"),
-    ]
-
-
-def torch_block(theirs: str, ours: str) -> list[Rule]:
-    """Rules for a transformer block with the names of Hugging Face's BERT.
-
-    Args:
-      theirs, ours: the path of block `{i}` in both projects.
-    """
-    layers = {
-        **{f"attention.self.{name}": torch_dense for name in ("query", "key", "value")},
-        "attention.output.dense": torch_dense,
-        "attention.output.LayerNorm": torch_norm,
-        "intermediate.dense": torch_dense,
-        "output.dense": torch_dense,
-        "output.LayerNorm": torch_norm,
-    }
-    return [
-        rule
-        for name, rules in layers.items()
-        for rule in rules(f"{theirs}.{name}", f"{ours}/{name.replace('.', '/')}")
-    ]
-
-
-def torch_embeddings(theirs: str, ours: str) -> list[Rule]:
-    """Rules for embeddings with the names of Hugging Face's BERT."""
-    tables = ("word_embeddings", "position_embeddings", "token_type_embeddings")
-    return [
-        *(Rule(f"{theirs}.{table}.weight", f"{ours}/{table}") for table in tables),
-        *torch_norm(f"{theirs}.LayerNorm", f"{ours}/LayerNorm"),
-    ]
-
-
-def garden_block(theirs: str, ours: str) -> list[Rule]:
-    """Rules for a TransformerEncoderBlock of Model Garden, from the paths of block `{i}`."""
-    attention = f"{theirs}/_attention_layer"
-    return [
-        *dense(f"{attention}/_query_dense", f"{ours}/attention/self/query", 1),
-        *dense(f"{attention}/_key_dense", f"{ours}/attention/self/key", 1),
-        *dense(f"{attention}/_value_dense", f"{ours}/attention/self/value", 1),
-        *dense(f"{attention}/_output_dense", f"{ours}/attention/output/dense", 0),
-        *norm(f"{theirs}/_attention_layer_norm", f"{ours}/attention/output/LayerNorm"),
-        *dense(f"{theirs}/_intermediate_dense", f"{ours}/intermediate/dense"),
-        *dense(f"{theirs}/_output_dense", f"{ours}/output/dense"),
-        *norm(f"{theirs}/_output_layer_norm", f"{ours}/output/LayerNorm"),
-    ]
-
-
-def keras_block(theirs: str, ours: str) -> list[Rule]:
-    """Rules for a TransformerEncoder of keras-hub, from the paths of block `{i}`."""
-    attention = f"{theirs}/self_attention_layer"
-    return [
-        *dense(f"{attention}/query", f"{ours}/attention/self/query", 1),
-        *dense(f"{attention}/key", f"{ours}/attention/self/key", 1),
-        *dense(f"{attention}/value", f"{ours}/attention/self/value", 1),
-        *dense(f"{attention}/attention_output", f"{ours}/attention/output/dense", 0),
-        *norm(f"{attention}_norm", f"{ours}/attention/output/LayerNorm"),
-        *dense(f"{theirs}/feedforward_intermediate_dense", f"{ours}/intermediate/dense"),
-        *dense(f"{theirs}/feedforward_output_dense", f"{ours}/output/dense"),
-        *norm(f"{theirs}/feedforward_layer_norm", f"{ours}/output/LayerNorm"),
-    ]
-
-
-# In Hugging Face's classes, the scores of a text classifier are `out_proj`; those of a token
-# classifier are not.
-OUT_PROJ = {f"classifier.{name}": f"classifier.out_proj.{name}" for name in ("weight", "bias")}
-
-# Google's names of the variables of a block; ours are the same.
-BLOCK = (
-    *(
-        f"attention/{layer}/{name}"
-        for layer in ("self/query", "self/key", "self/value", "output/dense")
-        for name in ("kernel", "bias")
-    ),
-    "attention/output/LayerNorm/gamma",
-    "attention/output/LayerNorm/beta",
-    *(f"{layer}/dense/{n}" for layer in ("intermediate", "output") for n in ("kernel", "bias")),
-    "output/LayerNorm/gamma",
-    "output/LayerNorm/beta",
-)
-
-
-def keras_embeddings(ours: str) -> list[Rule]:
-    """Rules for the embeddings of keras-hub's backbones with segments."""
-    kinds = {"token": "word", "position": "position", "segment": "token_type"}
-    return [
-        *(
-            Rule(f"{theirs}_embedding/embeddings", f"{ours}/{kind}_embeddings")
-            for theirs, kind in kinds.items()
-        ),
-        *norm("embeddings_layer_norm", f"{ours}/LayerNorm"),
-    ]
-
-
-def keras_masked_lm_head() -> list[Rule]:
-    """Rules for keras-hub's masked-LM head."""
-    ours = "cls/predictions"
-    return [
-        *dense("mlm_head/intermediate_dense", f"{ours}/transform/dense"),
-        *norm("mlm_head/intermediate_layer_norm", f"{ours}/transform/LayerNorm"),
-        Rule("mlm_head/output_bias", f"{ours}/output_bias"),
-    ]
-
-
-# {keras-hub's name of a setting: BERT's}
-KERAS_CONFIG = {
-    "vocabulary_size": "vocab_size",
-    "num_layers": "num_hidden_layers",
-    "num_heads": "num_attention_heads",
-    "hidden_dim": "hidden_size",
-    "intermediate_dim": "intermediate_size",
-    "dropout": "hidden_dropout_prob",
-    "max_sequence_length": "max_position_embeddings",
-}
-
-
-def for_each(
-    make: Callable[[str, str], list[Rule]], names: Mapping[str, str], theirs: str, ours: str
-) -> list[Rule]:
-    """The rules from `make` for each pair in `names`, below the paths `theirs` and `ours`."""
-    return [
-        rule for name, our_name in names.items() for rule in make(theirs + name, ours + our_name)
-    ]
 
 
 def no_losses(config: Any, heads: Collection[str]) -> list[str]:
@@ -324,14 +156,17 @@ class GardenNames(Names):
     The rules have the names below the encoder, and below the pretrainer that contains it.
 
     Attributes:
-      marks: a file with one of these names is of this model.
+      marks: a file with all of these names is of this model.
       aliases: {name of a node in other classes of Model Garden: its name in the rules}.
+      hidden: a size that the weights do not show, with the reason; "": they show all sizes. Such a
+        checkpoint needs its params.yaml or configuration file.
       infer: ({their name: shape}, source for messages) -> config.
       params: the keys of the model in params.yaml.
     """
 
     marks: Collection[str]
     aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    hidden: str = ""
     infer: Callable[[Mapping[str, tuple[int, ...]], str], Any]
     params: "GardenParams"
 
@@ -343,16 +178,17 @@ class GardenParams:
     Attributes:
       types: values of the encoder's `type` for this model.
       sizes: {their key: field of the config} of settings that must agree with the weights.
-      rates: {their key: field of the config} of settings that are read from the file.
+      others: {their key: field of the config} of settings that are read from the file.
       only_supported: {their key: the only value that this model can have}.
       activation: (their key, field of the config) of the encoder's activation.
-      masked_lm_activation: the same for the masked-LM head; the field is "" if both are the same.
+      masked_lm_activation: the same for the masked-LM head. The field is "" in a config with one
+        activation for both; otherwise its value is "" where both are the same.
     """
 
     types: Collection[str]
     sizes: Mapping[str, str]
-    rates: Mapping[str, str]
-    only_supported: Mapping[str, Any]
+    others: Mapping[str, str]
+    only_supported: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     activation: tuple[str, str]
     masked_lm_activation: tuple[str, str]
 

@@ -1,14 +1,18 @@
 """What Model Garden's params.yaml adds to a checkpoint without a bert_config.json."""
 
 import copy
+import dataclasses
 import pathlib
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert_tf.checkpoints import checkpoint, garden_params
+from bert_tf.checkpoints.model_variables import variables_of
+from bert_tf.models.albert import AlbertConfig
 from bert_tf.models.bert.checkpoint_names import GARDEN
 from tests.checkpoints.models import make_checkpoint, make_config
 
@@ -156,3 +160,34 @@ def test_damaged_bytes_are_read_or_refused(tmp_path_factory, data):
         garden_params.complete(make_config(), GARDEN.params, str(path), HEADS)
     except ValueError as error:
         assert str(path) in str(error)
+
+
+def albert(**changes):
+    """An ALBERT without weights, that Model Garden can hold."""
+    sizes = {"vocab_size": 64, "embedding_size": 8, "hidden_size": 16, "intermediate_size": 20}
+    sizes |= {"num_hidden_layers": 3, "num_attention_heads": 4, "max_position_embeddings": 16}
+    config = AlbertConfig(**{**sizes, **changes})
+    variables = variables_of(config, (), "embedding")
+    weights = {path: np.zeros(shape, np.float32) for path, shape in variables.shapes.items()}
+    own = make_checkpoint("embedding")
+    return dataclasses.replace(own, config=config, weights=weights)
+
+
+def test_only_the_experiment_says_how_many_layers_share_albert_s_block(tmp_path):
+    folder = tmp_path / "garden"
+    checkpoint.write(albert(), str(folder), "garden")
+    (folder / "albert_config.json").unlink()
+    with pytest.raises(ValueError, match=r"do not show num_hidden_layers.* params.yaml"):
+        checkpoint.read(str(folder))
+    section = {"num_layers": 3, "embedding_width": 8, "hidden_activation": "relu"}
+    write(folder, {"type": "albert", "albert": section})
+    config = checkpoint.read(str(folder)).config
+    assert (config.num_hidden_layers, config.embedding_size, config.hidden_act) == (3, 8, "relu")
+    write(folder, {"type": "albert", "albert": {**section, "embedding_width": 9}})
+    with pytest.raises(ValueError, match="embedding_width is 9, but the weights have 8"):
+        checkpoint.read(str(folder))
+
+
+def test_model_garden_cannot_hold_an_albert_of_several_groups():
+    lost = checkpoint.losses(albert(num_hidden_groups=3), "garden")
+    assert lost == ["num_hidden_groups is 3; Model Garden's ALBERT has one block."]

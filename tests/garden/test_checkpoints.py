@@ -27,7 +27,16 @@ SHAPE = {
     "max_sequence_length": 12,
     "type_vocab_size": 2,
 }
-CASES = ("functional", "v2", "functional_pretrainer", "v2_pretrainer", "relu", "v2_relu")
+CASES = (
+    "functional",
+    "v2",
+    "functional_pretrainer",
+    "v2_pretrainer",
+    "relu",
+    "v2_relu",
+    "albert",
+    "albert_pretrainer",
+)
 
 
 def relu_config(case):
@@ -42,11 +51,22 @@ def relu_config(case):
     return encoders.EncoderConfig(**{"type": kind, kind: bert})
 
 
+def albert_config():
+    """An ALBERT as Model Garden's experiments describe it; nothing else says how deep it is."""
+    sizes = {**SHAPE, "intermediate_size": SHAPE["inner_dim"], "embedding_width": 8}
+    sizes["max_position_embeddings"] = sizes.pop("max_sequence_length")
+    del sizes["inner_dim"]
+    albert = encoders.AlbertEncoderConfig(**{**sizes, "num_layers": 3})
+    return encoders.EncoderConfig(type="albert", albert=albert)
+
+
 def make_model(case):
     """The model, with the attribute under which Model Garden saves it."""
     if case.endswith("relu"):
         return encoders.build_encoder(relu_config(case)), "encoder"
-    if case.startswith("functional"):
+    if case.startswith("albert"):
+        encoder = encoders.build_encoder(albert_config())
+    elif case.startswith("functional"):
         encoder = networks.BertEncoder(**SHAPE, dict_outputs=True)
     else:
         encoder = networks.BertEncoderV2(**SHAPE)
@@ -98,8 +118,9 @@ def folders(tmp_path_factory):
         call(model)
         randomize(model)
         tf.train.Checkpoint(**{name: model}).save(str(folder / "ckpt"))
-        if case.endswith("relu"):
-            hyperparams.save_params_dict_to_yaml(relu_config(case), str(folder / "params.yaml"))
+        if case.endswith("relu") or case.startswith("albert"):
+            config = albert_config() if case.startswith("albert") else relu_config(case)
+            hyperparams.save_params_dict_to_yaml(config, str(folder / "params.yaml"))
         np.savez(folder / "inputs.npz", **INPUTS)
         tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnop"]
         (folder / "vocab.txt").write_text("\n".join(tokens) + "\n")

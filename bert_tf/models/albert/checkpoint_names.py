@@ -3,18 +3,25 @@
 Our variables have the names of BERT's variables in google-research/bert.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from bert_tf.models.albert.config import AlbertConfig
 from bert_tf.models.checkpoint_names import (
-    KERAS_CONFIG,
+    GardenNames,
+    GardenParams,
     GoogleNames,
     HuggingFaceNames,
     KerasNames,
     Rule,
+)
+from bert_tf.models.checkpoint_rules import (
+    KERAS_CONFIG,
     dense,
     for_each,
+    garden_block,
+    garden_poolers,
+    garden_pretrainer,
     keras_block,
     keras_embeddings,
     keras_masked_lm_head,
@@ -164,6 +171,89 @@ GOOGLE = GoogleNames(
     to_config=_google_config,
 )
 
+# Model Garden's AlbertEncoder, and BertPretrainerV2 around it. Its layers are counted, the one that
+# widens the embeddings among them.
+
+_GARDEN_LAYER = "layer_with_weights-{}"
+_GARDEN_TYPES, _GARDEN_NORM, _GARDEN_PROJECT, _GARDEN_BLOCK, _GARDEN_POOLER = map(
+    _GARDEN_LAYER.format, range(2, 7)
+)
+
+
+def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> AlbertConfig:
+    """The config: sizes from {name in the rules: shape}, other settings as in Model Garden."""
+    words = shapes.get("_embedding_layer/embeddings", shapes.get("masked_lm/embedding_table"))
+    try:
+        if words is None:
+            raise KeyError("_embedding_layer/embeddings")
+        hidden, heads, _ = shapes[f"{_GARDEN_BLOCK}/_attention_layer/_query_dense/kernel"]
+        _, intermediate = shapes[f"{_GARDEN_BLOCK}/_intermediate_dense/kernel"]
+        positions, _ = shapes["_position_embedding_layer/embeddings"]
+        types, _ = shapes[f"{_GARDEN_TYPES}/embeddings"]
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{source}: variables of the encoder are missing ({error}).") from error
+    return AlbertConfig(
+        vocab_size=words[0],
+        embedding_size=words[-1],
+        hidden_size=hidden,
+        num_attention_heads=heads,
+        intermediate_size=intermediate,
+        max_position_embeddings=positions,
+        type_vocab_size=types,
+    ).check(source)
+
+
+def _garden_losses(config: AlbertConfig, heads: Collection[str]) -> list[str]:
+    lost = [
+        sentence.replace("Google", "Model Garden") for sentence in _google_losses(config, heads)
+    ]
+    for name in ("num_hidden_groups", "inner_group_num"):
+        if getattr(config, name) != 1:
+            lost.append(f"{name} is {getattr(config, name)}; Model Garden's ALBERT has one block.")
+    return lost
+
+
+GARDEN = GardenNames(
+    rules=[
+        Rule("_embedding_layer/embeddings", f"{_EMBEDDINGS}/word_embeddings"),
+        Rule("_position_embedding_layer/embeddings", f"{_EMBEDDINGS}/position_embeddings"),
+        Rule(f"{_GARDEN_TYPES}/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
+        *norm(_GARDEN_NORM, f"{_EMBEDDINGS}/LayerNorm"),
+        *dense(_GARDEN_PROJECT, _PROJECT),
+        *garden_block(_GARDEN_BLOCK, "albert/encoder/group_0_inner_0"),
+        *garden_poolers(_GARDEN_POOLER, "albert/pooler/dense"),
+        *garden_pretrainer(f"{_EMBEDDINGS}/word_embeddings"),
+    ],
+    losses=_garden_losses,
+    marks=(f"{_GARDEN_PROJECT}/kernel", f"{_GARDEN_POOLER}/kernel"),
+    aliases={
+        _GARDEN_LAYER.format(0): "_embedding_layer",
+        _GARDEN_LAYER.format(1): "_position_embedding_layer",
+    },
+    hidden="num_hidden_layers, because all layers share one block",
+    infer=_garden_config,
+    params=GardenParams(
+        types=("albert",),
+        sizes={
+            "vocab_size": "vocab_size",
+            "embedding_width": "embedding_size",
+            "hidden_size": "hidden_size",
+            "num_attention_heads": "num_attention_heads",
+            "intermediate_size": "intermediate_size",
+            "max_position_embeddings": "max_position_embeddings",
+            "type_vocab_size": "type_vocab_size",
+        },
+        others={
+            "num_layers": "num_hidden_layers",
+            "dropout_rate": "hidden_dropout_prob",
+            "attention_dropout_rate": "attention_probs_dropout_prob",
+            "initializer_range": "initializer_range",
+        },
+        activation=("hidden_activation", "hidden_act"),
+        masked_lm_activation=("mlm_activation", ""),
+    ),
+)
+
 # keras-hub's AlbertBackbone: tanh GELU, epsilon 1e-12, and 1e-5 in the masked-LM head.
 
 _HEAD_EPSILON = 1e-5
@@ -213,4 +303,9 @@ KERAS = KerasNames(
     fixed={"masked_lm_layer_norm_eps": _HEAD_EPSILON},
 )
 
-CHECKPOINT_NAMES = {"hugging_face": HUGGING_FACE, "google": GOOGLE, "keras": KERAS}
+CHECKPOINT_NAMES = {
+    "hugging_face": HUGGING_FACE,
+    "google": GOOGLE,
+    "garden": GARDEN,
+    "keras": KERAS,
+}

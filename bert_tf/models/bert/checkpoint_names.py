@@ -9,16 +9,20 @@ from typing import Any
 
 from bert_tf.models.bert.config import BertConfig
 from bert_tf.models.checkpoint_names import (
-    BLOCK,
-    KERAS_CONFIG,
     GardenNames,
     GardenParams,
     GoogleNames,
     HuggingFaceNames,
     KerasNames,
     Rule,
+)
+from bert_tf.models.checkpoint_rules import (
+    BLOCK,
+    KERAS_CONFIG,
     dense,
     garden_block,
+    garden_poolers,
+    garden_pretrainer,
     keras_block,
     keras_embeddings,
     keras_masked_lm_head,
@@ -153,22 +157,6 @@ GOOGLE = GoogleNames(
 # names of BertEncoderV2; the functional BertEncoder counts its layers.
 
 _GARDEN_LAYER = "_transformer_layers/{i}"
-_HEAD = "classification_heads/0"
-_SPARE_POOLER = "garden/pooler_transform"
-
-
-def _garden_poolers() -> list[Rule]:
-    """The pooler of the encoder, and the pooler of the pretrainer's next-sentence head.
-
-    BertPretrainerV2 trains only the head's pooler, so that is our pooler. If a file has both, the
-    encoder's pooler is the spare one.
-    """
-    encoder = [
-        Rule(f"_pooler_layer/{n}", f"bert/pooler/dense/{n}", spare=f"{_SPARE_POOLER}/{n}")
-        for n in ("kernel", "bias")
-    ]
-    head = dense(f"{_HEAD}/dense", "bert/pooler/dense")
-    return [*encoder, *head, *dense("next_sentence..pooler_dense", "bert/pooler/dense")]
 
 
 def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> BertConfig:
@@ -204,13 +192,8 @@ GARDEN = GardenNames(
         Rule("_type_embedding_layer/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
         *norm("_embedding_norm_layer", f"{_EMBEDDINGS}/LayerNorm"),
         *garden_block(_GARDEN_LAYER, _LAYER),
-        *_garden_poolers(),
-        Rule("masked_lm/embedding_table", _WORDS),
-        *dense("masked_lm/dense", f"{_TRANSFORM}/dense"),
-        *norm("masked_lm/layer_norm", f"{_TRANSFORM}/LayerNorm"),
-        Rule("masked_lm/output_bias.Sbias", "cls/predictions/output_bias"),
-        Rule(f"{_HEAD}/out_proj/kernel", f"{_NEXT_SENTENCE}/output_weights", transposed=True),
-        Rule(f"{_HEAD}/out_proj/bias", f"{_NEXT_SENTENCE}/output_bias"),
+        *garden_poolers("_pooler_layer", "bert/pooler/dense"),
+        *garden_pretrainer(_WORDS),
     ],
     losses=_google_losses,
     marks=("_embedding_norm_layer/gamma",),
@@ -234,7 +217,7 @@ GARDEN = GardenNames(
             "max_position_embeddings": "max_position_embeddings",
             "type_vocab_size": "type_vocab_size",
         },
-        rates={
+        others={
             "dropout_rate": "hidden_dropout_prob",
             "attention_dropout_rate": "attention_probs_dropout_prob",
             "initializer_range": "initializer_range",

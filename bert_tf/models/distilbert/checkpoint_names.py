@@ -5,10 +5,8 @@ Our variables have the names of BERT's variables in google-research/bert.
 
 from collections.abc import Collection
 
-from bert_tf.models.checkpoint_names import (
-    HuggingFaceNames,
-    KerasNames,
-    Rule,
+from bert_tf.models.checkpoint_names import HuggingFaceNames, KerasNames, Rule
+from bert_tf.models.checkpoint_rules import (
     dense,
     keras_block,
     keras_masked_lm_head,

@@ -6,13 +6,10 @@ encoders.
 
 from collections.abc import Collection, Mapping
 
-from bert_tf.models.checkpoint_names import (
+from bert_tf.models.checkpoint_names import GoogleNames, HuggingFaceNames, KerasNames, Rule
+from bert_tf.models.checkpoint_rules import (
     BLOCK,
     OUT_PROJ,
-    GoogleNames,
-    HuggingFaceNames,
-    KerasNames,
-    Rule,
     dense,
     keras_block,
     keras_embeddings,

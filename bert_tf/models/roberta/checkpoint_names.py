@@ -6,12 +6,10 @@ Our variables have the names of BERT's variables in google-research/bert.
 from collections.abc import Collection
 from typing import Any
 
-from bert_tf.models.checkpoint_names import (
+from bert_tf.models.checkpoint_names import HuggingFaceNames, KerasNames, Rule
+from bert_tf.models.checkpoint_rules import (
     KERAS_CONFIG,
     OUT_PROJ,
-    HuggingFaceNames,
-    KerasNames,
-    Rule,
     dense,
     keras_block,
     keras_masked_lm_head,
