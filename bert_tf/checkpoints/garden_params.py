@@ -33,7 +33,7 @@ _YAML_ERRORS = (
 def complete(
     config: EncoderConfig, params: GardenParams, path: str, heads: Collection[str]
 ) -> EncoderConfig:
-    """Adds activations, dropout rates and the like of a file to `config`, which has the weights' sizes.
+    """Adds the settings of a file to `config`, which has the sizes of the weights.
 
     Args:
       config: copied, not changed.
