@@ -4,8 +4,8 @@
 #   bash scripts/test.sh
 #   bash scripts/test.sh tests/data -k label      further words go to pytest
 #
-# Files are spread over up to four processes, one a core; most of a test is tracing, which is one
-# thread. tests/garden compares with Model Garden, which brings Keras 2: it has processes of its own.
+# There are up to four processes, one a core; most of a test is tracing, which is one thread.
+# tests/garden compares with Model Garden, which brings Keras 2: it has processes of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/make_venv.sh test
@@ -25,45 +25,73 @@ for word in "$@"; do
     *) if [ -e "${word%%::*}" ]; then keras_3_paths+=("$word"); else options+=("$word"); fi ;;
   esac
 done
-if [ ${#keras_3_paths[@]} -eq 0 ] && [ ${#garden_paths[@]} -eq 0 ]; then
-  keras_3_paths=(tests)
-  garden_paths=(tests/garden)
-fi
-
 failed=0
 found_tests=0
-run_pytest() {
-  local code=0
-  local TIMEFORMAT="took %0R s, of the processors %0U s" # twice the first, if no core was idle
-  time .venv/bin/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile \
-    --no-loadscope-reorder "$@" || code=$?
-  case $code in
+judge() { # the exit code of pytest
+  case $1 in
     0) found_tests=1 ;;
     5) echo "(no tests here)" ;; # every test was deselected, for example by -k
     *) failed=1 ;;
   esac
 }
+TIMEFORMAT="took %0R s, of the processors %0U s" # twice the first, if no core was idle
+run_pytest() {
+  local code=0
+  time .venv/bin/python -m pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile \
+    --no-loadscope-reorder "$@" || code=$?
+  judge $code
+}
+
+# A part of the tests in one new process; prints what came of it when it has ended, in one piece.
+run_part() {
+  local paths log code=0
+  read -ra paths <<<"$1"
+  log=$(mktemp)
+  echo "== begins: ${1:0:90}"
+  { time .venv/bin/python -m pytest "${paths[@]}" "${@:2}" || code=$?; } >"$log" 2>&1
+  flock "$print_lock" bash -c 'echo "== tests: ${1:0:90}"; cat "$2"' _ "$1" "$log"
+  rm "$log"
+  echo "$code" >>"$codes"
+}
+
+# Every second file of a folder, from the first or the second.
+half() { printf '%s\n' "tests/$1"/test_*.py | awk -v first="$2" 'NR % 2 == first' | tr '\n' ' '; }
+
+# All tests. A part has a new process, because what TensorFlow traced and compiled stays in memory; and
+# as many parts run at once as there are cores, the longest first, so that none is idle at the end.
+run_all_parts() {
+  local parts=(
+    "tests/family"
+    "$(half scripts 1)" "$(half scripts 0)"
+    "tests/checkpoints tests/conformance tests/export"
+    "tests/data tests/finetuning tests/tasks"
+    "$(half training 1)" "$(half training 0)"
+    "tests/tokenization tests/layers tests/models tests/inference"
+    "tests/garden"
+  )
+  local all_others=(tests) path
+  for path in ${parts[*]}; do all_others+=("--ignore=$path"); done
+  parts=("${all_others[*]}" "${parts[@]}")
+  codes=$(mktemp) print_lock=$(mktemp)
+  export codes print_lock TIMEFORMAT
+  export -f run_part
+  printf '%s\0' "${parts[@]}" |
+    xargs -0 -P "$(($(nproc) < 4 ? $(nproc) : 4))" -I{} bash -c 'run_part "$@"' _ {} "$@"
+  local code
+  while read -r code; do judge "$code"; done <"$codes"
+  [ "$(wc -l <"$codes")" -eq ${#parts[@]} ] || failed=1
+  rm "$codes" "$print_lock"
+}
 
 echo "== ruff"
 .venv/bin/ruff check . || failed=1
 .venv/bin/ruff format --check --quiet . || { echo "some files need: ruff format"; failed=1; }
-if [ ${#keras_3_paths[@]} -gt 0 ] && [ "${keras_3_paths[*]}" != tests ]; then
+if [ ${#keras_3_paths[@]} -eq 0 ] && [ ${#garden_paths[@]} -eq 0 ]; then
+  run_all_parts ${options[@]+"${options[@]}"}
+fi
+if [ ${#keras_3_paths[@]} -gt 0 ]; then
   echo "== tests"
   run_pytest --ignore=tests/garden "${keras_3_paths[@]}" ${options[@]+"${options[@]}"}
-elif [ ${#keras_3_paths[@]} -gt 0 ]; then
-  # New processes for each part: what TensorFlow traced and compiled stays in memory, and all of it in
-  # two processes would take more than 24 GB.
-  rest=(tests --ignore=tests/garden)
-  for part in family scripts training "checkpoints conformance export" "data finetuning tasks"; do
-    paths=()
-    for name in $part; do
-      [ ! -d "tests/$name" ] || { paths+=("tests/$name"); rest+=("--ignore=tests/$name"); }
-    done
-    echo "== tests: $part"
-    run_pytest "${paths[@]}" ${options[@]+"${options[@]}"}
-  done
-  echo "== tests: all others"
-  run_pytest "${rest[@]}" ${options[@]+"${options[@]}"}
 fi
 if [ ${#garden_paths[@]} -gt 0 ]; then
   echo "== tests against Model Garden"
