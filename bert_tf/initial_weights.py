@@ -16,6 +16,7 @@ from bert_tf.checkpoints.model_variables import heads_among
 from bert_tf.config.as_json import parse_setting
 from bert_tf.config.task import Settings
 from bert_tf.layers.heads import ClassifierHead
+from bert_tf.layers.quantization import have_ranges, is_range
 from bert_tf.model_folder import assign, read_checkpoint
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tokenization.tokenizer import Tokenizer
@@ -107,7 +108,15 @@ def initialize(model: keras.Model, path: str, tokenizer: Tokenizer) -> None:
     if not checkpoint.config.use_pooler:
         pooler = [part for part in model.encoder.parts if part.kind == "pooler"]
         optional |= {variable.path for part in pooler for variable in part.variables}
+    optional |= {weight.path for weight in model.weights if is_range(weight.path)}
     assign(model, _of_the_same_task(checkpoint, model), source=path, optional=optional)
+    is_lost = have_ranges(checkpoint.weights) and not have_ranges(w.path for w in model.weights)
+    if is_lost:
+        logging.warning(
+            "%s was trained for int8. Its ranges are LEFT OUT; --config.quantization.bits=8 keeps "
+            "them.",
+            path,
+        )
 
 
 def _of_the_same_task(checkpoint: Checkpoint, model: keras.Model) -> Weights:

@@ -259,9 +259,10 @@ def build(
     settings, facts = _loadable(checkpoint)
     config = ExperimentConfig(model=checkpoint.config, data=checkpoint.data, task=settings)
     config.train.dtype = checkpoint.dtype if dtype is None else dtype
-    task = make_task(config, checkpoint.tokenizer, facts)
     has_ranges = quantization.have_ranges(checkpoint.weights)
-    with roles.filled_later() as draw, quantization.with_ranges(has_ranges or with_ranges):
+    config.quantization.bits = 8 if has_ranges or with_ranges else 0
+    task = make_task(config, checkpoint.tokenizer, facts)
+    with roles.filled_later() as draw, quantization.with_ranges(config.quantization.is_on):
         model = task.build_model()
     # The head of another project can be incomplete. A random classifier would be useless.
     heads = [weight.path for weight in model.weights if heads_among([weight.path]) - {"classifier"}]

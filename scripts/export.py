@@ -25,9 +25,9 @@ import reading_flags
 from absl import flags
 
 from bert_tf import app
+from bert_tf.config.quantization import CALIBRATIONS
 from bert_tf.data import labelled
 from bert_tf.export import PRECISIONS
-from bert_tf.quantization.histogram import METHODS
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("model", None, "Model folder, work directory or checkpoint of another project.")
@@ -50,7 +50,7 @@ flags.DEFINE_integer(
 flags.DEFINE_enum(
     "calibration",
     "mse",
-    METHODS,
+    CALIBRATIONS,
     "How the range of an activation is chosen: the least mean squared error of the rounded values, "
     "a --calibration_percentile of the values at both ends, or all values (max).",
 )

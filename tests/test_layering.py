@@ -77,6 +77,7 @@ _MAY_IMPORT = {
         "locks",
         "layers.dropout",
         "layers.fused",
+        "layers.quantization",
         "layers.roles",
         "machine",
         "processes",
@@ -100,11 +101,12 @@ _MAY_IMPORT = {
         "tokenization",
     ],
     # Rounding in NumPy, and the ranges of a model's layers.
-    "quantization": ["layers.quantization", "listed_names"],
+    "quantization": ["config.quantization", "layers.quantization", "listed_names"],
     "initial_weights": [
         "checkpoints",
         "config",
         "layers.heads",
+        "layers.quantization",
         "model_folder",
         "models",
         "tokenization",

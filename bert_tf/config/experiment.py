@@ -18,6 +18,7 @@ from bert_tf.config.old_names import (
     hand_over,
 )
 from bert_tf.config.phases import PhaseConfig, check_phases
+from bert_tf.config.quantization import QuantizationConfig
 from bert_tf.config.ranges import check_ranges
 from bert_tf.config.task import Settings
 from bert_tf.models.bert import BertConfig
@@ -230,6 +231,7 @@ class ExperimentConfig:
       task: the Config of a task, `bert_tf.tasks.<name>.Config`.
       optimizer: how the weights are updated.
       train: how long and how the model is trained.
+      quantization: training aware of int8.
     """
 
     model: EncoderConfig = dataclasses.field(default_factory=BertConfig)
@@ -237,6 +239,7 @@ class ExperimentConfig:
     task: Settings = dataclasses.field(default_factory=_default_task)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    quantization: QuantizationConfig = dataclasses.field(default_factory=QuantizationConfig)
 
     FORMAT_VERSION: ClassVar[int] = 2
 
@@ -266,6 +269,7 @@ class ExperimentConfig:
         self.data.check()
         self.task.check(self)
         self.optimizer.check()
+        self.quantization.check()
         check_ranges("train", train, ranges.TRAIN)
         if train.on_spike not in ("stop", "skip"):
             raise ValueError(f"train.on_spike is {train.on_spike!r}; expected 'stop' or 'skip'.")

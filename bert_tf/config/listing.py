@@ -20,6 +20,7 @@ from bert_tf.config.experiment import (
     OptimizerConfig,
     TrainConfig,
 )
+from bert_tf.config.quantization import QuantizationConfig
 from bert_tf.models.model import EncoderConfig
 
 _ENTRY = re.compile(r"^(?P<names>\w+(?:, \w+)*): (?P<text>.*)$")
@@ -27,6 +28,7 @@ _GENERAL = {
     "data": DataConfig,
     "optimizer": OptimizerConfig,
     "train": TrainConfig,
+    "quantization": QuantizationConfig,
     "distill": DistillConfig,
 }
 

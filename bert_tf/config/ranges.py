@@ -68,6 +68,11 @@ DISTILL: Mapping[str, Range] = {
     "augment_share": SHARE,
     "augment_guesses": COUNT_FROM_ONE,
 }
+QUANTIZATION: Mapping[str, Range] = {
+    "percentile": ("more than 50 and at most 100", lambda value: 50 < value <= 100),
+    "largest_error": NOT_NEGATIVE,
+    "calibration_rows": COUNT_FROM_ONE,
+}
 
 
 def check_ranges(section: str, values: Any, ranges: Mapping[str, Range]) -> None:

@@ -5,9 +5,9 @@ Shape suffixes: N bins, C candidates.
 
 import numpy as np
 
+from bert_tf.config.quantization import CALIBRATIONS
 from bert_tf.quantization.integers import HIGHEST, LOWEST, Range
 
-METHODS = ("mse", "percentile", "max")
 _BINS = 4096
 _STEPS = HIGHEST - LOWEST
 _SHARES = np.geomspace(1.0, 0.02, 60)  # of the largest value, tried as an end of the range
@@ -61,8 +61,10 @@ class Histogram:
         Raises:
           ValueError: an unknown method.
         """
-        if method not in METHODS:
-            raise ValueError(f"calibration is {method!r}; expected one of {', '.join(METHODS)}.")
+        if method not in CALIBRATIONS:
+            raise ValueError(
+                f"calibration is {method!r}; expected one of {', '.join(CALIBRATIONS)}."
+            )
         if method == "percentile":
             return self._percentile(percentile / 100)
         if method == "mse":

@@ -8,6 +8,7 @@ import tensorflow as tf
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.config.task import Facts
+from bert_tf.layers.quantization import with_ranges
 from bert_tf.models.encoder import Encoder
 from bert_tf.models.keras_files import register
 from bert_tf.models.model import EncoderConfig
@@ -44,7 +45,8 @@ class TaskModel(keras.Model):
         """The model of what `get_config` returned."""
         settings = as_json.from_dict(ExperimentConfig, config["config"], where=cls.__name__)
         facts = as_json.from_dict(settings.task.FACTS, config["facts"], where=cls.__name__)
-        return cls(settings, facts, name=config["name"])
+        with with_ranges(settings.quantization.is_on):
+            return cls(settings, facts, name=config["name"])
 
 
 def make_encoder(

@@ -14,6 +14,7 @@ import tensorflow as tf
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.layers import fused
 from bert_tf.layers.dropout import fold_in
+from bert_tf.layers.quantization import with_ranges
 from bert_tf.tasks.task import Batch, Task
 from bert_tf.training.distribution import is_on_cpu
 from bert_tf.training.optimizers import schedules
@@ -53,7 +54,8 @@ class TrainState:
     def create(cls, task: Task, config: ExperimentConfig) -> "TrainState":
         """A model with weights drawn from `config.train.seed`, and zero slots."""
         keras.utils.set_random_seed(config.train.seed)
-        model = task.build_model()
+        with with_ranges(config.quantization.is_on):
+            model = task.build_model()
         return cls(
             model=model,
             optimizer=Optimizer(config.optimizer, weights_of(model), places_of(model)),

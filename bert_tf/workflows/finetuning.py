@@ -24,6 +24,7 @@ from bert_tf.training.evaluate import Evaluator
 from bert_tf.training.loop import Session, train
 from bert_tf.training.run import Trained
 from bert_tf.workflows import out_of_fold
+from bert_tf.workflows.calibrating import calibrated, check_quantization
 from bert_tf.workflows.start import Start, config_of, with_devices
 
 _SESSION = Session()
@@ -209,6 +210,7 @@ def prepare(
     """
     check_is_trained_here(config)
     check_start(start)
+    check_quantization(config, start.checkpoint)
     config = start.with_model(config)
     tokenizer = start.tokenizer()
     config.check()
@@ -229,7 +231,9 @@ def prepare(
         "train_data": data.train.arrays,
         "eval_data": watched and watched.arrays,
         "work_dir": work_dir,
-        "initialize": initial_weights.initializer(start.checkpoint, tokenizer),
+        "initialize": calibrated(
+            initial_weights.initializer(start.checkpoint, tokenizer), task, data.train.arrays
+        ),
         "made_of": {
             "data": sha256(files.train) + rows,
             "initial weights": start.identity,

@@ -8,8 +8,13 @@ import tensorflow as tf
 from absl import logging
 
 from bert_tf.config.experiment import OptimizerConfig
+from bert_tf.layers import roles
 from bert_tf.listed_names import in_short
 from bert_tf.training.optimizers.places import Place, places_of
+
+# The ends of a range are numbers like 10, and Adam moves every number by about the rate: at 2e-5 a
+# short fine-tuning would not move them at all.
+_RATE_OF_RANGES = 100.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,8 +69,9 @@ def _pace(config: OptimizerConfig, place: Place) -> Pace:
         "embeddings": config.freeze_embeddings,
         "block": place.depth <= config.num_frozen_layers,
     }
+    rate = _RATE_OF_RANGES if place.role == roles.RANGE else 1.0
     return Pace(
-        factor=config.layer_decay**place.below_top,
+        factor=rate * config.layer_decay**place.below_top,
         release=config.unfreeze_every * place.below_top,
         is_frozen=is_frozen.get(place.kind, False),
     )
