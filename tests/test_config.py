@@ -221,7 +221,7 @@ def test_a_misspelt_key_on_the_command_line_is_one_line_with_the_known_ones(comm
     [
         (
             "optimiser.beta_1",
-            " has no key 'optimiser'. Known: data, model, optimizer, task, train.",
+            " has no key 'optimiser'. Known: data, model, optimizer, quantization, task, train.",
         ),
         ("train.sed", ".train has no key 'sed'. Known: checkpoint_every, dtype, "),
         ("train.seed.x", ".train.seed has no keys."),
