@@ -80,7 +80,9 @@ def make_cases(task: Explain, rows: Rows, beliefs: list[Belief]) -> Cases:
     return Cases(
         beliefs,
         {name: values[chosen] for name, values in batch.items()},
-        np.array([belief.place for belief in beliefs], np.int32).reshape(len(beliefs), -1),
+        np.array([belief.place for belief in beliefs], np.int32).reshape(
+            len(beliefs), -1 if beliefs else 1
+        ),
         rows.word_ids[chosen],
         [rows.words[row] for row in chosen],
         batch["input_mask"].sum(axis=1)[chosen],

@@ -133,6 +133,9 @@ class Explainer:
         """
         rows = words.encode(self.task, columns)
         cases = make_cases(self.task, rows, self._believed(rows, keeps))
+        if not len(cases):
+            nothing = {method: [] for method in self.settings.methods}
+            return Explained(rows, cases, np.zeros(0, np.float32), nothing, [], [])
         everything = np.ones(cases.word_ids.shape, np.float32)
         beliefs, _ = self.believer.beliefs(cases, np.arange(len(cases)), everything)
         parts = {method: self._methods[method](cases) for method in self.settings.methods}

@@ -164,6 +164,13 @@ def test_a_wrong_tag_has_the_colours_of_its_word_and_a_missed_one_those_of_no_ta
     assert len(missed) == len(found) and missed != found
 
 
+def test_where_nothing_can_be_explained_there_are_no_colours():
+    """A wrong tag of a word that the model, asked once more, does not tag: scores round."""
+    task, model = model_of(kind="tags")
+    text = KINDS["tags"][1][0][0]
+    assert word_parts(task, model, [Wrong((text,), "PER", len(text))]) == [[]]
+
+
 def test_a_report_colours_the_words_of_its_mistakes():
     judged = dataclasses.replace(made.of_labels(), inputs=[(t,) for t in made.of_labels().texts])
     content = {"sets": {"dev": errors.analyse(judged)}, "comparisons": {}, "training": None}
