@@ -16,19 +16,18 @@ from absl import logging
 
 from bert_tf.checkpoints import encoders, garden_params, google, mapping, own_tokenizer
 from bert_tf.checkpoints.checkpoint import Checkpoint
-from bert_tf.checkpoints.found_task import found_task
+from bert_tf.checkpoints.found_task import task_without_classifier
 from bert_tf.checkpoints.mapping import Entry, Row, Tensors
 from bert_tf.checkpoints.model_variables import heads_among, variables_among
 from bert_tf.checkpoints.source_files import Files
 from bert_tf.checkpoints.tensorflow_file import TensorflowFile
-from bert_tf.models.checkpoint_names import GardenNames, in_layer
+from bert_tf.models.checkpoint_names import PLACEHOLDER, GardenNames, GardenPretrainer, in_layer
 from bert_tf.models.model import EncoderConfig
 
 _NAME = "garden"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
-_OUTER = ("model/encoder_network/", "encoder_network/", "model/encoder/", "encoder/", "model/", "")
-# Nodes of BertPretrainerV2 itself; all other nodes belong to the encoder.
-_PRETRAINER = ("masked_lm/", "classification_heads/", "next_sentence..")
+# Paths to the encoder; {} is the pretrainer's attribute.
+_OUTER = ("model/{}/", "{}/", "model/encoder/", "encoder/", "model/", "")
 
 
 def read(files: Files) -> Checkpoint:
@@ -36,7 +35,8 @@ def read(files: Files) -> Checkpoint:
     file = TensorflowFile(files)
     names, plain = _recognise(file)
     shapes = {name: file.shapes[full] for name, full in plain.items()}
-    found = Tensors(shapes, lambda name: file.read(plain[name]), file.prefix)
+    left_out = names.pretrainer.left_out(shapes)
+    found = Tensors(shapes, lambda name: file.read(plain[name]), file.prefix, left_out)
     config_path = google.find_config(files)
     if config_path:
         config = encoders.read_config(config_path)
@@ -45,9 +45,7 @@ def read(files: Files) -> Checkpoint:
         config = _inferred(names, found, files)
     mapping.check_layers(names.rules, found, config)
     paths = mapping.paths_in(names.rules, found, config.num_hidden_layers)
-    heads = heads_among(paths)
-    name = "pretraining" if "masked_lm" in heads else "embedding"
-    task = found_task(name, next_sentence="next_sentence" in heads)
+    task = task_without_classifier(heads_among(paths))
     config, variables = variables_among(paths, config, task.name)
     weights, rows = mapping.read(names.rules, found, variables, config)
     rows = [dataclasses.replace(row, theirs=plain[row.theirs]) for row in rows]
@@ -63,10 +61,9 @@ def _recognise(file: TensorflowFile) -> tuple[GardenNames, dict[str, str]]:
     }
     for _, names in encoders.known(_NAME):
         for outer in _OUTER:
-            plain = {
-                _without_aliases(name, names): full
-                for name, full in _without_outer(full_names, outer)
-            }
+            inside = dict(_without_outer(full_names, outer.format(names.pretrainer.encoder)))
+            aliases = names.aliases(inside)
+            plain = {_without_aliases(name, names, aliases): full for name, full in inside.items()}
             if all(mark in plain for mark in names.marks):
                 return names, plain
     raise ValueError(
@@ -83,15 +80,18 @@ def _without_outer(full_names: Mapping[str, str], outer: str) -> Iterator[tuple[
             yield plain, full
 
 
-def _without_aliases(name: str, names: GardenNames) -> str:
+def _without_aliases(name: str, names: GardenNames, aliases: Mapping[str, str]) -> str:
     """Replaces another name of a node by the name in the rules."""
     known = {rule.theirs for rule in names.rules}
-    for alias, node in names.aliases.items():
-        pattern = re.escape(alias).replace(r"\{i\+4\}", r"(?P<i>\d{1,9})")
-        pattern = pattern.replace(r"\{n\+4\}", r"\d{1,9}")
+    for alias, node in aliases.items():
+        number = re.search(PLACEHOLDER, alias)
+        pattern = re.escape(alias)
+        if number:
+            pattern = pattern.replace(re.escape(number[0]), r"(?P<number>\d{1,9})")
         match = re.fullmatch(f"{pattern}/(?P<rest>.*)", name, re.DOTALL)
         if match and f"{node}/{match['rest']}" in known:
-            layer = int(match["i"]) - 4 if "{i+4}" in alias else 0
+            is_layer = number and number["what"] == "i"
+            layer = int(match["number"]) - int(number["plus"]) if is_layer else 0
             return f"{in_layer(node, layer, 0)}/{match['rest']}"
     return name
 
@@ -132,16 +132,18 @@ def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
     for entry in entries:
         if entry.ours not in values:
             values[entry.ours] = tf.Variable(entry.read(), dtype=tf.float32)
+    pretrainer = names.pretrainer
     encoder = _Node()
-    encoder.put_all((e for e in entries if not e.theirs.startswith(_PRETRAINER)), values)
-    encoder.add_aliases(names.aliases, config.num_hidden_layers)
+    encoder.put_all((e for e in entries if not e.theirs.startswith(pretrainer.nodes)), values)
+    encoder.add_aliases(names.aliases([e.theirs for e in entries]), config.num_hidden_layers)
     root = _Node()
     root.encoder = root.model = encoder
-    if "masked_lm" in heads:
-        root.model = pretrainer = _Node()
-        pretrainer.encoder_network = encoder
-        pretrainer.put_all(_of_pretrainer(entries, heads), values)
-        root.masked_lm = pretrainer.masked_lm
+    if own := _of_pretrainer(entries, pretrainer, heads):
+        root.model = _Node()
+        setattr(root.model, pretrainer.encoder, encoder)
+        root.model.put_all(own, values)
+        if hasattr(root.model, "masked_lm"):
+            root.masked_lm = root.model.masked_lm
     tf.train.Checkpoint(**root.children()).write(posixpath.join(folder, "bert_model.ckpt"))
     google.write_config(checkpoint, folder)
     return [
@@ -150,11 +152,19 @@ def write(checkpoint: Checkpoint, folder: str) -> list[Row]:
     ]
 
 
-def _of_pretrainer(entries: Iterable[Entry], heads: Collection[str]) -> Iterator[Entry]:
-    for entry in entries:
-        with_pairs = "next_sentence" in heads or not entry.theirs.startswith("classification_heads")
-        if entry.theirs.startswith(_PRETRAINER[:2]) and with_pairs:
-            yield entry
+def _of_pretrainer(
+    entries: Iterable[Entry], pretrainer: GardenPretrainer, heads: Collection[str]
+) -> list[Entry]:
+    """The tensors of the class around the encoder; none where its heads are missing."""
+    if not {"masked_lm", "replaced_tokens"} & set(heads):
+        return []
+    with_pairs = "next_sentence" in heads
+    return [
+        entry
+        for entry in entries
+        if entry.theirs.startswith(pretrainer.nodes)
+        and (with_pairs or not entry.theirs.startswith(("classification_heads", "next_sentence..")))
+    ]
 
 
 class _Node(tf.train.Checkpoint):

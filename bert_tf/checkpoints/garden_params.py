@@ -46,7 +46,7 @@ def complete(
         weights, or has a setting that bert_tf does not support.
     """
     model = _section(_section(_load(path), "task"), "model")
-    encoder = _encoder(_section(model, "encoder"), params, path)
+    encoder = _encoder(_section(model, params.section), params, path)
     for theirs, ours in params.sizes.items():
         expected = getattr(config, ours)
         if encoder.get(theirs, expected) != expected:

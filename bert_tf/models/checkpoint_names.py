@@ -11,9 +11,11 @@ Keras.
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+PLACEHOLDER = r"\{(?P<what>[in])(?:\+(?P<plus>\d))?\}"
 LARGEST_GROUP = 16  # most layers in a group (`{j}`); published models have one
 
 
@@ -23,8 +25,8 @@ class Rule:
 
     Attributes:
       theirs: its name in the file. `{i}` is the number of the layer, `{n}` the number of layers;
-        `{i+4}` and `{n+4}` are these numbers plus 4. For layers in groups, `{i}` is the number of
-        the group, and `{j}` the number in the group.
+        `{i+4}` and `{n+4}` are these numbers plus 4, and so on. For layers in groups, `{i}` is the
+        number of the group, and `{j}` the number in the group.
       ours: the path of our variable, with `{i}`, or `{i}` and `{j}`.
       transposed: theirs is the transpose of ours.
       heads_axis: the axis of ours that is two axes in theirs, [number of heads, head size]. None:
@@ -66,11 +68,11 @@ class Rule:
 
 
 def in_layer(name: str, i: int, num_layers: int) -> str:
-    """Replaces `{i}`, `{i+4}`, `{n}` and `{n+4}` in a name with the numbers of layer `i`."""
-    numbers = {"{i}": i, "{i+4}": i + 4, "{n}": num_layers, "{n+4}": num_layers + 4}
-    for placeholder, number in numbers.items():
-        name = name.replace(placeholder, str(number))
-    return name
+    """Replaces `{i}`, `{i+4}`, `{n}`, `{n+5}` and the like with the numbers of layer `i`."""
+    numbers = {"i": i, "n": num_layers}
+    return re.sub(
+        PLACEHOLDER, lambda found: str(numbers[found["what"]] + int(found["plus"] or 0)), name
+    )
 
 
 def no_losses(config: Any, heads: Collection[str]) -> list[str]:
@@ -150,6 +152,21 @@ class GoogleNames(Names):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class GardenPretrainer:
+    """A class of Model Garden that contains an encoder; by default BertPretrainerV2.
+
+    Attributes:
+      encoder: the attribute that is the encoder.
+      nodes: how the names of its own tensors begin; all others are the encoder's.
+      left_out: all names in the file -> {name: why it is left out}.
+    """
+
+    encoder: str = "encoder_network"
+    nodes: tuple[str, ...] = ("masked_lm/", "classification_heads/", "next_sentence..")
+    left_out: Callable[[Collection[str]], dict[str, str]] = lambda names: {}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class GardenNames(Names):
     """A model in the format of TensorFlow Model Garden.
 
@@ -157,18 +174,21 @@ class GardenNames(Names):
 
     Attributes:
       marks: a file with all of these names is of this model.
-      aliases: {name of a node in other classes of Model Garden: its name in the rules}.
+      aliases: all names in a file -> {name of a node in other classes of Model Garden: its name in
+        the rules}.
       hidden: a size that the weights do not show, with the reason; "": they show all sizes. Such a
         checkpoint needs its params.yaml or configuration file.
       infer: ({their name: shape}, source for messages) -> config.
       params: the keys of the model in params.yaml.
+      pretrainer: the class around the encoder.
     """
 
     marks: Collection[str]
-    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    aliases: Callable[[Collection[str]], Mapping[str, str]]
     hidden: str = ""
     infer: Callable[[Mapping[str, tuple[int, ...]], str], Any]
     params: "GardenParams"
+    pretrainer: GardenPretrainer = GardenPretrainer()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -176,6 +196,7 @@ class GardenParams:
     """The encoder's section of Model Garden's params.yaml.
 
     Attributes:
+      section: the encoder's key in the section of the model.
       types: values of the encoder's `type` for this model.
       sizes: {their key: field of the config} of settings that must agree with the weights.
       others: {their key: field of the config} of settings that are read from the file.
@@ -185,6 +206,7 @@ class GardenParams:
         activation for both; otherwise its value is "" where both are the same.
     """
 
+    section: str = "encoder"
     types: Collection[str]
     sizes: Mapping[str, str]
     others: Mapping[str, str]

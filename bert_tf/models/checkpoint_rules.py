@@ -96,6 +96,39 @@ def garden_block(theirs: str, ours: str) -> list[Rule]:
     ]
 
 
+def garden_encoder(embeddings: str, layer: str) -> list[Rule]:
+    """Rules for Model Garden's BertEncoderV2 without its pooler.
+
+    Args:
+      embeddings: the path of our embeddings.
+      layer: the path of our block `{i}`.
+    """
+    tables = {"_embedding": "word", "_position_embedding": "position"}
+    tables["_type_embedding"] = "token_type"
+    return [
+        *(
+            Rule(f"{theirs}_layer/embeddings", f"{embeddings}/{ours}_embeddings")
+            for theirs, ours in tables.items()
+        ),
+        *norm("_embedding_norm_layer", f"{embeddings}/LayerNorm"),
+        *garden_block("_transformer_layers/{i}", layer),
+    ]
+
+
+def garden_functional(*, has_projection: bool) -> dict[str, str]:
+    """{node of Model Garden's functional BertEncoder, which counts its layers: BertEncoderV2's}.
+
+    Args:
+      has_projection: there is a layer between embeddings and blocks.
+    """
+    nodes = ["_embedding_layer", "_position_embedding_layer", "_type_embedding_layer"]
+    nodes += ["_embedding_norm_layer", *(["_embedding_projection"] if has_projection else [])]
+    names = {f"layer_with_weights-{number}": node for number, node in enumerate(nodes)}
+    names[f"layer_with_weights-{{i+{len(nodes)}}}"] = "_transformer_layers/{i}"
+    names[f"layer_with_weights-{{n+{len(nodes)}}}"] = "_pooler_layer"
+    return names
+
+
 def garden_poolers(theirs: str, ours: str) -> list[Rule]:
     """Rules for the pooler of an encoder of Model Garden, and of the head of BertPretrainerV2.
 

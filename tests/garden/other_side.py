@@ -22,7 +22,9 @@ def main() -> None:
         inputs = np.load(os.path.join(folder, "inputs.npz"))
         _, model = model_folder.build(checkpoint)
         np.savez(os.path.join(folder, "outputs.npz"), **outputs_of(checkpoint, model, inputs))
-        foreign.write(checkpoint, os.path.join(folder, "back"), "garden")
+        is_electra = checkpoint.config.model_type == "electra"  # it has no pooler to write
+        back = os.path.join(folder, "back")
+        foreign.write(checkpoint, back, "garden", allow_lossy=is_electra)
 
 
 if __name__ == "__main__":

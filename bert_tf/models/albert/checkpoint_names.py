@@ -226,7 +226,7 @@ GARDEN = GardenNames(
     ],
     losses=_garden_losses,
     marks=(f"{_GARDEN_PROJECT}/kernel", f"{_GARDEN_POOLER}/kernel"),
-    aliases={
+    aliases=lambda names: {
         _GARDEN_LAYER.format(0): "_embedding_layer",
         _GARDEN_LAYER.format(1): "_position_embedding_layer",
     },

@@ -20,7 +20,8 @@ from bert_tf.models.checkpoint_rules import (
     BLOCK,
     KERAS_CONFIG,
     dense,
-    garden_block,
+    garden_encoder,
+    garden_functional,
     garden_poolers,
     garden_pretrainer,
     keras_block,
@@ -156,8 +157,6 @@ GOOGLE = GoogleNames(
 # Model Garden's BertEncoder and BertEncoderV2, and BertPretrainerV2 around them. The rules have the
 # names of BertEncoderV2; the functional BertEncoder counts its layers.
 
-_GARDEN_LAYER = "_transformer_layers/{i}"
-
 
 def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> BertConfig:
     """The config: sizes from {name in the rules: shape}, other settings as in Model Garden."""
@@ -187,24 +186,13 @@ def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> BertCo
 
 GARDEN = GardenNames(
     rules=[
-        Rule("_embedding_layer/embeddings", _WORDS),
-        Rule("_position_embedding_layer/embeddings", f"{_EMBEDDINGS}/position_embeddings"),
-        Rule("_type_embedding_layer/embeddings", f"{_EMBEDDINGS}/token_type_embeddings"),
-        *norm("_embedding_norm_layer", f"{_EMBEDDINGS}/LayerNorm"),
-        *garden_block(_GARDEN_LAYER, _LAYER),
+        *garden_encoder(_EMBEDDINGS, _LAYER),
         *garden_poolers("_pooler_layer", "bert/pooler/dense"),
         *garden_pretrainer(_WORDS),
     ],
     losses=_google_losses,
     marks=("_embedding_norm_layer/gamma",),
-    aliases={
-        "layer_with_weights-0": "_embedding_layer",
-        "layer_with_weights-1": "_position_embedding_layer",
-        "layer_with_weights-2": "_type_embedding_layer",
-        "layer_with_weights-3": "_embedding_norm_layer",
-        "layer_with_weights-{i+4}": _GARDEN_LAYER,
-        "layer_with_weights-{n+4}": "_pooler_layer",
-    },
+    aliases=lambda names: garden_functional(has_projection=False),
     infer=_garden_config,
     params=GardenParams(
         types=("bert", "bert_v2"),

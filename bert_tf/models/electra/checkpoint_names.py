@@ -4,13 +4,24 @@ Our variables have the names of google-research/electra; heads have the same pat
 encoders.
 """
 
+import re
 from collections.abc import Collection, Mapping
 
-from bert_tf.models.checkpoint_names import GoogleNames, HuggingFaceNames, KerasNames, Rule
+from bert_tf.models.checkpoint_names import (
+    GardenNames,
+    GardenParams,
+    GardenPretrainer,
+    GoogleNames,
+    HuggingFaceNames,
+    KerasNames,
+    Rule,
+)
 from bert_tf.models.checkpoint_rules import (
     BLOCK,
     OUT_PROJ,
     dense,
+    garden_encoder,
+    garden_functional,
     keras_block,
     keras_embeddings,
     norm,
@@ -26,6 +37,7 @@ from bert_tf.models.electra.config import ElectraConfig
 _EMBEDDINGS, _LAYER = "electra/embeddings", "electra/encoder/layer_{i}"
 _PROJECT = "electra/embeddings_project"
 _TRANSFORM, _DISCRIMINATOR = "cls/predictions/transform", "discriminator_predictions"
+_GARDEN_TABLE = "masked_lm/embedding_table"
 _TANH_FORMS = ("gelu_new", "gelu_pytorch_tanh")
 
 HUGGING_FACE = HuggingFaceNames(
@@ -132,6 +144,109 @@ GOOGLE = GoogleNames(
 )
 
 
+# Model Garden's ElectraPretrainer, whose encoders are BertEncoders, with layers that are counted or
+# named. Both encoders have a pooler, which learns nothing.
+
+_GARDEN_POOLER = "_pooler_layer/"
+
+
+def _garden_aliases(names: Collection[str]) -> dict[str, str]:
+    projections = ("layer_with_weights-4/kernel", "_embedding_projection/kernel")
+    return garden_functional(has_projection=any(name in names for name in projections))
+
+
+def _garden_left_out(names: Collection[str]) -> dict[str, str]:
+    """{name: why it is left out}: the generator, but not a table that both encoders share."""
+    is_shared = "_embedding_layer/embeddings" not in names
+    left_out = {
+        name: "of the generator"
+        for name in names
+        if name.startswith(("generator_network/", "masked_lm/", "classification/"))
+        and not (is_shared and name == _GARDEN_TABLE)
+    }
+    pooler = {name: "the pooler, which ELECTRA does not have" for name in names}
+    return left_out | {n: why for n, why in pooler.items() if n.startswith(_GARDEN_POOLER)}
+
+
+def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> ElectraConfig:
+    """The config: sizes from {name in the rules: shape}, other settings as in Model Garden."""
+    block = "_transformer_layers/0"
+    words = shapes.get("_embedding_layer/embeddings", shapes.get(_GARDEN_TABLE))
+    try:
+        if words is None:
+            raise KeyError("_embedding_layer/embeddings")
+        hidden, heads, _ = shapes[f"{block}/_attention_layer/_query_dense/kernel"]
+        _, intermediate = shapes[f"{block}/_intermediate_dense/kernel"]
+        positions, _ = shapes["_position_embedding_layer/embeddings"]
+        types, _ = shapes["_type_embedding_layer/embeddings"]
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{source}: variables of the encoder are missing ({error}).") from error
+    query = re.compile(r"_transformer_layers/\d+/_attention_layer/_query_dense/bias")
+    return ElectraConfig(
+        vocab_size=words[0],
+        embedding_size=words[-1],
+        hidden_size=hidden,
+        num_hidden_layers=sum(query.fullmatch(name) is not None for name in shapes),
+        num_attention_heads=heads,
+        intermediate_size=intermediate,
+        hidden_act="gelu_new",
+        max_position_embeddings=positions,
+        type_vocab_size=types,
+    ).check(source)
+
+
+def _garden_losses(config: ElectraConfig, heads: Collection[str]) -> list[str]:
+    del heads
+    lost = []
+    if config.hidden_act == "gelu":
+        lost.append("hidden_act is the exact gelu; Model Garden's is the tanh form.")
+    if config.layer_norm_eps != 1e-12:
+        lost.append(f"layer_norm_eps is {config.layer_norm_eps}; Model Garden's is 1e-12.")
+    lost.append("there is no pooler; Model Garden always has one, with random initial weights.")
+    return lost
+
+
+GARDEN = GardenNames(
+    rules=[
+        *garden_encoder(_EMBEDDINGS, _LAYER),
+        Rule(_GARDEN_TABLE, f"{_EMBEDDINGS}/word_embeddings"),
+        *dense("_embedding_projection", _PROJECT),
+        *dense("discriminator_projection", f"{_DISCRIMINATOR}/dense"),
+        *dense("discriminator_head", f"{_DISCRIMINATOR}/dense_prediction"),
+    ],
+    losses=_garden_losses,
+    marks=("discriminator_projection/kernel",),
+    aliases=_garden_aliases,
+    infer=_garden_config,
+    params=GardenParams(
+        section="discriminator_encoder",
+        types=("bert", "bert_v2"),
+        sizes={
+            "vocab_size": "vocab_size",
+            "hidden_size": "hidden_size",
+            "num_layers": "num_hidden_layers",
+            "num_attention_heads": "num_attention_heads",
+            "intermediate_size": "intermediate_size",
+            "max_position_embeddings": "max_position_embeddings",
+            "type_vocab_size": "type_vocab_size",
+        },
+        others={
+            "dropout_rate": "hidden_dropout_prob",
+            "attention_dropout_rate": "attention_probs_dropout_prob",
+            "initializer_range": "initializer_range",
+        },
+        only_supported={"norm_first": False},
+        activation=("hidden_activation", "hidden_act"),
+        masked_lm_activation=("hidden_activation", ""),
+    ),
+    pretrainer=GardenPretrainer(
+        encoder="discriminator_network",
+        nodes=("discriminator_projection/", "discriminator_head/"),
+        left_out=_garden_left_out,
+    ),
+)
+
+
 def _keras_losses(config: ElectraConfig, heads: Collection[str]) -> list[str]:
     del heads
     lost = []
@@ -168,4 +283,9 @@ KERAS = KerasNames(
     fixed={"hidden_act": "gelu_new"},
 )
 
-CHECKPOINT_NAMES = {"hugging_face": HUGGING_FACE, "google": GOOGLE, "keras": KERAS}
+CHECKPOINT_NAMES = {
+    "hugging_face": HUGGING_FACE,
+    "google": GOOGLE,
+    "garden": GARDEN,
+    "keras": KERAS,
+}
