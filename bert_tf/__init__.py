@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
     from bert_tf.models.bert import BertConfig as BertConfig
     from bert_tf.models.bert.encoder import BertEncoder as BertEncoder
     from bert_tf.models.keras_files import register_keras_classes as register_keras_classes
+    from bert_tf.pruning.settings import Pruning as Pruning
     from bert_tf.recipes import recipe as recipe
     from bert_tf.tasks.error_analysis import Looking as Looking
     from bert_tf.tokenization.tokenizer import Tokenizer as Tokenizer
@@ -34,7 +35,6 @@ if TYPE_CHECKING:  # what `__getattr__` gives, for editors and type checkers
     from bert_tf.workflows.lessons import Lesson as Lesson
     from bert_tf.workflows.predicting import predict as predict
     from bert_tf.workflows.pretraining import pretrain as pretrain
-    from bert_tf.workflows.pruning import Pruning as Pruning
     from bert_tf.workflows.pruning import prune as prune
 
 __version__ = "0.1.0"
@@ -45,7 +45,7 @@ _HOMES = {
     "ExperimentConfig": "bert_tf.config.experiment",
     "Lesson": "bert_tf.workflows.lessons",
     "Looking": "bert_tf.tasks.error_analysis",
-    "Pruning": "bert_tf.workflows.pruning",
+    "Pruning": "bert_tf.pruning.settings",
     "Session": "bert_tf.training.loop",
     "Tokenizer": "bert_tf.tokenization.tokenizer",
     "compare": "bert_tf.workflows.comparing",

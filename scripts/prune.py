@@ -95,10 +95,11 @@ def main(argv):
     target = target_of(
         parameters=FLAGS.target_parameters, flops=FLAGS.target_flops, latency=FLAGS.target_latency
     )
+    from bert_tf.pruning.settings import Pruning
     from bert_tf.training.loop import Session
     from bert_tf.workflows import pruning
 
-    settings = pruning.Pruning(
+    settings = Pruning(
         target, FLAGS.rounds, tuple(FLAGS.kinds), FLAGS.round_epochs, FLAGS.importance_rows
     )
     inputs = pruning.Inputs(

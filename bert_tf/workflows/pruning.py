@@ -10,7 +10,6 @@ work_dir/pruning.json       the rounds, for programs
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,14 +21,15 @@ from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.config import as_json
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.labelled.records import AS_NAMED, Reading
-from bert_tf.files import read_json, sha256, write_json
+from bert_tf.files import exists, make_folder, read_json, sha256, write_json
 from bert_tf.models.model import EncoderConfig
 from bert_tf.pruning import importance, report, units
 from bert_tf.pruning import plan as planning
 from bert_tf.pruning.cut import cut
 from bert_tf.pruning.latency import Stopwatch, typical_rows
-from bert_tf.pruning.target import Target, cost, said
-from bert_tf.pruning.units import KINDS, Kept
+from bert_tf.pruning.settings import Pruning
+from bert_tf.pruning.target import cost, said
+from bert_tf.pruning.units import Kept
 from bert_tf.tasks.changed_settings import changed
 from bert_tf.tasks.sets import Files, Prepared
 from bert_tf.tasks.task import Task, make_task
@@ -41,40 +41,6 @@ from bert_tf.workflows.start import Start, config_of, with_devices
 
 _SESSION = Session()
 _STEPS_TO_LATENCY = 6  # bisections: the share of FLOPs is found to 1/64
-
-
-@dataclasses.dataclass(frozen=True)
-class Pruning:
-    """How a model is pruned.
-
-    Attributes:
-      target: what it shall cost.
-      rounds: how often something is taken out; the model is trained behind each.
-      kinds: what may go, of `units.KINDS`.
-      round_epochs: passes over the training data between two rounds. Behind the last round the
-        config decides, and everywhere if it has `train.num_train_steps`.
-      importance_rows: how many rows of the training data the importance is measured on.
-    """
-
-    target: Target
-    rounds: int = 3
-    kinds: Sequence[str] = KINDS
-    round_epochs: float = 1.0
-    importance_rows: int = 1024
-
-    def check(self) -> None:
-        """Raises ValueError for a number or a kind that cannot be."""
-        if self.rounds < 1:
-            raise ValueError(f"--rounds={self.rounds}: expected at least 1.")
-        if self.round_epochs <= 0:
-            raise ValueError(f"--round_epochs={self.round_epochs:g}: expected more than 0.")
-        if self.importance_rows < 1:
-            raise ValueError(f"--importance_rows={self.importance_rows}: expected at least 1.")
-        unknown = sorted(set(self.kinds) - set(KINDS))
-        if unknown or not self.kinds:
-            raise ValueError(
-                f"--kinds={','.join(self.kinds)}: expected some of {', '.join(KINDS)}."
-            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,7 +118,6 @@ def prune(
     session = with_devices(session)
     with distribution.owning(work_dir, session.strategy):
         run = _Run.start(inputs, pruning, work_dir, config_of(config), session)
-        run.check_target()
         for number in range(1, pruning.rounds + 1):
             run.do(number)
             print(report.line(run.rows, number, pruning.rounds), flush=True)
@@ -203,6 +168,7 @@ class _Run:
         with session.strategy.scope():
             task, model = model_folder.build(checkpoint)
         units.check_can_be_pruned(model, inputs.model)
+        _check_target(pruning, config, checkpoint.config)
         files = inputs.files
         data = config.task.task_class().prepare(config, files, checkpoint.tokenizer)
         identity = {
@@ -225,6 +191,7 @@ class _Run:
             inputs, pruning, work_dir, session, config, data, task, model, identity, stopwatch
         )
         run.rows.append(run.remembered("before.json", run.before))
+        pruning.target.share(run.before_of_target)  # of a latency, it is known only now
         return run
 
     def remembered(self, name: str, compute) -> dict[str, Any]:
@@ -234,8 +201,8 @@ class _Run:
           ValueError: the file belongs to another model, other data or another target.
         """
         path = f"{self.work_dir}/{name}"
-        if not os.path.exists(path):
-            os.makedirs(os.path.dirname(path), exist_ok=True)
+        if not exists(path):
+            make_folder(path.rpartition("/")[0])
             write_json(path, {"identity": self.identity, "found": compute()})
         content = read_json(path, types={"identity": dict, "found": dict})
         others = [
@@ -261,27 +228,14 @@ class _Run:
         times = self.stopwatch.milliseconds(task, model)
         return report.costs(self.config, model, *times)
 
-    def check_target(self) -> None:
-        """Raises ValueError for a target that is met, or that cannot be reached."""
-        target, config = self.pruning.target, self.task.config.model
-        before = self._before_of(target.of)
-        share = target.share(before)
-        if "layers" in self.pruning.kinds and not config.can_lose_layers:
-            logging.warning("%s cannot lose single layers: all stay.", config.model_type)
-        least = cost(target.of, self.config, planning.smallest(config, self._cost, self._kinds))
-        start = self._cost(config)
-        if target.of != "latency" and least > share * start:
-            raise ValueError(
-                f"{target}: without all that may go ({', '.join(self._kinds)}), the model has "
-                f"{said(target.of, least)}, {least / start:.3f} of {said(target.of, start)}. "
-                "Choose a larger target."
-            )
-
     @property
     def _kinds(self) -> Sequence[str]:
         return self.pruning.kinds
 
-    def _before_of(self, of: str) -> float:
+    @property
+    def before_of_target(self) -> float:
+        """What the model before costs, in units of the target."""
+        of = self.pruning.target.of
         return self.rows[0]["milliseconds" if of == "latency" else of]
 
     def _cost(self, model: EncoderConfig) -> float:
@@ -292,7 +246,7 @@ class _Run:
         folder = f"rounds/{number}"
         costs = self.remembered(f"{folder}/plan.json", lambda: self._cut(number))
         run_dir = self._run_dir(number)
-        if not os.path.exists(f"{run_dir}/results.json"):
+        if not exists(f"{run_dir}/results.json"):
             self._train(f"{self.work_dir}/{folder}/cut", run_dir, is_last=self._is_last(number))
         results = read_json(f"{run_dir}/results.json")
         scores = next(iter(results["scores"].values()), {})
@@ -320,7 +274,7 @@ class _Run:
         worth = importance.measure(
             task, model, arrays, num_rows=num_rows, batch_size=min(32, num_rows)
         )
-        share = self.pruning.target.share(self._before_of(self.pruning.target.of))
+        share = self.pruning.target.share(self.before_of_target)
         share **= number / self.pruning.rounds
         if self.pruning.target.of == "latency":
             kept = self._plan_latency(task, model, worth, share)
@@ -382,4 +336,24 @@ def _check_is_trained_here(model: str, checkpoint: Checkpoint) -> None:
         raise ValueError(
             f"{model}: a model of the task {settings.name!r}, which finetune.py does not train. "
             "Expected a model with a trained head: fine-tune it first."
+        )
+
+
+def _check_target(pruning: Pruning, config: ExperimentConfig, model: EncoderConfig) -> None:
+    """Raises ValueError for a target that is met, or that cannot be reached; a latency may be."""
+    target, kinds = pruning.target, pruning.kinds
+    if "layers" in kinds and not model.can_lose_layers:
+        logging.warning("%s cannot lose single layers: all stay.", model.model_type)
+    if target.of == "latency":
+        return
+
+    def its_cost(model: EncoderConfig) -> float:
+        return cost(target.of, config, model)
+
+    start, least = its_cost(model), its_cost(planning.smallest(model, its_cost, kinds))
+    if least > target.share(start) * start:
+        raise ValueError(
+            f"{target}: without all that may go ({', '.join(kinds)}), the model has "
+            f"{said(target.of, least)}, {least / start:.3f} of {said(target.of, start)}. Choose a "
+            "larger target."
         )

@@ -11,12 +11,20 @@ import safetensors.numpy
 import bert_tf
 from bert_tf import model_folder
 from bert_tf.config.experiment import ExperimentConfig, TrainConfig
+from bert_tf.models import bert
 from bert_tf.pruning.target import Target
 from bert_tf.workflows.pruning import Inputs
 from tests.checkpoints.models import LABELS, LETTERS, make_checkpoint_of
-from tests.pruning.test_pruning import CONFIGS
 
 PRUNING = bert_tf.Pruning(Target("flops", 0.6), rounds=2, importance_rows=32)
+MODEL = bert.Config(
+    vocab_size=64,
+    hidden_size=16,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=32,
+    max_position_embeddings=16,
+)
 
 
 def write_table(path, labels=LABELS["classification"]):
@@ -33,7 +41,7 @@ def write_table(path, labels=LABELS["classification"]):
 def folder(tmp_path_factory):
     """A classifier and its labelled texts."""
     folder = tmp_path_factory.mktemp("prune")
-    checkpoint = make_checkpoint_of(CONFIGS["bert"], "classification")
+    checkpoint = make_checkpoint_of(MODEL, "classification")
     model_folder.save_checkpoint(str(folder / "model"), checkpoint, {})
     for name in ("train", "dev"):
         write_table(folder / f"{name}.tsv")
@@ -101,7 +109,7 @@ def test_data_and_models_that_do_not_fit_are_refused(folder, tmp_path):
     with pytest.raises(ValueError, match="label"):
         pruned(folder, tmp_path / "b", train="none.tsv")
     model_folder.save_checkpoint(
-        str(folder / "encoder"), make_checkpoint_of(CONFIGS["bert"], "embedding"), {}
+        str(folder / "encoder"), make_checkpoint_of(MODEL, "embedding"), {}
     )
     with pytest.raises(ValueError, match="task 'embedding', which finetune.py does not train"):
         pruned(folder, tmp_path / "c", model="encoder")
