@@ -165,8 +165,7 @@ class _Run:
         _check_is_trained_here(inputs.model, checkpoint)
         config = inputs.config(checkpoint, config)
         config.check()
-        with session.strategy.scope():
-            task, model = model_folder.build(checkpoint)
+        task, model = model_folder.build(checkpoint)  # only what trains is on all devices
         units.check_can_be_pruned(model, inputs.model)
         _check_target(pruning, config, checkpoint.config)
         files = inputs.files
@@ -219,8 +218,11 @@ class _Run:
         """The row of the model before."""
         scores, first = {}, next(iter(self.data.dev.values()), None)
         if first is not None:
-            size = self.config.train.eval_batch_size
-            evaluator = Evaluator(self.task, self.model, self.session.strategy, size)
+            size, device = (
+                self.config.train.eval_batch_size,
+                distribution.make_strategy("one_device"),
+            )
+            evaluator = Evaluator(self.task, self.model, device, size)
             scores, _ = evaluator.run_with_rows(first.arrays)
         return {**self._costs(self.task, self.model), "scores": scores}
 
@@ -262,8 +264,7 @@ class _Run:
         """Decides what goes in a round, and writes the smaller model."""
         task, model = self.task, self.model
         if number > 1:
-            with self.session.strategy.scope():
-                _, model = model_folder.load(f"{self._run_dir(number - 1)}/model")
+            _, model = model_folder.load(f"{self._run_dir(number - 1)}/model")
             task = make_task(
                 dataclasses.replace(self.task.config, model=model.encoder.config),
                 self.task.tokenizer,
