@@ -7,11 +7,12 @@ r"""Makes a trained model smaller: takes out heads, feed-forward units and layer
 
 In each round, every head, unit and layer is judged on the labelled training data by how much the
 loss would change without it. Those worth least for what they cost go, for good: the matrices become
-smaller. Then the model is trained as finetune.py does, for --round_epochs, and behind the last
-round as long as the config says. Task, labels, columns and lengths are those of the model.
+smaller. Then the model is trained as distill.py does, with the answers of --model as the teacher's,
+for --round_epochs, and behind the last round as long as the config says. Task, labels, columns and
+lengths are those of the model.
 
---config and --config.optimizer. and --config.train. settings are those of the training in every
-round. --config.data. settings change how the data is read, and --config.task. settings of columns.
+--config and its settings of the optimizer, train and distill sections are those of the training in
+every round. --config.data. settings change how data is read, --config.task. those of columns.
 
 Run the same command again to continue. At the end the work directory is that of finetune.py for the
 smaller model: model/, results.json, report.html. It can be trained on, scored, exported and served.
@@ -28,8 +29,9 @@ FLAGS = flags.FLAGS
 config_flags.DEFINE_config_file(
     "config",
     None,
-    "The recipe for the training in every round: a name such as finetune/sst2, or a file of your "
-    "own. Only its optimizer and train settings are used. The default is finetune/default.",
+    "The recipe for the training in every round: a name or a file of your own. Only its optimizer, "
+    "train and distill settings are used. The default is distill/task: the labels and the answers "
+    "of --model are learned. finetune/default learns the labels alone.",
 )
 flags.DEFINE_string("model", None, "Model folder or work directory of a model that was fine-tuned.")
 flags.DEFINE_string("train_data", None, "The labelled file to judge and train on.")
@@ -83,7 +85,7 @@ _SETTINGS: dict[str, dict[str, str]] = {}
 def _edit_command(argv: list[str]) -> None:
     """Picks the default config; takes out settings of a model that is yet to be read."""
     if app.value_of("config", argv) is None:
-        argv.insert(1, "--config=finetune/default")
+        argv.insert(1, "--config=distill/task")
     for section in _SECTIONS:
         _SETTINGS[section] = app.take_flags(argv, f"config.{section}.")
 

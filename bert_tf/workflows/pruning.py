@@ -19,6 +19,7 @@ from absl import logging
 from bert_tf import initial_weights, model_folder
 from bert_tf.checkpoints.checkpoint import Checkpoint
 from bert_tf.config import as_json
+from bert_tf.config.distillation import DistillationConfig
 from bert_tf.config.experiment import ExperimentConfig
 from bert_tf.data.labelled.records import AS_NAMED, Reading
 from bert_tf.files import exists, make_folder, read_json, sha256, write_json
@@ -36,7 +37,8 @@ from bert_tf.tasks.task import Task, make_task
 from bert_tf.training import distribution
 from bert_tf.training.evaluate import Evaluator
 from bert_tf.training.loop import Session, train
-from bert_tf.workflows import finetuning
+from bert_tf.workflows import distilling, finetuning
+from bert_tf.workflows.lessons import Lesson
 from bert_tf.workflows.start import Start, config_of, with_devices
 
 _SESSION = Session()
@@ -66,6 +68,12 @@ class Inputs:
         """The paths, as a fine-tuning run has them."""
         return Files(self.train_data, finetuning.named(self.eval_data, "dev"), {}, self.reading)
 
+    @property
+    def lesson(self) -> Lesson:
+        """The same for a distillation, with the model before as the teacher."""
+        evals = list(self.files.dev.values())
+        return Lesson(self.model, [self.train_data], evals, reading=self.reading)
+
     def config(self, checkpoint: Checkpoint, config: ExperimentConfig) -> ExperimentConfig:
         """The config of training: task, data and model are those of the checkpoint."""
         given = {name: self.settings.get(name, {}) for name in ("task", "data", "model")}
@@ -91,7 +99,7 @@ def prune(
     work_dir: str,
     train_data: str = "",
     eval_data: str | Sequence[str] = (),
-    config: ExperimentConfig | str = "finetune/default",
+    config: ExperimentConfig | str = "distill/task",
     session: Session = _SESSION,
 ) -> list[dict[str, Any]]:
     """Takes heads, feed-forward units and layers out of a trained model, and trains what stays.
@@ -103,7 +111,9 @@ def prune(
       pruning: the target and the rounds.
       work_dir: folder for everything; at the end it is the work directory of the last round.
       train_data, eval_data: labelled files, as for `finetune`.
-      config: optimizer and training of every round; model, data and task are those of `model`.
+      config: optimizer and training of every round, and what is learned from the model before
+        (the section distill; without it only the labels are learned). Model, data and task are
+        those of `model`.
       session: the devices.
 
     Returns:
@@ -170,6 +180,7 @@ class _Run:
         _check_target(pruning, config, checkpoint.config)
         files = inputs.files
         data = config.task.task_class().prepare(config, files, checkpoint.tokenizer)
+        alone = config.of_student() if isinstance(config, DistillationConfig) else config
         identity = {
             "model": initial_weights.identity(inputs.model),
             "train_data": sha256(files.train),
@@ -181,7 +192,7 @@ class _Run:
         identity = json.loads(json.dumps(identity))  # as a file gives it back
         # Its facts, with the widths of batches that fit this data.
         task = make_task(
-            dataclasses.replace(config, model=checkpoint.config),
+            dataclasses.replace(alone, model=checkpoint.config),
             checkpoint.tokenizer,
             dataclasses.replace(task.facts, widths=data.facts.widths),
         ).with_reading(inputs.reading)
@@ -315,14 +326,17 @@ class _Run:
         return best
 
     def _train(self, checkpoint: str, run_dir: str, *, is_last: bool) -> None:
-        """Trains a cut model as finetune.py does."""
+        """Trains a cut model as distill.py or finetune.py do."""
         config = self.config
         if not is_last:
             epochs = self.pruning.round_epochs
             settings = dataclasses.replace(config.train, num_train_epochs=epochs)
             config = dataclasses.replace(config, train=settings)
         start = Start(checkpoint)
-        plan = finetuning.prepare(config, self.inputs.files, start, run_dir, self.session)
+        if isinstance(config, DistillationConfig):
+            plan = distilling.prepare(config, self.inputs.lesson, start, run_dir, self.session)
+        else:
+            plan = finetuning.prepare(config, self.inputs.files, start, run_dir, self.session)
         plan.finish(train(**plan.arguments))
 
     def write(self) -> None:
