@@ -110,7 +110,7 @@ def words_of(command: Command, world: World, number: int) -> list[str]:
     words = [_tiny_word(word, command, script, world, number) for word in _joined(command.words)]
     if script == "pretrain":
         words += pretraining_settings()
-    elif script == "finetune":
+    elif script in ("finetune", "prune"):
         words += finetuning_settings()
     elif script == "benchmark":
         is_train = command.words[0] == "train"
