@@ -63,7 +63,9 @@ flags.DEFINE_float(
     "measured on this machine, on the graph of a SavedModel, without the tokenizer.",
 )
 flags.DEFINE_list(
-    "kinds", ["heads", "units", "layers"], "What may go: heads, units (of feed-forward), layers."
+    "kinds",
+    ["heads", "units", "layers"],
+    "What may go: heads, units (of feed-forward), layers. units:0.5 lets at most half of them go.",
 )
 flags.DEFINE_integer("rounds", 3, "In so many rounds; the model is trained behind each.")
 flags.DEFINE_float(
@@ -74,6 +76,13 @@ flags.DEFINE_float(
 )
 flags.DEFINE_integer(
     "importance_rows", 1024, "Rows of the training data on which the importance is measured."
+)
+flags.DEFINE_enum(
+    "importance_of",
+    "square",
+    ("square", "absolute"),
+    "Importance is the mean over rows of the square of the derivative of the loss by the gate of a "
+    "part, or of its absolute value.",
 )
 flags.DEFINE_enum("strategy", "auto", ("auto", "one_device", "mirrored"), "Which devices to use.")
 flags.mark_flags_as_required(["model", "train_data", "work_dir"])
@@ -97,12 +106,17 @@ def main(argv):
     target = target_of(
         parameters=FLAGS.target_parameters, flops=FLAGS.target_flops, latency=FLAGS.target_latency
     )
-    from bert_tf.pruning.settings import Pruning
+    from bert_tf.pruning.settings import Pruning, kinds_of
     from bert_tf.training.loop import Session
     from bert_tf.workflows import pruning
 
     settings = Pruning(
-        target, FLAGS.rounds, tuple(FLAGS.kinds), FLAGS.round_epochs, FLAGS.importance_rows
+        target,
+        FLAGS.rounds,
+        kinds_of(FLAGS.kinds),
+        FLAGS.round_epochs,
+        FLAGS.importance_rows,
+        FLAGS.importance_of,
     )
     inputs = pruning.Inputs(
         FLAGS.model, FLAGS.train_data, FLAGS.eval_data, reading_flags.reading(), _SETTINGS

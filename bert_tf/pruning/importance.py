@@ -1,8 +1,13 @@
 """What each head, feed-forward unit and layer is worth: the first-order change of the loss.
 
 A gate m multiplies the output of a head or of a unit, and for a layer it goes from its input (0) to
-its output (1). The importance is the mean over examples of |dL / dm| at m = 1, about the change of
-the loss if the part is taken out (Michel et al. 2019, section 4.1; Molchanov et al. 2017 and 2019).
+its output (1). dL / dm at m = 1 is about the change of an example's loss if the part is taken out.
+The importance is the mean over examples of its square (Molchanov et al. 2019, equation 8), or of
+its absolute value (Michel et al. 2019, section 4.1).
+
+The square is the default because it adds up: of parts whose signs are independent, the mean square
+of the sum is the sum of the mean squares. So a head can be compared with the units that cost as
+much, and a layer with all that is in it. Absolute values of many units add up to too much.
 
 Shape suffixes: B rows that the encoder sees, N gates of a layer.
 """
@@ -20,10 +25,12 @@ from bert_tf.layers import gates
 from bert_tf.pruning.units import own_blocks
 from bert_tf.tasks.task import Batch, Learn
 
+OF = {"square": tf.square, "absolute": tf.abs}
+
 
 @dataclasses.dataclass(frozen=True)
 class Importance:
-    """Mean |dL / dm|, float64.
+    """Mean of (dL / dm)^2 or of |dL / dm|, float64.
 
     Attributes:
       layers: [L].
@@ -37,7 +44,7 @@ class Importance:
 
 
 def measure(
-    task: Learn, model: keras.Model, data: Any, *, num_rows: int, batch_size: int = 32
+    task: Learn, model: keras.Model, data: Any, *, num_rows: int, batch_size: int, of: str
 ) -> Importance:
     """The importance of every part of a model on labelled rows, without dropout.
 
@@ -48,6 +55,7 @@ def measure(
       num_rows: about how many rows of `data` are looked at; they are drawn by the seed of the run,
         and no row is drawn twice before all were.
       batch_size: rows of a step.
+      of: a key of `OF`: what the mean is of.
     """
     encoder, config = model.encoder, model.encoder.config
     cuts = [block.cuts for block in own_blocks(encoder)]
@@ -56,7 +64,7 @@ def measure(
     wanted = {cut.gated: cut.count for of_block in cuts for cut in of_block.values()}
 
     def of_batch(batch: Batch) -> tuple[list[tf.Tensor], tf.Tensor]:
-        return _of_batch(task, model, batch, wanted, layer_of)
+        return _of_batch(task, model, batch, wanted, layer_of, OF[of])
 
     step = tf.function(lambda batch: task.at_its_width(batch, of_batch), autograph=False)
     num_batches = max(1, round(num_rows / batch_size))
@@ -78,10 +86,12 @@ def measure(
     )
 
 
-def _of_batch(task: Learn, model: keras.Model, batch: Batch, wanted, layer_of) -> list[tf.Tensor]:
-    """Sums over the rows of |dL / dm|: one [N] for each of `wanted`, and [L] of the layers.
+def _of_batch(
+    task: Learn, model: keras.Model, batch: Batch, wanted, layer_of, of
+) -> list[tf.Tensor]:
+    """Sums over the rows of `of`(dL / dm): one [N] for each of `wanted`, and [L] of the layers.
 
-    The gates of every row are its own, so that the absolute value is taken row by row.
+    The gates of every row are its own, so that `of` is taken row by row.
     """
     num_layers = max(layer_of.values()) + 1
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -99,7 +109,7 @@ def _of_batch(task: Learn, model: keras.Model, batch: Batch, wanted, layer_of) -
         loss = tf.add_n([total for total, _ in losses.values()])
     sources = [opened[what] for what in (*wanted, "layers")]
     gradients = tape.gradient(loss, sources, unconnected_gradients="zero")
-    return [tf.reduce_sum(tf.abs(gradients_BN), axis=0) for gradients_BN in gradients]
+    return [tf.reduce_sum(of(gradients_BN), axis=0) for gradients_BN in gradients]
 
 
 def _gates_of(opened: dict, what: Any, rows, width: int, tape: tf.GradientTape) -> tf.Tensor:

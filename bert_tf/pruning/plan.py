@@ -1,7 +1,7 @@
 """Which heads, feed-forward units and layers go: those worth least for what they cost."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def plan(
     importance: Importance,
     cost: Cost,
     limit: float,
-    kinds: Sequence[str],
+    least: Mapping[str, int],
 ) -> Kept:
     """What stays of an encoder so that its cost is at most `limit`.
 
@@ -43,18 +43,18 @@ def plan(
       importance: of its parts.
       cost: of an encoder with a config, in any unit.
       limit: in the same unit.
-      kinds: which of `units.KINDS` may go.
+      least: {kind of `units.KINDS` that may go: how many must stay}.
 
     Raises:
       ValueError: the limit cannot be reached.
     """
-    candidates = sorted(_candidates(config, importance, cost, kinds), key=lambda c: c.density)
+    candidates = sorted(_candidates(config, importance, cost, least), key=lambda c: c.density)
     kept, now = Kept.all_of(config), cost(config)
     for may_overshoot in (False, True):
         for candidate in candidates:
             if now <= limit:
                 return kept
-            trial = _without(kept, candidate, config)
+            trial = _without(kept, candidate, config, least)
             if trial is None:
                 continue
             then = cost(trial.resized(config))
@@ -66,7 +66,7 @@ def plan(
     return kept
 
 
-def smallest(config: EncoderConfig, cost: Cost, kinds: Sequence[str]) -> EncoderConfig:
+def smallest(config: EncoderConfig, cost: Cost, least: Mapping[str, int]) -> EncoderConfig:
     """The config of an encoder of which everything went that can go and costs something."""
     sizes = config.block_sizes
     importance = Importance(
@@ -75,16 +75,21 @@ def smallest(config: EncoderConfig, cost: Cost, kinds: Sequence[str]) -> Encoder
         [np.zeros(size.units) for size in sizes],
     )
     kept = Kept.all_of(config)
-    for candidate in _candidates(config, importance, cost, kinds):
-        kept = _without(kept, candidate, config) or kept
+    for candidate in _candidates(config, importance, cost, least):
+        kept = _without(kept, candidate, config, least) or kept
     return kept.resized(config)
 
 
-def _without(kept: Kept, candidate: _Candidate, config: EncoderConfig) -> Kept | None:
+def _without(
+    kept: Kept, candidate: _Candidate, config: EncoderConfig, least: Mapping[str, int]
+) -> Kept | None:
     """What stays without the candidate; None if it is gone already, or must stay."""
     if candidate.kind == "layers":
-        return kept.without("layers", -1, candidate.numbers) if len(kept.layers) > 1 else None
-    if candidate.block not in kept.blocks(config):
+        can_go = len(kept.layers) > max(1, least["layers"])
+        return kept.without("layers", -1, candidate.numbers) if can_go else None
+    blocks = kept.blocks(config)
+    left = sum(len(getattr(kept, candidate.kind)[block]) for block in blocks)
+    if candidate.block not in blocks or left - len(candidate.numbers) < least[candidate.kind]:
         return None
     there = getattr(kept, candidate.kind)[candidate.block]
     is_all = len(there) <= len(candidate.numbers)
@@ -95,7 +100,7 @@ def _without(kept: Kept, candidate: _Candidate, config: EncoderConfig) -> Kept |
 
 
 def _candidates(
-    config: EncoderConfig, importance: Importance, cost: Cost, kinds: Sequence[str]
+    config: EncoderConfig, importance: Importance, cost: Cost, kinds: Collection[str]
 ) -> Iterator[_Candidate]:
     """Everything that may go. Of a kind, all that a block has; `_without` keeps the last."""
     whole, everything = cost(config), Kept.all_of(config)

@@ -242,8 +242,9 @@ class _Run:
         return report.costs(self.config, model, *times)
 
     @property
-    def _kinds(self) -> Sequence[str]:
-        return self.pruning.kinds
+    def _least(self) -> Mapping[str, int]:
+        """How many of each kind must stay."""
+        return self.pruning.least(self.task.config.model)
 
     @property
     def before_of_target(self) -> float:
@@ -284,7 +285,12 @@ class _Run:
         num_rows = min(self.pruning.importance_rows, len(self.data.train.examples))
         arrays = self.data.train.arrays
         worth = importance.measure(
-            task, model, arrays, num_rows=num_rows, batch_size=min(32, num_rows)
+            task,
+            model,
+            arrays,
+            num_rows=num_rows,
+            batch_size=min(32, num_rows),
+            of=self.pruning.importance_of,
         )
         share = self.pruning.target.share(self.before_of_target)
         share **= number / self.pruning.rounds
@@ -292,7 +298,7 @@ class _Run:
             kept = self._plan_latency(task, model, worth, share)
         else:
             limit = share * self._cost(self.task.config.model)
-            kept = planning.plan(task.config.model, worth, self._cost, limit, self._kinds)
+            kept = planning.plan(task.config.model, worth, self._cost, limit, self._least)
         task, model = cut(task, model, kept)
         folder = f"{self.work_dir}/rounds/{number}/cut"
         model_folder.save(folder, task, model, {"eval": {}})
@@ -301,10 +307,10 @@ class _Run:
     def _plan_latency(self, task: Task, model: keras.Model, worth, share: float) -> Kept:
         """The largest plan whose measured latency is at most `share` of that before."""
         config, start = task.config.model, self._cost(task.config.model)
-        least = self._cost(planning.smallest(config, self._cost, self._kinds))
+        least = self._cost(planning.smallest(config, self._cost, self._least))
 
         def tried(limit: float) -> tuple[Kept, float]:
-            kept = planning.plan(config, worth, self._cost, limit, self._kinds)
+            kept = planning.plan(config, worth, self._cost, limit, self._least)
             mine, firsts = self.stopwatch.milliseconds(*cut(task, model, kept))
             logging.info("%.3f of the FLOPs: %.3f of the latency", limit / start, mine / firsts)
             return kept, mine / firsts
@@ -312,8 +318,8 @@ class _Run:
         best, found = tried(least)
         if found > share:
             raise ValueError(
-                f"{self.pruning.target}: without all that may go ({', '.join(self._kinds)}), a "
-                f"text still takes {found:.3f} of the time. Choose a larger target."
+                f"{self.pruning.target}: without all that may go, a text still takes {found:.3f} "
+                "of the time. Choose a larger target."
             )
         low, high = least, start
         for _ in range(_STEPS_TO_LATENCY):
@@ -365,7 +371,8 @@ def _check_target(pruning: Pruning, config: ExperimentConfig, model: EncoderConf
     def its_cost(model: EncoderConfig) -> float:
         return cost(target.of, config, model)
 
-    start, least = its_cost(model), its_cost(planning.smallest(model, its_cost, kinds))
+    least_kept = pruning.least(model)
+    start, least = its_cost(model), its_cost(planning.smallest(model, its_cost, least_kept))
     if least > target.share(start) * start:
         raise ValueError(
             f"{target}: without all that may go ({', '.join(kinds)}), the model has "

@@ -65,17 +65,19 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_model(folder, capsys):
     assert len(rows) == 3 and rows[2]["flops"] <= 0.6 * rows[0]["flops"] < rows[1]["flops"]
     for name in ("report.html", "results.json", "pruning.json", "model/bert_config.json"):
         assert (folder / "whole" / name).exists()
-    # Killed while the second round was cut: its plan is missing, and its training has not begun.
+    # As if it had been killed twice: the decision of the second round is missing, and so is what
+    # follows its training. The cut is made again; the training refuses another one.
     again = folder / "again"
-    for kept in ("before.json", "rounds"):
-        copy = shutil.copy if kept.endswith(".json") else shutil.copytree
-        again.mkdir(exist_ok=True)
-        copy(folder / "whole" / kept, again / kept)
+    shutil.copytree(folder / "whole", again)
     (again / "rounds" / "2" / "plan.json").unlink()
+    (again / "results.json").unlink()
+    for lost in (again / "model", again / "rounds" / "2" / "cut"):
+        shutil.rmtree(lost)
     plan = (again / "rounds" / "1" / "plan.json").read_bytes()
     later = pruned(folder, again)
     assert (again / "rounds" / "1" / "plan.json").read_bytes() == plan
     assert later[1] == rows[1] and later[2]["kept"] == rows[2]["kept"]
+    assert later[2]["scores"] == rows[2]["scores"]
     one, other = (
         safetensors.numpy.load_file(folder / name / "model" / "model.safetensors")
         for name in ("whole", "again")
@@ -113,5 +115,5 @@ def test_data_and_models_that_do_not_fit_are_refused(folder, tmp_path):
     )
     with pytest.raises(ValueError, match="task 'embedding', which finetune.py does not train"):
         pruned(folder, tmp_path / "c", model="encoder")
-    with pytest.raises(ValueError, match="--kinds=rows: expected some of heads, units, layers"):
-        pruned(folder, tmp_path / "d", bert_tf.Pruning(Target("flops", 0.5), kinds=("rows",)))
+    with pytest.raises(ValueError, match="--kinds=rows:1: expected some of heads, units, layers"):
+        pruned(folder, tmp_path / "d", bert_tf.Pruning(Target("flops", 0.5), kinds={"rows": 1.0}))

@@ -12,6 +12,7 @@ from bert_tf.layers import gates
 from bert_tf.models import albert, bert, distilbert, electra, roberta, xlm_roberta
 from bert_tf.pruning import importance, plan, target, units
 from bert_tf.pruning.cut import cut
+from bert_tf.pruning.settings import Pruning, kinds_of
 from bert_tf.pruning.units import Kept
 from bert_tf.tasks.task import make_task
 from tests.checkpoints.models import BATCH, make_checkpoint_of
@@ -96,12 +97,12 @@ def test_a_cut_model_is_the_whole_one_with_zeros_and_its_size_is_counted(name, t
     assert (loaded(ROWS)["logits"].numpy() == smaller(ROWS)["logits"].numpy()).all()
 
 
-@pytest.mark.parametrize("name", ["bert", "albert_in_groups"])
-def test_importance_is_the_derivative_by_a_gate_of_each_row(name, monkeypatch):
+@pytest.mark.parametrize(("name", "of"), [("bert", "absolute"), ("albert_in_groups", "square")])
+def test_importance_is_the_derivative_by_a_gate_of_each_row(name, of, monkeypatch):
     task, model = built(name, "float64")
     data = tf.data.Dataset.from_tensors({key: tf.constant(rows) for key, rows in ROWS.items()})
     monkeypatch.setattr(type(task), "make_dataset", lambda *args, **kwargs: data)
-    found = importance.measure(task, model, None, num_rows=2, batch_size=2)
+    found = importance.measure(task, model, None, num_rows=2, batch_size=2, of=of)
 
     def slopes(what, indices, width):
         """(loss at 1 + h - loss at 1 - h) / 2 h, one row of a large batch for each of them."""
@@ -117,7 +118,8 @@ def test_importance_is_the_derivative_by_a_gate_of_each_row(name, monkeypatch):
         assert logits.dtype == np.float64
         right = logits[np.arange(len(rows)), batch["label_ids"]]
         losses = (np.log(np.exp(logits).sum(axis=-1)) - right).reshape(2, 2, count)
-        return np.abs((losses[0] - losses[1]) / (2 * step)).mean(axis=0)
+        power = {"absolute": 1, "square": 2}[of]
+        return (np.abs((losses[0] - losses[1]) / (2 * step)) ** power).mean(axis=0)
 
     for number, block in enumerate(units.own_blocks(model.encoder)):
         for kind, one in block.cuts.items():
@@ -140,6 +142,10 @@ def importance_of(config, layers=1.0):
     )
 
 
+ALL = dict.fromkeys(units.KINDS, 0)
+BOTH = dict.fromkeys(units.KINDS[:2], 0)
+
+
 def parameters(config):
     return config.block_parameters
 
@@ -151,30 +157,45 @@ def flops(config):
 def test_what_is_worth_least_for_its_cost_goes_until_the_target_is_met():
     config = CONFIGS["bert"]
     whole = parameters(config)
-    found = plan.plan(config, importance_of(config), parameters, 0.7 * whole, ("heads",))
+    found = plan.plan(config, importance_of(config), parameters, 0.7 * whole, {"heads": 0})
     # Only heads may go, those with the smallest numbers first; units stay.
     assert [len(units) for units in found.units] == [40] * 3
     assert all(heads == tuple(range(4 - len(heads), 4)) for heads in found.heads)
-    both = plan.plan(config, importance_of(config), parameters, 0.5 * whole, units.KINDS[:2])
+    both = plan.plan(config, importance_of(config), parameters, 0.5 * whole, BOTH)
     left = parameters(both.resized(config))
     unit = 2 * 24 + 1  # at most one unit more than needed went
     assert 0.5 * whole - (4 * 24 * 6 + 18) <= left <= 0.5 * whole and unit < whole
-    assert both == plan.plan(config, importance_of(config), parameters, left, units.KINDS[:2])
+    assert both == plan.plan(config, importance_of(config), parameters, left, BOTH)
+
+
+def test_no_more_of_a_kind_goes_than_may():
+    config = CONFIGS["bert"]
+    least = Pruning(target.Target("parameters", 0.6), kinds=kinds_of(["heads:0.3", "units"]))
+    kept = plan.plan(
+        config,
+        importance_of(config),
+        parameters,
+        0.6 * parameters(config),
+        least.least(config),
+    )
+    assert sum(map(len, kept.heads)) >= 9 and sum(map(len, kept.units)) < 80
+    with pytest.raises(ValueError, match="--kinds=units:x: expected a number"):
+        kinds_of(["units:x"])
 
 
 def test_layers_go_only_where_they_save_and_do_not_overshoot():
     config = CONFIGS["bert"]
     cheap = importance_of(config, layers=1e-6)
-    two_thirds = plan.plan(config, cheap, flops, 0.67 * flops(config), units.KINDS)
+    two_thirds = plan.plan(config, cheap, flops, 0.67 * flops(config), ALL)
     assert len(two_thirds.layers) == 2 and len(two_thirds.heads[two_thirds.layers[0]]) == 4
     # A layer is a third: for a tenth, heads and units go.
-    a_tenth = plan.plan(config, cheap, flops, 0.9 * flops(config), units.KINDS)
+    a_tenth = plan.plan(config, cheap, flops, 0.9 * flops(config), ALL)
     assert len(a_tenth.layers) == 3
     # A repetition of ALBERT has no parameters of its own, and in groups none can go.
     shared = CONFIGS["albert"]
-    kept = plan.plan(shared, cheap, parameters, 0.6 * parameters(shared), units.KINDS)
+    kept = plan.plan(shared, cheap, parameters, 0.6 * parameters(shared), ALL)
     assert len(kept.layers) == 3
-    assert len(plan.plan(shared, cheap, flops, 0.7 * flops(shared), units.KINDS).layers) == 2
+    assert len(plan.plan(shared, cheap, flops, 0.7 * flops(shared), ALL).layers) == 2
     with pytest.raises(ValueError, match="cannot lose single layers"):
         CONFIGS["albert_in_groups"].resized((0, 1), [4] * 4, [40] * 4)
 
