@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from bert_tf.models.checkpoint_names import Rule
+from bert_tf.models.checkpoint_names import GardenParams, Rule
 
 
 def same(names: Iterable[str]) -> list[Rule]:
@@ -127,6 +127,33 @@ def garden_functional(*, has_projection: bool) -> dict[str, str]:
     names[f"layer_with_weights-{{i+{len(nodes)}}}"] = "_transformer_layers/{i}"
     names[f"layer_with_weights-{{n+{len(nodes)}}}"] = "_pooler_layer"
     return names
+
+
+def garden_params(
+    *, section: str = "encoder", masked_lm_activation: tuple[str, str]
+) -> GardenParams:
+    """The `GardenParams` of a BertEncoder or BertEncoderV2."""
+    sizes = (
+        "vocab_size",
+        "hidden_size",
+        "num_attention_heads",
+        "intermediate_size",
+        "max_position_embeddings",
+        "type_vocab_size",
+    )
+    return GardenParams(
+        section=section,
+        types=("bert", "bert_v2"),
+        sizes={"num_layers": "num_hidden_layers", **{size: size for size in sizes}},
+        others={
+            "dropout_rate": "hidden_dropout_prob",
+            "attention_dropout_rate": "attention_probs_dropout_prob",
+            "initializer_range": "initializer_range",
+        },
+        only_supported={"norm_first": False},
+        activation=("hidden_activation", "hidden_act"),
+        masked_lm_activation=masked_lm_activation,
+    )
 
 
 def garden_poolers(theirs: str, ours: str) -> list[Rule]:

@@ -15,6 +15,7 @@ _FILES = sorted((_ROOT / "bert_tf").rglob("*.py"))
 _BERT = {
     "models/bert/": "its home",
     "models/albert/checkpoint_names.py": "Google's ALBERT has the names of its BERT",
+    "models/checkpoint_rules.py": "Model Garden names the type of its encoder in params.yaml",
     "config/experiment.py": "the encoder of a config that names none",
     "checkpoints/": "formats name the classes and files of the BERTs of other projects",
     "__init__.py": "the names that users import",

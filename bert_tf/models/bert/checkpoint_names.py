@@ -10,7 +10,6 @@ from typing import Any
 from bert_tf.models.bert.config import BertConfig
 from bert_tf.models.checkpoint_names import (
     GardenNames,
-    GardenParams,
     GoogleNames,
     HuggingFaceNames,
     KerasNames,
@@ -22,6 +21,7 @@ from bert_tf.models.checkpoint_rules import (
     dense,
     garden_encoder,
     garden_functional,
+    garden_params,
     garden_poolers,
     garden_pretrainer,
     keras_block,
@@ -194,26 +194,7 @@ GARDEN = GardenNames(
     marks=("_embedding_norm_layer/gamma",),
     aliases=lambda names: garden_functional(has_projection=False),
     infer=_garden_config,
-    params=GardenParams(
-        types=("bert", "bert_v2"),
-        sizes={
-            "vocab_size": "vocab_size",
-            "hidden_size": "hidden_size",
-            "num_layers": "num_hidden_layers",
-            "num_attention_heads": "num_attention_heads",
-            "intermediate_size": "intermediate_size",
-            "max_position_embeddings": "max_position_embeddings",
-            "type_vocab_size": "type_vocab_size",
-        },
-        others={
-            "dropout_rate": "hidden_dropout_prob",
-            "attention_dropout_rate": "attention_probs_dropout_prob",
-            "initializer_range": "initializer_range",
-        },
-        only_supported={"norm_first": False},
-        activation=("hidden_activation", "hidden_act"),
-        masked_lm_activation=("mlm_activation", "masked_lm_hidden_act"),
-    ),
+    params=garden_params(masked_lm_activation=("mlm_activation", "masked_lm_hidden_act")),
 )
 
 # keras-hub's BertBackbone has fixed settings: tanh GELU in the encoder, exact GELU in the masked-LM

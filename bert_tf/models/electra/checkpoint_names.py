@@ -4,12 +4,10 @@ Our variables have the names of google-research/electra; heads have the same pat
 encoders.
 """
 
-import re
 from collections.abc import Collection, Mapping
 
 from bert_tf.models.checkpoint_names import (
     GardenNames,
-    GardenParams,
     GardenPretrainer,
     GoogleNames,
     HuggingFaceNames,
@@ -22,6 +20,7 @@ from bert_tf.models.checkpoint_rules import (
     dense,
     garden_encoder,
     garden_functional,
+    garden_params,
     keras_block,
     keras_embeddings,
     norm,
@@ -181,12 +180,13 @@ def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> Electr
         types, _ = shapes["_type_embedding_layer/embeddings"]
     except (KeyError, ValueError) as error:
         raise ValueError(f"{source}: variables of the encoder are missing ({error}).") from error
-    query = re.compile(r"_transformer_layers/\d+/_attention_layer/_query_dense/bias")
+    query = "/_attention_layer/_query_dense/bias"
+    layers = [name for name in shapes if name.startswith("_transformer_layers/")]
     return ElectraConfig(
         vocab_size=words[0],
         embedding_size=words[-1],
         hidden_size=hidden,
-        num_hidden_layers=sum(query.fullmatch(name) is not None for name in shapes),
+        num_hidden_layers=sum(name.endswith(query) for name in layers),
         num_attention_heads=heads,
         intermediate_size=intermediate,
         hidden_act="gelu_new",
@@ -218,26 +218,8 @@ GARDEN = GardenNames(
     marks=("discriminator_projection/kernel",),
     aliases=_garden_aliases,
     infer=_garden_config,
-    params=GardenParams(
-        section="discriminator_encoder",
-        types=("bert", "bert_v2"),
-        sizes={
-            "vocab_size": "vocab_size",
-            "hidden_size": "hidden_size",
-            "num_layers": "num_hidden_layers",
-            "num_attention_heads": "num_attention_heads",
-            "intermediate_size": "intermediate_size",
-            "max_position_embeddings": "max_position_embeddings",
-            "type_vocab_size": "type_vocab_size",
-        },
-        others={
-            "dropout_rate": "hidden_dropout_prob",
-            "attention_dropout_rate": "attention_probs_dropout_prob",
-            "initializer_range": "initializer_range",
-        },
-        only_supported={"norm_first": False},
-        activation=("hidden_activation", "hidden_act"),
-        masked_lm_activation=("hidden_activation", ""),
+    params=garden_params(
+        section="discriminator_encoder", masked_lm_activation=("hidden_activation", "")
     ),
     pretrainer=GardenPretrainer(
         encoder="discriminator_network",
