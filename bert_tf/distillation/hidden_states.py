@@ -42,6 +42,7 @@ class HiddenStates(Term):
     """
 
     name = "hidden_loss"
+    needs_hidden_states = True
 
     def __init__(
         self, weight: float, pairs: Sequence[tuple[int, int]], widths: tuple[int, int], kind: str
@@ -58,11 +59,6 @@ class HiddenStates(Term):
         """See `Term.widened`."""
         own, other = self._widths
         return {} if own == other else dict.fromkeys(self._names, other)
-
-    def ask(self, encoder, *, is_teacher):
-        """See `Term.ask`."""
-        del is_teacher
-        encoder.gives_hidden_states = True
 
     def of_teacher(self, outputs, batch):
         """See `Term.of_teacher`."""

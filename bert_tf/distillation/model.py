@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from bert_tf.distillation.term import Term
+from bert_tf.distillation.term import Term, giving
 from bert_tf.layers.dense import Dense
 
 # Before the names of stored tensors of the teacher in a batch.
@@ -41,10 +41,6 @@ class DistillationModel(keras.Model):
     ):
         super().__init__(name="distillation", dtype=dtype)
         self.student, self._teacher, self._terms = student, _Untracked(teacher), tuple(terms)
-        for term in terms:
-            term.ask(student.encoder, is_teacher=False)
-            if teacher is not None:
-                term.ask(teacher.encoder, is_teacher=True)
         width = student.config.model.hidden_size
         self.widening = []
         self._widened: dict[str, int] = {}
@@ -62,7 +58,8 @@ class DistillationModel(keras.Model):
         return self.student.encoder
 
     def call(self, batch, dropout_seed=None):
-        outputs = self.student(batch, dropout_seed=dropout_seed)
+        with giving(self.student.encoder, self._terms, of_teacher=False):
+            outputs = self.student(batch, dropout_seed=dropout_seed)
         learned = self._merged("of_student", outputs, batch)
         for name, number in self._widened.items():
             learned[name] = self.widening[number](learned[name])
@@ -76,7 +73,9 @@ class DistillationModel(keras.Model):
         }
         if stored:
             return stored
-        taught = self._merged("of_teacher", self._teacher.model(batch), batch)
+        teacher = self._teacher.model
+        with giving(teacher.encoder, self._terms, of_teacher=True):
+            taught = self._merged("of_teacher", teacher(batch), batch)
         return {name: tf.stop_gradient(tensor) for name, tensor in taught.items()}
 
     def _merged(self, method: str, outputs, batch) -> dict[str, tf.Tensor]:

@@ -77,10 +77,9 @@ class Relations(Term):
         self._student, self._teacher = (layer - 1 for layer in layers)
         self._num_heads = num_heads
 
-    def ask(self, encoder, *, is_teacher):
-        """See `Term.ask`."""
-        block = self._teacher if is_teacher else self._student
-        encoder.gives_projections = (*encoder.gives_projections, block)
+    def projections(self, *, of_teacher):
+        """See `Term.projections`."""
+        return (self._teacher if of_teacher else self._student,)
 
     def of_teacher(self, outputs, batch):
         """See `Term.of_teacher`."""

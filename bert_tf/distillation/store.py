@@ -22,7 +22,7 @@ from bert_tf import progress
 from bert_tf.data.batches.order import BatchSlice
 from bert_tf.distillation.soft_targets import SoftTargets
 from bert_tf.distillation.teacher import Teacher
-from bert_tf.distillation.term import Term
+from bert_tf.distillation.term import Term, giving
 from bert_tf.files import new_folder
 from bert_tf.tasks.task import Learn
 
@@ -81,8 +81,6 @@ class Answers:
         self._student, self._terms, self._data = student, terms, data
         answers = any(isinstance(term, SoftTargets) for term in terms)
         _, self._model = teacher.load(student.config.train.dtype, answers=answers)
-        for term in terms:
-            term.ask(self._model.encoder, is_teacher=True)
         self._compute = tf.function(self._of_batch, autograph=False)
         self._size = student.config.train.eval_batch_size
 
@@ -90,7 +88,8 @@ class Answers:
         return self._student.make_dataset(self._data, BatchSlice(self._size), training=False)
 
     def _of_batch(self, batch):
-        outputs, found = self._model(batch), {}
+        with giving(self._model.encoder, self._terms, of_teacher=True):
+            outputs, found = self._model(batch), {}
         for term in self._terms:
             found |= term.of_teacher(outputs, batch)
         return found

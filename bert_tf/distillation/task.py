@@ -74,10 +74,11 @@ class DistilledTask(Learn):
 
     @property
     def _is_scored_alone(self) -> bool:
-        return self.trains_head
+        """Whether evaluations ask the student alone, which then has losses of its own to report."""
+        return self.trains_head and bool(self.student.loss_names)
 
     def scored(self, model):
-        """See `Task.scored`: the student alone, or all terms if its head learns nothing."""
+        """See `Task.scored`: the student alone, or all terms if it has nothing to report."""
         return (self.student, model.student) if self._is_scored_alone else (self, model)
 
     def check_data(self, data, *, training):
@@ -148,7 +149,7 @@ class DistilledTask(Learn):
 
     def show(self, model, data):
         """See `Score.show`: the student's answers."""
-        return self.student.show(model.student, data) if self.trains_head else []
+        return self.student.show(model.student, data) if self._is_scored_alone else []
 
     # What an evaluation of all terms asks of a task that is scored.
 

@@ -4,7 +4,8 @@ Shape suffixes: B batch, S sequence.
 """
 
 import abc
-from collections.abc import Collection, Mapping
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -20,19 +21,22 @@ class Term(abc.ABC):
 
     Class attributes:
       name: of the term, in log lines.
+      needs_hidden_states: whether it needs the hidden states of both encoders.
 
     Args:
       weight: of the term in the loss.
     """
 
     name: str
+    needs_hidden_states = False
 
     def __init__(self, weight: float):
         self.weight = weight
 
-    def ask(self, encoder: Encoder, *, is_teacher: bool) -> None:
-        """Tells an encoder which of its outputs this term needs."""
-        del encoder, is_teacher
+    def projections(self, *, of_teacher: bool) -> tuple[int, ...]:
+        """The blocks, from 0, whose queries, keys and values this term needs."""
+        del of_teacher
+        return ()
 
     @property
     def widened(self) -> Mapping[str, int]:
@@ -61,6 +65,15 @@ class Term(abc.ABC):
             of the batch, which can be cut to their own width.
           batch: the batch.
         """
+
+
+@contextlib.contextmanager
+def giving(encoder: Encoder, terms: Sequence[Term], *, of_teacher: bool) -> Iterator[None]:
+    """Context in which the encoder gives what the terms need, whoever calls it."""
+    blocks = [block for term in terms for block in term.projections(of_teacher=of_teacher)]
+    needs_hidden_states = any(term.needs_hidden_states for term in terms)
+    with encoder.giving(hidden_states=needs_hidden_states, projections=blocks):
+        yield
 
 
 def like(taught: tf.Tensor, learned: tf.Tensor, axes: Collection[int] | None = None) -> tf.Tensor:

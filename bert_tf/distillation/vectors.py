@@ -109,8 +109,3 @@ class VectorTask(EmbeddingTask, Learn, Teach):
     def soft_weights(self, batch):
         """See `Teach.soft_weights`."""
         return batch[SOFT_WEIGHTS]
-
-    def show(self, model, data):
-        """Vectors are not shown."""
-        del model, data
-        return []

@@ -4,8 +4,9 @@ Shape suffixes: B batch, S sequence, E examples in a packed row, D hidden, N hea
 W width of the word embeddings, H head size.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -88,14 +89,10 @@ class Encoder(keras.Model):
       [B, S, D], the embeddings first, `sequence_output` last), `attention_probs`
       (num_hidden_layers tensors float32 [B, N, S, S]; of a pruned encoder N differs) and
       `projections` ({number of a block: (queries, keys, values), each [B, N, S, H]}).
-
-    Attributes:
-      gives_hidden_states, gives_projections: every call returns these outputs, as if they were
-        asked for. So a loss can use them although a task's model calls the encoder.
     """
 
-    gives_hidden_states: bool = False
-    gives_projections: Collection[int] = ()
+    _gives_hidden_states: bool = False
+    _gives_projections: Collection[int] = ()
 
     embeddings: keras.layers.Layer
     embeddings_project: keras.layers.Layer | None = None
@@ -165,7 +162,7 @@ class Encoder(keras.Model):
         arguments = self.block_arguments(inputs)
         for index, block in enumerate(self.blocks):
             seed = fold_in(dropout_seed, index + 1)
-            is_asked = index in output_projections or index in self.gives_projections
+            is_asked = index in output_projections or index in self._gives_projections
             keeps = seed is None or output_attention_probs or is_asked or not self.recompute
             run = block if keeps else recomputed(block)
             with recorded() as found:
@@ -179,13 +176,30 @@ class Encoder(keras.Model):
         outputs = {"sequence_output": hidden_BSD}
         if self.pooler is not None:
             outputs["pooled_output"] = self.pooler(hidden_BSD, cls_positions)
-        if output_hidden_states or self.gives_hidden_states:
+        if output_hidden_states or self._gives_hidden_states:
             outputs["hidden_states"] = hidden_states
         if projections:
             outputs["projections"] = projections
         if output_attention_probs:
             outputs["attention_probs"] = attention_probs
         return outputs
+
+    @contextlib.contextmanager
+    def giving(self, *, hidden_states: bool, projections: Collection[int]) -> Iterator[None]:
+        """Context in which every call returns these outputs, as if they were asked for.
+
+        So a loss can use them although the model of a task calls the encoder.
+
+        Args:
+          hidden_states: see `output_hidden_states`.
+          projections: see `output_projections`.
+        """
+        before = self._gives_hidden_states, self._gives_projections
+        self._gives_hidden_states, self._gives_projections = hidden_states, tuple(projections)
+        try:
+            yield
+        finally:
+            self._gives_hidden_states, self._gives_projections = before
 
     def _only(self, found: list[tuple], index: int) -> tuple:
         """The projections of a block, from what its attention layers recorded."""

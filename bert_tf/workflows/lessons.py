@@ -126,7 +126,7 @@ def _examples(config: DistillationConfig, lesson: Lesson, teacher: Teacher, run:
     own, data = plan.task, plan.arguments["train_data"]
     others, names = [], []
     for path in lesson.unlabelled_data:
-        others.append(own.read_texts(path))
+        others.append(rows.arrays_of(own.read_texts(path)))
         names.append(sha256(path))
     if config.distill.augment_copies:
         others += _augmented(config, lesson, own, [rows.arrays_of(data), *others], run.work_dir)

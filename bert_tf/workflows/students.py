@@ -29,9 +29,7 @@ def with_student(
         config = start.with_model(dataclasses.replace(config, distill=settings))
     chosen = settings.layers_of(theirs.num_hidden_layers)
     if chosen:
-        model = initial_weights.config_of_checkpoint(
-            teacher.path, config.model, start.model_settings
-        )
+        model = initial_weights.config_of_checkpoint(teacher.path, theirs, start.model_settings)
         try:
             model = model.with_layers(chosen)
         except ValueError as error:

@@ -10,17 +10,23 @@ import safetensors.numpy
 import tensorflow as tf
 
 from bert_tf import model_folder
-from bert_tf.config import DistillationConfig, DistillConfig
+from bert_tf.config import DataConfig, DistillationConfig, DistillConfig
+from bert_tf.distillation import rows as rows_in_memory
 from bert_tf.distillation.student import copy_layers
 from bert_tf.distillation.task import DistilledTask
 from bert_tf.distillation.teacher import Teacher
 from bert_tf.distillation.terms import make_terms
 from bert_tf.layers.attention import attention_bias
+from bert_tf.recipes import recipe
+from bert_tf.training.loop import Session
 from bert_tf.training.step import TrainState, TrainStep, weights_of
+from bert_tf.workflows import distilling
+from bert_tf.workflows.lessons import Lesson
+from bert_tf.workflows.start import Start
 from tests.devices import strategy_of
 from tests.family import cases
 from tests.family.test_training import OTHERS, make, packed, rows  # noqa: F401 - `make` is a fixture
-from tests.scripts.conftest import ok_here
+from tests.scripts.conftest import ok_here, run_here
 from tests.training.layouts import distributed
 
 ENCODERS = [cases.BERT, *OTHERS]
@@ -204,3 +210,170 @@ def test_the_student_is_an_ordinary_model_folder(toys, student):
     assert set(toys.answer(student, "hen saw cat.")) >= {"label", "probabilities"}
     assert not [path for path in weights_in(student) if "distillation" in path]
     assert "distill" not in (student / "model" / "task.json").read_text()
+
+
+def test_rows_without_labels_count_in_the_terms_of_the_teacher_alone(toy_encoder):
+    """As many rows as before, the copies of a masked LM among them; their labels do not matter."""
+    pair, task = toy_encoder, "token_classification"
+    files = pair.texts / cases.TASKS[task][1].format("train")
+    settings = dataclasses.replace(
+        recipe(f"distill/task:{task}"),
+        data=DataConfig(max_seq_length=cases.LENGTH),
+        distill=DistillConfig(student_layers="1,3", augment_copies=1),
+    )
+    lesson = Lesson(
+        str(pair.model(task)),
+        [str(files)],
+        unlabelled_data=[str(pair.texts / cases.TASKS[task][1].format("dev"))],
+        augment_model=str(pair.pretrained()),
+    )
+    session = Session(strategy_of(1), dry_run=True)
+    work_dir = str(pair.folder / f"{task}_plan")
+    plan = distilling.prepare(settings, lesson, Start(), work_dir, session)
+    own, arrays = plan.task.student, rows_in_memory.arrays_of(plan.arguments["train_data"])
+    count = len(arrays["input_ids"])
+    labelled = np.flatnonzero(arrays[own.weights_name].reshape(count, -1).any(axis=1))
+    num_labelled, rest = labelled.max() + 1, count - labelled.max() - 1
+    assert rest == count // 2 + (count // 2 - num_labelled)
+    soft = arrays["soft_weights"].reshape(count, -1)
+    assert (soft.sum(axis=1) > 0).all()
+    first, copies = arrays["input_ids"][: count // 2], arrays["input_ids"][count // 2 :]
+    changed = (first != copies) & (arrays["input_mask"][: count // 2] > 0)
+    assert 0 < changed.mean() < 0.5 and (copies != pair_mask(own)).all()
+
+
+def pair_mask(task):
+    return task.tokenizer.mask_id
+
+
+GENERAL = {
+    "distill/minilm": ("--config.model.num_hidden_layers=1", "--config.model.hidden_size=12")
+    + ("--config.model.num_attention_heads=3", "--config.model.intermediate_size=16"),
+    "distill/distilbert": ("--config.distill.student_layers=1,3",),
+}
+
+
+@pytest.fixture(scope="module")
+def encoders(toy_encoder, tmp_path_factory):
+    """{recipe: the work directory} of students of a pretrained teacher."""
+    folders = {}
+    for name, words in GENERAL.items():
+        folders[name] = tmp_path_factory.mktemp("general") / "work"
+        ok_here(
+            "distill",
+            f"--config={name}",
+            cases.MEMBERS,
+            *words,
+            "--config.train.num_train_steps=2",
+            "--config.train.global_batch_size=8",
+            "--config.task.max_predictions_per_seq=6",
+            f"--config.data.max_seq_length={cases.LENGTH}",
+            teacher=toy_encoder.pretrained(),
+            train_data=toy_encoder.records("train"),
+            eval_data=toy_encoder.records("valid"),
+            work_dir=folders[name],
+        )
+    return folders
+
+
+def test_a_student_of_relations_is_a_bert_of_another_width_without_a_head(encoders):
+    """It learns from a toy; its folder gives vectors, and its score is that of the relations."""
+    folder = encoders["distill/minilm"]
+    settings = json.loads((folder / "model" / "task.json").read_text())
+    assert settings["task"]["name"] == "embedding" and settings["model_module"] == "bert"
+    assert not [path for path in weights_in(folder) if path.startswith("cls/")]
+    metrics = json.loads((folder / "model" / "metrics.json").read_text())["eval"]
+    assert set(metrics) == {"relation_loss", "loss"} and metrics["relation_loss"] > 0
+
+
+def test_a_student_of_distilberts_recipe_fills_masks(encoders, toy_encoder):
+    answer = toy_encoder.answer(encoders["distill/distilbert"], toy_encoder.line("pretraining"))
+    assert set(answer) >= {"masks"}
+
+
+def test_a_narrower_student_learns_the_teachers_vectors(encoders, toy_encoder, tmp_path):
+    """It has a matrix behind the pooling, so that its vectors are as long as the teacher's."""
+    teacher = encoders["distill/minilm"]
+    ok_here(
+        "distill",
+        "--config=distill/vectors",
+        "--config.distill.student_layers=",
+        "--config.model.hidden_size=8",
+        "--config.model.num_hidden_layers=1",
+        "--config.model.num_attention_heads=2",
+        "--config.train.num_train_steps=2",
+        teacher=teacher,
+        train_data=toy_encoder.texts / "train.txt",
+        eval_data=toy_encoder.texts / "valid.txt",
+        work_dir=tmp_path / "work",
+    )
+    task, model = model_folder.load(str(tmp_path / "work"))
+    batch = task.encode(tf.constant(["hen saw cat."]))
+    vectors = task.decode(model(batch), batch)["embedding"]
+    assert vectors.shape == (1, 12)
+    assert json.loads((tmp_path / "work/model/metrics.json").read_text())["eval"]["soft_loss"] > 0
+
+
+def test_what_cannot_be_taught_is_refused_in_one_line(toys, toy_encoder, tmp_path):
+    classifier, filler = toys.model("classification"), toys.pretrained()
+    odd = tmp_path / "odd.tsv"
+    odd.write_text("sentence\tlabel\nhen saw cat.\tbird\ncow met cat.\tfish\n")
+    data = toys.texts / "train.tsv"
+    layers = "--config.distill.student_layers"
+    refused = [
+        ((f"{layers}=1,7",), classifier, data, "layers 1, 7 of a model with 3 layers; expected"),
+        ((f"{layers}=some",), classifier, data, "student_layers is 'some'; expected 'alternate'"),
+        (
+            (f"{layers}=1,3",),
+            classifier,
+            odd,
+            "odd.tsv:3: column 'label': the label 'fish' was not seen",
+        ),
+        (
+            (f"{layers}=1,3", "--config.distill.hidden_weight=1")
+            + ("--config.distill.match_layers=1:9",),
+            classifier,
+            data,
+            "layer 9 of the teacher, which has 3 layers",
+        ),
+        (
+            (f"{layers}=1,3", f"--init_checkpoint={toy_encoder.pretrained()}"),
+            classifier,
+            data,
+            "a student starts from one of them",
+        ),
+        (
+            (f"{layers}=", f"--init_checkpoint={toy_encoder.pretrained()}"),
+            classifier,
+            data,
+            "has another vocabulary",
+        ),
+        (
+            ("--config=distill/task:classification", f"{layers}=1,3"),
+            filler,
+            data,
+            "is a pretraining model, and the student's task is 'classification'",
+        ),
+        (
+            ("--config=distill/distilbert", f"{layers}=1,3")
+            + (f"--config.data.max_seq_length={cases.LENGTH}",)
+            + ("--config.task.max_predictions_per_seq=6",),
+            classifier,
+            toys.records("train"),
+            "Expected a teacher of this task with a masked-LM head",
+        ),
+        (("--config.distill.soft_weight=0",), classifier, data, "the teacher would teach nothing"),
+    ]
+    for words, teacher, train_data, message in refused:
+        process = run_here(
+            "distill",
+            *words[:1] * words[0].startswith("--config="),
+            cases.MEMBERS,
+            *(word for word in words if not word.startswith("--config=")),
+            teacher=teacher,
+            train_data=train_data,
+            work_dir=tmp_path / "work",
+        )
+        errors = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+        assert process.returncode == 1 and len(errors) == 1, process.stderr
+        assert message in errors[0]
