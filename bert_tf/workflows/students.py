@@ -18,7 +18,7 @@ def with_student(
             "--config is no recipe of a distillation, because it has no section distill. Expected "
             "one such as distill/task:classification or distill/minilm."
         )
-    settings, theirs = config.distill, teacher.checkpoint.config
+    settings, theirs = config.distill.check(), teacher.checkpoint.config
     if start.checkpoint and settings.student_layers not in ("", ALTERNATE):
         raise ValueError(
             f"distill.student_layers is {settings.student_layers!r} and --init_checkpoint is "
