@@ -20,7 +20,10 @@ import documented  # noqa: E402
 
 DOCUMENTS = [ROOT / "WORKSPACE_NOTES.md", *documented.documents()]
 SHORT = ("README.md", "WORKSPACE_NOTES.md")
-DEFAULT_CONFIGS = {"scripts/finetune.py": "configs/finetune/glue.py"}
+DEFAULT_CONFIGS = {
+    "scripts/finetune.py": "configs/finetune/glue.py",
+    "scripts/distill.py": "configs/distill/task.py",
+}
 
 # Of absl, of tests.export.fuzz and the like, and of other programs (docker, pip, hf).
 _ABSL = {"help", "helpshort", "helpfull", "flagfile", "verbosity"}
@@ -98,6 +101,7 @@ def settings() -> dict[str, set[str]]:
         "data": [config.DataConfig],
         "optimizer": [config.OptimizerConfig],
         "train": [config.TrainConfig],
+        "distill": [config.DistillConfig],
         "task": [members.find("tasks", name).Config for name in members.known("tasks")],
         "model": [members.find("models", name).Config for name in members.known("models")],
     }
