@@ -25,7 +25,7 @@ _TINY_MODEL = {
     "task.max_predictions_per_seq": 5,
     "model.vocab_size": 160,
     "model.hidden_size": 16,
-    "model.num_hidden_layers": 1,
+    "model.num_hidden_layers": 2,
     "model.num_attention_heads": 2,
     "model.intermediate_size": 32,
     "model.max_position_embeddings": 32,
@@ -153,7 +153,7 @@ def _tiny_word(word: str, command: Command, script: str, world: World, number: i
     name = flag.removeprefix("--")
     if not equals or name.startswith("config"):
         return word
-    if name in ("output_dir", "work_dir", "output"):
+    if name in ("output_dir", "work_dir", "output", "page", "report"):
         return f"{flag}={world.outputs / str(number) / pathlib.PurePosixPath(value).name}"
     place = _place(name, value, command, script, world)
     return f"{flag}={place}" if place else _smaller(word, command)
@@ -169,6 +169,10 @@ def _place(name: str, value: str, command: Command, script: str, world: World):
         if ".tfrecord" in value:
             return inputs / "static" / "*.tfrecord"
         return f"{part}:0.7,{inputs / 'valid'}:0.3" if ":0" in value else part
+    if script == "distill" and name in ("teacher", "train_data", "eval_data"):
+        return _for_distill(name, command, world)
+    if name == "models":
+        return f"{inputs / kind},{inputs / 'saved_model'}" if "," in value else inputs / kind
     is_dev = name in ("eval_data", "test_data", "data")
     part = "dev" if is_dev else "train"
     labelled = world.labelled(kind, part)
@@ -195,6 +199,19 @@ def _place(name: str, value: str, command: Command, script: str, world: World):
     }.get(name)
 
 
+def _for_distill(name: str, command: Command, world: World) -> pathlib.Path:
+    """The teacher, or the data, of a distillation of a task, of masked LMs or of vectors."""
+    inputs, is_eval = world.inputs, name == "eval_data"
+    if "=distill/vectors" in command.text:
+        return inputs / ("pretraining" if name == "teacher" else "train.txt")
+    if "=distill/" in command.text:
+        part = "valid" if is_eval else "train"
+        return inputs / ("pretraining" if name == "teacher" else part)
+    if name == "teacher":
+        return inputs / "labels"
+    return world.labelled("labels", "dev" if is_eval else "train")
+
+
 def _input(script: str, value: str, world: World) -> pathlib.Path:
     """The tiny file in place of the texts `value`."""
     if script == "explain":
@@ -209,6 +226,6 @@ def _smaller(word: str, command: Command) -> str:
     """A number that says how much is done, or how deep the model is."""
     least = 300 if "--kind=byte_pair" in command.text else 150  # the bytes alone are 256
     small = {"max_seq_length": 32, "rounds": 1, "seeds": 1, "minutes": 0.02}
-    small |= {"vocab_size": least, "layers": "-1,-2"}
+    small |= {"vocab_size": least, "layers": "-1,-2", "target_flops": 0.9}
     name = word.partition("=")[0].removeprefix("--")
     return f"--{name}={small[name]}" if name in small else word
