@@ -343,8 +343,9 @@ def assign(
                 f"shape {tuple(variable.shape)}."
             )
         variable.assign(array)
-    if missing:
-        logging.warning("START AT RANDOM, not in %s: %s", source, in_short(missing, most=8))
+    random = [path for path in missing if not quantization.is_range(path)]
+    if random:
+        logging.warning("START AT RANDOM, not in %s: %s", source, in_short(random, most=8))
     unused = sorted(set(weights) - {v.path for v in model.weights})
     if unused:
         logging.info("not used of %s: %s", source, in_short(unused))

@@ -10,6 +10,7 @@ from bert_tf.export.ids import Weight, Weights
 from bert_tf.layers import quantization
 from bert_tf.layers.dense import Dense
 from bert_tf.quantization import integers
+from bert_tf.quantization.calibrate import Method, calibrate
 from bert_tf.quantization.histogram import Histogram
 from bert_tf.quantization.integers import Range
 
@@ -157,3 +158,29 @@ def test_layers_of_a_model_with_ranges_are_found_and_named():
     assert quantization.layers_with_ranges(model) == [layer]
     assert quantization.have_ranges(weight.path for weight in layer.weights)
     assert not quantization.is_range("bert/output_range/kernel")
+
+
+def test_a_layer_with_outliers_stays_in_higher_precision():
+    """One output of 32,768 is a hundred times larger than the others."""
+    with quantization.with_ranges():
+        layers = [Dense(8, name=name) for name in ("even", "uneven")]
+        for layer in layers:
+            layer.build((None, 8))
+    for layer in layers:
+        layer.kernel.assign(np.eye(8))
+    layers[1].kernel.assign(np.diag([100.0] + 7 * [1.0]))
+
+    class Model(keras.Model):
+        def call(self, batch):
+            return layers[1](layers[0](batch["values"]))
+
+    model = Model()
+    model.parts = layers
+    values = np.clip(GENERATOR.standard_normal((4096, 8)), -2, 2).astype(np.float32)
+    values[:, 0] = [2.0] + 4095 * [0.0]
+    batch = {"values": tf.constant(values), "input_mask": np.ones((64, 64))}
+    assert calibrate(model, [batch], Method("max")) == [layers[1].path]
+    assert not layers[1].ranges.inputs.numpy().any()
+    np.testing.assert_allclose(layers[0].ranges.inputs, [values.min(), values.max()])
+    with pytest.raises(ValueError, match="no texts to calibrate on"):
+        calibrate(model, [], Method())
