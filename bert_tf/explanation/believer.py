@@ -8,7 +8,7 @@ word vectors.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -88,6 +88,31 @@ def make_cases(task: Explain, rows: Rows, beliefs: list[Belief]) -> Cases:
         batch["input_mask"].sum(axis=1)[chosen],
         rows.of_text[chosen],
     )
+
+
+def traced_once(function: Callable) -> Callable:
+    """`function` of a dict of arrays [B, ...], traced once for rows of every number and length.
+
+    Left to itself, `tf.function` traces one graph for the first shapes and another one for all
+    others, which takes seconds each.
+    """
+    traced = None
+
+    def call(inputs):
+        nonlocal traced
+        if traced is None:
+            length = inputs["input_ids"].shape[1]
+            specs = {
+                name: tf.TensorSpec(
+                    [None, *(None if size == length else size for size in array.shape[1:])],
+                    array.dtype,
+                )
+                for name, array in inputs.items()
+            }
+            traced = tf.function(function, autograph=False, input_signature=[specs])
+        return traced(inputs)
+
+    return call
 
 
 class Believer:
@@ -209,8 +234,8 @@ class Believer:
                 return [tensor.numpy() for tensor in compute(tensors)]
 
             return at_once
-        function = tf.function(compute, autograph=False, reduce_retracing=True)
         if strategy is None or strategy.num_replicas_in_sync == 1:
+            function = traced_once(compute)
             return lambda inputs: [tensor.numpy() for tensor in function(inputs)]
         replicas = strategy.num_replicas_in_sync
         run = tf.function(

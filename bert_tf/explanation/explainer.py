@@ -1,7 +1,6 @@
 """Explains the answers of a model to texts: words, their parts by each method, what flips them."""
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from bert_tf.explanation import (
     substitutions,
     words,
 )
-from bert_tf.explanation.believer import Believer, Cases, make_cases
+from bert_tf.explanation.believer import Believer, Cases, make_cases, traced_once
 from bert_tf.explanation.flips import Flip
 from bert_tf.explanation.parts import Parts
 from bert_tf.explanation.substitutions import Substitution
@@ -117,8 +116,7 @@ class Explainer:
     ):
         self.task, self.model, self.settings = check(task), model, settings
         self.believer = Believer(self.task, model, settings.baseline, strategy, compiles=compiles)
-        traced = functools.partial(tf.function, autograph=False, reduce_retracing=True)
-        self._outputs = traced(model) if compiles else model
+        self._outputs = traced_once(model) if compiles else model
 
     def explain(
         self,

@@ -10,6 +10,7 @@ import scipy.stats
 import tensorflow as tf
 
 from bert_tf.explanation import faithfulness
+from bert_tf.explanation.believer import Believer
 from bert_tf.explanation.explainer import Explainer, Settings
 from tests.explanation.tiny import LABELS, make_model
 from tests.family.cases import BEASTS, BIRDS, VERBS
@@ -106,6 +107,22 @@ def test_the_word_that_decides_is_the_flip(explained):
     for case, flip in flips:
         words = [found.cases.words[case][number] for number in flip.words]
         assert any(texts[case][word.start : word.end] in _PLANTED for word in words)
+
+
+def test_rows_of_any_length_need_one_graph(trained):
+    task, model = trained
+    seen = []
+
+    class Counting(Believer):
+        def _believe(self, inputs, vectors_PSW):
+            seen.append(vectors_PSW.shape.as_list())
+            return super()._believe(inputs, vectors_PSW)
+
+    explainer = Explainer(task, model, Settings(steps=2, most_steps=2, flips=False))
+    explainer.believer = Counting(task, model)
+    for texts in (["owl hen"], ["owl hen cow cow", "hen"], ["cow"]):
+        explainer.explain([texts])
+    assert len(seen) == 2 and all(shape[:2] == [None, None] for shape in seen)  # with gradients too
 
 
 def test_other_weights_on_top_give_another_map(trained, explained):
