@@ -7,7 +7,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from bert_tf.explanation.explainer import Explained, Explainer, Settings
+from bert_tf.explanation import gradients
+from bert_tf.explanation.believer import Cases
+from bert_tf.explanation.explainer import Explainer, Settings
 from bert_tf.tasks.beliefs import Belief, Explain
 from bert_tf.tasks.task import Task
 
@@ -89,35 +91,30 @@ def _explained(
         return None in starts[text] or (belief.span or (None,))[0] in starts[text]
 
     # Gradient times input would be one step, but behind a LayerNorm it says little.
-    settings = Settings(
-        steps=_STEPS, most_steps=_STEPS, flips=False, most_answers=_EVERY, wanted=wanted
-    )
+    settings = Settings(most_answers=_EVERY, wanted=wanted)
     explainer = Explainer(task, model, settings, compiles=False)
-    explained = explainer.explain(list(zip(*texts, strict=True)), is_asked)
+    _, cases = explainer.cases(list(zip(*texts, strict=True)), is_asked)
+    weights = gradients.along(explainer.believer, cases, _STEPS)
     of_text = collections.defaultdict(list)
-    for case, text in enumerate(explained.cases.texts.tolist()):
+    for case, text in enumerate(cases.texts.tolist()):
         of_text[text].append(case)
-    return [
-        _of_case(explained, _case_of(explained, of_text[numbers[one.texts]], one)) for one in wrong
-    ]
+    chosen = [_case_of(cases.beliefs, of_text[numbers[one.texts]], one) for one in wrong]
+    return [[] if case is None else _shares(cases, case, weights[case]) for case in chosen]
 
 
-def _case_of(explained: Explained, cases: Sequence[int], wrong: Wrong) -> int | None:
+def _case_of(beliefs: Sequence[Belief], among: Sequence[int], wrong: Wrong) -> int | None:
     """The case that is about this mistake."""
-    beliefs = explained.cases.beliefs
     if wrong.start is not None:
-        cases = [case for case in cases if (beliefs[case].span or (None,))[0] == wrong.start]
-    elif len(cases) > 1:
-        cases = [case for case in cases if beliefs[case].name == wrong.given]
-    return cases[0] if cases else None
+        among = [case for case in among if (beliefs[case].span or (None,))[0] == wrong.start]
+    elif len(among) > 1:
+        among = [case for case in among if beliefs[case].name == wrong.given]
+    return among[0] if among else None
 
 
-def _of_case(explained: Explained, case: int | None) -> list[Part]:
-    if case is None:
-        return []
-    weights = explained.parts["integrated_gradients"][case].weights
+def _shares(cases: Cases, case: int, weights: np.ndarray) -> list[Part]:
+    """The parts as shares of the largest one."""
     shares = (weights / (np.abs(weights).max(initial=0.0) or 1.0)).tolist()
     return [
         Part(word.text, word.start, word.end, round(share, 2))
-        for word, share in zip(explained.cases.words[case], shares, strict=True)
+        for word, share in zip(cases.words[case], shares, strict=True)
     ]

@@ -129,8 +129,7 @@ class Explainer:
           columns: one or two columns of texts.
           keeps: whether an answer to the text of that number is explained.
         """
-        rows = words.encode(self.task, columns)
-        cases = make_cases(self.task, rows, self._believed(rows, keeps))
+        rows, cases = self.cases(columns, keeps)
         if not len(cases):
             nothing = {method: [] for method in self.settings.methods}
             return Explained(rows, cases, np.zeros(0, np.float32), nothing, [], [])
@@ -144,6 +143,13 @@ class Explainer:
             found = flips.find(self.believer, cases, first)
             replaced = substitutions.find(self.believer, cases, first)
         return Explained(rows, cases, beliefs, parts, found, replaced)
+
+    def cases(
+        self, columns: Sequence[Sequence[str]], keeps: Callable[[int, Belief], bool]
+    ) -> tuple[Rows, Cases]:
+        """The rows of the texts, and the answers that are explained; arguments as for `explain`."""
+        rows = words.encode(self.task, columns)
+        return rows, make_cases(self.task, rows, self._believed(rows, keeps))
 
     def _believed(self, rows: Rows, keeps: Callable[[int, Belief], bool]) -> list[Belief]:
         names = (*self.task.config.model.inputs, *self.task.belief_inputs)
