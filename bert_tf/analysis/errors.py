@@ -18,7 +18,7 @@ _MOST_CURVES = 30
 _MOST_LABELS, _MOST_PAIRS = 40, 50  # of a matrix; of pairs that are listed
 # Mistakes of a set whose words are coloured: after a training, and after a mere evaluation, which
 # takes less time than to explain 50 answers.
-COLOURED, FEW_COLOURED = 50, 5
+COLOURED, FEW_COLOURED = 50, 4
 _MOST_CHARACTERS = 800  # of a text that is shown
 
 

@@ -13,7 +13,7 @@ from bert_tf.explanation.explainer import Explainer, Settings
 from bert_tf.tasks.beliefs import Belief, Explain
 from bert_tf.tasks.task import Task
 
-_STEPS = 4
+_STEPS = 3
 _EVERY = 1_000_000  # answers of a text
 
 

@@ -136,7 +136,7 @@ def test_the_words_of_mistakes_are_coloured_where_they_stand(kind):
     expected = bert_tf.explain(
         (task, model),
         ["\t".join(some) for some in texts],
-        settings=Settings(steps=4, most_steps=4, flips=False),
+        settings=Settings(steps=3, most_steps=3, flips=False),
     )
     for some, parts, record in zip(texts, found, expected, strict=True):
         words = record["answers"][0]["words"]
@@ -151,7 +151,7 @@ def test_a_wrong_tag_has_the_colours_of_its_word_and_a_missed_one_those_of_no_ta
     task, model = model_of(kind="tags")
     text = KINDS["tags"][1][0][0]
     (record,) = bert_tf.explain(
-        (task, model), [text], settings=Settings(steps=4, most_steps=4, flips=False)
+        (task, model), [text], settings=Settings(steps=3, most_steps=3, flips=False)
     )
     answer = record["answers"][-1]
     tagged = {one["span"][0] for one in record["answers"]}
