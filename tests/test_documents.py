@@ -102,6 +102,7 @@ def settings() -> dict[str, set[str]]:
         "optimizer": [config.OptimizerConfig],
         "train": [config.TrainConfig],
         "distill": [config.DistillConfig],
+        "quantization": [config.QuantizationConfig],
         "task": [members.find("tasks", name).Config for name in members.known("tasks")],
         "model": [members.find("models", name).Config for name in members.known("models")],
     }

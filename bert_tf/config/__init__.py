@@ -14,6 +14,7 @@ from bert_tf.config.experiment import (
     TrainConfig,
 )
 from bert_tf.config.phases import PhaseConfig
+from bert_tf.config.quantization import QuantizationConfig
 
 __all__ = [
     "DTYPES",
@@ -26,6 +27,7 @@ __all__ = [
     "ExperimentConfig",
     "OptimizerConfig",
     "PhaseConfig",
+    "QuantizationConfig",
     "TaskConfig",
     "TrainConfig",
     "from_dict",

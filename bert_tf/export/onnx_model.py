@@ -73,8 +73,6 @@ def _quantize(content: bytes) -> bytes:
                 after,
                 per_channel=True,
                 weight_type=QuantType.QInt8,
-                # 7 bits: a processor without VNNI adds two products in 16 bits, which 8 overflow.
-                reduce_range=True,
                 op_types_to_quantize=["MatMul"],
             )
         with open(after, "rb") as file:
