@@ -94,6 +94,9 @@ class Answers:
             found |= term.of_teacher(outputs, batch)
         return found
 
+    def _at_its_width(self, batch):
+        return self._student.at_its_width(batch, self._of_batch)
+
     def _without_width(self, batch):
         return {name: rows for name, rows in batch.items() if name != "width_index"}
 
@@ -110,9 +113,14 @@ class Answers:
     def compute(self) -> dict[str, np.ndarray]:
         """{name: array [R, ...]}, in the order of the rows."""
         parts, rows = [], []
+        # Short rows need not be computed at the full width, if their outputs have no such axis.
+        width = self._student.config.data.max_seq_length
+        specs = self._compute.get_concrete_function(self._specs()).structured_outputs
+        is_cut = not any(width in spec.shape[1:] for spec in specs.values())
+        compute = tf.function(self._at_its_width, autograph=False) if is_cut else self._compute
         with progress.bar(unit="batches", description="asking the teacher") as bar:
             for batch in self._dataset():
-                given = self._compute(self._without_width(batch))
+                given = compute(batch if is_cut else self._without_width(batch))
                 parts.append({name: tensor.numpy() for name, tensor in given.items()})
                 rows.append(batch["row_ids"].numpy())
                 bar.update(1)
