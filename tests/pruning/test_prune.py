@@ -10,7 +10,6 @@ import safetensors.numpy
 
 import bert_tf
 from bert_tf import model_folder
-from bert_tf.config.experiment import ExperimentConfig, TrainConfig
 from bert_tf.models import bert
 from bert_tf.pruning.target import Target
 from bert_tf.workflows.pruning import Inputs
@@ -53,7 +52,10 @@ def pruned(folder, work_dir, pruning=PRUNING, model="model", train="train.tsv"):
         Inputs(str(folder / model), str(folder / train), str(folder / "dev.tsv")),
         pruning,
         work_dir=str(work_dir),
-        config=ExperimentConfig(train=TrainConfig(num_train_steps=2, global_batch_size=8)),
+        config=bert_tf.recipe(
+            "distill/task",
+            {"train.num_train_steps": 2, "train.global_batch_size": 8, "data.num_widths": 0},
+        ),
     )
 
 
