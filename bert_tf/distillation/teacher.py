@@ -7,8 +7,7 @@ import keras
 
 from bert_tf import initial_weights, model_folder
 from bert_tf.checkpoints.checkpoint import Checkpoint
-from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.tasks.task import Task, make_task
+from bert_tf.tasks.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +31,6 @@ class Teacher:
     def identity(self) -> str:
         """Identifies its weights, see `initial_weights.identity`."""
         return initial_weights.identity(self.path)
-
-    @functools.cached_property
-    def task(self) -> Task:
-        """Its task, without a model."""
-        found = self.checkpoint
-        config = ExperimentConfig(model=found.config, data=found.data, task=found.task)
-        return make_task(config, found.tokenizer, found.facts)
 
     def load(self, dtype: str, *, answers: bool) -> tuple[Task, keras.Model]:
         """The task and the model, which is not trained. Call it in the scope of the strategy.
