@@ -40,7 +40,6 @@ _NOT_RUN = {
     r"benchmark\.py (recipe|finetune|serve)": "a measurement of hours; tests/scripts has it small",
     r"scripts/development/": "for developers: needs torch, runs for an hour, or writes docs",
     r"two_phases": "needs data of two lengths; tests/scripts has it",
-    r"distill\.py": "needs a teacher for each recipe; tests/family has it small",
     r"-m tests|time_transformers": "a development tool of its own",
 }
 # Words that make a benchmark short.
