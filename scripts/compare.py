@@ -21,21 +21,11 @@ import reading_flags
 from absl import flags
 
 from bert_tf import app
-from bert_tf.data import labelled
 
 FLAGS = flags.FLAGS
 flags.DEFINE_list("models", None, "What to compare: PATH or NAME=PATH, see above.")
 flags.DEFINE_string("data", None, "A labelled file, as evaluate.py takes it.")
-flags.DEFINE_list(
-    "header",
-    [],
-    "Names of the columns, if the file has no header line and the training file had one.",
-)
-reading_flags.define(
-    labelled.FORMATS[:1] + labelled.KINDS,
-    "How the file is read: a table in this format, whatever its name. auto: the name says it.",
-    "the file",
-)
+reading_flags.define_for_scoring()
 flags.DEFINE_list(
     "forms",
     [],

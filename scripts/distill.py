@@ -168,9 +168,7 @@ def main(argv):
         scores = plan.finish(trained, looking)
     if distribution.is_chief(strategy):
         print(f"model: {FLAGS.work_dir}/model")
-    for name, values in scores.items():
-        for metric, value in values.items():
-            print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
+    run_flags.print_scores(scores)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from absl import flags
 from bert_tf import app
 from bert_tf.analysis import errors
 from bert_tf.config.experiment import DTYPES
-from bert_tf.data import labelled
 from bert_tf.training import STRATEGIES
 
 FLAGS = flags.FLAGS
@@ -28,16 +27,7 @@ flags.DEFINE_string("model", None, "Model folder or work directory.")
 flags.DEFINE_string(
     "data", None, "A file as finetune.py takes it, or pretraining data as pretrain.py takes it."
 )
-flags.DEFINE_list(
-    "header",
-    [],
-    "Names of the columns, if the file has no header line and the training file had one.",
-)
-reading_flags.define(
-    labelled.FORMATS[:1] + labelled.KINDS,
-    "How the file is read: a table in this format, whatever its name. auto: the name says it.",
-    "the file",
-)
+reading_flags.define_for_scoring()
 flags.DEFINE_string("output", None, "Also write the scores to this JSON file.")
 flags.DEFINE_string(
     "predictions_dir", None, "Also write the predictions for all data into this folder."

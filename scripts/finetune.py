@@ -192,9 +192,7 @@ def main(argv):
     if distribution.is_chief(strategy):
         print(f"model: {FLAGS.work_dir}/model")
         print(f"report: {FLAGS.work_dir}/report.html")
-    for name, values in scores.items():
-        for metric, value in values.items():
-            print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
+    run_flags.print_scores(scores)
     return 0
 
 

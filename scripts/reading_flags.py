@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from bert_tf import app
+from bert_tf.data import labelled
 
 FLAGS = flags.FLAGS
 flags.disclaim_key_flags()  # --help of the script that calls `define` shows them as its own
@@ -22,6 +23,20 @@ def define(formats: Sequence[str], how: str, what: str) -> None:
     """
     flags.DEFINE_enum("input_format", "auto", formats, how)
     flags.DEFINE_string("encoding", "utf-8", f"Encoding of {what}: cp1252, for example.")
+
+
+def define_for_scoring() -> None:
+    """Defines them, and --header, for a script that scores models on a labelled file."""
+    flags.DEFINE_list(
+        "header",
+        [],
+        "Names of the columns, if the file has no header line and the training file had one.",
+    )
+    define(
+        labelled.FORMATS[:1] + labelled.KINDS,
+        "How the file is read: a table in this format, whatever its name. auto: the name says it.",
+        "the file",
+    )
 
 
 def take_settings(argv: list[str]) -> None:

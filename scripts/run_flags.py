@@ -1,4 +1,6 @@
-"""The common flags of pretrain.py and finetune.py. This is not a script."""
+"""The common flags of pretrain.py, finetune.py and distill.py. This is not a script."""
+
+from collections.abc import Mapping
 
 from absl import flags
 
@@ -69,3 +71,10 @@ def session(strategy):
         dry_run=FLAGS.dry_run,
         tracker=None if FLAGS.dry_run else make_tracker(FLAGS.tracker or ""),
     )
+
+
+def print_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
+    """A line for each metric of each set; with the name of the set if there are several."""
+    for name, values in scores.items():
+        for metric, value in values.items():
+            print(f"{name + ' ' if len(scores) > 1 else ''}{metric}: {value:.4f}")
