@@ -83,12 +83,14 @@ class World:
 
 
 def kind_of(command: Command) -> str:
-    """What a command is about: "spans", "tags", "pretraining" or "labels"."""
+    """What a command is about: "spans", "tags", "int8", "pretraining" or "labels"."""
     about = " ".join(re.findall(r"--(?:model|train_data|config)=(\S+)", command.text))
     if re.search(_SPANS, about):
         return "spans"
     if re.search(_TAGS, about):
         return "tags"
+    if "_int8" in about:
+        return "int8"
     return "pretraining" if re.search(_PRETRAINED, about) else "labels"
 
 
@@ -110,7 +112,7 @@ def words_of(command: Command, world: World, number: int) -> list[str]:
     words = [_tiny_word(word, command, script, world, number) for word in _joined(command.words)]
     if script == "pretrain":
         words += pretraining_settings()
-    elif script in ("finetune", "prune"):
+    elif script in ("finetune", "distill", "prune"):
         words += finetuning_settings()
     elif script == "benchmark":
         is_train = command.words[0] == "train"
@@ -202,7 +204,7 @@ def _for_distill(name: str, command: Command, world: World) -> pathlib.Path:
     """The teacher, or the data, of a distillation of a task, of masked LMs or of vectors."""
     inputs, is_eval = world.inputs, name == "eval_data"
     if "=distill/vectors" in command.text:
-        return inputs / ("pretraining" if name == "teacher" else "train.txt")
+        return world.foreign.parent / "BertModel" if name == "teacher" else inputs / "train.txt"
     if "=distill/" in command.text:
         part = "valid" if is_eval else "train"
         return inputs / ("pretraining" if name == "teacher" else part)

@@ -90,7 +90,7 @@ def _make_records(inputs: pathlib.Path) -> None:
 
 
 def _train(inputs: pathlib.Path) -> None:
-    """Models called "pretraining", "labels", "tags" and "spans"; "labels" is also exported."""
+    """Models called "pretraining", "labels", "int8", ...; "labels" is also exported."""
     ok_here(
         "pretrain",
         f"--config={ROOT / 'configs' / 'pretrain' / 'plain.py'}",
@@ -100,6 +100,7 @@ def _train(inputs: pathlib.Path) -> None:
     )
     recipes = {
         "labels": ("sst2", "tsv"),
+        "int8": ("int8", "tsv"),
         "tags": ("conll2003", "conll"),
         "spans": ("squad", "json"),
     }
