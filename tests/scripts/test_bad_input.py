@@ -343,7 +343,10 @@ CASES = {
             {"data": "{b}/new_label.tsv"},
             "new_label.tsv:3: .*'label': the label 'fish' was not seen",
         ),
-        ({"data": "{b}/no_label.tsv"}, "no_label.tsv:1: no column has a usual name for labels"),
+        (
+            {"data": "{b}/no_label.tsv"},
+            r"no_label.tsv:1: no column has a usual name for labels \(label, gold_label,",
+        ),
         ({"data": "{b}/pairs.tsv"}, "pairs.tsv:1: found pairs of texts .*trained on single texts"),
         ({"data": "{w}/valid"}, "{w}/valid: a table's name ends in .tsv"),
         (

@@ -247,11 +247,12 @@ def _columns_of_labels(
     if table_format.label_column:
         there = table_format.label_column in names
         return (table_format.label_column,) if there or with_labels else ()
-    usual = (table_format.trained_label, *_LABEL_COLUMNS[table_format.problem_type])
+    known = (table_format.trained_label, *_LABEL_COLUMNS[table_format.problem_type])
+    usual = tuple(dict.fromkeys(filter(None, known)))
     found = next((name for name in usual if name in names), None)
     if found is None and with_labels:
         raise ValueError(
-            f"{path}:1: no column has a usual name for labels ({', '.join(filter(None, usual))}): "
+            f"{path}:1: no column has a usual name for labels ({', '.join(usual)}): "
             f"is it a test file? The columns are: {', '.join(names)}. Name the column, for example "
             f"--config.task.label_column='{names[-1]}'."
         )
