@@ -119,6 +119,8 @@ def words_of(command: Command, world: World, number: int) -> list[str]:
         words += _SHORT_BENCHMARK[command.words[0]] + (pretraining_settings() if is_train else [])
     if "task.top_k" in command.text:
         words.append("--config.task.top_k=2")  # the tiny labels are two
+    if "=distill/vectors" in command.text:
+        words.append("--config.data.max_seq_length=12")  # the longest of that teacher
     if "--task=glue" in words:
         words += _SMALL_GRID
     if any("time_budget" in word for word in words):
