@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf.layers import roles
-from bert_tf.layers.attention import SelfAttention, holding
+from bert_tf.layers.attention import SelfAttention, attention_layers, holding
 from bert_tf.layers.quantization import not_quantized
 from bert_tf.models.model import EncoderConfig
 from bert_tf.quantization.integers import Range
@@ -180,7 +180,7 @@ def _constants_of(model: keras.Model, weights: Weights) -> dict[int, Callable[[]
     """{id of a variable: makes its constant in a graph}, but not of what attention joins."""
     layers = model._flatten_layers()
     owners = {id(getattr(layer, "kernel", None)): layer for layer in layers}
-    apart = {id(v) for layer in _attentions(model) for v in layer.projection_variables}
+    apart = {id(v) for layer in attention_layers(model) for v in layer.projection_variables}
     constants = {}
     for variable in model.variables:
         name, shape = id(variable), tuple(variable.shape)
@@ -197,17 +197,13 @@ def _constants_of(model: keras.Model, weights: Weights) -> dict[int, Callable[[]
 def _joined_of(model: keras.Model, weights: Weights) -> dict[SelfAttention, tuple]:
     """{layer: makes the placeholder of its three kernels as one, makes their bias}."""
     joined = {}
-    for layer in _attentions(model):
+    for layer in attention_layers(model):
         kernel, bias = layer.joined()
         shape = tuple(kernel.shape)
         weight = Weight(layer.path, shape, lambda layer=layer: layer.joined()[0].numpy(), layer)
         make_bias = functools.partial(tf.constant, bias.numpy()) if layer.use_bias else _nothing
         joined[layer] = (functools.partial(_place, weights.add(weight), shape), make_bias)
     return joined
-
-
-def _attentions(model: keras.Model) -> list[SelfAttention]:
-    return [layer for layer in model._flatten_layers() if isinstance(layer, SelfAttention)]
 
 
 def _place(value: float, shape: tuple[int, ...]) -> tf.Tensor:

@@ -26,7 +26,7 @@ from bert_tf.export import description, tf_serving
 from bert_tf.export.ids import inputs_of, outputs_of
 from bert_tf.files import new_folder
 from bert_tf.layers import roles
-from bert_tf.layers.attention import SelfAttention, holding
+from bert_tf.layers.attention import SelfAttention, attention_layers, holding
 from bert_tf.tasks.blocks import in_blocks
 from bert_tf.tasks.task import Task
 
@@ -69,7 +69,7 @@ class ServedModel(tf.Module):
         self._rank = encoded.structured_outputs["input_ids"].shape.rank
         self._ids_inputs = inputs_of(task.config.model)
         self._inputs = (*self._ids_inputs, _POSITIONS) if self._at_positions else self._ids_inputs
-        attentions = [x for x in model._flatten_layers() if isinstance(x, SelfAttention)]
+        attentions = attention_layers(model)
         joined = {layer: _joined(layer, model) for layer in attentions}
         apart = {id(variable) for layer in attentions for variable in layer.projection_variables}
         held = [(v, _held(v, model)) for v in model.variables if id(v) not in apart]

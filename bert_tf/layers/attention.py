@@ -112,6 +112,11 @@ def _softmax(scores_BNST, bias, *, scale):
     return ops.cast(ops.softmax(scaled_BNST, axis=-1), scores_BNST.dtype)
 
 
+def attention_layers(model: keras.Model) -> list["SelfAttention"]:
+    """The attention layers of a model, in the order in which they were made."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, SelfAttention)]
+
+
 class SelfAttention(keras.layers.Layer):
     """Scaled dot-product attention with N heads, softmax in float32.
 
