@@ -14,11 +14,6 @@ from bert_tf.tasks.teaching import SOFT_WEIGHTS
 Arrays = Mapping[str, np.ndarray]
 
 
-def arrays_of(data: Any) -> dict[str, np.ndarray]:
-    """The arrays of what a task's `make_dataset` takes: itself, or its attribute `arrays`."""
-    return dict(data) if isinstance(data, Mapping) else dict(data.arrays)
-
-
 def with_arrays(data: Any, arrays: Arrays) -> Any:
     """The same data with other arrays."""
     return arrays if isinstance(data, Mapping) else dataclasses.replace(data, arrays=arrays)

@@ -6,19 +6,17 @@ loss is the mean squared difference.
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from bert_tf import progress
 from bert_tf.config.experiment import ExperimentConfig
-from bert_tf.data.batches.in_memory import make_array_dataset
 from bert_tf.layers.vector_modules import DENSE, NORMALIZE, VectorModule
 from bert_tf.models.model import EncoderConfig
 from bert_tf.tasks.embedding import Facts
 from bert_tf.tasks.embedding.task import EmbeddingTask
-from bert_tf.tasks.task import Learn
+from bert_tf.tasks.from_arrays import LearnFromArrays
 from bert_tf.tasks.teaching import NUMBERS, SOFT_WEIGHTS, Teach
 
 _TEXTS_PER_CALL = 1024
@@ -43,7 +41,7 @@ def vector_facts(config: ExperimentConfig, theirs: Facts, teacher: EncoderConfig
     return dataclasses.replace(theirs, modules=tuple(modules))
 
 
-class VectorTask(EmbeddingTask, Learn, Teach):
+class VectorTask(EmbeddingTask, LearnFromArrays, Teach):
     """The embedding task with batches to learn from; it has no loss without a teacher."""
 
     loss_names = ()
@@ -67,18 +65,6 @@ class VectorTask(EmbeddingTask, Learn, Teach):
         array = np.asarray(rows[name], np.int32)
         filler = self.tokenizer.pad_id if name == "input_ids" else 0
         return np.pad(array, [(0, 0), (0, width - array.shape[1])], constant_values=filler)
-
-    def make_dataset(self, data: Any, batch_slice, *, training, start_row=0):
-        """See `Learn.make_dataset`; `data` is what `encoded` returns."""
-        return make_array_dataset(
-            data,
-            weights=SOFT_WEIGHTS,
-            batch_slice=batch_slice,
-            seed=self.config.train.seed,
-            training=training,
-            start_row=start_row,
-            widths=self.facts.widths,
-        )
 
     def loss_weights(self, batch):
         del batch

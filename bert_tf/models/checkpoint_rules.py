@@ -1,6 +1,6 @@
 """Rules for layers that several encoders have in the same form in the files of other projects."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from bert_tf.models.checkpoint_names import GardenParams, Rule
 
@@ -127,6 +127,50 @@ def garden_functional(*, has_projection: bool) -> dict[str, str]:
     names[f"layer_with_weights-{{i+{len(nodes)}}}"] = "_transformer_layers/{i}"
     names[f"layer_with_weights-{{n+{len(nodes)}}}"] = "_pooler_layer"
     return names
+
+
+def garden_sizes(
+    shapes: Mapping[str, tuple[int, ...]],
+    source: str,
+    *,
+    block: str = "_transformer_layers/0",
+    types: str = "_type_embedding_layer",
+) -> dict[str, int]:
+    """The sizes of an encoder of Model Garden, by their published names, without its depth.
+
+    Args:
+      shapes: {name in the rules: shape}.
+      source: for messages.
+      block, types: paths of a block and of the table of segments.
+
+    Raises:
+      ValueError: one of the tensors is missing.
+    """
+    words = shapes.get("_embedding_layer/embeddings", shapes.get("masked_lm/embedding_table"))
+    try:
+        if words is None:
+            raise KeyError("_embedding_layer/embeddings")
+        hidden, heads, _ = shapes[f"{block}/_attention_layer/_query_dense/kernel"]
+        _, intermediate = shapes[f"{block}/_intermediate_dense/kernel"]
+        positions, _ = shapes["_position_embedding_layer/embeddings"]
+        num_types, _ = shapes[f"{types}/embeddings"]
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"{source}: variables of the encoder are missing ({error}).") from error
+    return {
+        "vocab_size": words[0],
+        "embedding_size": words[-1],
+        "hidden_size": hidden,
+        "num_attention_heads": heads,
+        "intermediate_size": intermediate,
+        "max_position_embeddings": positions,
+        "type_vocab_size": num_types,
+    }
+
+
+def garden_depth(shapes: Collection[str]) -> int:
+    """The number of blocks of Model Garden's BertEncoder among names in the rules."""
+    query = "/_attention_layer/_query_dense/bias"
+    return sum(n.startswith("_transformer_layers/") and n.endswith(query) for n in shapes)
 
 
 def garden_params(

@@ -32,6 +32,16 @@ def check_quantization(config: ExperimentConfig, checkpoint: str | None) -> None
         )
 
 
+def check_is_not_aware(config: ExperimentConfig, script: str) -> None:
+    """Raises ValueError for a training aware of int8 in a script that measures no ranges."""
+    if config.quantization.is_on:
+        raise ValueError(
+            f"quantization.bits is {config.quantization.bits}, but {script} does not train for "
+            "int8. Leave it out, and train the model that comes out for int8 with finetune.py "
+            "(configs/finetune/int8.py)."
+        )
+
+
 def method_of(config: QuantizationConfig) -> Method:
     """How the settings choose ranges."""
     return Method(config.calibration, config.percentile, config.largest_error)

@@ -10,7 +10,7 @@ from absl import logging
 from bert_tf import initial_weights, model_folder
 from bert_tf.config import as_json
 from bert_tf.config.distillation import DistillationConfig
-from bert_tf.distillation import rows, store
+from bert_tf.distillation import store
 from bert_tf.distillation.student import copy_layers
 from bert_tf.distillation.task import DistilledTask
 from bert_tf.distillation.teacher import Teacher
@@ -19,12 +19,14 @@ from bert_tf.distillation.terms import make_terms
 from bert_tf.distillation.vectors import VectorTask
 from bert_tf.tasks import embedding
 from bert_tf.tasks.error_analysis import Looking
+from bert_tf.tasks.from_arrays import arrays_of
 from bert_tf.tasks.task import Learn, Task, make_task
 from bert_tf.tokenization.tokenizer import Tokenizer
 from bert_tf.training import distribution
 from bert_tf.training.loop import Session, train
 from bert_tf.training.run import Trained
 from bert_tf.workflows import finetuning, lessons, pretraining, students
+from bert_tf.workflows.calibrating import check_is_not_aware
 from bert_tf.workflows.lessons import Found, Lesson, Run
 from bert_tf.workflows.start import Start, config_of, with_devices
 
@@ -136,6 +138,7 @@ def prepare(
     teacher = Teacher.read(lesson.teacher)
     config, chosen = students.with_student(config, teacher, start)
     config.check()
+    check_is_not_aware(config, "distill.py")
     students.check_teacher(config, teacher, start)
     found = lessons.read(config, lesson, teacher, Run(work_dir, session, trial))
     own = found.task
@@ -195,7 +198,7 @@ def _stored(
         "model": as_json.to_dict(found.config.model),
         "data": as_json.to_dict(found.config.data),
         "dtype": train_config.dtype,
-        "rows": store.hash_of(*rows.arrays_of(found.train_data).values()),
+        "rows": store.hash_of(*arrays_of(found.train_data).values()),
     }
     return store.read_or_write(work_dir, made_of, answers.compute)
 

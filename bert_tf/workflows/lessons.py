@@ -14,6 +14,7 @@ from bert_tf.distillation.teacher import Teacher
 from bert_tf.distillation.vectors import VectorTask, vector_facts
 from bert_tf.files import sha256
 from bert_tf.tasks import embedding
+from bert_tf.tasks.from_arrays import arrays_of
 from bert_tf.tasks.sets import Files
 from bert_tf.tasks.task import Learn
 from bert_tf.training import find_batch
@@ -126,12 +127,12 @@ def _examples(config: DistillationConfig, lesson: Lesson, teacher: Teacher, run:
     own, data = plan.task, plan.arguments["train_data"]
     others, names = [], []
     for path in lesson.unlabelled_data:
-        others.append(rows.arrays_of(own.read_texts(path)))
+        others.append(arrays_of(own.read_texts(path)))
         names.append(sha256(path))
     if config.distill.augment_copies:
-        others += _augmented(config, lesson, own, [rows.arrays_of(data), *others], run.work_dir)
+        others += _augmented(config, lesson, own, [arrays_of(data), *others], run.work_dir)
     if others:
-        joined = rows.with_unlabelled(rows.arrays_of(data), others, own.weights_name)
+        joined = rows.with_unlabelled(arrays_of(data), others, own.weights_name)
         data = rows.with_arrays(data, joined)
     more = sum(len(part["input_ids"]) for part in others)
     config = dataclasses.replace(config, task=own.config.task)
@@ -146,7 +147,7 @@ def _examples(config: DistillationConfig, lesson: Lesson, teacher: Teacher, run:
         data,
         plan.arguments["eval_data"],
         ", ".join([plan.arguments["made_of"]["data"], *names]),
-        len(rows.arrays_of(data)["input_ids"]),
+        len(arrays_of(data)["input_ids"]),
     )
 
 

@@ -11,13 +11,13 @@ import tensorflow as tf
 
 from bert_tf import model_folder
 from bert_tf.config import DataConfig, DistillationConfig, DistillConfig
-from bert_tf.distillation import rows as rows_in_memory
 from bert_tf.distillation.student import copy_layers
 from bert_tf.distillation.task import DistilledTask
 from bert_tf.distillation.teacher import Teacher
 from bert_tf.distillation.terms import make_terms
 from bert_tf.layers.attention import attention_bias
 from bert_tf.recipes import recipe
+from bert_tf.tasks.from_arrays import arrays_of
 from bert_tf.training.loop import Session
 from bert_tf.training.step import TrainState, TrainStep, weights_of
 from bert_tf.workflows import distilling
@@ -230,7 +230,7 @@ def test_rows_without_labels_count_in_the_terms_of_the_teacher_alone(toy_encoder
     session = Session(strategy_of(1), dry_run=True)
     work_dir = str(pair.folder / f"{task}_plan")
     plan = distilling.prepare(settings, lesson, Start(), work_dir, session)
-    own, arrays = plan.task.student, rows_in_memory.arrays_of(plan.arguments["train_data"])
+    own, arrays = plan.task.student, arrays_of(plan.arguments["train_data"])
     count = len(arrays["input_ids"])
     labelled = np.flatnonzero(arrays[own.weights_name].reshape(count, -1).any(axis=1))
     num_labelled, rest = labelled.max() + 1, count - labelled.max() - 1
@@ -363,6 +363,12 @@ def test_what_cannot_be_taught_is_refused_in_one_line(toys, toy_encoder, tmp_pat
             "Expected a teacher of this task with a masked-LM head",
         ),
         (("--config.distill.soft_weight=0",), classifier, data, "the teacher would teach nothing"),
+        (
+            ("--config.quantization.bits=8", f"{layers}=1,3"),
+            classifier,
+            data,
+            "distill.py does not train for int8",
+        ),
     ]
     for words, teacher, train_data, message in refused:
         process = run_here(

@@ -22,6 +22,7 @@ from bert_tf.models.checkpoint_rules import (
     garden_block,
     garden_poolers,
     garden_pretrainer,
+    garden_sizes,
     keras_block,
     keras_embeddings,
     keras_masked_lm_head,
@@ -182,25 +183,8 @@ _GARDEN_TYPES, _GARDEN_NORM, _GARDEN_PROJECT, _GARDEN_BLOCK, _GARDEN_POOLER = ma
 
 def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> AlbertConfig:
     """The config: sizes from {name in the rules: shape}, other settings as in Model Garden."""
-    words = shapes.get("_embedding_layer/embeddings", shapes.get("masked_lm/embedding_table"))
-    try:
-        if words is None:
-            raise KeyError("_embedding_layer/embeddings")
-        hidden, heads, _ = shapes[f"{_GARDEN_BLOCK}/_attention_layer/_query_dense/kernel"]
-        _, intermediate = shapes[f"{_GARDEN_BLOCK}/_intermediate_dense/kernel"]
-        positions, _ = shapes["_position_embedding_layer/embeddings"]
-        types, _ = shapes[f"{_GARDEN_TYPES}/embeddings"]
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{source}: variables of the encoder are missing ({error}).") from error
-    return AlbertConfig(
-        vocab_size=words[0],
-        embedding_size=words[-1],
-        hidden_size=hidden,
-        num_attention_heads=heads,
-        intermediate_size=intermediate,
-        max_position_embeddings=positions,
-        type_vocab_size=types,
-    ).check(source)
+    sizes = garden_sizes(shapes, source, block=_GARDEN_BLOCK, types=_GARDEN_TYPES)
+    return AlbertConfig(**sizes).check(source)
 
 
 def _garden_losses(config: AlbertConfig, heads: Collection[str]) -> list[str]:

@@ -19,11 +19,13 @@ from bert_tf.models.checkpoint_rules import (
     BLOCK,
     KERAS_CONFIG,
     dense,
+    garden_depth,
     garden_encoder,
     garden_functional,
     garden_params,
     garden_poolers,
     garden_pretrainer,
+    garden_sizes,
     keras_block,
     keras_embeddings,
     keras_masked_lm_head,
@@ -160,28 +162,10 @@ GOOGLE = GoogleNames(
 
 def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> BertConfig:
     """The config: sizes from {name in the rules: shape}, other settings as in Model Garden."""
-    layer = "_transformer_layers/0"
-    words = shapes.get("_embedding_layer/embeddings", shapes.get("masked_lm/embedding_table"))
-    try:
-        if words is None:
-            raise KeyError("_embedding_layer/embeddings")
-        _, heads, _ = shapes[f"{layer}/_attention_layer/_query_dense/kernel"]
-        positions = shapes["_position_embedding_layer/embeddings"]
-        types = shapes["_type_embedding_layer/embeddings"]
-        intermediate = shapes[f"{layer}/_intermediate_dense/kernel"]
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{source}: variables of the encoder are missing ({error}).") from error
-    query = "/_attention_layer/_query_dense/bias"
-    return BertConfig(
-        vocab_size=words[0],
-        hidden_size=words[-1],
-        num_hidden_layers=sum(name.endswith(query) for name in shapes),
-        num_attention_heads=heads,
-        intermediate_size=intermediate[-1],
-        hidden_act="gelu_new",
-        max_position_embeddings=positions[0],
-        type_vocab_size=types[0],
-    ).check(source)
+    sizes = garden_sizes(shapes, source)
+    del sizes["embedding_size"]  # a BERT's is its hidden_size
+    depth = garden_depth(shapes)
+    return BertConfig(num_hidden_layers=depth, hidden_act="gelu_new", **sizes).check(source)
 
 
 GARDEN = GardenNames(

@@ -18,9 +18,11 @@ from bert_tf.models.checkpoint_rules import (
     BLOCK,
     OUT_PROJ,
     dense,
+    garden_depth,
     garden_encoder,
     garden_functional,
     garden_params,
+    garden_sizes,
     keras_block,
     keras_embeddings,
     norm,
@@ -169,30 +171,8 @@ def _garden_left_out(names: Collection[str]) -> dict[str, str]:
 
 def _garden_config(shapes: Mapping[str, tuple[int, ...]], source: str) -> ElectraConfig:
     """The config: sizes from {name in the rules: shape}, other settings as in Model Garden."""
-    block = "_transformer_layers/0"
-    words = shapes.get("_embedding_layer/embeddings", shapes.get(_GARDEN_TABLE))
-    try:
-        if words is None:
-            raise KeyError("_embedding_layer/embeddings")
-        hidden, heads, _ = shapes[f"{block}/_attention_layer/_query_dense/kernel"]
-        _, intermediate = shapes[f"{block}/_intermediate_dense/kernel"]
-        positions, _ = shapes["_position_embedding_layer/embeddings"]
-        types, _ = shapes["_type_embedding_layer/embeddings"]
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{source}: variables of the encoder are missing ({error}).") from error
-    query = "/_attention_layer/_query_dense/bias"
-    layers = [name for name in shapes if name.startswith("_transformer_layers/")]
-    return ElectraConfig(
-        vocab_size=words[0],
-        embedding_size=words[-1],
-        hidden_size=hidden,
-        num_hidden_layers=sum(name.endswith(query) for name in layers),
-        num_attention_heads=heads,
-        intermediate_size=intermediate,
-        hidden_act="gelu_new",
-        max_position_embeddings=positions,
-        type_vocab_size=types,
-    ).check(source)
+    sizes, depth = garden_sizes(shapes, source), garden_depth(shapes)
+    return ElectraConfig(num_hidden_layers=depth, hidden_act="gelu_new", **sizes).check(source)
 
 
 def _garden_losses(config: ElectraConfig, heads: Collection[str]) -> list[str]:
