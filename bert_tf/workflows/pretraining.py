@@ -18,6 +18,7 @@ from bert_tf.training import distribution, find_batch
 from bert_tf.training.loop import Session, train
 from bert_tf.training.phases import phases_of
 from bert_tf.training.run import Trained
+from bert_tf.workflows.calibrating import check_is_not_aware
 from bert_tf.workflows.start import Start, config_of, with_devices
 
 _SESSION = Session()
@@ -108,6 +109,7 @@ def check(config: ExperimentConfig, start: Start) -> ExperimentConfig:
             f"the task of --config is {config.task.name!r}; expected a task of pretrain.py, such "
             "as 'pretraining'. For labelled texts use finetune.py."
         )
+    check_is_not_aware(config, "pretrain.py")
     return config
 
 

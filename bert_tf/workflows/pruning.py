@@ -38,6 +38,7 @@ from bert_tf.training import distribution
 from bert_tf.training.evaluate import Evaluator
 from bert_tf.training.loop import Session, train
 from bert_tf.workflows import distilling, finetuning
+from bert_tf.workflows.calibrating import check_is_not_aware
 from bert_tf.workflows.lessons import Lesson
 from bert_tf.workflows.start import Start, config_of, with_devices
 
@@ -175,6 +176,7 @@ class _Run:
         _check_is_trained_here(inputs.model, checkpoint)
         config = inputs.config(checkpoint, config)
         config.check()
+        check_is_not_aware(config, "prune.py")
         task, model = model_folder.build(checkpoint)  # only what trains is on all devices
         units.check_can_be_pruned(model, inputs.model)
         _check_target(pruning, config, checkpoint.config)
@@ -229,10 +231,8 @@ class _Run:
         """The row of the model before."""
         scores, first = {}, next(iter(self.data.dev.values()), None)
         if first is not None:
-            size, device = (
-                self.config.train.eval_batch_size,
-                distribution.make_strategy("one_device"),
-            )
+            device = distribution.make_strategy("one_device")
+            size = self.config.train.eval_batch_size
             evaluator = Evaluator(self.task, self.model, device, size)
             scores, _ = evaluator.run_with_rows(first.arrays)
         return {**self._costs(self.task, self.model), "scores": scores}

@@ -47,14 +47,19 @@ def folder(tmp_path_factory):
     return folder
 
 
-def pruned(folder, work_dir, pruning=PRUNING, model="model", train="train.tsv"):
+def pruned(folder, work_dir, pruning=PRUNING, model="model", train="train.tsv", **settings):
     return bert_tf.prune(
         Inputs(str(folder / model), str(folder / train), str(folder / "dev.tsv")),
         pruning,
         work_dir=str(work_dir),
         config=bert_tf.recipe(
             "distill/task",
-            {"train.num_train_steps": 2, "train.global_batch_size": 8, "data.num_widths": 0},
+            {
+                "train.num_train_steps": 2,
+                "train.global_batch_size": 8,
+                "data.num_widths": 0,
+                **settings,
+            },
         ),
     )
 
@@ -117,5 +122,7 @@ def test_data_and_models_that_do_not_fit_are_refused(folder, tmp_path):
     )
     with pytest.raises(ValueError, match="task 'embedding', which finetune.py does not train"):
         pruned(folder, tmp_path / "c", model="encoder")
+    with pytest.raises(ValueError, match="prune.py does not train for int8"):
+        pruned(folder, tmp_path / "e", **{"quantization.bits": 8})
     with pytest.raises(ValueError, match="--kinds=rows:1: expected some of heads, units, layers"):
         pruned(folder, tmp_path / "d", bert_tf.Pruning(Target("flops", 0.5), kinds={"rows": 1.0}))

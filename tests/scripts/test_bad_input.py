@@ -242,6 +242,7 @@ CASES = {
             "max_predictions_per_seq is 1000000000; expected at least 1 and at most 65536",
         ),
         *CONFIG,
+        ({"config.quantization.bits": 8}, "pretrain.py does not train for int8"),
         ({"config": "{w}/classification.py"}, "task of --config is 'classification'.*finetune.py"),
         (
             {"config.model.vocab_size": 100},
