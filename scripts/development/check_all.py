@@ -1,6 +1,6 @@
 r"""Runs what the tests leave out: every member with every capability, every documented command.
 
-    python scripts/development/check_all.py                     everything: an hour on two cores
+    python scripts/development/check_all.py                     everything: some hours
     python scripts/development/check_all.py --only=commands     a part: pairs, commands, layouts
     python scripts/development/check_all.py --failed            what failed or was never run
 
